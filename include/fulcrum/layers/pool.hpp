@@ -1,0 +1,59 @@
+#pragma once
+/// \file
+/// Pooling over windows and over whole planes (ONNX MaxPool, AveragePool, GlobalMaxPool, GlobalAveragePool).
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include <fulcrum/layers/window.hpp>
+#include <fulcrum/layers/work.hpp>
+
+namespace fulcrum {
+
+enum class PoolKind : std::uint8_t { max, average };
+
+/// src (n, c, ih, iw) → dst (n, c, oh, ow). Work: kh · kw FLOP per output element.
+struct Pool {
+  PoolKind pool = PoolKind::max;
+  Window window;
+  bool count_include_pad = false;  ///< average: whether padding counts in the divisor
+
+  static constexpr std::string_view kind = "Pool";
+
+  [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
+    detail::expect_sources(src, 1, "Pool");
+    detail::expect_rank(src[0], 4, "Pool");
+    const Extent2 extent = output_extent(window, {src[0][2], src[0][3]}, "Pool");
+    return {src[0][0], src[0][1], extent[0], extent[1]};
+  }
+
+  [[nodiscard]] Work work(std::span<const Shape> src, const Shape& dst) const {
+    return detail::elementwise_work(src, dst, static_cast<double>(window.kernel[0] * window.kernel[1]));
+  }
+
+  friend bool operator==(const Pool&, const Pool&) = default;
+};
+
+/// src (n, c, ih, iw) → dst (n, c, 1, 1). Work: ih · iw FLOP per output element.
+struct GlobalPool {
+  PoolKind pool = PoolKind::average;
+
+  static constexpr std::string_view kind = "GlobalPool";
+
+  [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
+    detail::expect_sources(src, 1, "GlobalPool");
+    detail::expect_rank(src[0], 4, "GlobalPool");
+    if (src[0][2] < 1 || src[0][3] < 1)
+      throw Error("GlobalPool", "has an empty plane to pool over: " + to_string(src[0]));
+    return {src[0][0], src[0][1], 1, 1};
+  }
+
+  [[nodiscard]] Work work(std::span<const Shape> src, const Shape& dst) const {
+    return detail::elementwise_work(src, dst, static_cast<double>(src[0][2] * src[0][3]));
+  }
+
+  friend bool operator==(const GlobalPool&, const GlobalPool&) = default;
+};
+
+}  // namespace fulcrum

@@ -1,0 +1,47 @@
+#pragma once
+/// \file
+/// Where values come from: a model's inputs and its constants.
+
+#include <span>
+#include <string_view>
+
+#include <fulcrum/layers/parameter.hpp>
+#include <fulcrum/layers/work.hpp>
+
+namespace fulcrum {
+
+/// A value the user gives at every run. `shape` may hold batch_dim; shape inference binds it.
+struct Input {
+  Shape shape;  ///< with the batch dimension, usually (batch_dim, c, h, w)
+
+  static constexpr std::string_view kind = "Input";
+
+  [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
+    detail::expect_sources(src, 0, "Input");
+    return shape;
+  }
+  [[nodiscard]] Work work(std::span<const Shape> /*src*/, const Shape& /*dst*/) const { return {}; }
+
+  friend bool operator==(const Input&, const Input&) = default;
+};
+
+/// A value that is part of the model (an ONNX initializer that is no layer's weights).
+template <class T>
+struct Constant {
+  static constexpr std::string_view kind = "Constant";
+
+  Parameter<T> value;
+
+  [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
+    detail::expect_sources(src, 0, "Constant");
+    if (value.empty()) throw Error("Constant", "has no value");
+    return value.value->dims();
+  }
+  [[nodiscard]] Work work(std::span<const Shape> /*src*/, const Shape& /*dst*/) const {
+    return {0.0, 0, value.size(), 0};
+  }
+
+  friend bool operator==(const Constant&, const Constant&) = default;
+};
+
+}  // namespace fulcrum

@@ -1,0 +1,60 @@
+#pragma once
+/// \file
+/// Shapes and work of every node for a batch size.
+
+#include <vector>
+
+#include <fulcrum/model/model.hpp>
+
+namespace fulcrum {
+
+/// Shape of every node's value, by node id, with the batch dimension bound to `batch`.
+/// \param batch  ≥ 1
+/// \throws Error naming the layer whose sources do not fit
+template <class T>
+[[nodiscard]] std::vector<Shape> infer_shapes(const Model<T>& model, std::int64_t batch) {
+  if (batch < 1) throw Error("batch " + std::to_string(batch), "is below 1", "give a batch size of 1 or more");
+  std::vector<Shape> shapes;
+  shapes.reserve(model.size());
+  for (const Node<T>& node : model.nodes()) {
+    std::vector<Shape> src;
+    for (const NodeId id : node.src) src.push_back(shapes[id]);
+    try {
+      shapes.push_back(with_batch(dst_shape(node.layer, std::span<const Shape>(src)), batch));
+      static_cast<void>(element_count(shapes.back()));
+    } catch (const Error& error) {
+      throw Error("layer '" + node.name + "'", error.what());
+    }
+  }
+  return shapes;
+}
+
+/// Shapes of a node's sources.
+template <class T>
+[[nodiscard]] std::vector<Shape> src_shapes(const Node<T>& node, const std::vector<Shape>& shapes) {
+  std::vector<Shape> src;
+  for (const NodeId id : node.src) src.push_back(shapes[id]);
+  return src;
+}
+
+/// Work of every node, by node id, for shapes from infer_shapes().
+template <class T>
+[[nodiscard]] std::vector<Work> infer_work(const Model<T>& model, const std::vector<Shape>& shapes) {
+  std::vector<Work> work;
+  work.reserve(model.size());
+  for (NodeId id = 0; id < model.size(); ++id) {
+    const std::vector<Shape> src = src_shapes(model.node(id), shapes);
+    work.push_back(work_of(model.node(id).layer, std::span<const Shape>(src), shapes[id]));
+  }
+  return work;
+}
+
+/// Work of one inference of the whole model at a batch size (FLOPs of the batch, not of one sample).
+template <class T>
+[[nodiscard]] Work total_work(const Model<T>& model, std::int64_t batch) {
+  Work total;
+  for (const Work& work : infer_work(model, infer_shapes(model, batch))) total += work;
+  return total;
+}
+
+}  // namespace fulcrum

@@ -1,0 +1,77 @@
+#pragma once
+/// \file
+/// Affine quantization as ONNX QuantizeLinear / DequantizeLinear and oneDNN define it: x = scale · (q − zero_point).
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/core/dtype.hpp>
+#include <fulcrum/core/error.hpp>
+#include <fulcrum/tensor/tensor.hpp>
+
+namespace fulcrum {
+
+/// Smallest and largest integer of an 8-bit dtype.
+[[nodiscard]] inline std::pair<std::int32_t, std::int32_t> integer_range(DType dtype) {
+  if (dtype == DType::u8) return {0, 255};
+  if (dtype == DType::s8) return {-128, 127};
+  throw Error("dtype " + std::string(name_of(dtype)), "is not an 8-bit integer type", "use s8 or u8");
+}
+
+/// How a tensor maps to integers: one scale and zero point for all of it (`axis` < 0), or one per index of `axis`.
+struct Quantization {
+  DType dtype = DType::s8;               ///< s8 or u8
+  std::vector<float> scale;              ///< > 0; one element, or one per channel
+  std::vector<std::int32_t> zero_point;  ///< same size as scale, within the dtype's range
+  std::int64_t axis = -1;                ///< the channel axis; -1: per tensor
+
+  [[nodiscard]] bool per_channel() const noexcept { return axis >= 0; }
+  friend bool operator==(const Quantization&, const Quantization&) = default;
+};
+
+/// round_half_even(x / scale) + zero_point, saturated to the dtype (ONNX QuantizeLinear). NaN gives the zero point.
+[[nodiscard]] inline std::int32_t quantize(float x, float scale, std::int32_t zero_point, DType dtype) {
+  const auto [low, high] = integer_range(dtype);
+  const double q = std::nearbyint(static_cast<double>(x / scale)) + zero_point;
+  if (std::isnan(q)) return zero_point;
+  return q < low ? low : q > high ? high : static_cast<std::int32_t>(q);
+}
+
+/// (q − zero_point) · scale
+[[nodiscard]] inline float dequantize(std::int32_t q, float scale, std::int32_t zero_point) {
+  return static_cast<float>(q - zero_point) * scale;
+}
+
+namespace detail {
+/// Calls f(flat index, channel) for every element; the channel is 0 when per tensor.
+template <class F>
+void for_each_channel_element(const Shape& shape, std::int64_t axis, F&& f) {
+  const auto total = static_cast<std::size_t>(element_count(shape));
+  if (axis < 0) {
+    for (std::size_t i = 0; i < total; ++i) f(i, std::size_t{0});
+    return;
+  }
+  std::size_t inner = 1;
+  for (std::size_t a = static_cast<std::size_t>(axis) + 1; a < shape.size(); ++a)
+    inner *= static_cast<std::size_t>(shape[a]);
+  const auto channels = static_cast<std::size_t>(shape[static_cast<std::size_t>(axis)]);
+  for (std::size_t i = 0; i < total; ++i) f(i, i / inner % channels);
+}
+}  // namespace detail
+
+/// The values after a round trip through the integers.
+template <class T>
+[[nodiscard]] Tensor<T> quantize_dequantize(Tensor<T> tensor, const Quantization& q) {
+  detail::for_each_channel_element(tensor.dims(), q.axis, [&](std::size_t i, std::size_t c) {
+    T& x = tensor.flat()[i];
+    x = static_cast<T>(
+        dequantize(quantize(static_cast<float>(x), q.scale[c], q.zero_point[c], q.dtype), q.scale[c], q.zero_point[c]));
+  });
+  return tensor;
+}
+
+}  // namespace fulcrum
