@@ -1,19 +1,20 @@
 # Settings for our own executables only; nothing here reaches those who use the library.
+if(NOT FULCRUM_WITH_ONEDNN OR NOT FULCRUM_WITH_ONNX)
+  message(FATAL_ERROR "the tool, the tests, the examples and the benchmarks need FULCRUM_WITH_ONEDNN and FULCRUM_WITH_ONNX; "
+                      "turn off FULCRUM_BUILD_TOOL, _TESTS, _EXAMPLES and _BENCHMARKS to build without them")
+endif()
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+set(CMAKE_CXX_EXTENSIONS OFF)
+include(GNUInstallDirs)
+
 add_library(fulcrum_development INTERFACE)
 target_compile_options(fulcrum_development INTERFACE -Wall -Wextra -Wconversion -Wshadow)
 if(FULCRUM_SANITIZE)
-  target_compile_options(fulcrum_development INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_compile_options(fulcrum_development INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all
+                                                       -fno-omit-frame-pointer
+                                                       -Wno-maybe-uninitialized)  # g++ is known to be wrong here
   target_link_options(fulcrum_development INTERFACE -fsanitize=address,undefined)
-endif()
-# Other people's headers are not ours to warn about.
-foreach(dependency IN ITEMS xtensor xtl xsimd nlohmann_json::nlohmann_json Eigen3::Eigen DNNL::dnnl onnx_proto)
-  if(TARGET ${dependency})
-    get_target_property(directories ${dependency} INTERFACE_INCLUDE_DIRECTORIES)
-    if(directories)
-      set_property(TARGET ${dependency} APPEND PROPERTY INTERFACE_SYSTEM_INCLUDE_DIRECTORIES ${directories})
-    endif()
-  endif()
-endforeach()
-if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
-  set(CMAKE_BUILD_TYPE Release)
 endif()

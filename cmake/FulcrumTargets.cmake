@@ -1,22 +1,33 @@
-# The library's three targets. All are INTERFACE: the library is its headers.
-set(FULCRUM_COMPONENTS core onednn onnx)
+# The library's targets. All are INTERFACE: the library is its headers.
+set(fulcrum_components core)
+if(FULCRUM_WITH_ONEDNN)
+  list(APPEND fulcrum_components onednn)
+endif()
+if(FULCRUM_WITH_ONNX)
+  list(APPEND fulcrum_components onnx)
+endif()
 include(${CMAKE_CURRENT_LIST_DIR}/FulcrumDependencies.cmake)
-include(GNUInstallDirs)
+if(fulcrum_missing)
+  message(FATAL_ERROR "${fulcrum_missing} (scripts/install_dependencies.sh installs everything)")
+endif()
 
 add_library(fulcrum INTERFACE)
 add_library(fulcrum::fulcrum ALIAS fulcrum)
-target_include_directories(fulcrum INTERFACE
-  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+target_include_directories(fulcrum INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
 target_compile_features(fulcrum INTERFACE cxx_std_20)
 target_link_libraries(fulcrum INTERFACE Eigen3::Eigen xtensor nlohmann_json::nlohmann_json ZLIB::ZLIB)
 
-# oneDNN runs on GNU OpenMP in Debian; its thread count is set through the same library, never through a second one.
-add_library(fulcrum_onednn INTERFACE)
-add_library(fulcrum::onednn ALIAS fulcrum_onednn)
-set_target_properties(fulcrum_onednn PROPERTIES EXPORT_NAME onednn)
-target_link_libraries(fulcrum_onednn INTERFACE fulcrum DNNL::dnnl gomp Threads::Threads)
+if(FULCRUM_WITH_ONEDNN)
+  # oneDNN runs on GNU OpenMP in Debian; its thread count is set through the same library, never through a second one.
+  add_library(fulcrum_onednn INTERFACE)
+  add_library(fulcrum::onednn ALIAS fulcrum_onednn)
+  set_target_properties(fulcrum_onednn PROPERTIES EXPORT_NAME onednn)
+  target_link_libraries(fulcrum_onednn INTERFACE fulcrum DNNL::dnnl gomp Threads::Threads)
+endif()
 
-add_library(fulcrum_onnx INTERFACE)
-add_library(fulcrum::onnx ALIAS fulcrum_onnx)
-set_target_properties(fulcrum_onnx PROPERTIES EXPORT_NAME onnx)
-target_link_libraries(fulcrum_onnx INTERFACE fulcrum onnx_proto protobuf::libprotobuf)
+if(FULCRUM_WITH_ONNX)
+  add_library(fulcrum_onnx INTERFACE)
+  add_library(fulcrum::onnx ALIAS fulcrum_onnx)
+  set_target_properties(fulcrum_onnx PROPERTIES EXPORT_NAME onnx)
+  target_link_libraries(fulcrum_onnx INTERFACE fulcrum ONNX::onnx_proto protobuf::libprotobuf)
+endif()

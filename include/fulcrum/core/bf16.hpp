@@ -11,8 +11,8 @@ namespace fulcrum {
 struct bf16 {
   std::uint16_t bits = 0;
 
-  bf16() = default;
-  explicit bf16(float value) noexcept {
+  constexpr bf16() = default;
+  constexpr explicit bf16(float value) noexcept {
     auto word = std::bit_cast<std::uint32_t>(value);
     if ((word & 0x7fffffffU) > 0x7f800000U) {
       bits = static_cast<std::uint16_t>((word >> 16U) | 0x0040U);  // quiet NaN, sign and payload kept
@@ -21,7 +21,9 @@ struct bf16 {
     word += 0x7fffU + ((word >> 16U) & 1U);
     bits = static_cast<std::uint16_t>(word >> 16U);
   }
-  explicit operator float() const noexcept { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U); }
+  constexpr explicit operator float() const noexcept {
+    return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U);
+  }
 
   friend bool operator==(bf16, bf16) = default;
 };

@@ -18,8 +18,12 @@ using Microseconds = std::chrono::duration<double, std::micro>;
 namespace detail {
 template <std::size_t N>
 std::string scaled(double value, double base, const std::array<const char*, N>& prefixes, const char* unit) {
+  // What rounds up to the base belongs to the next prefix: 999,999 FLOP is "1.00 MFLOP", not "1000.00 kFLOP".
+  const auto rounded = [](double x, std::size_t step) {
+    return step == 0 ? std::round(std::abs(x)) : std::round(std::abs(x) * 100.0) / 100.0;
+  };
   std::size_t step = 0;
-  while (std::abs(value) >= base && step + 1 < N) {
+  while (step + 1 < N && rounded(value, step) >= base) {
     value /= base;
     ++step;
   }

@@ -85,7 +85,8 @@ struct Activation {
       case ActivationKind::gelu: return x * T{0.5} * (one + std::erf(x / std::numbers::sqrt2_v<T>));
       case ActivationKind::gelu_tanh:
         return T{0.5} * x *
-               (one + std::tanh(std::sqrt(T{2} * std::numbers::inv_pi_v<T>) * (x + T{0.044715} * x * x * x)));
+               (one +
+                std::tanh(std::sqrt(T{2} * std::numbers::inv_pi_v<T>) * (x + static_cast<T>(0.044715) * x * x * x)));
     }
     return x;
   }

@@ -2,6 +2,7 @@
 /// \file
 /// Pooling over windows and over whole planes (ONNX MaxPool, AveragePool, GlobalMaxPool, GlobalAveragePool).
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -16,15 +17,21 @@ enum class PoolKind : std::uint8_t { max, average };
 /// src (n, c, ih, iw) → dst (n, c, oh, ow). Work: kh · kw FLOP per output element.
 struct Pool {
   PoolKind pool = PoolKind::max;
-  Window window;
+  Window window;                   ///< padding below the kernel, so that a dense window always meets the source
   bool count_include_pad = false;  ///< average: whether padding counts in the divisor
 
   static constexpr std::string_view kind = "Pool";
 
+  /// \throws Error when the window does not fit the source or its padding is as large as its kernel
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
     detail::expect_sources(src, 1, "Pool");
     detail::expect_rank(src[0], 4, "Pool");
     const Extent2 extent = output_extent(window, {src[0][2], src[0][3]}, "Pool");
+    const Padding& padding = window.padding;
+    if (std::max(padding.top, padding.bottom) >= window.kernel[0] ||
+        std::max(padding.left, padding.right) >= window.kernel[1]) {
+      throw Error("Pool", "has a padding that is not below its kernel", "a window must not lie in the padding alone");
+    }
     return {src[0][0], src[0][1], extent[0], extent[1]};
   }
 

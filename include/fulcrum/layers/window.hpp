@@ -27,7 +27,7 @@ struct Padding {
 struct Window {
   Extent2 kernel{1, 1};    ///< kh, kw; ≥ 1
   Extent2 stride{1, 1};    ///< ≥ 1
-  Padding padding;         ///< ≥ 0
+  Padding padding{};       ///< ≥ 0
   Extent2 dilation{1, 1};  ///< ≥ 1; 1: dense
   bool ceil_mode = false;  ///< pooling: a last, partial window counts (ONNX ceil_mode)
 

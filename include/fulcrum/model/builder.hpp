@@ -62,6 +62,9 @@ public:
   ModelBuilder& conv(std::int64_t oc, Extent2 kernel, const ConvOptions& options = {}) {
     const Shape src = shape();
     detail::expect_rank(src, 4, "conv");
+    expect_positive("conv", "output channels", oc);
+    expect_positive("conv", "kernel rows", kernel[0]);
+    expect_positive("conv", "kernel columns", kernel[1]);
     if (options.groups < 1 || src[1] % options.groups != 0) {
       throw Error("conv",
                   "has " + std::to_string(options.groups) + " groups for " + std::to_string(src[1]) + " channels");
@@ -77,11 +80,13 @@ public:
 
   /// One filter per channel.
   ModelBuilder& depthwise_conv(std::int64_t kernel, ConvOptions options = {}) {
-    options.groups = shape().at(1);
+    options.groups = channel_count("depthwise_conv");
     return conv(options.groups, kernel, options);
   }
 
   ModelBuilder& dense(std::int64_t oc, bool bias = true) {
+    if (shape().size() < 2) throw Error("dense", "takes a source with features but was given " + to_string(shape()));
+    expect_positive("dense", "outputs", oc);
     const std::int64_t ic = shape().back();
     Dense<T> layer;
     layer.weights = he_normal({oc, ic}, ic);
@@ -90,7 +95,7 @@ public:
   }
 
   ModelBuilder& batch_normalization(double epsilon = 1e-5) {
-    const Shape channels{shape().at(1)};
+    const Shape channels{channel_count("batch_normalization")};
     BatchNormalization<T> layer;
     layer.scale = Tensor<T>(channels, T{1});
     layer.shift = Tensor<T>(channels);
@@ -172,10 +177,17 @@ public:
     model_.set_outputs({last_});
     return std::move(model_);
   }
-  [[nodiscard]] Model<T> build() const& { return ModelBuilder(*this).build_copy(); }
+  [[nodiscard]] Model<T> build() const& { return ModelBuilder(*this).build(); }
 
 private:
-  Model<T> build_copy() { return std::move(*this).build(); }
+  static void expect_positive(const char* layer, const char* noun, std::int64_t count) {
+    if (count < 1) throw Error(layer, "has " + std::to_string(count) + " " + noun, "give a number of 1 or more");
+  }
+
+  std::int64_t channel_count(const char* layer) const {
+    if (shape().size() < 2) throw Error(layer, "takes a source with channels but was given " + to_string(shape()));
+    return shape()[1];
+  }
 
   ModelBuilder& append(Layer<T> layer, std::vector<NodeId> src, std::string name = {}) {
     if (name.empty()) {
@@ -190,12 +202,14 @@ private:
       if (id >= shapes_.size()) throw Error("layer '" + name + "'", "has no source to take", "start with input()");
       from.push_back(shapes_[id]);
     }
+    Shape result;
     try {
-      shapes_.push_back(with_batch(dst_shape(layer, std::span<const Shape>(from)), 1));
+      result = with_batch(dst_shape(layer, std::span<const Shape>(from)), 1);
     } catch (const Error& error) {
       throw Error("layer '" + name + "'", error.what());
     }
     last_ = model_.add({std::move(name), std::move(layer), std::move(src), {}});
+    shapes_.push_back(std::move(result));  // after add(): a refused layer leaves the builder as it was
     return *this;
   }
 

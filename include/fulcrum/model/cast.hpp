@@ -34,15 +34,20 @@ template <class To, class From>
                   return BatchNormalization<To>{cast_parameter<To>(l.scale), cast_parameter<To>(l.shift),
                                                 cast_parameter<To>(l.mean), cast_parameter<To>(l.variance), l.epsilon};
                 },
-                // The rest holds no scalars of the model's type.
-                []<class L>(const L& l) -> Layer<To> requires std::constructible_from<Layer<To>, L>{return l;
-}
-};  // namespace fulcrum
-for (const Node<From>& node : model.nodes()) {
-  result.add({node.name, std::visit(convert, node.layer), node.src, node.dst_quantization});
-}
-result.set_outputs(model.outputs());
-return result;
+                [](const Input& l) -> Layer<To> { return l; },
+                [](const Pool& l) -> Layer<To> { return l; },
+                [](const GlobalPool& l) -> Layer<To> { return l; },
+                [](const Activation& l) -> Layer<To> { return l; },
+                [](const Binary& l) -> Layer<To> { return l; },
+                [](const Concat& l) -> Layer<To> { return l; },
+                [](const Reshape& l) -> Layer<To> { return l; },
+                [](const Flatten& l) -> Layer<To> { return l; },
+                [](const Softmax& l) -> Layer<To> { return l; }};
+  for (const Node<From>& node : model.nodes()) {
+    result.add({node.name, std::visit(convert, node.layer), node.src, node.dst_quantization});
+  }
+  result.set_outputs(model.outputs());
+  return result;
 }
 
 }  // namespace fulcrum

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -34,6 +36,9 @@ struct Node {
 /// and are inferred for one by infer_shapes(). Passes return new models; nothing edits a model behind its owner's back.
 template <class T>
 class Model {
+  static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>,
+                "a model's scalar is float or double: Model<float> runs in bf16 and int8 through RunConfig::precision");
+
 public:
   using value_type = T;
 

@@ -31,6 +31,17 @@ bool can_absorb(const Layer<T>& primary) {
                     primary);
 }
 
+/// Shapes to compare sources by. With a batch of two, what holds the batch differs from what is broadcast along it;
+/// some models have their batch of one written into a Reshape and take no other.
+template <class T>
+std::vector<Shape> shapes_for_fusion(const Model<T>& model) {
+  try {
+    return infer_shapes(model, 2);
+  } catch (const Error&) {
+    return infer_shapes(model, 1);
+  }
+}
+
 }  // namespace detail
 
 /// Groups the nodes of a model into steps, in an order in which they can run. Inputs and constants are no steps;
@@ -42,7 +53,7 @@ bool can_absorb(const Layer<T>& primary) {
 template <class T>
 [[nodiscard]] std::vector<FusionGroup> fusion_groups(const Model<T>& model) {
   const auto consumers = model.consumers();
-  const std::vector<Shape> shapes = infer_shapes(model, 2);
+  const std::vector<Shape> shapes = detail::shapes_for_fusion(model);
   std::vector<bool> taken(model.size(), false);
   std::vector<FusionGroup> groups;
 

@@ -2,6 +2,8 @@
 /// \file
 /// Eigen maps of tensors: no copy, 64-byte aligned.
 
+#include <utility>
+
 #include <Eigen/Core>
 
 #include <fulcrum/tensor/tensor.hpp>
@@ -36,6 +38,6 @@ template <class T>
   return {tensor.flat().data(), rows, cols};
 }
 template <class T>
-void as_matrix(Tensor<T>&&) = delete;  // a map of a temporary would dangle
+void as_matrix(const Tensor<T>&&) = delete;  // a map of a temporary would dangle
 
 }  // namespace fulcrum

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -32,6 +32,29 @@ struct Quantization {
   [[nodiscard]] bool per_channel() const noexcept { return axis >= 0; }
   friend bool operator==(const Quantization&, const Quantization&) = default;
 };
+
+/// \throws Error when `q` does not fit a tensor of `shape`: axis, number of scales, scale or zero point out of range
+inline void validate(const Quantization& q, const Shape& shape) {
+  const auto [low, high] = integer_range(q.dtype);
+  const std::string where = "quantization of a tensor " + to_string(shape);
+  if (q.axis < -1 || q.axis >= static_cast<std::int64_t>(shape.size())) {
+    throw Error(where, "has the channel axis " + std::to_string(q.axis), "use -1 for one scale, or an axis from 0");
+  }
+  const std::int64_t count = q.per_channel() ? shape[static_cast<std::size_t>(q.axis)] : 1;
+  if (static_cast<std::int64_t>(q.scale.size()) != count || q.zero_point.size() != q.scale.size()) {
+    throw Error(where, "has " + std::to_string(q.scale.size()) + " scales and " + std::to_string(q.zero_point.size()) +
+                           " zero points where it takes " + std::to_string(count));
+  }
+  for (const float scale : q.scale) {
+    if (!(scale > 0.0F) || !std::isfinite(scale)) throw Error(where, "has a scale that is not a positive number");
+  }
+  for (const std::int32_t zero_point : q.zero_point) {
+    if (zero_point < low || zero_point > high) {
+      throw Error(where,
+                  "has the zero point " + std::to_string(zero_point) + " outside " + std::string(name_of(q.dtype)));
+    }
+  }
+}
 
 /// round_half_even(x / scale) + zero_point, saturated to the dtype (ONNX QuantizeLinear). NaN gives the zero point.
 [[nodiscard]] inline std::int32_t quantize(float x, float scale, std::int32_t zero_point, DType dtype) {
@@ -64,8 +87,10 @@ void for_each_channel_element(const Shape& shape, std::int64_t axis, F&& f) {
 }  // namespace detail
 
 /// The values after a round trip through the integers.
+/// \throws Error when `q` does not fit the tensor, as validate() says
 template <class T>
 [[nodiscard]] Tensor<T> quantize_dequantize(Tensor<T> tensor, const Quantization& q) {
+  validate(q, tensor.dims());
   detail::for_each_channel_element(tensor.dims(), q.axis, [&](std::size_t i, std::size_t c) {
     T& x = tensor.flat()[i];
     x = static_cast<T>(

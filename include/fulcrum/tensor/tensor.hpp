@@ -3,6 +3,7 @@
 /// Tensor<T>: the dense array everything else is made of.
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -120,11 +121,11 @@ public:
 
   /// Bounds-checked element access; as many indices as axes.
   /// \throws Error when an index is outside, or their number is not the rank
-  template <class... Index>
+  template <std::integral... Index>
   [[nodiscard]] T& at(Index... index) {
     return storage_[offset({static_cast<std::int64_t>(index)...})];
   }
-  template <class... Index>
+  template <std::integral... Index>
   [[nodiscard]] const T& at(Index... index) const {
     return storage_[offset({static_cast<std::int64_t>(index)...})];
   }
@@ -178,6 +179,15 @@ template <class To, class From>
   Tensor<To> dst(src.dims());
   std::transform(src.flat().begin(), src.flat().end(), dst.flat().begin(), [](From v) { return static_cast<To>(v); });
   return dst;
+}
+// Without these, a tensor that is not const would go to xtensor's lazy xt::cast.
+template <class To, class From>
+[[nodiscard]] Tensor<To> cast(Tensor<From>& src) {
+  return cast<To>(std::as_const(src));
+}
+template <class To, class From>
+[[nodiscard]] Tensor<To> cast(Tensor<From>&& src) {
+  return cast<To>(std::as_const(src));
 }
 
 }  // namespace fulcrum

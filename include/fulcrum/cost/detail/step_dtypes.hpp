@@ -1,0 +1,129 @@
+#pragma once
+/// \file
+/// In which types values are kept between steps, and in which types steps take and make them, for each precision.
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include <fulcrum/cost/step.hpp>
+#include <fulcrum/model/is_quantized.hpp>
+#include <fulcrum/passes/fusion.hpp>
+#include <fulcrum/passes/quantization_placement.hpp>
+
+namespace fulcrum::detail {
+
+template <class T>
+bool is_view(const Layer<T>& layer) {
+  return std::holds_alternative<Reshape>(layer) || std::holds_alternative<Flatten>(layer);
+}
+
+template <class T>
+bool is_product(const Layer<T>& layer) {
+  return std::holds_alternative<Conv<T>>(layer) || std::holds_alternative<Dense<T>>(layer);
+}
+
+/// The types of a step's source and result.
+struct StepTypes {
+  DType src = DType::f32;
+  DType dst = DType::f32;
+  Precision arithmetic = Precision::f32;
+};
+
+/// Answers for one model in one precision.
+template <class T>
+class TypePlan {
+public:
+  /// A model without quantization is planned in int8 as a quantization pass would leave it.
+  TypePlan(const Model<T>& model, const std::vector<FusionGroup>& groups, Precision precision)
+      : model_(model), precision_(precision), kept_(model.size(), DType::f32), int8_weights_(model.size(), false) {
+    if (precision == Precision::bf16) plan_bf16(groups);
+    if (precision == Precision::int8) plan_int8();
+  }
+
+  /// In which type each value is kept, by node id; that of a view is its source's.
+  [[nodiscard]] const std::vector<DType>& kept() const noexcept { return kept_; }
+  [[nodiscard]] bool assumed() const noexcept { return assumed_; }
+
+  [[nodiscard]] StepTypes types_of(const FusionGroup& group) const {
+    const Layer<T>& layer = model_.node(group.primary).layer;
+    const DType kept = kept_[group.dst];
+    const bool softmax = std::holds_alternative<Softmax>(layer);
+    if (precision_ == Precision::f32 || softmax) return {};
+    if (precision_ == Precision::bf16) return {DType::bf16, is_product(layer) ? kept : DType::bf16, Precision::bf16};
+    const DType src = kept_[model_.node(group.primary).src.front()];
+    if (!is_integer(src) || !on_integers(group)) return {};
+    if (is_product(layer)) return {src, kept, Precision::int8};
+    return {src, is_integer(kept) ? kept : src, Precision::int8};
+  }
+
+private:
+  static bool is_integer(DType dtype) { return dtype == DType::u8 || dtype == DType::s8; }
+
+  /// bf16 everywhere but for the inputs, for what Softmax makes, and for what a product makes for the user or a Softmax
+  /// alone.
+  void plan_bf16(const std::vector<FusionGroup>& groups) {
+    const auto consumers = model_.consumers();
+    std::vector<bool> read_as_f32(model_.size(), true);
+    for (NodeId id = model_.size(); id-- > 0;) {
+      for (const NodeId c : consumers[id]) {
+        const Layer<T>& layer = model_.node(c).layer;
+        if (!std::holds_alternative<Softmax>(layer) && !(is_view(layer) && read_as_f32[c])) read_as_f32[id] = false;
+      }
+    }
+    for (const FusionGroup& group : groups) {
+      const Layer<T>& layer = model_.node(group.primary).layer;
+      const bool f32 = std::holds_alternative<Softmax>(layer) || (is_product(layer) && read_as_f32[group.dst]);
+      kept_[group.dst] = is_view(layer) ? kept_[model_.node(group.dst).src[0]] : f32 ? DType::f32 : DType::bf16;
+    }
+  }
+
+  void plan_int8() {
+    assumed_ = !is_quantized(model_);
+    if (assumed_) {
+      const QuantizationPlacement placement = place_quantization(model_);
+      for (NodeId id = 0; id < model_.size(); ++id) {
+        if (placement.root[id]) kept_[id] = DType::u8;
+      }
+      for (const NodeId id : placement.layers) int8_weights_[id] = true;
+      return;
+    }
+    for (NodeId id = 0; id < model_.size(); ++id) {
+      if (const auto& q = model_.node(id).dst_quantization) kept_[id] = q->dtype;
+      for_each_parameter(model_.node(id).layer, [&](const char*, const Parameter<T>& p) {
+        if (p.quantization) int8_weights_[id] = true;
+      });
+    }
+  }
+
+  /// Whether a step of an int8 run whose source is kept in integers works on them; otherwise it works in f32.
+  [[nodiscard]] bool on_integers(const FusionGroup& group) const {
+    const bool dst_is_integer = is_integer(kept_[group.dst]);
+    const NodeId src = model_.node(group.primary).src.front();
+    // An average changes the scale unless both sides agree on one.
+    const auto average = [&] {
+      return !assumed_ && model_.node(src).dst_quantization == model_.node(group.dst).dst_quantization;
+    };
+    return std::visit(Overloads{[&](const Conv<T>&) { return bool{int8_weights_[group.primary]}; },
+                                [&](const Dense<T>&) { return bool{int8_weights_[group.primary]}; },
+                                [&](const Pool& l) { return l.pool == PoolKind::max || average(); },
+                                [&](const GlobalPool& l) { return l.pool == PoolKind::max || average(); },
+                                [&](const Activation& l) { return l.function == ActivationKind::relu; },
+                                [&](const Binary&) {
+                                  return dst_is_integer && is_integer(kept_[model_.node(group.primary).src.back()]);
+                                },
+                                [&](const Concat&) { return dst_is_integer; }, [](const Softmax&) { return false; },
+                                [](const BatchNormalization<T>&) { return false; }, [](const Input&) { return false; },
+                                [](const Constant<T>&) { return false; }, [](const Reshape&) { return false; },
+                                [](const Flatten&) { return false; }},
+                      model_.node(group.primary).layer);
+  }
+
+  const Model<T>& model_;
+  Precision precision_;
+  std::vector<DType> kept_;
+  std::vector<bool> int8_weights_;
+  bool assumed_ = false;
+};
+
+}  // namespace fulcrum::detail

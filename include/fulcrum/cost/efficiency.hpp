@@ -1,0 +1,184 @@
+#pragma once
+/// \file
+/// How far from the roofline a step of a given shape stays on a machine: interpolated between steps that were timed.
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include <fulcrum/cost/roofline.hpp>
+#include <fulcrum/cost/step.hpp>
+
+namespace fulcrum {
+
+/// A timed step as a point in feature space.
+struct EfficiencySample {
+  std::vector<double> features;  ///< of efficiency_features()
+  double log_slowdown = 0.0;     ///< ln(time / roofline time)
+  double weight = 0.0;           ///< in the interpolation; set by fit_efficiency()
+
+  friend bool operator==(const EfficiencySample&, const EfficiencySample&) = default;
+};
+
+/// ln(time / roofline time) of the steps of one class, precision and thread count, as a function of their features x:
+///
+///     trend₀ + Σⱼ trendⱼ₊₁ xⱼ + Σᵢ weightᵢ k(|x − xᵢ| / length_scale),   k(d) = (1 + √3 d) e^(−√3 d)
+///
+/// a ridge regression with kriging of its residuals (Rasmussen and Williams, "Gaussian Processes for Machine
+/// Learning", 2006, eq. 2.41 and 4.17). Features are clamped to the range of the samples, so that far from anything
+/// timed the efficiency stays that of the nearest edge.
+struct EfficiencyModel {
+  KernelClass kernel = KernelClass::convolution;
+  Precision precision = Precision::f32;  ///< the step's arithmetic
+  int threads = 1;
+  double length_scale = 1.0;
+  double loo_error = 0.0;  ///< median |predicted / measured − 1| of each sample, predicted from all the others
+  std::vector<double> trend;
+  std::vector<EfficiencySample> samples;
+
+  friend bool operator==(const EfficiencyModel&, const EfficiencyModel&) = default;
+
+  /// \param features  of efficiency_features() for a step of this class
+  [[nodiscard]] double log_slowdown(std::vector<double> features) const;
+};
+
+namespace detail {
+
+/// Matérn covariance with ν = 3/2.
+inline double matern(double distance) noexcept {
+  const double d = std::sqrt(3.0) * distance;
+  return (1.0 + d) * std::exp(-d);
+}
+
+inline double distance(const std::vector<double>& a, const std::vector<double>& b) noexcept {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
+  return std::sqrt(sum);
+}
+
+/// Share of the work that is not padding when `extent` is rounded up to blocks.
+inline double utilization(std::int64_t extent, std::int64_t block) noexcept {
+  const std::int64_t blocks = (extent + block - 1) / block;
+  return static_cast<double>(extent) / static_cast<double>(blocks * block);
+}
+
+inline double log2_of(std::int64_t value) noexcept {
+  return std::log2(static_cast<double>(std::max<std::int64_t>(value, 1)));
+}
+
+}  // namespace detail
+
+/// The numbers on which the efficiency of a step depends, each divided by the distance over which it matters: extents
+/// on a logarithmic scale, how well they fill the blocks that kernels work in (16 floats a vector; 64 columns, 16 rows
+/// and 64 bytes of depth a tile), and how the roofline's parts compare.
+[[nodiscard]] inline std::vector<double> efficiency_features(const Step& step, const RooflinePoint& roofline) {
+  using detail::log2_of;
+  using detail::utilization;
+  const StepGeometry& g = step.geometry;
+  const std::int64_t ic = g.ic / std::max<std::int64_t>(g.groups, 1);
+  const std::int64_t oc = g.oc / std::max<std::int64_t>(g.groups, 1);
+  const auto element = static_cast<std::int64_t>(size_of(step.src));
+  const double work_us = std::max(roofline.compute_us, roofline.memory_us);
+  const double size = std::log2((work_us + roofline.overhead_us) / std::max(roofline.overhead_us, 1e-3));
+  const double balance = std::clamp(std::log2((roofline.memory_us + 1e-6) / (roofline.compute_us + 1e-6)), -8.0, 8.0);
+  switch (step.kernel) {
+    case KernelClass::convolution: {
+      const bool pointwise = g.kh * g.kw == 1;
+      const std::int64_t rows = pointwise && g.stride == 1 ? g.oh * g.ow : g.ow;
+      return {log2_of(g.n) / 6.0,
+              log2_of(ic) / 2.0,
+              log2_of(oc) / 5.0,
+              log2_of(g.oh * g.ow) / 5.0,
+              log2_of(g.kh * g.kw) / 2.5,
+              log2_of(g.stride) / 3.0,
+              utilization(oc, 16) * 1.0,
+              utilization(oc, 64) * 0.5,
+              utilization(ic * element, 64) * 0.8,
+              utilization(rows, 16) * 0.7,
+              (ic * element) % 4 == 0 ? 0.0 : 0.6,
+              pointwise ? 0.8 : 0.0,
+              log2_of(g.groups) / 3.0,
+              size / 4.0,
+              balance / 6.0,
+              static_cast<double>(g.extra_src) * 0.5,
+              step.functions * 0.7,
+              size_of(step.dst) == 4 ? 0.3 : 0.0};
+    }
+    case KernelClass::depthwise_convolution:
+      return {log2_of(g.n) / 6.0,
+              log2_of(oc * g.groups) / 3.0,
+              log2_of(g.oh * g.ow) / 4.0,
+              log2_of(g.kh * g.kw) / 3.0,
+              log2_of(g.stride) / 2.0,
+              utilization(g.oc, 16),
+              size / 4.0,
+              balance / 4.0,
+              static_cast<double>(g.extra_src) * 0.5,
+              step.functions * 0.7};
+    case KernelClass::dense:
+      return {log2_of(g.n) / 2.0,
+              log2_of(ic) / 2.5,
+              log2_of(oc) / 2.5,
+              utilization(oc, 16),
+              utilization(oc, 64) * 0.5,
+              utilization(ic * element, 64) * 0.8,
+              utilization(g.n, 16) * 0.5,
+              (ic * element) % 4 == 0 ? 0.0 : 0.6,
+              size / 3.0,
+              balance / 4.0,
+              static_cast<double>(g.extra_src) * 0.5,
+              step.functions * 0.7,
+              size_of(step.dst) == 4 ? 0.3 : 0.0};
+    case KernelClass::pooling:
+      return {log2_of(g.n) / 6.0,
+              log2_of(g.oc) / 3.0,
+              log2_of(g.oh * g.ow) / 3.0,
+              log2_of(g.kh * g.kw) / 2.0,
+              log2_of(g.stride) / 2.0,
+              utilization(g.oc, 16),
+              size / 3.0};
+    case KernelClass::elementwise:
+      return {log2_of(g.n) / 6.0,
+              log2_of(g.n * g.oc * g.oh * g.ow) / 3.0,
+              static_cast<double>(g.extra_src),
+              step.functions * 1.0,
+              size / 3.0,
+              size_of(step.dst) == size_of(step.src) ? 0.0 : 0.5};
+    case KernelClass::softmax: return {log2_of(g.n) / 3.0, log2_of(g.oc) / 2.0, utilization(g.oc, 16), size / 3.0};
+    case KernelClass::movement:
+      return {log2_of(g.n) / 6.0,
+              log2_of(g.oc) / 2.0,
+              log2_of(g.oh * g.ow) / 3.0,
+              size / 3.0,
+              size_of(step.src) == 4 ? 0.0 : 1.0,
+              size_of(step.dst) == 4 ? 0.0 : 1.0,
+              step.src == step.dst ? 0.0 : 0.5,
+              step.movement == Movement::input ? 1.0 : 0.0,
+              step.movement == Movement::output ? 1.0 : 0.0,
+              step.movement == Movement::joined ? 1.0 : 0.0};
+  }
+  return {};
+}
+
+inline double EfficiencyModel::log_slowdown(std::vector<double> features) const {
+  if (samples.empty()) return 0.0;
+  for (std::size_t j = 0; j < features.size(); ++j) {
+    double low = samples.front().features[j];
+    double high = low;
+    for (const EfficiencySample& sample : samples) {
+      low = std::min(low, sample.features[j]);
+      high = std::max(high, sample.features[j]);
+    }
+    features[j] = std::clamp(features[j], low, high);
+  }
+  double result = trend.empty() ? 0.0 : trend.front();
+  for (std::size_t j = 0; j < features.size() && j + 1 < trend.size(); ++j) result += trend[j + 1] * features[j];
+  for (const EfficiencySample& sample : samples) {
+    result += sample.weight * detail::matern(detail::distance(features, sample.features) / length_scale);
+  }
+  return result;
+}
+
+}  // namespace fulcrum

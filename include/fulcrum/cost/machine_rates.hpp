@@ -1,0 +1,133 @@
+#pragma once
+/// \file
+/// The roofline's two sides and the floor: how fast a machine computes, how fast it moves bytes, what a step costs at
+/// the least.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <fulcrum/core/dtype.hpp>
+#include <fulcrum/core/error.hpp>
+
+namespace fulcrum {
+
+/// The highest rate that any kernel of a precision reached.
+struct PeakRate {
+  Precision precision = Precision::f32;
+  int threads = 1;
+  double flop_per_s = 0.0;
+
+  friend bool operator==(const PeakRate&, const PeakRate&) = default;
+};
+
+/// How fast bytes are copied (read and written bytes both count) while they stay in a level of the memory hierarchy.
+struct Bandwidth {
+  std::string level;            ///< "L1", "L2", "L3" or "DRAM"
+  double capacity_bytes = 0.0;  ///< of all threads' caches together; 0 for the last level: no end
+  int threads = 1;
+  double byte_per_s = 0.0;
+
+  friend bool operator==(const Bandwidth&, const Bandwidth&) = default;
+};
+
+/// The floor under every step and every inference.
+struct Overhead {
+  int threads = 1;
+  double step_us = 0.0;       ///< of a step that has next to nothing to do
+  double inference_us = 0.0;  ///< of one inference beside its steps
+
+  friend bool operator==(const Overhead&, const Overhead&) = default;
+};
+
+namespace detail {
+
+/// Interpolates a positive figure between the calibrated thread counts, linear in log-log; outside them the nearest.
+/// `entries` are (threads, figure), in any order.
+inline double interpolate_threads(std::vector<std::pair<int, double>> entries, int threads) {
+  std::sort(entries.begin(), entries.end());
+  if (threads <= entries.front().first) return entries.front().second;
+  if (threads >= entries.back().first) return entries.back().second;
+  const auto above = std::find_if(entries.begin(), entries.end(), [&](const auto& e) { return e.first >= threads; });
+  const auto below = above - 1;
+  if (above->first == threads) return above->second;
+  const double share = std::log(static_cast<double>(threads) / below->first) /
+                       std::log(static_cast<double>(above->first) / below->first);
+  constexpr double tiny = 1e-12;
+  return std::exp((1.0 - share) * std::log(below->second + tiny) + share * std::log(above->second + tiny));
+}
+
+}  // namespace detail
+
+/// All rates of a machine.
+struct MachineRates {
+  std::vector<PeakRate> peaks;
+  std::vector<Bandwidth> bandwidths;  ///< per thread count from the nearest level to the farthest
+  std::vector<Overhead> overheads;
+
+  friend bool operator==(const MachineRates&, const MachineRates&) = default;
+
+  [[nodiscard]] bool knows(Precision precision) const {
+    return std::any_of(peaks.begin(), peaks.end(), [&](const PeakRate& p) { return p.precision == precision; });
+  }
+
+  /// [FLOP/s]
+  /// \throws Error when the precision was not calibrated
+  [[nodiscard]] double peak(Precision precision, int threads) const {
+    std::vector<std::pair<int, double>> entries;
+    for (const PeakRate& p : peaks) {
+      if (p.precision == precision) entries.emplace_back(p.threads, p.flop_per_s);
+    }
+    if (entries.empty()) {
+      throw Error("the machine profile", "has no figures for " + std::string(name_of(precision)),
+                  "run `fulcrum calibrate` with this precision on a CPU that has it");
+    }
+    return detail::interpolate_threads(std::move(entries), threads);
+  }
+
+  /// [B/s] for data of which `working_set` bytes are touched between two uses. Past a level's capacity the share that
+  /// still fits is served by it and the rest by the next one, so that the curve has no steps.
+  /// \throws Error when no bandwidth was calibrated
+  [[nodiscard]] double bandwidth(double working_set, int threads) const {
+    std::vector<int> known;
+    for (const Bandwidth& b : bandwidths) known.push_back(b.threads);
+    std::sort(known.begin(), known.end());
+    known.erase(std::unique(known.begin(), known.end()), known.end());
+    if (known.empty()) {
+      throw Error("the machine profile", "has no memory bandwidth", "run `fulcrum calibrate`");
+    }
+    std::vector<std::pair<int, double>> entries;
+    for (const int count : known) entries.emplace_back(count, bandwidth_of_calibrated(working_set, count));
+    return detail::interpolate_threads(std::move(entries), threads);
+  }
+
+  /// [µs]
+  [[nodiscard]] double step_overhead_us(int threads) const { return overhead(threads, &Overhead::step_us); }
+  /// [µs]
+  [[nodiscard]] double inference_overhead_us(int threads) const { return overhead(threads, &Overhead::inference_us); }
+
+private:
+  [[nodiscard]] double bandwidth_of_calibrated(double working_set, int threads) const {
+    double seconds_per_byte = 0.0;
+    double left = 1.0;  // share of the traffic that the nearer levels do not serve
+    for (const Bandwidth& b : bandwidths) {
+      if (b.threads != threads || left <= 0.0) continue;
+      const double share =
+          b.capacity_bytes > 0.0 ? std::min(left, b.capacity_bytes / std::max(working_set, 1.0)) : left;
+      seconds_per_byte += share / b.byte_per_s;
+      left -= share;
+    }
+    return (1.0 - std::max(left, 0.0)) / seconds_per_byte;
+  }
+
+  [[nodiscard]] double overhead(int threads, double Overhead::*figure) const {
+    std::vector<std::pair<int, double>> entries;
+    for (const Overhead& o : overheads) entries.emplace_back(o.threads, o.*figure);
+    if (entries.empty()) throw Error("the machine profile", "has no overheads", "run `fulcrum calibrate`");
+    return detail::interpolate_threads(std::move(entries), threads);
+  }
+};
+
+}  // namespace fulcrum

@@ -1,0 +1,135 @@
+#pragma once
+/// \file
+/// Changes of layout and type between steps: an executor adds them where a step wants its source otherwise than the
+/// step before left it. Whether it does depends on the kernels that a machine has, so that a profile remembers what
+/// was seen.
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/cost/model_steps.hpp>
+
+namespace fulcrum {
+
+/// How often a value was reordered on its way between two kinds of places.
+struct LayoutChange {
+  Precision precision = Precision::f32;  ///< of the run
+  std::string from;                      ///< "input" or a kernel class
+  std::string to;  ///< "output", a kernel class, or how a sum takes its residual: "sum" in its place, "copied_sum"
+  bool converts = false;      ///< the two ends differ in type
+  std::int64_t channels = 0;  ///< 1, 3 (two to four) or 16 (more); 0: no extents, so that every layout is the same
+  double share = 0.0;         ///< 0 … 1
+
+  /// Whether it speaks of the same kind of place.
+  [[nodiscard]] bool same_place(const LayoutChange& other) const {
+    return precision == other.precision && from == other.from && to == other.to && converts == other.converts &&
+           channels == other.channels;
+  }
+  friend bool operator==(const LayoutChange&, const LayoutChange&) = default;
+};
+
+/// A value on its way from where it is made to where it is taken.
+struct ValueEdge {
+  NodeId value = 0;
+  std::size_t before = 0;  ///< index of the step that takes it; the number of steps for an output of the model
+  LayoutChange place;      ///< `share` is not set
+  DType src = DType::f32;
+  DType dst = DType::f32;
+};
+
+/// All ways that values of a model take, in the order of the steps that take them.
+[[nodiscard]] inline std::vector<ValueEdge> value_edges(const ModelSteps& steps, Precision precision) {
+  std::vector<std::string> maker(steps.shapes.size());
+  for (const NodeId id : steps.inputs) maker[id] = "input";
+  for (const ModelStep& entry : steps.steps) maker[entry.dst] = std::string(name_of(entry.step.kernel));
+
+  const auto channels_of = [](const Shape& shape) -> std::int64_t {
+    if (shape.size() < 3 || element_count(shape) == shape[0] * shape[1]) return 0;
+    return shape[1] == 1 ? 1 : shape[1] <= 4 ? 3 : 16;
+  };
+  std::vector<ValueEdge> edges;
+  const auto add = [&](NodeId value, std::size_t before, std::string to, DType dst) {
+    if (maker[value].empty()) return;  // a constant: prepared when the model is compiled
+    const DType src = steps.dtypes[value];
+    edges.push_back({value,
+                     before,
+                     {precision, maker[value], std::move(to), src != dst, channels_of(steps.shapes[value]), 0.0},
+                     src,
+                     dst});
+  };
+  for (std::size_t i = 0; i < steps.steps.size(); ++i) {
+    const ModelStep& entry = steps.steps[i];
+    for (std::size_t s = 0; s < entry.src.size(); ++s) {
+      if (s < entry.own_src)
+        add(entry.src[s], i, std::string(name_of(entry.step.kernel)), entry.step.src);
+      else
+        add(entry.src[s], i, entry.may_overwrite_sum ? "sum" : "copied_sum", steps.dtypes[entry.src[s]]);
+    }
+  }
+  for (const NodeId value : steps.outputs) add(value, steps.steps.size(), "output", DType::f32);
+  return edges;
+}
+
+/// The step that changes a value's layout or type.
+[[nodiscard]] inline Step movement_step(const ModelSteps& steps, NodeId value, DType src, DType dst,
+                                        Movement movement) {
+  Step step;
+  step.name = steps.names[value];
+  step.kind = "Reorder";
+  step.kernel = KernelClass::movement;
+  step.movement = movement;
+  step.src = src;
+  step.dst = dst;
+  step.geometry = detail::plain_geometry(steps.shapes[value]);
+  const auto count = static_cast<double>(element_count(steps.shapes[value]));
+  step.src_bytes = count * static_cast<double>(size_of(src));
+  step.dst_bytes = count * static_cast<double>(size_of(dst));
+  step.reuse_bytes = step.src_bytes + step.dst_bytes;
+  const std::size_t least = std::min(size_of(src), size_of(dst));
+  step.arithmetic = least == 1 ? Precision::int8 : least == 2 ? Precision::bf16 : Precision::f32;
+  return step;
+}
+
+/// Everything that runs, in order: the steps and the movements to expect. A value that is kept in another type than it
+/// is made in is converted behind its maker. On the way to a step it is moved when that was seen, or, where nothing
+/// was seen, when its type changes or a sum needs a copy of it; once for all steps that want it the same way.
+[[nodiscard]] inline std::vector<Step> with_movements(const ModelSteps& steps, Precision precision,
+                                                      const std::vector<LayoutChange>& seen) {
+  std::vector<Step> result;
+  for (const NodeId id : steps.inputs) {
+    if (steps.dtypes[id] != DType::f32)
+      result.push_back(movement_step(steps, id, DType::f32, steps.dtypes[id], Movement::input));
+  }
+  const std::vector<ValueEdge> edges = value_edges(steps, precision);
+  std::vector<std::pair<NodeId, std::string>> moved;  // and how
+  std::size_t at = 0;
+  for (std::size_t i = 0; i <= steps.steps.size(); ++i) {
+    for (; at < edges.size() && edges[at].before == i; ++at) {
+      const ValueEdge& edge = edges[at];
+      const auto known =
+          std::find_if(seen.begin(), seen.end(), [&](const LayoutChange& c) { return c.same_place(edge.place); });
+      const bool copies = edge.place.to == "copied_sum";
+      const std::pair key(edge.value, copies ? edge.place.to : std::string(name_of(edge.dst)));
+      const bool moves = known != seen.end() ? known->share > 0.5 : edge.place.converts || copies;
+      if (!moves || std::find(moved.begin(), moved.end(), key) != moved.end()) continue;
+      moved.push_back(key);
+      const Movement movement = edge.place.to == "output" ? Movement::output
+                                : edge.place.from == "input" && steps.dtypes[edge.value] == DType::f32
+                                    ? Movement::input
+                                    : Movement::inner;
+      result.push_back(movement_step(steps, edge.value, edge.src, edge.dst, movement));
+    }
+    if (i == steps.steps.size()) break;
+    const ModelStep& entry = steps.steps[i];
+    result.push_back(entry.step);
+    const DType kept = steps.dtypes[entry.dst];
+    if (entry.step.dst != kept)
+      result.push_back(movement_step(steps, entry.dst, entry.step.dst, kept, Movement::inner));
+  }
+  return result;
+}
+
+}  // namespace fulcrum

@@ -1,0 +1,86 @@
+#pragma once
+/// \file
+/// Predicts a LatencyReport from a model, a configuration and a machine profile: arithmetic alone, no clock, no engine.
+
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/cost/latency_report.hpp>
+#include <fulcrum/cost/machine_profile.hpp>
+#include <fulcrum/cost/model_steps.hpp>
+#include <fulcrum/cost/movement.hpp>
+#include <fulcrum/cost/roofline.hpp>
+#include <fulcrum/cost/run_config.hpp>
+#include <fulcrum/model/is_quantized.hpp>
+#include <fulcrum/passes/fold_batch_normalization.hpp>
+
+namespace fulcrum {
+
+/// The steps that a model runs as: batch normalizations folded, neighbours fused, layouts and types changed where the
+/// profile says so.
+/// \throws Error when the configuration is out of range or shapes do not fit
+[[nodiscard]] inline std::vector<Step> predicted_steps(const Model<float>& model, const RunConfig& config,
+                                                       const MachineProfile& profile) {
+  const ModelSteps steps = model_steps(fold_batch_normalization(model).model, config);
+  return with_movements(steps, config.precision, profile.layout_changes);
+}
+
+/// Time of one step alone on the machine [µs]: its roofline time, slowed down as steps like it were.
+[[nodiscard]] inline double predicted_step_us(const Step& step, const RooflinePoint& roofline, int threads,
+                                              const MachineProfile& profile) {
+  return roofline.time_us() * std::exp(profile.log_slowdown(step, roofline, threads));
+}
+
+/// L = F / T for every step and in total; see docs/cost-model.md.
+///
+/// An int8 configuration of a model that no quantization pass has been over is predicted as if one had (with a note).
+/// \throws Error when the configuration is out of range, shapes do not fit or the profile lacks the precision
+[[nodiscard]] inline LatencyReport predict(const Model<float>& model, const RunConfig& config,
+                                           const MachineProfile& profile) {
+  validate(config);
+  LatencyReport report;
+  report.kind = ReportKind::predicted;
+  report.model = model.name();
+  report.config = config;
+  report.environment = profile.environment;
+  if (!profile.rates.knows(config.precision))
+    static_cast<void>(profile.rates.peak(config.precision, config.threads));  // its Error says what is missing
+
+  const Contention contention = profile.contention_of(config.instances, config.threads);
+  double total_us = profile.rates.inference_overhead_us(config.threads) * contention.factor;
+  for (Step& step : predicted_steps(model, config, profile)) {
+    const RooflinePoint roofline = roofline_point(step, profile.rates, config.threads);
+    const double alone_us = predicted_step_us(step, roofline, config.threads, profile);
+    const double shared_us =
+        alone_us * roofline_point(step, profile.rates, config.threads, config.instances).time_us() / roofline.time_us();
+    const double time_us = contention.factor * shared_us + contention.extra_step_us;
+    LayerLatency layer;
+    layer.name = std::move(step.name);
+    layer.kind = std::move(step.kind);
+    layer.flops = step.flops;
+    layer.bytes = step.bytes();
+    layer.latency = Microseconds(time_us);
+    layer.bound = bound_of(roofline, alone_us);
+    report.flops += layer.flops;
+    report.bytes += layer.bytes;
+    report.layers.push_back(std::move(layer));
+    total_us += time_us;
+  }
+  report.latency = profile.statistics_of(1e-3 * total_us, config.threads);
+  // Little's law: the instances hold `instances` batches at any time, each for its mean latency.
+  report.throughput_per_s =
+      static_cast<double>(config.instances) * static_cast<double>(config.batch) / (1e-3 * report.latency.mean.count());
+
+  const int wanted = config.instances * config.threads;
+  if (wanted > profile.environment.cores) {
+    report.notes.push_back(std::to_string(wanted) + " threads share " + std::to_string(profile.environment.cores) +
+                           " usable core(s): expect waiting, and a prediction that is rougher than usual");
+  }
+  if (config.precision == Precision::int8 && !is_quantized(model))
+    report.notes.push_back("the model is not quantized: predicted as if a quantization pass had been over it");
+  return report;
+}
+
+}  // namespace fulcrum

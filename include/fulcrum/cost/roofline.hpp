@@ -1,0 +1,57 @@
+#pragma once
+/// \file
+/// The roofline of one step (Williams, Waterman and Patterson, "Roofline: an insightful visual performance model for
+/// multicore architectures", CACM 2009).
+
+#include <algorithm>
+
+#include <fulcrum/cost/latency_report.hpp>
+#include <fulcrum/cost/machine_rates.hpp>
+#include <fulcrum/cost/step.hpp>
+
+namespace fulcrum {
+
+/// Where a step stands under the roof of a machine.
+struct RooflinePoint {
+  double intensity_flop_per_byte = 0.0;
+  double peak_flop_per_s = 0.0;
+  double bandwidth_byte_per_s = 0.0;   ///< of the levels that its bytes come from
+  double attainable_flop_per_s = 0.0;  ///< min(peak, intensity · bandwidth)
+  double compute_us = 0.0;             ///< flops / peak; taps in the padding are no work
+  double memory_us = 0.0;              ///< bytes / bandwidth
+  double overhead_us = 0.0;            ///< what the step would take with nothing to do
+
+  /// The least time that the machine's rates allow: overhead + max(compute, memory).
+  [[nodiscard]] double time_us() const noexcept { return overhead_us + std::max(compute_us, memory_us); }
+};
+
+/// Activations come from wherever the step's own traffic fits; weights from wherever all that is touched until their
+/// next use fits. `instances` that run side by side share the caches' capacity and the bandwidth behind them.
+[[nodiscard]] inline RooflinePoint roofline_point(const Step& step, const MachineRates& rates, int threads,
+                                                  int instances = 1) {
+  RooflinePoint point;
+  const double copies = std::max(instances, 1);
+  const auto bandwidth = [&](double working_set) {
+    return rates.bandwidth(copies * working_set, threads * std::max(instances, 1)) / copies;
+  };
+  const double bytes = step.bytes();
+  point.peak_flop_per_s = rates.peak(step.arithmetic, threads);
+  point.compute_us = 1e6 * step.flops * step.geometry.inside / point.peak_flop_per_s;
+  point.memory_us = 1e6 * ((step.src_bytes + step.dst_bytes) / bandwidth(bytes) +
+                           step.weight_bytes / bandwidth(std::max(step.reuse_bytes, bytes)));
+  point.overhead_us = rates.step_overhead_us(threads);
+  point.bandwidth_byte_per_s = point.memory_us > 0.0 ? 1e6 * bytes / point.memory_us : bandwidth(1.0);
+  point.intensity_flop_per_byte = bytes > 0.0 ? step.flops / bytes : 0.0;
+  point.attainable_flop_per_s =
+      std::min(point.peak_flop_per_s, point.intensity_flop_per_byte * point.bandwidth_byte_per_s);
+  return point;
+}
+
+/// What keeps a step that takes `time_us` from being faster: the overhead when it is at least half of the time,
+/// otherwise whichever side of the roofline is higher.
+[[nodiscard]] inline Bound bound_of(const RooflinePoint& point, double time_us) {
+  if (point.overhead_us >= 0.5 * time_us) return Bound::overhead;
+  return point.compute_us >= point.memory_us ? Bound::compute : Bound::memory;
+}
+
+}  // namespace fulcrum

@@ -1,0 +1,137 @@
+#pragma once
+/// \file
+/// Questions about memory layouts: are two the same in memory, is one row-major, where does an element lie.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include <fulcrum/exec/detail/onednn_adapter.hpp>
+
+namespace fulcrum::detail::onednn {
+
+[[nodiscard]] inline DType dtype_from(dnnl::memory::data_type type) {
+  for (const DType dtype : {DType::f32, DType::bf16, DType::s8, DType::u8, DType::s32}) {
+    if (data_type_of(dtype) == type) return dtype;
+  }
+  throw Error("oneDNN data type " + std::to_string(static_cast<int>(type)), "has no DType");
+}
+[[nodiscard]] inline DType dtype_of_desc(const Desc& desc) { return dtype_from(data_type_of(desc)); }
+
+[[nodiscard]] inline Shape shape_of(const Desc& desc) {
+  const Dims dims = dims_of(desc);
+  return {dims.begin(), dims.end()};
+}
+
+/// Channels innermost: what (n, h, w, c) is in memory, as a layout of (n, c, h, w).
+[[nodiscard]] inline Desc channels_last_desc(const Shape& shape, DType dtype) {
+  const std::int64_t c = shape[1], h = shape[2], w = shape[3];
+  return {Dims(shape.begin(), shape.end()), data_type_of(dtype), Dims{h * w * c, 1, w * c, c}};
+}
+
+/// A run of equally spaced elements along one axis; a blocked axis has several.
+struct Piece {
+  std::size_t axis;
+  std::int64_t extent;
+  std::int64_t stride;  ///< in memory, in elements
+  std::int64_t unit;    ///< one step of the piece in the axis' index
+};
+
+/// All pieces in row-major order of the logical index, those of extent 1 left out.
+[[nodiscard]] inline std::vector<Piece> pieces_of(const Blocking& b) {
+  std::vector<std::vector<Piece>> by_axis(b.dims.size());
+  std::vector<std::int64_t> block(b.dims.size(), 1);  // product of the blocks further in
+  std::int64_t stride = 1;
+  for (std::size_t i = b.inner_blocks.size(); i-- > 0;) {
+    const auto axis = static_cast<std::size_t>(b.inner_axes[i]);
+    by_axis[axis].push_back({axis, b.inner_blocks[i], stride, block[axis]});
+    block[axis] *= b.inner_blocks[i];
+    stride *= b.inner_blocks[i];
+  }
+  std::vector<Piece> pieces;
+  for (std::size_t axis = 0; axis < b.dims.size(); ++axis) {
+    by_axis[axis].push_back({axis, b.padded_dims[axis] / block[axis], b.strides[axis], block[axis]});
+    for (std::size_t i = by_axis[axis].size(); i-- > 0;) {
+      if (by_axis[axis][i].extent != 1) pieces.push_back(by_axis[axis][i]);
+    }
+  }
+  return pieces;
+}
+
+/// Whether the elements lie in memory in row-major order without gaps.
+[[nodiscard]] inline bool is_plain(const Desc& desc) {
+  const Blocking b = blocking_of(desc);
+  if (b.dims != b.padded_dims) return false;
+  const std::vector<Piece> pieces = pieces_of(b);
+  std::int64_t stride = 1;
+  for (std::size_t i = pieces.size(); i-- > 0;) {
+    if (pieces[i].stride != stride) return false;
+    stride *= pieces[i].extent;
+  }
+  return true;
+}
+
+/// Whether two descriptors of equal dims put every element at the same place, whatever their names for it.
+/// Weights of a convolution may carry compensation beside the elements: only activations are compared here.
+[[nodiscard]] inline bool same_layout(const Desc& a, const Desc& b) {
+  if (a == b) return true;
+  const Blocking x = blocking_of(a);
+  const Blocking y = blocking_of(b);
+  if (x.dims != y.dims || x.padded_dims != y.padded_dims) return false;
+  const std::vector<Piece> p = pieces_of(x);
+  const std::vector<Piece> q = pieces_of(y);
+  return std::equal(p.begin(), p.end(), q.begin(), q.end(), [](const Piece& i, const Piece& j) {
+    return i.axis == j.axis && i.extent == j.extent && i.stride == j.stride;
+  });
+}
+
+/// The same layout for another element type; nothing for a blocked one.
+[[nodiscard]] inline std::optional<Desc> with_dtype(const Desc& desc, DType dtype) {
+  if (dtype_of_desc(desc) == dtype) return desc;
+  const Blocking b = blocking_of(desc);
+  if (!b.inner_blocks.empty()) return std::nullopt;
+  return Desc(b.dims, data_type_of(dtype), b.strides);
+}
+
+/// Where in a row the elements of one outermost index lie: offsets[k] is the place of the k-th element in row-major
+/// order of the other axes, in a row of `width` elements.
+struct RowLayout {
+  std::vector<std::int64_t> offsets;
+  std::int64_t width = 0;  ///< elements from one row to the next, zero padding included
+};
+
+/// Nothing when the outermost axis is not outermost in memory.
+[[nodiscard]] inline std::optional<RowLayout> row_layout_of(const Desc& desc) {
+  const Blocking b = blocking_of(desc);
+  if (b.dims.size() < 2 || b.dims[0] != b.padded_dims[0]) return std::nullopt;
+  RowLayout row;
+  std::int64_t count = 1;
+  row.width = 1;
+  for (std::size_t axis = 1; axis < b.dims.size(); ++axis) {
+    count *= b.dims[axis];
+    row.width *= b.padded_dims[axis];
+  }
+  if (b.dims[0] > 1 && b.strides[0] != row.width) return std::nullopt;
+  for (const std::int64_t axis : b.inner_axes) {
+    if (axis == 0) return std::nullopt;
+  }
+  const std::vector<Piece> pieces = pieces_of(b);
+  row.offsets.reserve(static_cast<std::size_t>(count));
+  for (std::int64_t k = 0; k < count; ++k) {
+    std::vector<std::int64_t> index(b.dims.size(), 0);
+    std::int64_t left = k;
+    for (std::size_t axis = b.dims.size(); axis-- > 1;) {
+      index[axis] = left % b.dims[axis];
+      left /= b.dims[axis];
+    }
+    std::int64_t offset = 0;
+    for (const Piece& piece : pieces) offset += index[piece.axis] / piece.unit % piece.extent * piece.stride;
+    if (offset >= row.width) return std::nullopt;  // not one dense block
+    row.offsets.push_back(offset);
+  }
+  return row;
+}
+
+}  // namespace fulcrum::detail::onednn

@@ -1,0 +1,289 @@
+#pragma once
+/// \file
+/// Convolutions and dense layers with what is fused into them.
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/exec/detail/int8_saturation.hpp>
+#include <fulcrum/exec/detail/lowering.hpp>
+#include <fulcrum/exec/precision_support.hpp>
+
+namespace fulcrum::detail::onednn {
+
+/// A convolution or dense layer in oneDNN's terms, for sources and weights of any type.
+struct Product {
+  NodeId src = 0;
+  const Parameter<float>* weights = nullptr;
+  const Parameter<float>* bias = nullptr;
+  Shape weights_dims;  ///< (oc, …), or (g, oc/g, …) when grouped
+  bool grouped = false;
+  bool padded = false;  ///< zeros of the padding take part in the sums
+  const RowLayout* columns =
+      nullptr;  ///< dense: where the weights' columns go in the rows of a source that is not plain
+};
+
+[[nodiscard]] inline bool is_reference(const std::string& implementation) {
+  return implementation.find("ref") != std::string::npos;
+}
+
+/// The weights as s8; empty when they are not quantized in the form that oneDNN's int8 kernels take.
+[[nodiscard]] inline std::vector<std::int8_t> int8_weights(const Parameter<float>& weights) {
+  const Quantization& q = *weights.quantization;
+  const bool zero_at_zero =
+      std::all_of(q.zero_point.begin(), q.zero_point.end(), [](std::int32_t z) { return z == 0; });
+  if (q.dtype != DType::s8 || q.axis > 0 || !zero_at_zero) return {};
+  std::vector<std::int8_t> result(weights.value->flat().size());
+  for_each_channel_element(weights.value->dims(), q.axis, [&](std::size_t i, std::size_t c) {
+    result[i] = static_cast<std::int8_t>(quantize(weights.value->flat()[i], q.scale[c], 0, DType::s8));
+  });
+  return result;
+}
+
+/// Weights with the columns of each output channel moved to where the source has them.
+template <class T>
+[[nodiscard]] std::vector<T> with_columns(std::span<const T> weights, const RowLayout& row) {
+  const std::size_t columns = row.offsets.size();
+  const auto width = static_cast<std::size_t>(row.width);
+  std::vector<T> result(weights.size() / columns * width, T{});
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    result[i / columns * width + static_cast<std::size_t>(row.offsets[i % columns])] = weights[i];
+  }
+  return result;
+}
+
+/// A product on its way: how its source, weights and result are stored in one attempt to run it.
+struct ProductAttempt {
+  bool int8 = false;
+  DType dst = DType::f32;
+  std::optional<AffineMap> dst_map;
+};
+
+/// Emits the group as one primitive. `describe(attributes, weights dtype, bias desc, dst dtype)` makes its descriptor
+/// and `source(wanted desc)` gives the source in the layout that the descriptor asks for.
+/// \return the result; nothing when oneDNN has no optimized form of the attempt
+template <class Describe, class Source>
+std::optional<Value> emit_product(Lowering& lowering, const FusionGroup& group, const Product& product,
+                                  const ProductAttempt& attempt, const Describe& describe, const Source& source) {
+  ProgramBuilder& builder = lowering.builder();
+  const Tail tail = tail_of(lowering.model(), group);
+  const auto oc = static_cast<std::size_t>(product.weights->value->dim(0));
+  const Value src = lowering.value(product.src);
+
+  std::vector<float> bias(oc, 0.0F);
+  if (!product.bias->empty()) {
+    const Tensor<float> given = lowering.elements(*product.bias);
+    std::copy(given.flat().begin(), given.flat().end(), bias.begin());
+  }
+  bool has_bias = !product.bias->empty();
+
+  std::optional<Int8Product> int8;
+  std::vector<std::int8_t> quantized;
+  if (attempt.int8) {
+    quantized = int8_weights(*product.weights);
+    const Quantization& q = *product.weights->quantization;
+    int8 = Int8Product{src.map->scale, q.scale, product.grouped};
+    if (int8->weights_scales.size() != oc) int8->weights_scales.assign(oc, q.scale.front());
+    if (src.map->zero_point != 0) {
+      // Σ w·(q − z) = Σ w·q − z·Σ w: the second term is a constant of the channel.
+      const std::size_t row = quantized.size() / oc;
+      for (std::size_t c = 0; c < oc; ++c) {
+        std::int64_t sum = 0;
+        for (std::size_t i = c * row; i < (c + 1) * row; ++i) sum += quantized[i];
+        bias[c] -= src.map->scale * int8->weights_scales[c] * static_cast<float>(src.map->zero_point) *
+                   static_cast<float>(sum);
+      }
+      has_bias = true;
+    }
+  }
+
+  Epilogue epilogue{std::nullopt, dnnl::memory::data_type::undef, tail.eltwise, attempt.dst_map};
+  std::optional<Value> addend;
+  if (tail.addend) {
+    addend = lowering.value(*tail.addend);
+    epilogue.sum_scale = 1.0F;
+    if (attempt.dst_map) {
+      if (!addend->map) return std::nullopt;
+      epilogue.sum_scale = addend->map->scale;
+      if (data_type_of(addend->desc) != data_type_of(attempt.dst)) epilogue.sum_type = data_type_of(addend->desc);
+      for (float& b : bias) b -= addend->map->scale * static_cast<float>(addend->map->zero_point);
+      has_bias = has_bias || addend->map->zero_point != 0;
+    }
+  }
+
+  const Configured configured = configure_product(epilogue, int8);
+  const Desc bias_desc = has_bias ? plain_desc({static_cast<std::int64_t>(oc)}, DType::f32) : Desc{};
+  using PrimitiveDesc = decltype(describe(configured.attributes, DType::f32, bias_desc, DType::f32));
+  std::optional<PrimitiveDesc> pd;
+  try {
+    pd = describe(configured.attributes, attempt.int8 ? DType::s8 : lowering.compute_dtype(), bias_desc, attempt.dst);
+  } catch (const dnnl::error& error) {
+    if (error.status == dnnl_unimplemented && attempt.int8) return std::nullopt;
+    throw;
+  }
+  if (attempt.int8 && is_reference(pd->impl_info_str())) return std::nullopt;
+
+  const Value from = source(pd->src_desc());
+  std::vector<Argument> arguments{{DNNL_ARG_SRC, pd->src_desc(), from.where}};
+  if (attempt.int8) {
+    const auto packed = product.columns ? with_columns(std::span<const std::int8_t>(quantized), *product.columns)
+                                        : std::move(quantized);
+    arguments.push_back({DNNL_ARG_WEIGHTS, pd->weights_desc(),
+                         builder.pack(product.weights_dims, std::span<const std::int8_t>(packed), pd->weights_desc())});
+  } else {
+    const Tensor<float> weights = lowering.elements(*product.weights);
+    const auto moved = product.columns ? with_columns(weights.flat(), *product.columns) : std::vector<float>();
+    arguments.push_back(
+        {DNNL_ARG_WEIGHTS, pd->weights_desc(),
+         builder.pack(product.weights_dims, product.columns ? std::span<const float>(moved) : weights.flat(),
+                      pd->weights_desc())});
+  }
+  if (has_bias) {
+    const std::vector<float> scaled = int8 ? product_bias(bias, *int8) : bias;
+    arguments.push_back({DNNL_ARG_BIAS, bias_desc,
+                         builder.pack({static_cast<std::int64_t>(oc)}, std::span<const float>(scaled), bias_desc)});
+  }
+
+  const Desc dst_desc = pd->dst_desc();
+  Value dst;
+  if (!addend) {
+    dst = builder.allocate(lowering.shape(group.dst), dst_desc, attempt.dst_map);
+  } else {
+    // The sum is made in place: dst's bytes hold the addend when the primitive starts.
+    const std::string& name = lowering.node(*tail.addend).name;
+    const Value given = builder.with_dims(*addend, shape_of(dst_desc), name);
+    const bool as_integers = attempt.dst_map.has_value();
+    const std::optional<Desc> wanted = with_dtype(dst_desc, as_integers ? dtype_of_desc(given.desc) : attempt.dst);
+    if (!wanted) return std::nullopt;
+    const std::optional<AffineMap> map = as_integers ? given.map : std::nullopt;
+    const std::optional<Value> ready = builder.find(given, *wanted, map);
+    if (ready && lowering.may_overwrite(*tail.addend, *ready)) {
+      builder.forget_conversions(ready->where);
+      dst = {lowering.shape(group.dst), dst_desc, ready->where, attempt.dst_map};
+    } else {
+      dst = builder.allocate(lowering.shape(group.dst), dst_desc, attempt.dst_map);
+      Value copy = dst;
+      copy.desc = *wanted;
+      copy.map = map;
+      builder.reorder(ready.value_or(given), copy, name);
+    }
+  }
+  arguments.push_back({DNNL_ARG_DST, dst_desc, dst.where});
+  builder.emit(lowering.label(group), *pd, dnnl::primitive(pd->get()), std::move(arguments), configured);
+  return dst;
+}
+
+/// Tries the product with an integer result, with integers in and real numbers out, and in floating point, in that
+/// order as far as the model's quantization allows.
+template <class Run>
+void lower_product(Lowering& lowering, const FusionGroup& group, const Product& product, const Run& run) {
+  const Node<float>& node = lowering.node(group.primary);
+  const Value& src = lowering.value(product.src);
+  bool int8 = lowering.precision() == Precision::int8 && product.weights->quantization && src.map;
+  if (int8 && product.padded && src.map->zero_point != 0) {
+    lowering.builder().note("layer '" + node.name + "' runs in f32: it pads a source whose zero point is not 0");
+    int8 = false;
+  }
+  if (int8) {
+    const std::vector<std::int8_t> weights = int8_weights(*product.weights);
+    if (weights.empty()) {
+      lowering.builder().note("layer '" + node.name +
+                              "' runs in f32: its weights are not quantized to s8 with zero point 0");
+      int8 = false;
+    } else if (!cpu_sums_int8_exactly() &&
+               (dtype_of_desc(src.desc) != DType::u8 ||
+                !never_saturates(weights, static_cast<std::size_t>(product.weights->value->dim(0))))) {
+      lowering.builder().note("layer '" + node.name +
+                              "' runs in f32: this CPU has no VNNI and its weights could saturate 16-bit sums");
+      int8 = false;
+    }
+  }
+  std::vector<ProductAttempt> attempts;
+  if (int8 && lowering.dst_map(group.dst)) {
+    attempts.push_back({true, lowering.dst_dtype(group.dst), lowering.dst_map(group.dst)});
+  }
+  if (int8) attempts.push_back({true, DType::f32, std::nullopt});
+  attempts.push_back({false, lowering.activation_dtype(group.dst), std::nullopt});
+  for (const ProductAttempt& attempt : attempts) {
+    if (const std::optional<Value> result = run(attempt)) {
+      if (int8 && !attempt.int8) {
+        lowering.builder().note("layer '" + node.name + "' runs in f32: oneDNN has no int8 kernel for it");
+      }
+      lowering.finish(group.dst, *result);
+      return;
+    }
+  }
+  throw Error("layer '" + node.name + "'", "has no form that oneDNN can run");
+}
+
+inline void lower(Lowering& lowering, const FusionGroup& group, const Conv<float>& conv) {
+  const NodeId src = lowering.node(group.primary).src[0];
+  const Shape& from = lowering.shape(src);
+  const Shape& to = lowering.shape(group.dst);
+  const Geometry geometry = geometry_of(conv.window, {from[2], from[3]}, {to[2], to[3]});
+  const Padding& padding = conv.window.padding;
+
+  Product product{src, &conv.weights, &conv.bias, conv.weights.value->dims()};
+  product.grouped = conv.groups > 1;
+  product.padded = padding != Padding(0);
+  if (product.grouped) {
+    Shape& dims = product.weights_dims;
+    dims[0] /= conv.groups;
+    dims.insert(dims.begin(), conv.groups);
+  }
+  lower_product(lowering, group, product, [&](const ProductAttempt& attempt) {
+    const Value value = lowering.builder().with_dims(lowering.value(src), from, lowering.node(src).name);
+    const DType src_dtype = attempt.int8 ? dtype_of_desc(value.desc) : lowering.compute_dtype();
+    return emit_product(
+        lowering, group, product, attempt,
+        [&](const Attributes& attributes, DType weights, const Desc& bias, DType dst) {
+          return conv_forward(dnnl::prop_kind::forward_inference, any_desc(from, src_dtype),
+                              any_desc(product.weights_dims, weights), bias, any_desc(to, dst), geometry, attributes);
+        },
+        [&](const Desc& wanted) {
+          return lowering.builder().convert(value, wanted, attempt.int8 ? value.map : std::nullopt,
+                                            lowering.node(src).name);
+        });
+  });
+}
+
+inline void lower(Lowering& lowering, const FusionGroup& group, const Dense<float>& dense) {
+  const NodeId src = lowering.node(group.primary).src[0];
+  const std::int64_t oc = dense.weights.value->dim(0);
+  const std::int64_t ic = dense.weights.value->dim(1);
+  const std::int64_t rows = element_count(lowering.shape(src)) / ic;
+  lower_product(lowering, group, {src, &dense.weights, &dense.bias, {oc, ic}}, [&](const ProductAttempt& attempt) {
+    ProgramBuilder& builder = lowering.builder();
+    const std::string& name = lowering.node(src).name;
+    Value value = attempt.int8 ? lowering.value(src) : lowering.real_value(src, lowering.compute_dtype());
+    // The rows of a flattened convolution lie in the convolution's own layout. The weights' columns are brought into
+    // that order once, here, so that nothing is moved when the model runs.
+    Product product{src, &dense.weights, &dense.bias, {oc, ic}};
+    std::optional<RowLayout> row;
+    if (!is_plain(value.desc) && dims_of(value.desc)[0] == rows) row = row_layout_of(value.desc);
+    if (row) {
+      product.columns = &*row;
+      product.weights_dims[1] = row->width;
+    } else {
+      value = builder.with_dims(value, {rows, ic}, name);
+    }
+    const Desc src_desc = plain_desc({rows, product.weights_dims[1]}, dtype_of_desc(value.desc));
+    return emit_product(
+        lowering, group, product, attempt,
+        [&](const Attributes& attributes, DType weights, const Desc& bias, DType dst) {
+          return inner_product_forward(dnnl::prop_kind::forward_inference, src_desc,
+                                       any_desc(product.weights_dims, weights), bias, plain_desc({rows, oc}, dst),
+                                       attributes);
+        },
+        [&](const Desc& wanted) {
+          return Value{value.shape, wanted, value.where, value.map};
+        });
+  });
+}
+
+}  // namespace fulcrum::detail::onednn

@@ -1,0 +1,176 @@
+#pragma once
+/// \file
+/// What lowering one layer needs to know of the model around it.
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/exec/detail/program_builder.hpp>
+#include <fulcrum/passes/fusion.hpp>
+
+namespace fulcrum::detail::onednn {
+
+/// A model on its way to a program: its groups are lowered in order by the functions of the lower_….hpp headers.
+class Lowering {
+public:
+  Lowering(const Model<float>& model, std::int64_t batch, Precision precision)
+      : model_(model),
+        precision_(precision),
+        shapes_(infer_shapes(model, batch)),
+        work_(infer_work(model, shapes_)),
+        groups_(fusion_groups(model)),
+        consumers_(model.consumers()),
+        values_(model.size()) {
+    find_last_uses();
+  }
+
+  [[nodiscard]] const Model<float>& model() const noexcept { return model_; }
+  [[nodiscard]] const Node<float>& node(NodeId id) const { return model_.node(id); }
+  [[nodiscard]] const Shape& shape(NodeId id) const { return shapes_[id]; }
+  [[nodiscard]] Precision precision() const noexcept { return precision_; }
+  [[nodiscard]] const std::vector<FusionGroup>& groups() const noexcept { return groups_; }
+  [[nodiscard]] const std::vector<NodeId>& consumers(NodeId id) const { return consumers_[id]; }
+  [[nodiscard]] ProgramBuilder& builder() noexcept { return builder_; }
+
+  void begin(std::size_t group) noexcept { current_ = group; }
+  [[nodiscard]] const Value& value(NodeId id) const { return *values_[id]; }
+  void set_value(NodeId id, Value value) { values_[id] = std::move(value); }
+
+  [[nodiscard]] ProgramBuilder::Label label(const FusionGroup& group) const {
+    double flops = work_[group.primary].flops;
+    for (const NodeId id : group.absorbed) flops += work_[id].flops;
+    return {node(group.primary).name, kind_of(model_, group), flops};
+  }
+
+  /// How the node's result maps to integers in this run; nothing outside int8.
+  [[nodiscard]] std::optional<AffineMap> dst_map(NodeId id) const {
+    if (precision_ != Precision::int8 || !node(id).dst_quantization) return std::nullopt;
+    return map_of(*node(id).dst_quantization, node(id).name);
+  }
+  [[nodiscard]] DType dst_dtype(NodeId id) const {
+    if (dst_map(id)) return node(id).dst_quantization->dtype;
+    return activation_dtype(id);
+  }
+
+  /// What a result that is not quantized is stored as: f32 where only Softmax or the user takes it.
+  [[nodiscard]] DType activation_dtype(NodeId id) const {
+    return precision_ == Precision::bf16 && !only_read_as_f32(id) ? DType::bf16 : DType::f32;
+  }
+
+  /// The node's value as real numbers of a type, in the layout it has.
+  [[nodiscard]] Value real_value(NodeId id, DType dtype) {
+    return builder_.with_type(value(id), dtype, std::nullopt, node(id).name);
+  }
+  /// The same under the dims that the model gives it.
+  [[nodiscard]] Value real_value_in_shape(NodeId id, DType dtype) {
+    return builder_.with_dims(real_value(id, dtype), shapes_[id], node(id).name);
+  }
+  /// What sources in floating point are taken as.
+  [[nodiscard]] DType compute_dtype() const { return precision_ == Precision::bf16 ? DType::bf16 : DType::f32; }
+
+  /// Whether the group being lowered may write its result over this source, whose bytes nobody reads afterwards.
+  [[nodiscard]] bool may_overwrite(NodeId id, const Value& as_used) const {
+    return as_used.where.place == Location::Place::arena && last_use_[root(id)] == current_ && uses_in_current(id) == 1;
+  }
+
+  /// The parameter's elements as the model computes with them: through their integers and back in int8.
+  [[nodiscard]] Tensor<float> elements(const Parameter<float>& parameter) const {
+    if (precision_ == Precision::int8 && parameter.quantization) {
+      return quantize_dequantize(*parameter.value, *parameter.quantization);
+    }
+    return *parameter.value;
+  }
+
+  /// Ends a group: rounds the result as the model says and makes it the value of the group's last node.
+  void finish(NodeId id, Value result) {
+    result.shape = shapes_[id];
+    const std::optional<AffineMap> map = dst_map(id);
+    if (map && !(result.map == map && dtype_of_desc(result.desc) == node(id).dst_quantization->dtype)) {
+      result = quantized(id, result, *map);
+    }
+    values_[id] = std::move(result);
+  }
+
+private:
+  /// The result as integers, channels last when a convolution takes them.
+  Value quantized(NodeId id, const Value& result, const AffineMap& map) {
+    const DType dtype = node(id).dst_quantization->dtype;
+    const bool for_conv = std::any_of(consumers_[id].begin(), consumers_[id].end(),
+                                      [&](NodeId c) { return std::holds_alternative<Conv<float>>(node(c).layer); });
+    const Shape dims = shape_of(result.desc);
+    if (for_conv && dims.size() == 4) {
+      return builder_.convert(result, channels_last_desc(dims, dtype), map, node(id).name);
+    }
+    return builder_.with_type(result, dtype, map, node(id).name);
+  }
+
+  [[nodiscard]] bool is_view(NodeId id) const {
+    return std::holds_alternative<Reshape>(node(id).layer) || std::holds_alternative<Flatten>(node(id).layer);
+  }
+  /// The node whose bytes this one's value lies in.
+  [[nodiscard]] NodeId root(NodeId id) const {
+    while (is_view(id)) id = node(id).src[0];
+    return id;
+  }
+
+  [[nodiscard]] bool only_read_as_f32(NodeId id) const {
+    return std::all_of(consumers_[id].begin(), consumers_[id].end(), [&](NodeId c) {
+      return std::holds_alternative<Softmax>(node(c).layer) || (is_view(c) && only_read_as_f32(c));
+    });
+  }
+
+  [[nodiscard]] std::size_t uses_in_current(NodeId id) const {
+    std::size_t uses = 0;
+    for (const NodeId s : group_sources(model_, groups_[current_])) uses += root(s) == root(id) ? 1 : 0;
+    return uses;
+  }
+
+  void find_last_uses() {
+    last_use_.assign(model_.size(), 0);
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
+      if (is_view(groups_[g].primary)) continue;
+      for (const NodeId s : group_sources(model_, groups_[g])) {
+        last_use_[root(s)] = std::max(last_use_[root(s)], g);
+      }
+    }
+    for (const NodeId id : model_.outputs()) last_use_[root(id)] = SIZE_MAX;
+  }
+
+  const Model<float>& model_;
+  Precision precision_;
+  std::vector<Shape> shapes_;
+  std::vector<Work> work_;
+  std::vector<FusionGroup> groups_;
+  std::vector<std::vector<NodeId>> consumers_;
+  std::vector<std::optional<Value>> values_;
+  std::vector<std::size_t> last_use_;  // by root: the last group that reads its bytes
+  std::size_t current_ = 0;
+  ProgramBuilder builder_;
+};
+
+/// The residual sum and the activation that a group runs after its primary.
+struct Tail {
+  std::optional<NodeId> addend;  ///< the other source of the sum
+  std::vector<Eltwise> eltwise;
+};
+
+[[nodiscard]] inline Tail tail_of(const Model<float>& model, const FusionGroup& group) {
+  Tail tail;
+  NodeId before = group.primary;
+  for (const NodeId id : group.absorbed) {
+    const Node<float>& node = model.node(id);
+    if (const auto* activation = std::get_if<Activation>(&node.layer)) {
+      tail.eltwise = eltwise_of(*activation);
+    } else {
+      tail.addend = node.src[0] == before ? node.src[1] : node.src[0];
+    }
+    before = id;
+  }
+  return tail;
+}
+
+}  // namespace fulcrum::detail::onednn

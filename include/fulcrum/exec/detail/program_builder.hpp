@@ -1,0 +1,260 @@
+#pragma once
+/// \file
+/// Collects the steps of a program: values and their layouts, conversions between them, constants, lifetimes.
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/exec/detail/layout.hpp>
+#include <fulcrum/exec/detail/program.hpp>
+#include <fulcrum/exec/memory_plan.hpp>
+#include <fulcrum/model/infer_shapes.hpp>
+#include <fulcrum/tensor/quantization.hpp>
+
+namespace fulcrum::detail::onednn {
+
+/// A node's value where and as it lies in memory.
+struct Value {
+  Shape shape;  ///< as the model sees it
+  Desc desc;    ///< as it lies; its dims may group the same elements, in the same order, otherwise than `shape`
+  Location where;
+  std::optional<AffineMap> map;  ///< set: the elements are integers
+};
+
+/// The map of a per-tensor quantization. Values are quantized per tensor.
+[[nodiscard]] inline AffineMap map_of(const Quantization& q, const std::string& layer) {
+  if (q.per_channel() || q.scale.size() != 1 || q.zero_point.size() != 1) {
+    throw Error("layer '" + layer + "'", "has a result quantized per channel",
+                "quantize values per tensor; only weights are quantized per channel");
+  }
+  return {q.scale.front(), q.zero_point.front()};
+}
+
+class ProgramBuilder {
+public:
+  /// Everything the steps of one layer are named after.
+  struct Label {
+    std::string name;
+    std::string kind;
+    double flops = 0.0;
+  };
+
+  ProgramBuilder() : stream_(cpu_engine()) {}
+
+  /// A new buffer in the arena for a value of this layout.
+  [[nodiscard]] Value allocate(const Shape& shape, const Desc& desc, std::optional<AffineMap> map = std::nullopt) {
+    buffers_.push_back({desc.get_size(), SIZE_MAX, 0});
+    return {shape, desc, {Location::Place::arena, buffers_.size() - 1}, map};
+  }
+
+  /// Row-major constant.
+  template <class T>
+  [[nodiscard]] Value constant(const Shape& shape, std::span<const T> elements) {
+    const Desc desc = plain_desc(shape, dtype_of<T>);
+    dnnl::memory memory(desc, cpu_engine());
+    std::memcpy(memory.get_data_handle(), elements.data(), elements.size_bytes());
+    return {shape, desc, add_constant(std::move(memory)), std::nullopt};
+  }
+
+  /// The value in a layout and type where it already is so: itself, or the result of an earlier conversion.
+  /// Precondition: `wanted` has the dims of value.desc.
+  [[nodiscard]] std::optional<Value> find(const Value& value, const Desc& wanted,
+                                          const std::optional<AffineMap>& map) const {
+    const auto fits = [&](const Value& v) {
+      return dims_of(v.desc) == dims_of(wanted) && data_type_of(v.desc) == data_type_of(wanted) && v.map == map &&
+             same_layout(v.desc, wanted);
+    };
+    if (fits(value)) return Value{value.shape, wanted, value.where, map};
+    for (const Conversion& done : conversions_) {
+      if (done.from == value.where && fits(done.to)) return Value{value.shape, wanted, done.to.where, map};
+    }
+    return std::nullopt;
+  }
+
+  /// The value in the layout and type that a primitive asks for: as find(), else the result of a new Reorder step (of a
+  /// constant: done here and now). Precondition: `wanted` has the dims of value.desc.
+  [[nodiscard]] Value convert(const Value& value, const Desc& wanted, const std::optional<AffineMap>& map,
+                              const std::string& name) {
+    if (std::optional<Value> found = find(value, wanted, map)) return *found;
+    if (value.where.place == Location::Place::constant) {
+      return {value.shape, wanted, convert_constant(value, wanted, map), map};
+    }
+    Value result = allocate(value.shape, wanted, map);
+    reorder(value, result, name);
+    conversions_.push_back({value.where, result});
+    return result;
+  }
+
+  /// A Reorder step that writes `value` to `to`.
+  void reorder(const Value& value, const Value& to, const std::string& name) {
+    const Configured configured = configure_reorder(value.map, to.map);
+    const auto pd = reorder_forward(value.desc, to.desc, configured.attributes);
+    emit({name, "Reorder", 0.0}, pd, dnnl::reorder(pd),
+         {{DNNL_ARG_SRC, value.desc, value.where}, {DNNL_ARG_DST, to.desc, to.where}}, configured);
+  }
+
+  /// The value under other dims with the same elements in the same order; through a row-major copy where it must be.
+  [[nodiscard]] Value with_dims(const Value& value, const Shape& dims, const std::string& name) {
+    const Shape wanted = dims.empty() ? Shape{1} : dims;
+    if (shape_of(value.desc) == wanted) return value;
+    const DType dtype = dtype_of_desc(value.desc);
+    const Value plain = convert(value, plain_desc(shape_of(value.desc), dtype), value.map, name);
+    return {value.shape, plain_desc(wanted, dtype), plain.where, value.map};
+  }
+
+  /// The value in another type, in the layout it has where that layout exists for the type.
+  [[nodiscard]] Value with_type(const Value& value, DType dtype, const std::optional<AffineMap>& map,
+                                const std::string& name) {
+    if (dtype_of_desc(value.desc) == dtype && value.map == map) return value;
+    const Shape dims = shape_of(value.desc);
+    std::optional<Desc> wanted = with_dtype(value.desc, dtype);
+    if (!wanted) wanted = dims.size() == 4 ? channels_last_desc(dims, dtype) : plain_desc(dims, dtype);
+    return convert(value, *wanted, map, name);
+  }
+
+  /// Row-major weights in the layout and type that a primitive asks for, packed here and now.
+  template <class T>
+  [[nodiscard]] Location pack(const Shape& shape, std::span<const T> elements, const Desc& wanted) {
+    // oneDNN only reads through the pointer.
+    const dnnl::memory from(plain_desc(shape, dtype_of<T>), cpu_engine(), const_cast<T*>(elements.data()));
+    return add_constant(reordered(from, wanted, {}));
+  }
+
+  /// A step. Sources, constants and destinations are read and written where `arguments` say.
+  template <class PrimitiveDesc>
+  void emit(const Label& label, const PrimitiveDesc& pd, dnnl::primitive primitive, std::vector<Argument> arguments,
+            const Configured& configured = {}) {
+    Step step{{label.name, label.kind, pd.impl_info_str(), DType::f32, DType::f32, label.flops, 0.0},
+              std::move(primitive),
+              std::move(arguments),
+              pd.scratchpad_desc()};
+    for (const Argument& argument : step.arguments) {
+      if (argument.id == DNNL_ARG_DST) step.info.dst = dtype_of_desc(argument.desc);
+      if (argument.id == DNNL_ARG_SRC) step.info.src = dtype_of_desc(argument.desc);
+      step.info.bytes += static_cast<double>(argument.desc.get_size());
+      if (argument.where.place != Location::Place::arena) continue;
+      BufferLifetime& life = buffers_[argument.where.index];
+      life.first_step = std::min(life.first_step, program_.steps.size());
+      life.last_step = program_.steps.size();
+    }
+    for (const RuntimeArgument& extra : configured.arguments) {
+      dnnl::memory memory = memory_of(extra);
+      const Desc desc = memory.get_desc();
+      step.arguments.push_back({extra.id, desc, add_constant(std::move(memory))});
+    }
+    if (step.scratchpad.get_size() > 0) {
+      program_.scratchpad_bytes = std::max(program_.scratchpad_bytes, step.scratchpad.get_size());
+    }
+    program_.steps.push_back(std::move(step));
+  }
+
+  /// Forgets conversions from and to bytes that are about to be overwritten.
+  void forget_conversions(const Location& where) {
+    std::erase_if(conversions_, [&](const Conversion& c) { return c.from == where || c.to.where == where; });
+  }
+
+  void note(std::string text) {
+    if (std::find(program_.notes.begin(), program_.notes.end(), text) == program_.notes.end()) {
+      program_.notes.push_back(std::move(text));
+    }
+  }
+
+  /// Has `value` come out as output `index`: its buffer becomes the user's when it already is row-major f32 there.
+  void deliver(const Value& value, std::size_t index, const std::string& name) {
+    const Location output{Location::Place::output, index};
+    const Desc wanted = plain_desc(shape_of(value.desc), DType::f32);
+    const bool movable = value.where.place == Location::Place::arena && !value.map && is_plain(value.desc) &&
+                         dtype_of_desc(value.desc) == DType::f32 && !moved_.contains(value.where.index) &&
+                         buffers_[value.where.index].bytes == wanted.get_size();
+    if (movable) {
+      moved_.emplace(value.where.index, output);
+    } else {
+      reorder(value, {value.shape, wanted, output, std::nullopt}, name);
+    }
+    program_.dst_shapes.push_back(value.shape);
+  }
+
+  void add_input(const Shape& shape) { program_.src_shapes.push_back(shape); }
+
+  /// The finished program, its arena planned.
+  [[nodiscard]] Program finish() && {
+    std::vector<BufferLifetime> lives;
+    std::vector<std::size_t> in_arena;
+    for (std::size_t id = 0; id < buffers_.size(); ++id) {
+      if (moved_.contains(id) || buffers_[id].first_step == SIZE_MAX) continue;
+      in_arena.push_back(id);
+      lives.push_back(buffers_[id]);
+    }
+    const MemoryPlan plan = plan_memory(lives);
+    program_.offsets.assign(buffers_.size(), 0);
+    for (std::size_t i = 0; i < in_arena.size(); ++i) program_.offsets[in_arena[i]] = plan.offsets[i];
+    program_.arena_bytes = plan.total;
+    std::vector<bool> used(program_.constants.size(), false);
+    for (Step& step : program_.steps) {
+      for (Argument& argument : step.arguments) {
+        if (argument.where.place == Location::Place::constant) used[argument.where.index] = true;
+        if (argument.where.place != Location::Place::arena) continue;
+        if (const auto to = moved_.find(argument.where.index); to != moved_.end()) argument.where = to->second;
+      }
+    }
+    for (std::size_t i = 0; i < used.size(); ++i) {
+      if (!used[i]) program_.constants[i] = dnnl::memory();  // converted, and read by no step as it was
+    }
+    return std::move(program_);
+  }
+
+private:
+  struct Conversion {
+    Location from;
+    Value to;
+  };
+
+  Location add_constant(dnnl::memory memory) {
+    program_.constants.push_back(std::move(memory));
+    return {Location::Place::constant, program_.constants.size() - 1};
+  }
+
+  Location convert_constant(const Value& value, const Desc& wanted, const std::optional<AffineMap>& map) {
+    const dnnl::memory& owner = program_.constants[value.where.index];
+    const dnnl::memory from(value.desc, cpu_engine(), owner.get_data_handle());
+    return add_constant(reordered(from, wanted, configure_reorder(value.map, map)));
+  }
+
+  [[nodiscard]] dnnl::memory reordered(const dnnl::memory& from, const Desc& wanted, Configured configured) {
+    configured.attributes.set_scratchpad_mode(dnnl::scratchpad_mode::library);
+    const auto pd = reorder_forward(from.get_desc(), wanted, configured.attributes);
+    dnnl::memory to(wanted, cpu_engine());
+    std::unordered_map<int, dnnl::memory> arguments{{DNNL_ARG_SRC, from}, {DNNL_ARG_DST, to}};
+    for (const RuntimeArgument& extra : configured.arguments) arguments.emplace(extra.id, memory_of(extra));
+    dnnl::reorder(pd).execute(stream_, arguments);
+    stream_.wait();
+    return to;
+  }
+
+  static dnnl::memory memory_of(const RuntimeArgument& argument) {
+    const auto filled = [](DType dtype, const void* from, std::size_t count) {
+      dnnl::memory memory(plain_desc({static_cast<std::int64_t>(count)}, dtype), cpu_engine());
+      std::memcpy(memory.get_data_handle(), from, count * size_of(dtype));
+      return memory;
+    };
+    if (const auto* scales = std::get_if<std::vector<float>>(&argument.value)) {
+      return filled(DType::f32, scales->data(), scales->size());
+    }
+    return filled(DType::s32, &std::get<std::int32_t>(argument.value), 1);
+  }
+
+  dnnl::stream stream_;
+  Program program_;
+  std::vector<BufferLifetime> buffers_;
+  std::vector<Conversion> conversions_;
+  std::map<std::size_t, Location> moved_;  // buffers that are the user's own
+};
+
+}  // namespace fulcrum::detail::onednn

@@ -1,0 +1,111 @@
+#pragma once
+/// \file
+/// Everything that the target fulcrum::fulcrum alone can compile: models, passes, cost, the reference, the planning and
+/// reports that need no engine. fulcrum/onednn.hpp adds oneDNN, fulcrum/onnx.hpp adds ONNX files.
+
+#include <fulcrum/core/bf16.hpp>
+#include <fulcrum/core/cpu.hpp>
+#include <fulcrum/core/cpu_limits.hpp>
+#include <fulcrum/core/dtype.hpp>
+#include <fulcrum/core/environment.hpp>
+#include <fulcrum/core/error.hpp>
+#include <fulcrum/core/file.hpp>
+#include <fulcrum/core/progress.hpp>
+#include <fulcrum/core/random.hpp>
+#include <fulcrum/core/shape.hpp>
+#include <fulcrum/core/units.hpp>
+
+#include <fulcrum/tensor/aligned_allocator.hpp>
+#include <fulcrum/tensor/matrix_view.hpp>
+#include <fulcrum/tensor/quantization.hpp>
+#include <fulcrum/tensor/shared_tensor.hpp>
+#include <fulcrum/tensor/tensor.hpp>
+
+#include <fulcrum/layers/activation.hpp>
+#include <fulcrum/layers/batch_normalization.hpp>
+#include <fulcrum/layers/binary.hpp>
+#include <fulcrum/layers/concat.hpp>
+#include <fulcrum/layers/conv.hpp>
+#include <fulcrum/layers/dense.hpp>
+#include <fulcrum/layers/layer.hpp>
+#include <fulcrum/layers/parameter.hpp>
+#include <fulcrum/layers/pool.hpp>
+#include <fulcrum/layers/reshape.hpp>
+#include <fulcrum/layers/softmax.hpp>
+#include <fulcrum/layers/source.hpp>
+#include <fulcrum/layers/window.hpp>
+#include <fulcrum/layers/work.hpp>
+
+#include <fulcrum/model/builder.hpp>
+#include <fulcrum/model/cast.hpp>
+#include <fulcrum/model/infer_shapes.hpp>
+#include <fulcrum/model/is_quantized.hpp>
+#include <fulcrum/model/model.hpp>
+#include <fulcrum/model/rewrite.hpp>
+
+#include <fulcrum/io/dataset.hpp>
+#include <fulcrum/io/idx.hpp>
+#include <fulcrum/io/npy.hpp>
+
+#include <fulcrum/zoo/fashion_cnn.hpp>
+#include <fulcrum/zoo/mlp.hpp>
+#include <fulcrum/zoo/zoo.hpp>
+
+#include <fulcrum/passes/calibration.hpp>
+#include <fulcrum/passes/fake_quant_with_min_max.hpp>
+#include <fulcrum/passes/fake_quantize.hpp>
+#include <fulcrum/passes/fold_batch_normalization.hpp>
+#include <fulcrum/passes/fusion.hpp>
+#include <fulcrum/passes/prune.hpp>
+#include <fulcrum/passes/quantization_placement.hpp>
+#include <fulcrum/passes/quantize.hpp>
+#include <fulcrum/passes/range_observer.hpp>
+#include <fulcrum/passes/signal_to_noise.hpp>
+
+#include <fulcrum/cost/compare.hpp>
+#include <fulcrum/cost/efficiency.hpp>
+#include <fulcrum/cost/fit_efficiency.hpp>
+#include <fulcrum/cost/fit_profile.hpp>
+#include <fulcrum/cost/latency_report.hpp>
+#include <fulcrum/cost/machine_profile.hpp>
+#include <fulcrum/cost/machine_rates.hpp>
+#include <fulcrum/cost/model_steps.hpp>
+#include <fulcrum/cost/movement.hpp>
+#include <fulcrum/cost/predict.hpp>
+#include <fulcrum/cost/profile_file.hpp>
+#include <fulcrum/cost/roofline.hpp>
+#include <fulcrum/cost/run_config.hpp>
+#include <fulcrum/cost/step.hpp>
+
+#include <fulcrum/exec/executor.hpp>
+#include <fulcrum/exec/memory_plan.hpp>
+#include <fulcrum/exec/onednn_options.hpp>
+#include <fulcrum/exec/reference.hpp>
+
+#include <fulcrum/train/batches.hpp>
+#include <fulcrum/train/loss.hpp>
+#include <fulcrum/train/optimizer.hpp>
+#include <fulcrum/train/schedule.hpp>
+
+#include <fulcrum/measure/statistics.hpp>
+
+#include <fulcrum/plan/candidate.hpp>
+#include <fulcrum/plan/figures.hpp>
+#include <fulcrum/plan/front.hpp>
+#include <fulcrum/plan/objective.hpp>
+#include <fulcrum/plan/pareto.hpp>
+#include <fulcrum/plan/recommendation.hpp>
+#include <fulcrum/plan/selection.hpp>
+#include <fulcrum/plan/space.hpp>
+#include <fulcrum/plan/study.hpp>
+
+#include <fulcrum/report/html.hpp>
+#include <fulcrum/report/json.hpp>
+#include <fulcrum/report/latency_text.hpp>
+#include <fulcrum/report/model_summary.hpp>
+#include <fulcrum/report/pass_json.hpp>
+#include <fulcrum/report/pass_text.hpp>
+#include <fulcrum/report/profile_text.hpp>
+#include <fulcrum/report/progress_bar.hpp>
+#include <fulcrum/report/table.hpp>
+#include <fulcrum/report/tradeoff_text.hpp>

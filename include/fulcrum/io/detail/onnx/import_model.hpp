@@ -1,0 +1,263 @@
+#pragma once
+/// \file
+/// From an ONNX message to a Model: constants are folded, patterns recognised, unknown operators listed, and the nodes
+/// imported one by one.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/io/detail/onnx/operators.hpp>
+#include <fulcrum/io/detail/onnx/patterns.hpp>
+#include <fulcrum/io/detail/onnx/pruned_names.hpp>
+#include <fulcrum/model/model.hpp>
+
+namespace fulcrum::detail::onnx_io {
+
+/// \throws Error when the message is no model, or of a version that is not supported
+inline void check_versions(const ::onnx::ModelProto& model) {
+  if (!model.has_graph() || model.opset_import_size() == 0) {
+    throw Error("", "holds no ONNX model, or only a part of one", "give a complete .onnx file");
+  }
+  bool says_opset = false;
+  for (const auto& opset : model.opset_import()) {
+    if (!opset.domain().empty() && opset.domain() != "ai.onnx") continue;
+    says_opset = true;
+    if (opset.version() < 1 || opset.version() > max_opset) {
+      throw Error("", "is of opset " + std::to_string(opset.version()),
+                  "export it with opset " + std::to_string(max_opset) + " or an earlier one");
+    }
+  }
+  if (!says_opset) throw Error("", "does not say its opset", "the file is damaged; export it again");
+}
+
+/// Computes the nodes that depend on constants alone.
+inline void fold_constants(Graph& graph, ConstantReader& reader) {
+  for (GraphNode& node : graph.nodes) {
+    const Operator* op = find_operator(node);
+    if (op == nullptr || op->fold == nullptr) continue;
+    std::vector<ConstantPtr> inputs;
+    bool known = true;
+    for (const std::string& input : node.inputs) {
+      inputs.push_back(input.empty() ? nullptr : graph.constant(input));
+      known = known && (input.empty() || inputs.back());
+    }
+    if (!known || (node.type != "Constant" && (inputs.empty() || !inputs[0]))) continue;
+    const ConstantPtr value =
+        at_node(node, [&] { return op->fold(reader, node, std::span<const ConstantPtr>(inputs)); });
+    if (!value) continue;
+    graph.set_constant(node.outputs[0], value);
+    node.removed = true;
+  }
+}
+
+/// \throws Error naming every node whose operator is not supported, or one whose operator is too old
+inline void expect_known_operators(const Graph& graph) {
+  std::map<std::string, std::string> unknown;  // operator → its nodes
+  for (const GraphNode& node : graph.nodes) {
+    const Operator* op = find_operator(node);
+    if (node.removed) continue;
+    if (op != nullptr && op->import != nullptr) {
+      if (node.domain.empty() && node.opset < op->since) {
+        throw Error(node.label(), "is of opset " + std::to_string(node.opset) + ", which meant something else by it",
+                    "export the model with opset " + std::to_string(op->since) + " or a later one");
+      }
+      continue;
+    }
+    std::string& names = unknown[node.domain.empty() ? node.type : node.domain + "." + node.type];
+    names.append(names.empty() ? "'" : ", '").append(node.name).append("'");
+  }
+  if (unknown.empty()) return;
+  std::string list;
+  for (const auto& [type, names] : unknown) {
+    if (!list.empty()) list += ", ";
+    list.append(type).append(" (").append(names).append(")");
+  }
+  throw Error("", "has operators that are not supported here: " + list,
+              "export the model without them, or with constant folding");
+}
+
+// ---- Inputs and the batch ------------------------------------------------------------------------------------------
+
+/// Extents of a graph input; batch_dim stands for one that is not said, or below 1.
+inline Shape declared_shape(const ::onnx::ValueInfoProto& input) {
+  const std::string where = "input '" + input.name() + "'";
+  if (!input.type().has_tensor_type() || !input.type().tensor_type().has_shape()) {
+    throw Error(where, "has no tensor shape", "export the model with the shapes of its inputs");
+  }
+  const auto& type = input.type().tensor_type();
+  if (!is_floating(type.elem_type())) {
+    throw Error(where, "is of type " + element_type_name(type.elem_type()), "only floating inputs are supported");
+  }
+  if (type.shape().dim_size() > static_cast<int>(max_rank)) throw Error(where, "has too high a rank");
+  Shape shape;
+  for (const auto& dim : type.shape().dim()) {
+    shape.push_back(dim.has_dim_value() && dim.dim_value() > 0 ? dim.dim_value() : batch_dim);
+    if (shape.size() > 1 && shape.back() == batch_dim) {
+      std::string what = "has no fixed extent at dimension ";
+      what.append(std::to_string(shape.size() - 1));
+      if (!dim.dim_param().empty()) what.append(" ('").append(dim.dim_param()).append("')");
+      throw Error(where, what, "only the first dimension, the batch, may vary; export with fixed sizes");
+    }
+  }
+  expect_sane(with_batch(shape, 1));
+  return shape;
+}
+
+/// The plan to try first. An input whose first extent is not said takes the batch. So do inputs that all have the same
+/// first extent (exporters write down the batch of their example) if the graph turns out to work for other batches;
+/// but Fulcrum's own files mean what they say.
+inline BatchPlan plan_batch(const std::vector<Shape>& inputs, bool means_what_it_says) {
+  constexpr std::int64_t unlikely_extent = 1009;  // that no weights and no window happens to have
+  BatchPlan plan;
+  const bool any_free =
+      std::any_of(inputs.begin(), inputs.end(), [](const Shape& s) { return !s.empty() && s[0] == batch_dim; });
+  if (any_free) {
+    plan.other = unlikely_extent;
+    return plan;
+  }
+  const bool alike = !inputs.empty() && std::all_of(inputs.begin(), inputs.end(), [&](const Shape& shape) {
+    return shape.size() >= 2 && shape[0] == inputs[0][0];
+  });
+  plan.free = plan.given = alike && !means_what_it_says;
+  if (alike) plan.extent = inputs[0][0];
+  plan.other = plan.free ? (plan.extent == unlikely_extent ? 2 : unlikely_extent) : plan.extent;
+  return plan;
+}
+
+/// Whether the layer computes a sample's result from other samples as well, for values of (batch, …).
+inline bool mixes_samples(const Layer<float>& layer, const Shape& dst) {
+  return std::visit(Overloads{[&](const Concat& l) { return normalized_axis(l.axis, dst.size()) == 0; },
+                              [&](const Softmax& l) { return normalized_axis(l.axis, dst.size()) == 0; },
+                              [](const Input&) { return false; }, [](const fulcrum::Constant<float>&) { return false; },
+                              [](const Conv<float>&) { return false; }, [](const Dense<float>&) { return false; },
+                              [](const BatchNormalization<float>&) { return false; }, [](const Pool&) { return false; },
+                              [](const GlobalPool&) { return false; }, [](const Activation&) { return false; },
+                              [](const Binary&) { return false; }, [](const Reshape&) { return false; },
+                              [](const Flatten&) { return false; }},
+                    layer);
+}
+
+/// Whether a model that was exported for one batch size may run at any: every value that depends on the inputs is one
+/// row per sample at both batch sizes, and no layer mixes the rows.
+inline bool is_per_sample(const std::vector<BuiltNode>& built, const BatchPlan& plan) {
+  return std::all_of(built.begin(), built.end(), [&](const BuiltNode& node) {
+    if (!node.from_input) return true;
+    const TracedShape& shape = node.shape;
+    if (shape.rank() == 0 || shape.first[0] != plan.extent || shape.second[0] != plan.other) return false;
+    for (std::size_t axis = 1; axis < shape.rank(); ++axis) {
+      if (shape.depends_on_batch(axis)) return false;
+    }
+    for (const NodeId src : node.node.src) {  // aligned at the last axis, a batch would meet another extent
+      if (std::holds_alternative<Binary>(node.node.layer) && built[src].from_input &&
+          built[src].shape.rank() != shape.rank()) {
+        return false;
+      }
+    }
+    const std::optional<Quantization>& q = node.node.dst_quantization;
+    return !mixes_samples(node.node.layer, shape.first) && !(q && q->axis == 0);
+  });
+}
+
+// ---- The whole -----------------------------------------------------------------------------------------------------
+
+/// Names for the nodes: their own where it is free, else with a number.
+inline void make_names_unique(std::vector<BuiltNode>& built) {
+  std::unordered_set<std::string> taken;
+  std::vector<bool> keeps(built.size(), false);
+  for (NodeId id = 0; id < built.size(); ++id) {
+    keeps[id] = !built[id].node.name.empty() && taken.insert(built[id].node.name).second;
+  }
+  std::unordered_map<std::string, std::size_t> next;  // number to try for a stem
+  for (NodeId id = 0; id < built.size(); ++id) {
+    if (keeps[id]) continue;
+    const std::string stem = built[id].node.name.empty() ? "layer" : built[id].node.name;
+    std::size_t& number = next.try_emplace(stem, 2).first->second;
+    std::string name;
+    do {
+      name = stem;
+      name.append("_").append(std::to_string(number++));
+    } while (!taken.insert(name).second);
+    built[id].node.name = std::move(name);
+  }
+}
+
+/// The nodes of the graph as layers under a plan for the batch.
+/// \param outputs  gets the graph's outputs
+struct Assembly {
+  std::vector<BuiltNode> built;
+  std::vector<NodeId> outputs;
+};
+inline Assembly assemble(Graph& graph, const ConstantReader& reader, const std::vector<Shape>& inputs,
+                         const BatchPlan& plan) {
+  ImportContext context(graph, reader, plan);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    Shape shape = inputs[i];
+    if (!shape.empty() && plan.free && (plan.given || shape[0] == batch_dim)) shape[0] = batch_dim;
+    if (!plan.free) shape = with_batch(std::move(shape), plan.extent);
+    const NodeId id = context.append(graph.inputs[i]->name(), Input{std::move(shape)}, {});
+    context.built[id].from_input = true;
+    context.define_input(graph.inputs[i]->name(), id);
+  }
+  for (const GraphNode& node : graph.nodes) {
+    if (node.removed) continue;
+    at_node(node, [&] { find_operator(node)->import(context, node); });
+  }
+  Assembly assembly;
+  for (const std::string& output : graph.outputs) {
+    try {
+      assembly.outputs.push_back(context.value(output));
+    } catch (const Error& error) {
+      throw Error("output '" + output + "':", phrase(error), error.remedy());
+    }
+  }
+  assembly.built = std::move(context.built);
+  merge_rounding(assembly.built, assembly.outputs);
+  return assembly;
+}
+
+/// \param file_bytes  size of what was read, which bounds the memory that the import may take
+/// \param name        for a graph without one
+inline Model<float> import_model(const ::onnx::ModelProto& proto, ExternalFolder folder, std::size_t file_bytes,
+                                 const std::string& name) {
+  check_versions(proto);
+  Graph graph(proto);
+  for (const std::string& pruned : pruned_names(proto)) {
+    if (const ConstantPtr constant = graph.constant(pruned)) constant->pruned = true;
+  }
+  ConstantReader reader{std::move(folder), Budget(file_bytes)};
+  fold_constants(graph, reader);
+  Patterns(graph, reader).recognise();
+  expect_known_operators(graph);
+
+  std::vector<Shape> inputs;
+  for (const auto* input : graph.inputs) inputs.push_back(declared_shape(*input));
+  BatchPlan plan = plan_batch(inputs, proto.producer_name() == own_producer_name);
+  std::optional<Assembly> assembly;
+  if (plan.free) {
+    try {
+      assembly = assemble(graph, reader, inputs, plan);
+      if (plan.given && !is_per_sample(assembly->built, plan)) assembly.reset();
+    } catch (const Error&) {
+      assembly.reset();  // perhaps it only works for one batch size; if not, that attempt says what is wrong
+    }
+    if (!assembly) plan = {false, false, plan.extent, plan.extent};
+  }
+  if (!assembly) assembly = assemble(graph, reader, inputs, plan);
+
+  make_names_unique(assembly->built);
+  Model<float> model(proto.graph().name().empty() ? name : proto.graph().name());
+  for (BuiltNode& node : assembly->built) model.add(std::move(node.node));
+  model.set_outputs(std::move(assembly->outputs));
+  return model;
+}
+
+}  // namespace fulcrum::detail::onnx_io

@@ -1,0 +1,51 @@
+#pragma once
+/// \file
+/// All operators the importer knows: a family of operators is a header with a table, listed here.
+
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include <fulcrum/io/detail/onnx/import_activation.hpp>
+#include <fulcrum/io/detail/onnx/import_dense.hpp>
+#include <fulcrum/io/detail/onnx/import_quantization.hpp>
+#include <fulcrum/io/detail/onnx/import_shape.hpp>
+#include <fulcrum/io/detail/onnx/import_window.hpp>
+
+namespace fulcrum::detail::onnx_io {
+
+/// What only recognised patterns turn into; a file cannot name these.
+inline constexpr Operator pattern_operators[] = {
+    {"Swish", 0, import_swish},
+    {"HardSwish", 0, import_activation<ActivationKind::hard_swish>},
+    {"Gelu", 0, import_gelu},
+    {"MatMul", 0, import_matmul},
+};
+
+/// The operator of a node, or null when it is unknown.
+inline const Operator* find_operator(const GraphNode& node) {
+  using Table = std::unordered_map<std::string_view, const Operator*>;
+  static const Table patterns = [] {
+    Table table;
+    for (const Operator& op : pattern_operators) table.emplace(op.type, &op);
+    return table;
+  }();
+  static const Table standard = [] {
+    Table table;
+    const auto add = [&](std::span<const Operator> family) {
+      for (const Operator& op : family) table.emplace(op.type, &op);
+    };
+    add(window_operators);
+    add(dense_operators);
+    add(activation_operators);
+    add(shape_operators);
+    add(quantization_operators);
+    return table;
+  }();
+  if (!node.domain.empty() && node.domain != pattern_domain) return nullptr;
+  const Table& table = node.domain.empty() ? standard : patterns;
+  const auto at = table.find(node.type);
+  return at == table.end() ? nullptr : at->second;
+}
+
+}  // namespace fulcrum::detail::onnx_io

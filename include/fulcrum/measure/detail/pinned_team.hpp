@@ -1,0 +1,33 @@
+#pragma once
+/// \file
+/// One CPU for each thread of an OpenMP team.
+
+#include <cstddef>
+#include <span>
+
+#include <fulcrum/core/cpu_limits.hpp>
+
+namespace fulcrum::detail {
+
+// libgomp's own entry points under names of ours, so that <omp.h> of any compiler may be included beside this header.
+// GOMP_parallel is what a compiler makes of `#pragma omp parallel`; calling it keeps user code free of -fopenmp.
+extern "C" {
+void fulcrum_gomp_parallel(void (*body)(void*), void* data, unsigned threads, unsigned flags) __asm__("GOMP_parallel");
+int fulcrum_omp_get_thread_num() noexcept __asm__("omp_get_thread_num");
+}
+
+/// Puts the calling thread on cpus[0] and the others of its team of cpus.size() threads on the rest, one each. Left to
+/// itself the scheduler now and then puts two threads that wait for each other on one CPU, and a step then takes as
+/// long as a time slice. The team keeps its CPUs as long as the calling thread lives; restore the caller's own with
+/// PinnedThread.
+inline void pin_team(std::span<const int> cpus) {
+  fulcrum_gomp_parallel(
+      [](void* data) {
+        const auto& own = *static_cast<const std::span<const int>*>(data);
+        const auto thread = static_cast<std::size_t>(fulcrum_omp_get_thread_num());
+        if (thread < own.size()) static_cast<void>(set_affinity(own.subspan(thread, 1)));
+      },
+      &cpus, static_cast<unsigned>(cpus.size()), 0);
+}
+
+}  // namespace fulcrum::detail

@@ -1,0 +1,180 @@
+#pragma once
+/// \file
+/// Measures a model in a RunConfig on this machine.
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/core/cpu.hpp>
+#include <fulcrum/core/progress.hpp>
+#include <fulcrum/cost/latency_report.hpp>
+#include <fulcrum/cost/predict.hpp>
+#include <fulcrum/cost/run_config.hpp>
+#include <fulcrum/exec/onednn.hpp>
+#include <fulcrum/exec/onednn_environment.hpp>
+#include <fulcrum/measure/detail/instances.hpp>
+#include <fulcrum/measure/statistics.hpp>
+
+namespace fulcrum {
+
+/// How to measure.
+struct MeasureOptions {
+  Seconds warm_up{0.1};           ///< runs before anything is timed, for at least this long
+  Seconds min_duration{1.0};      ///< of the timed part
+  Seconds max_duration{30.0};     ///< the timed part ends after this even with fewer than min_samples
+  std::int64_t min_samples = 50;  ///< of each instance; ≥ 1
+  std::int64_t layer_runs = 100;  ///< runs whose layers are timed, after the others; 0: no layer times
+  bool pin = true;                ///< keep instances on CPUs of their own when there are enough
+  bool cold_cache = false;        ///< sources rotate over buffers of twice the last-level cache, so that none is cached
+  bool allow_fallback = false;    ///< a precision that the CPU lacks runs as f32, with a note
+  std::uint64_t seed = 0;         ///< of the random sources
+  const MachineProfile* profile = nullptr;  ///< when given, layers say what bounds them; not owned
+};
+
+namespace detail {
+
+inline InstancePlan instance_plan(const RunConfig& config, const MeasureOptions& options,
+                                  const Environment& environment) {
+  InstancePlan plan;
+  plan.instances = config.instances;
+  plan.warm_up = options.warm_up;
+  plan.min_duration = options.min_duration;
+  plan.max_duration = options.max_duration;
+  plan.min_samples = std::max<std::int64_t>(options.min_samples, 1);
+  plan.step_runs = options.layer_runs;
+  plan.step_duration = std::max(0.5 * options.min_duration, Seconds(0.01));
+  plan.seed = options.seed;
+  if (options.cold_cache) {
+    const CacheSizes caches = believable_caches(current_caches(), environment.cores);
+    plan.rotate_bytes = 2 * static_cast<std::size_t>(std::max<std::int64_t>({caches.l3, caches.l2, 1 << 20}));
+  }
+  const auto wanted = static_cast<std::size_t>(config.instances) * static_cast<std::size_t>(config.threads);
+  if (options.pin && wanted <= environment.affinity.size() && static_cast<int>(wanted) <= environment.cores) {
+    auto next = environment.affinity.begin();
+    for (int i = 0; i < config.instances; ++i, next += config.threads)
+      plan.cpus.emplace_back(next, next + config.threads);
+  }
+  return plan;
+}
+
+/// Samples per second of all instances in the time in which all of them ran.
+inline double throughput_of(const std::vector<InstanceSamples>& instances, std::int64_t batch) {
+  Clock::time_point start = instances.front().start;
+  Clock::time_point end = Clock::time_point::max();
+  for (const InstanceSamples& instance : instances) {
+    start = std::max(start, instance.start);
+    if (!instance.finished.empty()) end = std::min(end, instance.finished.back());
+  }
+  if (end <= start) return 0.0;
+  double runs = 0.0;
+  for (const InstanceSamples& instance : instances) {
+    for (std::size_t i = 0; i < instance.finished.size(); ++i) {
+      if (instance.finished[i] > start && instance.finished[i] <= end) {
+        // A run that began before the window counts by its share inside.
+        const auto inside = std::min<nanoseconds>(instance.latency[i], instance.finished[i] - start);
+        runs += static_cast<double>(inside.count()) /
+                static_cast<double>(std::max<std::int64_t>(instance.latency[i].count(), 1));
+      }
+    }
+  }
+  return runs * static_cast<double>(batch) / Seconds(end - start).count();
+}
+
+inline void append_run_notes(LatencyReport& report, const MeasureOptions& options, const InstancePlan& plan,
+                             const std::vector<InstanceSamples>& instances) {
+  const RunConfig& config = report.config;
+  const int wanted = config.instances * config.threads;
+  if (wanted > report.environment.cores) {
+    report.notes.push_back(std::to_string(wanted) + " threads share " + std::to_string(report.environment.cores) +
+                           " usable core(s): they wait for one another, and nothing was pinned");
+  } else if (!options.pin) {
+    report.notes.push_back("threads were not pinned to CPUs");
+  }
+  if (options.cold_cache)
+    report.notes.push_back("sources were cold: they rotated over " +
+                           format_bytes(static_cast<double>(plan.rotate_bytes)));
+  const auto fewest = std::min_element(instances.begin(), instances.end(), [](const auto& a, const auto& b) {
+                        return a.latency.size() < b.latency.size();
+                      })->latency.size();
+  if (static_cast<std::int64_t>(fewest) < plan.min_samples) {
+    report.notes.push_back("only " + std::to_string(fewest) + " of " + std::to_string(plan.min_samples) +
+                           " samples were taken in the longest time allowed");
+  }
+  for (std::string& note : noise_notes(instances.front().latency)) report.notes.push_back(std::move(note));
+}
+
+/// What bounds each layer by a profile's roofline and the time it took.
+inline void fill_bounds(LatencyReport& report, const Model<float>& model, const MachineProfile& profile) {
+  if (!profile.rates.knows(report.config.precision)) return;
+  const std::vector<Step> steps = predicted_steps(model, report.config, profile);
+  std::size_t at = 0;
+  for (LayerLatency& layer : report.layers) {
+    for (std::size_t i = at; i < steps.size(); ++i) {
+      if (steps[i].name != layer.name || steps[i].kind != layer.kind) continue;
+      layer.bound =
+          bound_of(roofline_point(steps[i], profile.rates, report.config.threads), Microseconds(layer.latency).count());
+      at = i + 1;
+      break;
+    }
+  }
+}
+
+}  // namespace detail
+
+/// Runs the model as configured and times it. `instances` threads each run an instance of the one compiled model, on
+/// CPUs of their own when there are enough. After a warm-up all start together; whole inferences are timed first and
+/// their layers afterwards, in runs of their own. Sources are random in [0, 1).
+///
+/// More threads than usable cores is allowed but slow: OpenMP threads that wait for one that is not running spin or
+/// sleep until the system lets it run.
+/// \param progress  called before and after, never while anything is timed
+/// \throws Error when the configuration is out of range, the CPU lacks the precision, or int8 is asked of a model that
+///         is not quantized
+[[nodiscard]] inline LatencyReport measure(const Model<float>& model, const RunConfig& config,
+                                           const MeasureOptions& options = {}, const ProgressSink& progress = {}) {
+  validate(config);
+  const auto say = [&](double fraction, const std::string& stage) {
+    if (progress) progress({fraction, stage, to_string(config)});
+  };
+  LatencyReport report;
+  report.kind = ReportKind::measured;
+  report.model = model.name();
+  report.config = config;
+  report.environment = onednn_environment();
+  report.environment.seed = options.seed;
+
+  say(0.0, "compiling " + model.name());
+  const auto compiled =
+      OnednnModel::compile(model, {config.batch, config.threads, config.precision, options.allow_fallback});
+  report.creation = compiled->creation_time();
+  report.notes = compiled->notes();
+
+  say(0.05, "measuring " + model.name());
+  const detail::InstancePlan plan = detail::instance_plan(config, options, report.environment);
+  const std::vector<detail::InstanceSamples> instances = detail::run_instances(compiled, plan);
+
+  std::vector<std::chrono::nanoseconds> samples;
+  for (const auto& instance : instances)
+    samples.insert(samples.end(), instance.latency.begin(), instance.latency.end());
+  report.latency = latency_statistics(samples);
+  report.throughput_per_s = detail::throughput_of(instances, config.batch);
+  for (std::size_t i = 0; i < compiled->steps().size(); ++i) {
+    const StepInfo& info = compiled->steps()[i];
+    LayerLatency layer{info.name, info.kind, info.flops, info.bytes, {}, {}};
+    if (options.layer_runs > 0) layer.latency = median(instances.front().steps[i]);
+    report.flops += layer.flops;
+    report.bytes += layer.bytes;
+    report.layers.push_back(std::move(layer));
+  }
+  if (options.profile != nullptr) detail::fill_bounds(report, model, *options.profile);
+  detail::append_run_notes(report, options, plan, instances);
+  say(1.0, "measured " + model.name());
+  return report;
+}
+
+}  // namespace fulcrum

@@ -1,0 +1,22 @@
+#pragma once
+/// \file
+/// Everything that runs on oneDNN (target fulcrum::onednn): the executor, training, measuring, calibration and the
+/// trade-off study.
+
+#include <fulcrum/exec/onednn.hpp>
+#include <fulcrum/exec/onednn_environment.hpp>
+#include <fulcrum/exec/onednn_executor.hpp>
+#include <fulcrum/exec/onednn_model.hpp>
+#include <fulcrum/exec/onednn_runner.hpp>
+#include <fulcrum/exec/precision_support.hpp>
+
+#include <fulcrum/train/network.hpp>
+#include <fulcrum/train/trainer.hpp>
+
+#include <fulcrum/measure/accuracy.hpp>
+#include <fulcrum/measure/calibrate.hpp>
+#include <fulcrum/measure/measure.hpp>
+
+#include <fulcrum/plan/measure_in_turns.hpp>
+#include <fulcrum/plan/tradeoff.hpp>
+#include <fulcrum/plan/variants.hpp>

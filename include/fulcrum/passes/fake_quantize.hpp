@@ -1,0 +1,117 @@
+#pragma once
+/// \file
+/// Weights rounded to few bits while they stay floats: what quantization would cost, before choosing it.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/passes/detail/layer_weights.hpp>
+#include <fulcrum/passes/fake_quant_with_min_max.hpp>
+#include <fulcrum/passes/signal_to_noise.hpp>
+
+namespace fulcrum {
+
+struct FakeQuantizeOptions {
+  int bits = 8;                        ///< 2 … 16
+  bool narrow_range = false;           ///< leaves out the lowest integer
+  bool per_channel = false;            ///< a range for each output channel (axis 0) rather than one for the layer
+  std::vector<std::string> skip = {};  ///< names of convolutions and dense layers that are left as they are
+};
+
+struct FakeQuantizeReport {
+  struct Layer {
+    std::string name;
+    double scale_min = 0.0;   ///< step between integers, the smallest of the channels; 0 for weights that are all 0
+    double scale_max = 0.0;   ///< the largest; the same when per layer
+    double sqnr_db = 0.0;     ///< weights before against after [dB]; see SignalToNoise
+    std::int64_t levels = 0;  ///< distinct values after: of the layer, or of the channel that has most; ≤ 2^bits
+  };
+  std::vector<Layer> layers;
+  double sqnr_db = 0.0;  ///< over the weights of all layers above [dB]
+};
+
+template <class T>
+struct FakeQuantizeResult {
+  Model<T> model;
+  FakeQuantizeReport report;
+};
+
+namespace detail {
+
+/// Rounds values by their own range, widened to hold 0; returns the range.
+template <class T>
+NudgedRange<T> fake_quantize_by_own_range(std::span<T> values, const FakeQuantOptions& options) {
+  T min{0};
+  T max{0};
+  for (const T x : values) {
+    min = std::min(min, x);
+    max = std::max(max, x);
+  }
+  const NudgedRange<T> range = nudge(min, max, options);
+  for (T& x : values) x = fake_quant(x, range, options, FakeQuantStep::divide);
+  return range;
+}
+
+template <class T>
+std::int64_t distinct_values(std::span<const T> values) {
+  std::vector<T> sorted(values.begin(), values.end());
+  std::sort(sorted.begin(), sorted.end());
+  return std::unique(sorted.begin(), sorted.end()) - sorted.begin();
+}
+
+template <class T>
+FakeQuantizeReport::Layer fake_quantize_weights(Tensor<T>& weights, const FakeQuantizeOptions& options) {
+  const auto values = weights.flat();
+  const std::size_t parts = options.per_channel ? static_cast<std::size_t>(weights.dim(0)) : 1;
+  const std::size_t size = values.size() / parts;
+  FakeQuantizeReport::Layer row;
+  row.scale_min = std::numeric_limits<double>::infinity();
+  for (std::size_t i = 0; i < parts; ++i) {
+    const std::span<T> part = values.subspan(i * size, size);
+    const auto scale = static_cast<double>(
+        fake_quantize_by_own_range(part, {.bits = options.bits, .narrow_range = options.narrow_range}).scale);
+    row.scale_min = std::min(row.scale_min, scale);
+    row.scale_max = std::max(row.scale_max, scale);
+    row.levels = std::max(row.levels, distinct_values<T>(part));
+  }
+  return row;
+}
+
+}  // namespace detail
+
+/// Puts the weights of convolutions and dense layers through fake_quant_with_min_max_vars with the range they have
+/// (0 included, so that zeros stay exactly 0 and pruned weights pruned). Biases stay.
+/// \throws Error when bits are outside 2 … 16, a weight is not finite, a name in `skip` is no convolution or dense
+///         layer, or the model is quantized already
+template <class T>
+[[nodiscard]] FakeQuantizeResult<T> fake_quantize(const Model<T>& model, const FakeQuantizeOptions& options = {}) {
+  detail::validate(FakeQuantOptions{.bits = options.bits});
+  detail::refuse_quantized(model, "fake-quantize the float model instead");
+  detail::refuse_not_finite(model);
+  detail::expect_weighted_layers(model, options.skip);
+  FakeQuantizeResult<T> result{model, {}};
+  SignalToNoise total;
+  for (NodeId id = 0; id < model.size(); ++id) {
+    const Node<T>& node = model.node(id);
+    const Parameter<T>* before = detail::weights_of(node.layer);
+    if (before == nullptr || before->size() == 0 || detail::contains(options.skip, node.name)) continue;
+    Tensor<T>& weights = detail::weights_of(result.model.edit_layer(id))->value.edit();
+    FakeQuantizeReport::Layer row = detail::fake_quantize_weights(weights, options);
+    SignalToNoise ratio;
+    ratio.add<T>(before->value->flat(), weights.flat());
+    total.signal += ratio.signal;
+    total.noise += ratio.noise;
+    row.name = node.name;
+    row.sqnr_db = ratio.decibels();
+    result.report.layers.push_back(std::move(row));
+  }
+  result.report.sqnr_db = total.decibels();
+  return result;
+}
+
+}  // namespace fulcrum

@@ -1,0 +1,123 @@
+#pragma once
+/// \file
+/// Batch normalization folded into the weights before it.
+
+#include <cmath>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/model/infer_shapes.hpp>
+#include <fulcrum/model/rewrite.hpp>
+#include <fulcrum/passes/detail/layer_weights.hpp>
+
+namespace fulcrum {
+
+struct FoldReport {
+  struct Folded {
+    std::string name;  ///< the batch normalization
+    std::string into;  ///< the layer whose weights took it up
+  };
+  struct Kept {
+    std::string name;    ///< the batch normalization
+    std::string reason;  ///< why it stays a layer
+  };
+  std::vector<Folded> folded;
+  std::vector<Kept> kept;
+};
+
+template <class T>
+struct FoldResult {
+  Model<T> model;
+  FoldReport report;
+};
+
+namespace detail {
+
+/// factor = scale / √(variance + ε), per channel.
+template <class T>
+std::vector<double> normalization_factors(const BatchNormalization<T>& norm, const std::string& name) {
+  std::vector<double> factors;
+  for (std::size_t c = 0; c < norm.scale.value->flat().size(); ++c) {
+    const double variance = static_cast<double>(norm.variance.value->flat()[c]) + norm.epsilon;
+    if (!(variance > 0.0)) {
+      throw Error("layer '" + name + "'", "has a variance that is negative or NaN in channel " + std::to_string(c),
+                  "train or repair the model");
+    }
+    factors.push_back(static_cast<double>(norm.scale.value->flat()[c]) / std::sqrt(variance));
+  }
+  return factors;
+}
+
+/// weights' = factor · weights;  bias' = factor · (bias − mean) + shift, in double, per output channel (axis 0).
+template <class T, class L>
+void fold_into(L& layer, const BatchNormalization<T>& norm, const std::string& name) {
+  const std::vector<double> factors = normalization_factors(norm, name);
+  Tensor<T>& weights = layer.weights.value.edit();
+  for_each_channel_element(weights.dims(), 0, [&](std::size_t i, std::size_t c) {
+    weights.flat()[i] = static_cast<T>(factors[c] * static_cast<double>(weights.flat()[i]));
+  });
+  Tensor<T> bias(norm.shift.value->dims());
+  for (std::size_t c = 0; c < factors.size(); ++c) {
+    const double before = layer.bias.empty() ? 0.0 : static_cast<double>(layer.bias.value->flat()[c]);
+    bias.flat()[c] = static_cast<T>(factors[c] * (before - static_cast<double>(norm.mean.value->flat()[c])) +
+                                    static_cast<double>(norm.shift.value->flat()[c]));
+  }
+  layer.bias = Parameter<T>(std::move(bias));
+}
+
+}  // namespace detail
+
+/// Folds every batch normalization whose source is a convolution or a dense layer (or one that has just been folded
+/// into such a layer) into that layer's weights and bias. It stays when its source has another consumer, is an output
+/// of the model or is rounded by a quantization, when the weights are quantized already, or when its channels are not
+/// the layer's outputs (a dense layer on a source of rank above 2). Masks stay valid: a pruned zero stays zero. \throws
+/// Error when a variance is negative or NaN
+template <class T>
+[[nodiscard]] FoldResult<T> fold_batch_normalization(const Model<T>& model) {
+  FoldResult<T> result{model, {}};
+  const auto consumers = model.consumers();
+  std::map<NodeId, NodeId> folded;  // a batch normalization → the layer it went into
+  std::optional<std::vector<Shape>> shapes;
+
+  for (NodeId id = 0; id < model.size(); ++id) {
+    const Node<T>& node = model.node(id);
+    const auto* norm = std::get_if<BatchNormalization<T>>(&node.layer);
+    if (norm == nullptr) continue;
+    const auto keep = [&](std::string reason) { result.report.kept.push_back({node.name, std::move(reason)}); };
+    const NodeId src = node.src.at(0);
+    const NodeId target = folded.count(src) != 0 ? folded.at(src) : src;
+    const Node<T>& before = model.node(target);
+    const Parameter<T>* weights = detail::weights_of(before.layer);
+    std::string source = "its source '";
+    source += model.node(src).name;
+    source += "' ";
+    if (weights == nullptr) {
+      keep(source + "is no convolution or dense layer");
+    } else if (consumers[src].size() != 1) {
+      keep(source + "has another consumer");
+    } else if (model.is_output(src)) {
+      keep(source + "is an output of the model");
+    } else if (model.node(src).dst_quantization || weights->quantization) {
+      keep(source + "is quantized already");
+    } else {
+      if (!shapes) shapes = infer_shapes(model, 1);
+      if (std::holds_alternative<Dense<T>>(before.layer) && (*shapes)[src].size() != 2) {
+        keep(source + "has its outputs on another axis");
+        continue;
+      }
+      Layer<T>& layer = result.model.edit_layer(target);
+      if (auto* conv = std::get_if<Conv<T>>(&layer)) detail::fold_into(*conv, *norm, node.name);
+      if (auto* dense = std::get_if<Dense<T>>(&layer)) detail::fold_into(*dense, *norm, node.name);
+      result.model.set_dst_quantization(target, node.dst_quantization);
+      folded.emplace(id, target);
+      result.report.folded.push_back({node.name, before.name});
+    }
+  }
+  result.model = remove_nodes(result.model, folded).model;
+  return result;
+}
+
+}  // namespace fulcrum

@@ -1,0 +1,201 @@
+#pragma once
+/// \file
+/// Pruning by magnitude (Han et al. 2015, "Learning both weights and connections for efficient neural networks").
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/passes/detail/layer_weights.hpp>
+#include <fulcrum/passes/signal_to_noise.hpp>
+
+namespace fulcrum {
+
+enum class PruneScope : std::uint8_t {
+  layer,   ///< each layer reaches the sparsity
+  global,  ///< all layers together reach it: one threshold over all their weights
+};
+
+[[nodiscard]] constexpr std::string_view name_of(PruneScope scope) noexcept {
+  return scope == PruneScope::layer ? "layer" : "global";
+}
+
+/// \throws Error when the name is neither layer nor global
+[[nodiscard]] inline PruneScope prune_scope_from(std::string_view name) {
+  for (const PruneScope scope : {PruneScope::layer, PruneScope::global}) {
+    if (name_of(scope) == name) return scope;
+  }
+  throw Error("pruning scope '" + std::string(name) + "'", "is not known", "use layer or global");
+}
+
+/// What to prune: give a threshold or a sparsity.
+struct PruneOptions {
+  std::optional<double> threshold = {};  ///< keeps |w| > threshold; ≥ 0
+  std::optional<double> sparsity = {};   ///< of N weights keeps max(round(N · (1 − sparsity)), 1); [0, 1)
+  PruneScope scope = PruneScope::layer;  ///< what N counts; a threshold is the same for all layers anyway
+  std::vector<std::string> skip = {};    ///< names of convolutions and dense layers that are left as they are
+};
+
+struct PruneReport {
+  struct Layer {
+    std::string name;
+    std::int64_t elements = 0;  ///< weights of the layer
+    std::int64_t kept = 0;      ///< weights that may be other than 0
+    double sparsity = 0.0;      ///< 1 − kept / elements
+    double threshold = 0.0;     ///< the threshold given or, with a sparsity, the smallest |w| that was kept
+    double sqnr_db = 0.0;       ///< weights before against after [dB]; see SignalToNoise
+  };
+  std::vector<Layer> layers;
+  std::int64_t elements = 0;  ///< of all layers above
+  std::int64_t kept = 0;
+  double sparsity = 0.0;
+  double sqnr_db = 0.0;
+};
+
+template <class T>
+struct PruneResult {
+  Model<T> model;
+  PruneReport report;
+};
+
+namespace detail {
+
+inline void validate(const PruneOptions& options) {
+  if (options.threshold.has_value() == options.sparsity.has_value()) {
+    throw Error("pruning", options.threshold ? "was given a threshold and a sparsity" : "was given nothing to go by",
+                "give either a threshold or a sparsity");
+  }
+  if (options.threshold && !(*options.threshold >= 0.0)) {
+    throw Error("pruning threshold " + std::to_string(*options.threshold), "is negative or NaN",
+                "give the magnitude that weights must exceed, 0 or more");
+  }
+  if (options.sparsity && !(*options.sparsity >= 0.0 && *options.sparsity < 1.0)) {
+    throw Error("pruning sparsity " + std::to_string(*options.sparsity), "is outside [0, 1)",
+                "give the fraction of weights to remove");
+  }
+}
+
+/// Weights to choose among together, in order; those pruned before are no candidates and stay pruned.
+template <class T>
+using PruneGroup = std::vector<const Parameter<T>*>;
+
+template <class T>
+bool pruned_before(const Parameter<T>& weights, std::size_t i) {
+  return !weights.mask.empty() && weights.mask->flat()[i] == 0;
+}
+
+/// Magnitudes above `threshold` are kept and, of those equal to it, the first `ties`.
+struct PruneCut {
+  double threshold = 0.0;
+  std::size_t ties = 0;
+};
+
+/// The cut that keeps exactly max(round(N · (1 − sparsity)), 1) of the group's N weights, or all candidates when fewer
+/// are left.
+template <class T>
+PruneCut cut_for_sparsity(const PruneGroup<T>& group, double sparsity) {
+  std::vector<T> magnitudes;
+  std::size_t total = 0;
+  for (const Parameter<T>* weights : group) {
+    total += weights->value->flat().size();
+    for (std::size_t i = 0; i < weights->value->flat().size(); ++i) {
+      if (!pruned_before(*weights, i)) magnitudes.push_back(std::abs(weights->value->flat()[i]));
+    }
+  }
+  if (magnitudes.empty()) return {};
+  const auto wanted = static_cast<std::size_t>(std::llround(static_cast<double>(total) * (1.0 - sparsity)));
+  const std::size_t keep = std::min(std::max<std::size_t>(wanted, 1), magnitudes.size());
+  const auto smallest_kept = magnitudes.begin() + static_cast<std::ptrdiff_t>(keep - 1);
+  std::nth_element(magnitudes.begin(), smallest_kept, magnitudes.end(), std::greater<>());
+  const T threshold = *smallest_kept;
+  const auto above = std::count_if(magnitudes.begin(), smallest_kept, [&](T m) { return m > threshold; });
+  return {static_cast<double>(threshold), keep - static_cast<std::size_t>(above)};
+}
+
+/// Masks and zeroes the weights below the cut; takes its ties from `cut`.
+template <class T>
+PruneReport::Layer apply_cut(Parameter<T>& weights, const std::string& name, PruneCut& cut, SignalToNoise& total) {
+  const Tensor<T> before = *weights.value;
+  Tensor<T>& after = weights.value.edit();
+  Tensor<std::uint8_t> mask(before.dims());
+  PruneReport::Layer row;
+  row.name = name;
+  row.elements = weights.size();
+  row.threshold = cut.threshold;
+  for (std::size_t i = 0; i < before.flat().size(); ++i) {
+    const auto magnitude = static_cast<double>(std::abs(before.flat()[i]));
+    bool keep = false;
+    if (!pruned_before(weights, i)) {
+      keep = magnitude > cut.threshold;
+      if (magnitude == cut.threshold && cut.ties > 0) {
+        keep = true;
+        --cut.ties;
+      }
+    }
+    mask.flat()[i] = keep ? 1 : 0;
+    row.kept += keep ? 1 : 0;
+    if (!keep) after.flat()[i] = T{0};
+  }
+  weights.mask = std::move(mask);
+  row.sparsity = 1.0 - static_cast<double>(row.kept) / static_cast<double>(row.elements);
+  SignalToNoise ratio;
+  ratio.add<T>(before.flat(), after.flat());
+  row.sqnr_db = ratio.decibels();
+  total.signal += ratio.signal;
+  total.noise += ratio.noise;
+  return row;
+}
+
+}  // namespace detail
+
+/// Sets the weights of smallest magnitude to 0 and keeps a mask of the others with the model (Parameter::mask).
+/// Biases stay. Weights pruned before stay pruned and count as removed; of equal magnitudes those with the lowest index
+/// (in the order of the layers) are kept.
+/// \throws Error when the options are out of range, a weight is not finite, a name in `skip` is no convolution or dense
+///         layer, or the model is quantized already
+template <class T>
+[[nodiscard]] PruneResult<T> prune(const Model<T>& model, const PruneOptions& options) {
+  detail::validate(options);
+  detail::refuse_quantized(model, "prune before quantizing");
+  detail::refuse_not_finite(model);
+  detail::expect_weighted_layers(model, options.skip);
+  PruneResult<T> result{model, {}};
+
+  std::vector<NodeId> layers;
+  detail::PruneGroup<T> all;
+  for (NodeId id = 0; id < model.size(); ++id) {
+    const Parameter<T>* weights = detail::weights_of(model.node(id).layer);
+    if (weights == nullptr || weights->size() == 0 || detail::contains(options.skip, model.node(id).name)) continue;
+    layers.push_back(id);
+    all.push_back(weights);
+  }
+
+  const bool local = options.sparsity && options.scope == PruneScope::layer;
+  // In the weights' own type, so that a weight written as 0.1 does not exceed a threshold written as 0.1.
+  detail::PruneCut cut{static_cast<double>(static_cast<T>(options.threshold.value_or(0.0))), 0};
+  if (options.sparsity && !local) cut = detail::cut_for_sparsity(all, *options.sparsity);
+  SignalToNoise total;
+  PruneReport& report = result.report;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    if (local) cut = detail::cut_for_sparsity<T>({all[i]}, *options.sparsity);
+    Parameter<T>& weights = *detail::weights_of(result.model.edit_layer(layers[i]));
+    report.layers.push_back(detail::apply_cut(weights, model.node(layers[i]).name, cut, total));
+    if (options.threshold) report.layers.back().threshold = *options.threshold;
+    report.elements += report.layers.back().elements;
+    report.kept += report.layers.back().kept;
+  }
+  if (report.elements > 0) {
+    report.sparsity = 1.0 - static_cast<double>(report.kept) / static_cast<double>(report.elements);
+  }
+  report.sqnr_db = total.decibels();
+  return result;
+}
+
+}  // namespace fulcrum

@@ -1,0 +1,130 @@
+#pragma once
+/// \file
+/// Post-training int8 quantization.
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/passes/calibration.hpp>
+#include <fulcrum/passes/signal_to_noise.hpp>
+
+namespace fulcrum {
+
+struct QuantizeReport {
+  /// A convolution or dense layer that now takes int8.
+  struct Layer {
+    std::string name;
+    std::string kind;               ///< "Conv", "Dense"
+    float weight_scale_min = 0.0F;  ///< of its output channels
+    float weight_scale_max = 0.0F;
+    double weight_sqnr_db = 0.0;  ///< weights against their integers [dB]; see SignalToNoise
+    DType src_dtype = DType::u8;
+    float src_scale = 0.0F;
+    std::int32_t src_zero_point = 0;
+  };
+  /// One that stays in float.
+  struct Kept {
+    std::string name;
+    std::string reason;
+  };
+  /// A value that is rounded to integers.
+  struct Value {
+    std::string name;  ///< of the layer that gives it
+    Quantization quantization;
+  };
+  std::vector<Layer> layers;
+  std::vector<Kept> kept;
+  std::vector<Value> values;
+  double weight_sqnr_db = 0.0;  ///< over the weights of all quantized layers [dB]
+};
+
+struct QuantizeResult {
+  Model<float> model;
+  QuantizeReport report;
+};
+
+namespace detail {
+
+/// A scale that can be divided by: that of a range of nothing is 1.
+inline float usable_scale(float scale) { return std::isnormal(scale) ? scale : 1.0F; }
+
+}  // namespace detail
+
+/// u8 with zero point 0 (scale max/255) for values that are never negative, else symmetric s8
+/// (scale max(|min|, |max|)/127).
+[[nodiscard]] inline Quantization quantization_for(const Range& range) {
+  if (range.min >= 0.0F) return {DType::u8, {detail::usable_scale(range.max / 255.0F)}, {0}, -1};
+  return {DType::s8, {detail::usable_scale(std::max(-range.min, range.max) / 127.0F)}, {0}, -1};
+}
+
+/// Symmetric s8 per output channel (axis 0): scale = max|w_c| / 127, zero point 0; a channel of zeros has scale 1.
+[[nodiscard]] inline Quantization weight_quantization_for(const Tensor<float>& weights) {
+  const auto channels = static_cast<std::size_t>(weights.dim(0));
+  std::vector<float> scale(channels, 0.0F);
+  detail::for_each_channel_element(weights.dims(), 0, [&](std::size_t i, std::size_t c) {
+    scale[c] = std::max(scale[c], std::abs(weights.flat()[i]));
+  });
+  for (float& s : scale) s = detail::usable_scale(s / 127.0F);
+  return {DType::s8, std::move(scale), std::vector<std::int32_t>(channels, 0), 0};
+}
+
+/// The model with batch normalization folded, scales on its weights and on the values that place_quantization() names.
+/// Float weights stay as they are; executors round them.
+/// \param ranges  from calibrate_ranges() on the same model with the same `options.skip`
+/// \throws Error when the model is quantized already, its weights are not finite, or a range is missing
+[[nodiscard]] inline QuantizeResult quantize(const Model<float>& model, const ValueRanges& ranges,
+                                             const QuantizeOptions& options = {}) {
+  detail::refuse_quantized(model, "quantize the float model instead");
+  detail::refuse_not_finite(model);
+  QuantizeResult result{fold_batch_normalization(model).model, {}};
+  Model<float>& quantized = result.model;
+  const QuantizationPlacement placement = place_quantization(quantized, options.skip);
+
+  for (NodeId id = 0; id < quantized.size(); ++id) {
+    if (!placement.root[id]) continue;
+    const std::string& root = quantized.node(*placement.root[id]).name;
+    const auto range = ranges.find(root);
+    if (range == ranges.end()) {
+      throw Error("layer '" + root + "'", "has no calibrated range", "calibrate the same model with the same options");
+    }
+    const Quantization q = quantization_for(range->second);
+    quantized.set_dst_quantization(id, q);
+    result.report.values.push_back({quantized.node(id).name, q});
+  }
+
+  SignalToNoise total;
+  for (const NodeId id : placement.layers) {
+    Parameter<float>& weights = *detail::weights_of(quantized.edit_layer(id));
+    const Quantization q = weight_quantization_for(*weights.value);
+    const Tensor<float> rounded = quantize_dequantize(*weights.value, q);
+    SignalToNoise ratio;
+    ratio.add<float>(weights.value->flat(), rounded.flat());
+    total.signal += ratio.signal;
+    total.noise += ratio.noise;
+    const Node<float>& node = quantized.node(id);
+    const Quantization& src = *quantized.node(node.src[0]).dst_quantization;
+    const auto [least, most] = std::minmax_element(q.scale.begin(), q.scale.end());
+    result.report.layers.push_back(
+        {node.name, kind_of(node.layer), *least, *most, ratio.decibels(), src.dtype, src.scale[0], src.zero_point[0]});
+    weights.quantization = q;
+  }
+  result.report.weight_sqnr_db = total.decibels();
+  for (const auto& kept : placement.kept) result.report.kept.push_back({quantized.node(kept.layer).name, kept.reason});
+  return result;
+}
+
+/// calibrate_ranges() and quantize() in one.
+/// \param images  (n, c, h, w): a few hundred training images
+/// \param runner  runs the float model; see ModelRunner
+[[nodiscard]] inline QuantizeResult quantize_post_training(const Model<float>& model, const Tensor<float>& images,
+                                                           const ModelRunner& runner,
+                                                           const QuantizeOptions& options = {}) {
+  return quantize(model, calibrate_ranges(model, images, runner, options), options);
+}
+
+}  // namespace fulcrum

@@ -1,0 +1,53 @@
+#pragma once
+/// \file
+/// One way to run a model: what the trade-off study weighs against the others.
+
+#include <optional>
+#include <string>
+
+#include <fulcrum/cost/latency_report.hpp>
+#include <fulcrum/plan/figures.hpp>
+
+namespace fulcrum {
+
+/// A variant of the model (precision and pruning) in a run configuration, with what is known about it. A candidate
+/// that could not be made, predicted or measured stays in the study and says why.
+struct Candidate {
+  double sparsity = 0.0;                   ///< share of the weights pruned, [0, 1); 0: dense
+  RunConfig config;                        ///< the variant's precision is config.precision
+  std::optional<double> accuracy;          ///< top-1 on the whole test set in this precision, 0 … 1
+  std::optional<LatencyReport> predicted;  ///< absent when the variant could not be made
+  std::optional<LatencyReport> measured;   ///< absent when it was not measured
+  bool on_front = false;                   ///< among the measured ones, none is better in every objective
+  std::string why_not;                     ///< why it is not on the front, was not measured or could not be made
+};
+
+/// The measured figures where there are, otherwise the predicted ones, otherwise nullptr.
+[[nodiscard]] inline const LatencyReport* figures(const Candidate& candidate) noexcept {
+  if (candidate.measured) return &*candidate.measured;
+  return candidate.predicted ? &*candidate.predicted : nullptr;
+}
+
+/// (predicted − measured) / measured of the median latency; absent unless both are known.
+[[nodiscard]] inline std::optional<double> prediction_error(const Candidate& candidate) noexcept {
+  if (!candidate.predicted || !candidate.measured) return std::nullopt;
+  const double measured = candidate.measured->latency.p50.count();
+  if (!(measured > 0.0)) return std::nullopt;
+  return candidate.predicted->latency.p50.count() / measured - 1.0;
+}
+
+/// "int8", or "int8, 50 % pruned"
+[[nodiscard]] inline std::string variant_name(Precision precision, double sparsity) {
+  std::string text(name_of(precision));
+  if (sparsity > 0.0) text += detail::formatted(", %.3g %% pruned", sparsity * 100.0);
+  return text;
+}
+
+/// "int8, 50 % pruned, batch 8, 2 threads, 1 instance"
+[[nodiscard]] inline std::string to_string(const Candidate& candidate) {
+  const std::string config = to_string(candidate.config);
+  return variant_name(candidate.config.precision, candidate.sparsity) +
+         config.substr(name_of(candidate.config.precision).size());
+}
+
+}  // namespace fulcrum

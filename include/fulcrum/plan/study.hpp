@@ -1,0 +1,44 @@
+#pragma once
+/// \file
+/// What a trade-off study finds out.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <fulcrum/core/environment.hpp>
+#include <fulcrum/plan/candidate.hpp>
+#include <fulcrum/plan/objective.hpp>
+#include <fulcrum/plan/recommendation.hpp>
+
+namespace fulcrum {
+
+/// A variant of the model: what all candidates of one precision and sparsity share.
+struct Variant {
+  Precision precision = Precision::f32;
+  double sparsity = 0.0;                ///< asked for; [0, 1)
+  std::optional<double> accuracy;       ///< top-1 on the whole test set in this precision, 0 … 1
+  std::int64_t parameters = 0;          ///< weights and biases
+  std::int64_t nonzero_parameters = 0;  ///< of which are not 0
+  std::string why_not;                  ///< why it could not be made or evaluated; empty when it could
+};
+
+/// The whole study, ready to be printed, written as JSON or shown as a page.
+struct TradeoffStudy {
+  std::string model;
+  std::string data;               ///< name of the data set; may be empty
+  std::int64_t test_samples = 0;  ///< images behind every accuracy
+  Objective objective;
+  std::optional<double> baseline_accuracy;  ///< of the f32 dense model, 0 … 1
+  std::vector<Variant> variants;
+  std::vector<Candidate> candidates;
+  Recommendation recommendation;  ///< its indices are into candidates
+  Environment environment;
+  std::vector<std::string> notes;  ///< what the reader should know
+  std::string started_at;          ///< UTC, ISO 8601 ("2026-01-31T12:00:00Z")
+  Seconds duration{};
+};
+
+}  // namespace fulcrum

@@ -1,0 +1,213 @@
+#pragma once
+/// \file
+/// The trade-off study: which way to run a model on this machine.
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/cost/predict.hpp>
+#include <fulcrum/exec/onednn_environment.hpp>
+#include <fulcrum/plan/measure_in_turns.hpp>
+#include <fulcrum/plan/selection.hpp>
+#include <fulcrum/plan/space.hpp>
+#include <fulcrum/plan/variants.hpp>
+
+namespace fulcrum {
+
+/// How to run a study.
+struct TradeoffOptions {
+  Objective objective;
+  std::optional<ConfigurationSpace> space;  ///< absent: default_space() of the usable cores
+  SelectionOptions selection;
+  int rounds = 5;                         ///< turns that each measured candidate gets; ≥ 1
+  Seconds time_per_round{0.15};           ///< that a candidate is timed for in each round, at least
+  std::int64_t samples_per_round = 60;    ///< of each instance, at least
+  std::int64_t calibration_images = 512;  ///< of the training set, for int8; ≥ 1
+  QuantizeOptions quantization;
+  std::uint64_t seed = 0;  ///< of the calibration sample and the random sources
+  std::string data;        ///< name of the data set, for the report
+};
+
+namespace detail {
+
+/// A share of a longer progress: [from, to].
+inline ProgressSink part_of(const ProgressSink& progress, double from, double to, std::string stage = {}) {
+  if (!progress) return {};
+  return [progress, from, to, stage = std::move(stage)](const Progress& p) {
+    Progress whole = p;
+    whole.fraction = from + (to - from) * p.fraction;
+    if (!stage.empty()) whole.stage = stage;
+    progress(whole);
+  };
+}
+
+inline std::string utc_text(std::time_t time) {
+  std::tm utc{};
+  gmtime_r(&time, &utc);
+  std::array<char, 32> text{};
+  static_cast<void>(std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &utc));
+  return text.data();
+}
+
+/// The variants of a space, and the f32 dense one that accuracy is counted from: made, evaluated.
+inline std::vector<VariantModel> make_variants(const Model<float>& model, const ConfigurationSpace& space,
+                                               const Dataset& train_set, const Dataset& test_set,
+                                               const TradeoffOptions& options, int threads,
+                                               const ProgressSink& progress) {
+  std::vector<std::pair<Precision, double>> wanted{{Precision::f32, 0.0}};
+  for (const Precision precision : space.precisions) {
+    for (const double sparsity : space.sparsities) {
+      const std::pair pair{precision, sparsity};
+      if (std::find(wanted.begin(), wanted.end(), pair) == wanted.end()) wanted.push_back(pair);
+    }
+  }
+  Tensor<float> images;
+  if (std::any_of(wanted.begin(), wanted.end(), [](const auto& w) { return w.first == Precision::int8; })) {
+    images = sample_images(train_set, options.calibration_images, options.seed);
+  }
+  std::vector<VariantModel> variants;
+  for (const auto& [precision, sparsity] : wanted) {
+    const double step = 1.0 / static_cast<double>(wanted.size());
+    const double from = step * static_cast<double>(variants.size());
+    const ProgressSink part = part_of(progress, from, from + step, "accuracy of " + variant_name(precision, sparsity));
+    variants.push_back(with_accuracy(make_variant(model, precision, sparsity, images, options.quantization, threads),
+                                     test_set, threads, part));
+  }
+  return variants;
+}
+
+inline const VariantModel* find_variant(const std::vector<VariantModel>& variants, Precision precision,
+                                        double sparsity) {
+  for (const VariantModel& v : variants) {
+    if (v.variant.precision == precision && v.variant.sparsity == sparsity) return &v;
+  }
+  return nullptr;
+}
+
+/// The candidate with its variant's accuracy and a prediction, or why there is none.
+inline Candidate with_prediction(Candidate candidate, const VariantModel& of, const MachineProfile& profile) {
+  candidate.accuracy = of.variant.accuracy;
+  candidate.why_not = of.variant.why_not;
+  if (!of.model) return candidate;
+  try {
+    candidate.predicted = predict(*of.model, candidate.config, profile);
+  } catch (const Error& error) {
+    candidate.why_not = "could not be predicted: ";
+    candidate.why_not += error.what();
+  }
+  return candidate;
+}
+
+/// How the figures came about, and how good the predictions were.
+inline std::vector<std::string> study_notes(const TradeoffStudy& study, const TradeoffOptions& options) {
+  std::size_t measured = 0;
+  double largest = 0.0;
+  for (const Candidate& c : study.candidates) {
+    measured += c.measured ? 1 : 0;
+    if (const auto error = prediction_error(c); error && c.on_front) largest = std::max(largest, std::abs(*error));
+  }
+  std::vector<std::string> notes;
+  notes.push_back(std::to_string(measured) + " of " + std::to_string(study.candidates.size()) +
+                  " candidates were measured, each in " + std::to_string(options.rounds) + " round(s) of at least " +
+                  format_latency(options.time_per_round) + "; every figure is the median over the rounds");
+  if (measured > 0) {
+    notes.push_back("predicted medians of the candidates on the front were off by at most" +
+                    formatted(" %.0f %%", largest * 100.0));
+  }
+  if (options.quantization.method == CalibrationMethod::minmax) {
+    notes.push_back("int8 ranges: smallest and largest value on " + std::to_string(options.calibration_images) +
+                    " training images");
+  } else {
+    notes.push_back("int8 ranges: percentile" + formatted(" %.6g", options.quantization.percentile) + " on " +
+                    std::to_string(options.calibration_images) + " training images");
+  }
+  return notes;
+}
+
+}  // namespace detail
+
+/// Runs the study: makes the variants (precision × sparsity), evaluates each on the whole test set, predicts every
+/// candidate, measures the promising ones in turns, marks the Pareto front of accuracy, p99 latency and throughput, and
+/// recommends. What cannot be made, evaluated, predicted or measured stays in the study with the reason.
+///
+/// \param model      float, not quantized, trained; one input (n, c, h, w), class scores as its output
+/// \param train_set  for the calibration of int8 only
+/// \param test_set   every accuracy is that of all of it
+/// \param profile    of this machine
+/// \throws Error when the objective or the space is impossible, the profile is another machine's, the model is
+///         quantized already or cannot even be evaluated in f32
+[[nodiscard]] inline TradeoffStudy run_tradeoff(const Model<float>& model, const Dataset& train_set,
+                                                const Dataset& test_set, const MachineProfile& profile,
+                                                const TradeoffOptions& options = {},
+                                                const ProgressSink& progress = {}) {
+  const auto started = std::chrono::steady_clock::now();
+  validate(options.objective);
+  TradeoffStudy study;
+  study.started_at = detail::utc_text(std::time(nullptr));
+  study.environment = onednn_environment();
+  study.environment.seed = options.seed;
+  check_profile_matches(profile, study.environment);
+  const int cores = std::max(study.environment.cores, 1);
+  const ConfigurationSpace space = options.space ? *options.space : default_space(cores);
+  study.candidates = enumerate(space, cores);
+  study.model = model.name();
+  study.data = options.data;
+  study.objective = options.objective;
+  study.test_samples = test_set.size();
+  detail::refuse_quantized(model, "study the float model; the study quantizes it itself");
+
+  const std::vector<VariantModel> variants =
+      detail::make_variants(model, space, train_set, test_set, options, cores, detail::part_of(progress, 0.0, 0.3));
+  if (!variants.front().model) throw Error("model '" + model.name() + "'", variants.front().variant.why_not);
+  study.baseline_accuracy = variants.front().variant.accuracy;
+  for (const VariantModel& v : variants) study.variants.push_back(v.variant);
+
+  const auto variant_of = [&](const Candidate& c) {
+    return detail::find_variant(variants, c.config.precision, c.sparsity);
+  };
+  for (Candidate& candidate : study.candidates) {
+    candidate = detail::with_prediction(std::move(candidate), *variant_of(candidate), profile);
+  }
+  Selection selection =
+      select_promising(study.candidates, options.objective, study.baseline_accuracy, options.selection);
+  std::vector<MeasurementJob> jobs;
+  for (const std::size_t i : selection.chosen) {
+    jobs.push_back({&*variant_of(study.candidates[i])->model, study.candidates[i].config});
+  }
+  MeasureOptions measuring;
+  measuring.warm_up = options.time_per_round / 3;
+  measuring.min_duration = options.time_per_round;
+  measuring.max_duration = 10 * options.time_per_round;
+  measuring.min_samples = options.samples_per_round;
+  measuring.layer_runs = 30;
+  measuring.seed = options.seed;
+  measuring.profile = &profile;
+  std::vector<JobResult> measured =
+      measure_in_turns(jobs, options.rounds, measuring, detail::part_of(progress, 0.3, 1.0));
+
+  for (std::size_t i = 0; i < study.candidates.size(); ++i) {
+    study.candidates[i].why_not = std::move(selection.why_not[i]);
+  }
+  for (std::size_t at = 0; at < measured.size(); ++at) {
+    Candidate& candidate = study.candidates[selection.chosen[at]];
+    candidate.measured = std::move(measured[at].report);
+    candidate.why_not = std::move(measured[at].why_not);
+  }
+  study.candidates = with_front(std::move(study.candidates));
+  study.recommendation = recommend(study.candidates, options.objective, study.baseline_accuracy);
+  study.notes = detail::study_notes(study, options);
+  study.duration = std::chrono::steady_clock::now() - started;
+  if (progress) progress({1.0, "done", to_string(options.objective)});
+  return study;
+}
+
+}  // namespace fulcrum

@@ -1,0 +1,108 @@
+#pragma once
+/// \file
+/// The variants of a model that a study compares: pruned, quantized, and what accuracy they have.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/core/progress.hpp>
+#include <fulcrum/core/random.hpp>
+#include <fulcrum/exec/onednn_runner.hpp>
+#include <fulcrum/exec/precision_support.hpp>
+#include <fulcrum/io/dataset.hpp>
+#include <fulcrum/measure/accuracy.hpp>
+#include <fulcrum/passes/prune.hpp>
+#include <fulcrum/passes/quantize.hpp>
+#include <fulcrum/plan/study.hpp>
+
+namespace fulcrum {
+
+/// `count` images drawn without repetition by a seed, or all of them when there are fewer.
+/// \return (count, c, h, w)
+[[nodiscard]] inline Tensor<float> sample_images(const Dataset& dataset, std::int64_t count, std::uint64_t seed) {
+  const std::int64_t size = dataset.size();
+  if (count < 1 || size < 1) {
+    throw Error("calibration images", "are none", "give a training set and at least one image to take of it");
+  }
+  std::vector<std::int64_t> order(static_cast<std::size_t>(size));
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
+  Random(seed).shuffle(std::span(order));
+  order.resize(static_cast<std::size_t>(std::min(count, size)));
+  Shape shape = dataset.images.dims();
+  shape[0] = static_cast<std::int64_t>(order.size());
+  Tensor<float> sample(shape);
+  const std::size_t image = dataset.images.flat().size() / static_cast<std::size_t>(size);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const auto from = dataset.images.flat().subspan(static_cast<std::size_t>(order[i]) * image, image);
+    std::copy(from.begin(), from.end(), sample.flat().subspan(i * image, image).begin());
+  }
+  return sample;
+}
+
+/// A variant with the model that it runs.
+struct VariantModel {
+  Variant variant;
+  std::optional<Model<float>> model;  ///< absent when it could not be made
+};
+
+/// Prunes (global magnitude), then quantizes for int8. What goes wrong is said in why_not.
+/// \param calibration_images  (n, c, h, w), for int8
+/// \param threads             for the calibration runs
+[[nodiscard]] inline VariantModel make_variant(const Model<float>& model, Precision precision, double sparsity,
+                                               const Tensor<float>& calibration_images, const QuantizeOptions& options,
+                                               int threads) {
+  VariantModel result;
+  result.variant.precision = precision;
+  result.variant.sparsity = sparsity;
+  result.variant.why_not = why_unsupported(precision);
+  if (!result.variant.why_not.empty()) return result;
+  try {
+    Model<float> made = model;
+    if (sparsity > 0.0) {
+      PruneOptions pruning;
+      pruning.sparsity = sparsity;
+      pruning.scope = PruneScope::global;
+      made = prune(made, pruning).model;
+    }
+    if (precision == Precision::int8) {
+      made = quantize_post_training(made, calibration_images, onednn_runner(threads), options).model;
+    }
+    for_each_model_parameter(made, [&](NodeId, const char*, const Parameter<float>& p) {
+      result.variant.parameters += p.size();
+      for (const float w : p.value->flat()) result.variant.nonzero_parameters += w != 0.0F ? 1 : 0;
+    });
+    result.model = std::move(made);
+  } catch (const std::exception& error) {
+    result.variant.why_not = "could not be made: ";
+    result.variant.why_not += error.what();
+  }
+  return result;
+}
+
+/// The variant with its accuracy on the whole test set, in its own precision. One that cannot be evaluated loses its
+/// model and says why.
+[[nodiscard]] inline VariantModel with_accuracy(VariantModel variant, const Dataset& test_set, int threads,
+                                                const ProgressSink& progress = {}) {
+  if (!variant.model) return variant;
+  try {
+    OnednnOptions options;
+    options.batch = 100;
+    options.threads = threads;
+    options.precision = variant.variant.precision;
+    variant.variant.accuracy = evaluate_accuracy(*variant.model, test_set, options, progress).accuracy;
+  } catch (const std::exception& error) {
+    variant.model.reset();
+    variant.variant.why_not = "could not be evaluated: ";
+    variant.variant.why_not += error.what();
+  }
+  return variant;
+}
+
+}  // namespace fulcrum

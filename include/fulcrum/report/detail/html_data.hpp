@@ -1,0 +1,60 @@
+#pragma once
+/// \file
+/// The figures that the page's script draws, as compact JSON.
+
+#include <optional>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include <fulcrum/plan/study.hpp>
+#include <fulcrum/report/detail/html_text.hpp>
+
+namespace fulcrum::detail {
+
+/// Layers as [name, kind, FLOP, B, ms, bound]: their names would be the larger part of the page.
+inline nlohmann::json chart_data(const LatencyReport& report, bool with_layers) {
+  nlohmann::json data{
+      {"p50", report.latency.p50.count()}, {"p99", report.latency.p99.count()}, {"rate", report.throughput_per_s}};
+  if (!with_layers || report.layers.empty()) return data;
+  nlohmann::json& layers = data["layers"] = nlohmann::json::array();
+  for (const LayerLatency& l : report.layers) {
+    layers.push_back({l.name, l.kind, l.flops, l.bytes, l.latency.count(), l.bound ? name_of(*l.bound) : ""});
+  }
+  return data;
+}
+
+inline nlohmann::json chart_data(const Candidate& c, std::size_t id) {
+  nlohmann::json data{{"id", id},
+                      {"label", to_string(c)},
+                      {"precision", name_of(c.config.precision)},
+                      {"sparsity", c.sparsity},
+                      {"batch", c.config.batch},
+                      {"threads", c.config.threads},
+                      {"instances", c.config.instances},
+                      {"front", c.on_front},
+                      {"accuracy", nullptr},
+                      {"predicted", nullptr},
+                      {"measured", nullptr}};
+  if (c.accuracy) data["accuracy"] = *c.accuracy;
+  // Layers of a pruned candidate that nobody measured are those of the dense one.
+  if (c.predicted) data["predicted"] = chart_data(*c.predicted, c.measured || c.sparsity == 0.0);
+  if (c.measured) data["measured"] = chart_data(*c.measured, true);
+  return data;
+}
+
+/// Everything but the machine's limits.
+inline nlohmann::json chart_data(const TradeoffStudy& study) {
+  nlohmann::json data{{"recommended", nullptr}, {"nearest", nullptr}, {"slo", nullptr}, {"floor", nullptr}};
+  if (study.recommendation.candidate) data["recommended"] = *study.recommendation.candidate;
+  if (study.recommendation.nearest) data["nearest"] = *study.recommendation.nearest;
+  if (study.objective.slo_p99) data["slo"] = study.objective.slo_p99->count();
+  if (study.objective.max_accuracy_drop_points && study.baseline_accuracy) {
+    data["floor"] = *study.baseline_accuracy - *study.objective.max_accuracy_drop_points / 100.0;
+  }
+  nlohmann::json& candidates = data["candidates"] = nlohmann::json::array();
+  for (std::size_t i = 0; i < study.candidates.size(); ++i) candidates.push_back(chart_data(study.candidates[i], i));
+  return data;
+}
+
+}  // namespace fulcrum::detail

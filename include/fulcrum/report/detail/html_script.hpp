@@ -1,0 +1,400 @@
+#pragma once
+/// \file
+/// The script of the report page: draws the embedded figures with Chart.js 3.9, sorts and filters the table. It writes
+/// names as text only, never as markup.
+
+#include <string_view>
+
+namespace fulcrum::detail {
+
+/// What all charts share: figures, colours, shapes, axes.
+inline constexpr std::string_view html_script_common = R"js(
+'use strict';
+const study = JSON.parse(document.getElementById('study').textContent);
+const precisions = ['f32', 'bf16', 'int8'];
+const shapes = {f32: 'circle', bf16: 'triangle', int8: 'rectRot'};
+const charts = [];
+const byId = id => document.getElementById(id);
+const color = name => getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim();
+const faded = (hex, share) => hex + Math.round(share * 255).toString(16).padStart(2, '0');
+
+const significant = (x, digits) => {
+  if (x === 0) return '0';
+  const decimals = Math.max(0, digits - 1 - Math.floor(Math.log10(Math.abs(x)) + 1e-9));
+  return x.toLocaleString('en', {minimumFractionDigits: decimals, maximumFractionDigits: decimals});
+};
+// Ticks are round numbers: no zeros after the point.
+const trimmed = text => text.replace(/(\.\d*?)0+(?=\D|$)/, '$1').replace(/\.(?=\D|$)/, '');
+const shortened = name => name.length > 26 ? '…' + name.slice(-25) : name;
+const latency = ms => ms >= 999.5 ? significant(ms / 1e3, 3) + ' s' : ms >= 0.9995 ? significant(ms, 3) + ' ms' : significant(ms * 1e3, 3) + ' µs';
+const scaled = (x, unit) => {
+  for (const [factor, prefix] of [[1e12, 'T'], [1e9, 'G'], [1e6, 'M'], [1e3, 'k']]) {
+    if (Math.abs(x) >= factor * 0.9995) return significant(x / factor, 3) + ' ' + prefix + unit;
+  }
+  return significant(x, 3) + ' ' + unit;
+};
+const rate = x => x >= 999.5 ? Math.round(x).toLocaleString('en') + '/s' : significant(x, 3) + '/s';
+const percent = x => (x * 100).toFixed(2) + ' %';
+const signed = x => (x < 0 ? '−' : '+') + Math.abs(x * 100).toFixed(0) + ' %';
+const figures = c => c.measured || c.predicted;
+
+// Ticks of a logarithmic axis at 1, 2 and 5 of each decade, or at the decades alone where there are many.
+const decadeTicks = scale => {
+  const span = Math.log10(scale.max / scale.min);
+  const ticks = [];
+  for (let e = Math.floor(Math.log10(scale.min)); e <= Math.ceil(Math.log10(scale.max)); ++e) {
+    for (const m of span > 2.6 ? [1] : [1, 2, 5]) {
+      const value = m * Math.pow(10, e);
+      if (value >= scale.min * 0.999 && value <= scale.max * 1.001) ticks.push({value});
+    }
+  }
+  scale.ticks = ticks;
+};
+const axis = (title, text, logarithmic, more, tickOptions) => Object.assign({
+  type: logarithmic ? 'logarithmic' : 'linear',
+  title: {display: true, text: title, color: color('soft'), font: {size: 12.5}},
+  grid: {color: color('grid'), borderColor: color('line'), tickLength: 4},
+  ticks: {color: color('soft'), callback: value => trimmed(text(Number(value))), font: {size: 12}, maxRotation: 0, includeBounds: false, ...tickOptions},
+}, logarithmic ? {afterBuildTicks: decadeTicks} : {}, more);
+const around = (values, factor) => {
+  const known = values.filter(v => v > 0);
+  return known.length ? {min: Math.min(...known) / factor, max: Math.max(...known) * factor} : {};
+};
+const tooltip = (title, lines) => ({
+  backgroundColor: color('ink'), titleColor: color('card'), bodyColor: color('card'), displayColors: false,
+  padding: 10, titleFont: {size: 13}, bodyFont: {size: 12.5}, callbacks: {title, label: lines},
+});
+
+// Lines, shaded areas and words on top of a chart: options.plugins.guides = {vertical, horizontal, labels}.
+const guides = {
+  id: 'guides',
+  beforeDatasetsDraw(chart, _, options) {
+    const {ctx, chartArea: area, scales: {x, y}} = chart;
+    ctx.save();
+    ctx.fillStyle = color('shade');
+    if (options.vertical) {
+      const at = Math.min(Math.max(x.getPixelForValue(options.vertical.at), area.left), area.right);
+      ctx.fillRect(at, area.top, area.right - at, area.bottom - area.top);
+    }
+    if (options.horizontal) {
+      const at = Math.min(Math.max(y.getPixelForValue(options.horizontal.at), area.top), area.bottom);
+      ctx.fillRect(area.left, at, area.right - area.left, area.bottom - at);
+    }
+    ctx.restore();
+  },
+  afterDatasetsDraw(chart, _, options) {
+    const {ctx, chartArea: area, scales: {x, y}} = chart;
+    ctx.save();
+    ctx.setLineDash([5, 4]);
+    ctx.lineWidth = 1.25;
+    ctx.strokeStyle = color('soft');
+    const labels = [];
+    if (options.vertical) {
+      const at = x.getPixelForValue(options.vertical.at);
+      if (at > area.left && at < area.right) {
+        ctx.beginPath(); ctx.moveTo(at, area.top); ctx.lineTo(at, area.bottom); ctx.stroke();
+        labels.push({pixel: {x: at, y: area.top + 10}, text: options.vertical.label, sides: ['left', 'right', 'bottom left', 'bottom right']});
+      }
+    }
+    if (options.horizontal) {
+      const at = y.getPixelForValue(options.horizontal.at);
+      if (at > area.top && at < area.bottom) {
+        ctx.beginPath(); ctx.moveTo(area.left, at); ctx.lineTo(area.right, at); ctx.stroke();
+        labels.push({pixel: {x: area.right, y: at}, text: options.horizontal.label, sides: ['under', 'end']});
+      }
+    }
+    for (const label of labels) Object.assign(label, {gap: 6, always: true, bold: true, color: color('soft')});
+    labels.push(...options.labels || []);
+    ctx.setLineDash([]);
+    // A label goes where it covers no point and no earlier label; if there is no such place, the label stays away
+    // unless it must be there.
+    const boxes = [];
+    chart.data.datasets.forEach((set, at) => {
+      if (!(set.pointRadius > 0)) return;
+      for (const point of chart.getDatasetMeta(at).data) boxes.push({left: point.x - 5, right: point.x + 5, top: point.y - 5, bottom: point.y + 5});
+    });
+    for (const label of labels) {
+      ctx.font = (label.bold ? '650' : '500') + ' 12px ' + Chart.defaults.font.family;
+      ctx.textAlign = 'left';
+      ctx.textBaseline = 'middle';
+      const width = ctx.measureText(label.text).width;
+      const at = label.pixel || {x: x.getPixelForValue(label.x), y: y.getPixelForValue(label.y)};
+      const gap = label.gap || 10;
+      const sides = {
+        right: [gap, 0], left: [-gap - width, 0], above: [-width / 2, -gap - 4], below: [-width / 2, gap + 4],
+        end: [-width - 4, -10], inner: [-width - 4 - (area.right - area.left) * .22, -10], under: [-width - 4, 10], start: [6, -9],
+        'bottom left': [-gap - width, area.bottom - area.top - 20], 'bottom right': [gap, area.bottom - area.top - 20],
+      };
+      const box = side => {
+        const left = at.x + sides[side][0], top = at.y + sides[side][1] - 7;
+        return {left, top, right: left + width, bottom: top + 14};
+      };
+      const fits = b => b.left >= area.left && b.right <= area.right && b.top >= area.top - 8 && b.bottom <= area.bottom &&
+        !boxes.some(o => b.left < o.right && o.left < b.right && b.top < o.bottom && o.top < b.bottom);
+      const choices = label.sides || ['right', 'left', 'above', 'below'];
+      const side = choices.find(s => fits(box(s))) || (label.always ? choices[0] : null);
+      if (!side) continue;
+      const place = box(side);
+      boxes.push(place);
+      ctx.lineWidth = 3.5;
+      ctx.strokeStyle = color('card');
+      ctx.lineJoin = 'round';
+      ctx.strokeText(label.text, place.left, place.top + 7);
+      ctx.fillStyle = label.color || color('ink');
+      ctx.fillText(label.text, place.left, place.top + 7);
+    }
+    ctx.restore();
+  },
+};
+)js";
+
+/// The two Pareto plots.
+inline constexpr std::string_view html_script_tradeoff = R"js(
+const describe = c => {
+  const lines = [];
+  if (c.accuracy !== null) lines.push('accuracy ' + percent(c.accuracy));
+  for (const [name, r] of [['measured', c.measured], ['predicted', c.predicted]]) {
+    if (r) lines.push(name + ': p99 ' + latency(r.p99) + ', median ' + latency(r.p50) + ', ' + rate(r.rate));
+  }
+  if (c.front) lines.push('on the Pareto front');
+  return lines;
+};
+
+// The best y at or below each x, as steps.
+const envelope = (points, better) => {
+  const steps = [];
+  for (const p of points.slice().sort((a, b) => a.x - b.x || (better(a.y, b.y) ? -1 : 1))) {
+    if (!steps.length || better(p.y, steps[steps.length - 1].y)) steps.push({x: p.x, y: p.y});
+  }
+  return steps;
+};
+
+function drawTradeoff(canvas, y, yAxis, guide) {
+  if (!byId(canvas)) return;
+  const showPredicted = byId('show-predicted').checked;
+  const point = c => ({x: figures(c).p99, y: y(c), c});
+  const known = study.candidates.filter(c => figures(c) && y(c) !== null);
+  const measured = known.filter(c => c.measured);
+  const shown = showPredicted || !measured.length ? known : measured;
+  if (!shown.length) return;
+  const datasets = [];
+  const marked = study.recommended !== null ? study.recommended : study.nearest;
+  const mark = marked === null ? undefined : study.candidates[marked];
+  const labels = [];
+  if (mark && figures(mark) && y(mark) !== null) {
+    const p = point(mark);
+    datasets.push({data: [p], pointRadius: 12, pointHoverRadius: 12, pointStyle: 'circle', borderColor: color('ink'), borderWidth: 2, backgroundColor: 'transparent', order: 0});
+    labels.push({x: p.x, y: p.y, gap: 15, always: true, sides: ['below', 'left', 'right', 'above'], text: study.recommended !== null ? 'recommended' : 'nearest', bold: true});
+  }
+  for (const precision of precisions) {
+    const hue = color(precision);
+    const of = set => set.filter(c => c.precision === precision).map(point);
+    const style = {pointStyle: shapes[precision], borderColor: hue};
+    datasets.push({...style, data: of(measured.filter(c => c.front)), backgroundColor: hue, pointRadius: 6.5, pointHoverRadius: 8, order: 1});
+    datasets.push({...style, data: of(measured.filter(c => !c.front)), backgroundColor: color('card'), borderWidth: 1.5, pointRadius: 5, pointHoverRadius: 7, order: 2});
+    if (shown === known) {
+      datasets.push({...style, data: of(known.filter(c => !c.measured)), backgroundColor: faded(hue, .25), borderColor: faded(hue, .35), pointRadius: 3.5, pointHoverRadius: 6, order: 3});
+    }
+  }
+  datasets.push({type: 'line', data: envelope(measured.map(point), (a, b) => a > b), stepped: true, borderColor: faded(color('soft'), .55), borderWidth: 1.5, pointRadius: 0, pointHitRadius: 0, order: 4});
+  charts.push(new Chart(byId(canvas), {
+    type: 'scatter', data: {datasets}, plugins: [guides],
+    options: {
+      maintainAspectRatio: false, animation: false, layout: {padding: {top: 8, right: 8}},
+      onClick: (_, hits) => { const hit = hits.find(h => datasets[h.datasetIndex].data[h.index].c); if (hit) choose(datasets[hit.datasetIndex].data[hit.index].c.id); },
+      scales: {x: axis('p99 latency of one inference', latency, true, around(shown.map(c => figures(c).p99), 1.35)), y: yAxis(shown)},
+      plugins: {
+        legend: {display: false},
+        guides: {vertical: study.slo === null ? undefined : {at: study.slo, label: 'target ' + latency(study.slo)}, horizontal: guide.horizontal, labels},
+        tooltip: {...tooltip(items => items[0].raw.c ? items[0].raw.c.label : '', item => item.raw.c ? describe(item.raw.c) : []), filter: (item, at, items) => item.raw.c && items.findIndex(i => i.raw.c === item.raw.c) === at},
+      },
+    },
+  }));
+}
+
+function drawTradeoffs() {
+  drawTradeoff('accuracy-plot', c => c.accuracy === null ? null : c.accuracy * 100, shown => {
+    const values = shown.map(c => c.accuracy * 100).concat(study.floor === null ? [] : [study.floor * 100]);
+    const low = Math.min(...values), high = Math.max(...values), room = Math.max((high - low) * .12, .1);
+    return axis('accuracy on the test set', v => v.toFixed(high - low < .6 ? 2 : 1) + ' %', false, {min: low - room, max: Math.min(high + room, 100 + room)});
+  }, {horizontal: study.floor === null ? undefined : {at: study.floor * 100, label: 'accuracy budget'}});
+  drawTradeoff('rate-plot', c => figures(c).rate, shown => axis('samples per second', v => scaled(v, '').trim(), true, around(shown.map(c => figures(c).rate), 1.5)), {});
+}
+)js";
+
+/// The roofline and the bars per layer, for the run chosen in the list.
+inline constexpr std::string_view html_script_layers = R"js(
+const selected = () => study.candidates[Number(byId('run').value)];
+const work = l => ({x: l[2] / l[3], y: l[2] / (l[4] * 1e-3)});
+
+function drawRoofline() {
+  const chosen = selected();
+  const variants = precisions.map(p => study.candidates.find(c => c.precision === p && c.sparsity === chosen.sparsity && c.batch === chosen.batch && c.threads === chosen.threads && c.instances === chosen.instances)).filter(c => c && figures(c) && figures(c).layers);
+  const datasets = [];
+  const points = [];
+  const labels = [];
+  const named = [];
+  for (const c of variants) {
+    const hue = color(c.precision);
+    const data = figures(c).layers.filter(l => l[2] > 0 && l[3] > 0 && l[4] > 0).map(l => ({...work(l), l, c}));
+    points.push(...data);
+    const main = c === chosen;
+    datasets.push({data, pointStyle: shapes[c.precision], borderColor: main ? hue : faded(hue, .6), backgroundColor: !c.measured ? color('card') : main ? hue : faded(hue, .45), borderWidth: 1.5, pointRadius: main ? 6.5 : 5, pointHoverRadius: 8, order: main ? 1 : 2});
+    // The layers that take the most time are named.
+    if (main) named.push(...data.slice().sort((a, b) => b.l[4] - a.l[4]).slice(0, 8).map(p => ({x: p.x, y: p.y, text: shortened(p.l[0]), color: hue})));
+  }
+  const roofs = study.roofs.filter(r => r.threads === chosen.threads && variants.some(c => c.precision === r.precision));
+  const slopes = study.bandwidths.filter(b => b.threads === chosen.threads);
+  const xs = points.map(p => p.x), ys = points.map(p => p.y);
+  if (!xs.length) { xs.push(1, 100); ys.push(1e9); }
+  const x = {min: Math.min(...xs) / 3, max: Math.max(...xs) * 4};
+  const top = Math.max(...roofs.map(r => r.flops), ...ys);
+  for (const r of roofs) x.max = Math.max(x.max, slopes.length ? Math.min(r.flops / Math.min(...slopes.map(s => s.bytes)) * 2, x.max * 10) : 0);
+  const y = {min: Math.min(...ys) / 4, max: top * 2.5};
+  const n = 60, grid = Array.from({length: n + 1}, (_, i) => x.min * Math.pow(x.max / x.min, i / n));
+  const line = (data, hue, more) => datasets.push({type: 'line', data, borderColor: hue, borderWidth: 2, pointRadius: 0, pointHitRadius: 0, order: 3, ...more});
+  const fastest = slopes.length ? Math.max(...slopes.map(s => s.bytes)) : Infinity;
+  for (const r of roofs) {
+    line(grid.map(i => ({x: i, y: Math.min(r.flops, i * fastest)})), color(r.precision));
+    labels.push({x: x.max, y: r.flops, always: true, sides: ['end', 'under', 'inner'], text: r.precision + ' peak ' + scaled(r.flops, 'FLOP/s'), color: color(r.precision)});
+  }
+  const limit = roofs.length ? Math.max(...roofs.map(r => r.flops)) : top;
+  for (const s of slopes) {
+    line(grid.filter(i => i * s.bytes <= limit).map(i => ({x: i, y: i * s.bytes})), color('faint'), {borderWidth: 1.25, borderDash: [4, 4], order: 4});
+    const low = Math.max(x.min, y.min / s.bytes);
+    labels.push({x: low, y: low * s.bytes, sides: ['start'], text: s.level + ' ' + scaled(s.bytes, 'B/s'), color: color('soft')});
+  }
+  charts.push(new Chart(byId('roofline-plot'), {
+    type: 'scatter', data: {datasets}, plugins: [guides],
+    options: {
+      maintainAspectRatio: false, animation: false, layout: {padding: {top: 8, right: 8}},
+      scales: {x: axis('arithmetic intensity [FLOP per byte]', v => significant(v, 2), true, x), y: axis('rate of one instance [FLOP/s]', v => scaled(v, '').trim(), true, y)},
+      plugins: {
+        legend: {display: false}, guides: {labels: labels.concat(named)},
+        tooltip: tooltip(items => items[0].raw.l ? items[0].raw.l[0] + ' (' + items[0].raw.l[1] + '), ' + items[0].raw.c.precision : '', item => {
+          const p = item.raw;
+          if (!p.l) return [];
+          return [scaled(p.y, 'FLOP/s') + ' at ' + significant(p.x, 3) + ' FLOP per byte', latency(p.l[4]) + (p.c.measured ? ' measured' : ' predicted') + (p.l[5] ? ', bound by ' + p.l[5] : '')];
+        }),
+      },
+    },
+  }));
+}
+
+// Predicted and measured layers side by side, matched by name and by how often the name came before.
+function pairLayers(c) {
+  const rows = [];
+  const index = new Map();
+  for (const [kind, report] of [['measured', c.measured], ['predicted', c.predicted]]) {
+    const seen = new Map();
+    for (const l of (report && report.layers) || []) {
+      const nth = seen.get(l[0] + '\n' + l[1]) || 0;
+      seen.set(l[0] + '\n' + l[1], nth + 1);
+      const key = l[0] + '\n' + l[1] + '\n' + nth;
+      if (!index.has(key)) { index.set(key, rows.length); rows.push({name: l[0], kind: l[1]}); }
+      rows[index.get(key)][kind] = l;
+    }
+  }
+  return rows;
+}
+
+function drawLayers() {
+  const c = selected();
+  const rows = pairLayers(c);
+  const hue = color(c.precision);
+  byId('layers-plot').parentElement.style.height = Math.max(220, rows.length * (rows.length > 16 ? 28 : 46) + 70) + 'px';
+  const parts = [];
+  if (c.predicted) parts.push('predicted ' + latency(c.predicted.p50));
+  if (c.measured) parts.push('measured ' + latency(c.measured.p50));
+  let text = 'Median of the whole inference: ' + parts.join(', ');
+  if (c.predicted && c.measured) text += ' (prediction ' + signed(c.predicted.p50 / c.measured.p50 - 1) + ')';
+  byId('layers-caption').textContent = text + '.';
+  const bar = (kind, style) => ({label: kind, data: rows.map(r => r[kind] ? r[kind][4] : null), borderWidth: 1.5, borderColor: hue, borderRadius: 3, barPercentage: .86, categoryPercentage: .74, ...style});
+  charts.push(new Chart(byId('layers-plot'), {
+    type: 'bar', data: {labels: rows.map(r => shortened(r.name)), datasets: [bar('predicted', {backgroundColor: faded(hue, .18)}), bar('measured', {backgroundColor: hue})]},
+    options: {
+      indexAxis: 'y', maintainAspectRatio: false, animation: false,
+      scales: {x: axis('latency', v => v === 0 ? '0' : latency(v), false, {beginAtZero: true}, {maxTicksLimit: 6}), y: {grid: {display: false, borderColor: color('line')}, ticks: {color: color('ink'), autoSkip: false, font: {size: 12.5}}}},
+      plugins: {
+        legend: {align: 'end', labels: {color: color('soft'), boxWidth: 14, boxHeight: 10}},
+        tooltip: {...tooltip(items => rows[items[0].dataIndex].name + ' (' + rows[items[0].dataIndex].kind + ')', item => {
+          const l = rows[item.dataIndex][item.dataset.label];
+          const lines = [item.dataset.label + ' ' + latency(l[4])];
+          if (l[2] > 0) lines.push(scaled(l[2], 'FLOP') + ', ' + scaled(l[2] / (l[4] * 1e-3), 'FLOP/s'));
+          if (l[5]) lines.push('bound by ' + l[5]);
+          return lines;
+        })},
+      },
+    },
+  }));
+}
+)js";
+
+/// The list of runs, the table and the start.
+inline constexpr std::string_view html_script_page = R"js(
+function draw() {
+  while (charts.length) charts.pop().destroy();
+  drawTradeoffs();
+  if (byId('run').options.length) { drawRoofline(); drawLayers(); }
+}
+
+function choose(id) {
+  const option = Array.from(byId('run').options).find(o => Number(o.value) === id);
+  if (!option) return;
+  byId('run').value = option.value;
+  draw();
+}
+
+function fillRuns() {
+  const list = byId('run');
+  const first = study.recommended !== null ? study.recommended : study.nearest;
+  let runs = study.candidates.filter(c => c.measured);
+  if (!runs.length) runs = study.candidates.filter(c => c.predicted && c.predicted.layers);
+  for (const c of runs) {
+    const option = document.createElement('option');
+    option.value = c.id;
+    option.textContent = c.label + (c.id === study.recommended ? ' (recommended)' : c.front ? ' (on the front)' : '');
+    option.selected = c.id === first;
+    list.append(option);
+  }
+  list.addEventListener('change', draw);
+}
+
+function prepareTable(table) {
+  for (const button of document.querySelectorAll('[data-filter]')) {
+    button.addEventListener('click', () => {
+      table.dataset.show = button.dataset.filter;
+      for (const other of document.querySelectorAll('[data-filter]')) other.setAttribute('aria-pressed', String(other === button));
+    });
+  }
+  const heads = Array.from(table.tHead.rows[0].cells);
+  heads.forEach((head, column) => {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.textContent = head.textContent;
+    head.textContent = '';
+    head.append(button);
+    button.addEventListener('click', () => {
+      const descending = head.getAttribute('aria-sort') !== 'descending';
+      for (const other of heads) other.removeAttribute('aria-sort');
+      head.setAttribute('aria-sort', descending ? 'descending' : 'ascending');
+      const value = row => row.cells[column].dataset.sort;
+      const number = row => value(row) === '' ? NaN : Number(value(row));
+      const words = Array.from(table.tBodies[0].rows).some(row => value(row) !== '' && Number.isNaN(number(row)));
+      const compare = (a, b) => words ? value(a).localeCompare(value(b)) : number(a) - number(b);
+      const missing = row => words ? value(row) === '' : Number.isNaN(number(row));
+      table.tBodies[0].append(...Array.from(table.tBodies[0].rows).sort((a, b) =>
+        missing(a) - missing(b) || (missing(a) ? 0 : descending ? -compare(a, b) : compare(a, b))));
+    });
+  });
+}
+
+Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
+fillRuns();
+prepareTable(byId('candidates'));
+byId('show-predicted').addEventListener('change', draw);
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
+draw();
+)js";
+
+}  // namespace fulcrum::detail

@@ -1,0 +1,77 @@
+#pragma once
+/// \file
+/// What passes did to a model, as JSON. An infinite signal-to-noise ratio (nothing changed) is null.
+
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+
+#include <fulcrum/passes/fake_quantize.hpp>
+#include <fulcrum/passes/prune.hpp>
+#include <fulcrum/passes/quantize.hpp>
+
+namespace fulcrum {
+
+namespace detail {
+inline nlohmann::json finite_or_null(double value) {
+  return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
+}
+}  // namespace detail
+
+[[nodiscard]] inline nlohmann::json to_json(const PruneReport& report) {
+  nlohmann::json layers = nlohmann::json::array();
+  for (const PruneReport::Layer& l : report.layers) {
+    layers.push_back({{"name", l.name},
+                      {"elements", l.elements},
+                      {"kept", l.kept},
+                      {"sparsity", l.sparsity},
+                      {"threshold", l.threshold},
+                      {"sqnr_db", detail::finite_or_null(l.sqnr_db)}});
+  }
+  return {{"elements", report.elements},
+          {"kept", report.kept},
+          {"sparsity", report.sparsity},
+          {"sqnr_db", detail::finite_or_null(report.sqnr_db)},
+          {"layers", layers}};
+}
+
+[[nodiscard]] inline nlohmann::json to_json(const FakeQuantizeReport& report) {
+  nlohmann::json layers = nlohmann::json::array();
+  for (const FakeQuantizeReport::Layer& l : report.layers) {
+    layers.push_back({{"name", l.name},
+                      {"scale_min", l.scale_min},
+                      {"scale_max", l.scale_max},
+                      {"levels", l.levels},
+                      {"sqnr_db", detail::finite_or_null(l.sqnr_db)}});
+  }
+  return {{"sqnr_db", detail::finite_or_null(report.sqnr_db)}, {"layers", layers}};
+}
+
+[[nodiscard]] inline nlohmann::json to_json(const QuantizeReport& report) {
+  nlohmann::json layers = nlohmann::json::array();
+  for (const QuantizeReport::Layer& l : report.layers) {
+    layers.push_back({{"name", l.name},
+                      {"kind", l.kind},
+                      {"weight_scale_min", l.weight_scale_min},
+                      {"weight_scale_max", l.weight_scale_max},
+                      {"weight_sqnr_db", detail::finite_or_null(l.weight_sqnr_db)},
+                      {"src_dtype", name_of(l.src_dtype)},
+                      {"src_scale", l.src_scale},
+                      {"src_zero_point", l.src_zero_point}});
+  }
+  nlohmann::json kept = nlohmann::json::array();
+  for (const QuantizeReport::Kept& k : report.kept) kept.push_back({{"name", k.name}, {"reason", k.reason}});
+  nlohmann::json values = nlohmann::json::array();
+  for (const QuantizeReport::Value& v : report.values) {
+    values.push_back({{"name", v.name},
+                      {"dtype", name_of(v.quantization.dtype)},
+                      {"scale", v.quantization.scale},
+                      {"zero_point", v.quantization.zero_point}});
+  }
+  return {{"weight_sqnr_db", detail::finite_or_null(report.weight_sqnr_db)},
+          {"layers", layers},
+          {"kept_in_float", kept},
+          {"values", values}};
+}
+
+}  // namespace fulcrum

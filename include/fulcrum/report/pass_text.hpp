@@ -1,0 +1,89 @@
+#pragma once
+/// \file
+/// What passes did to a model, as text for people.
+
+#include <cmath>
+#include <string>
+
+#include <fulcrum/core/units.hpp>
+#include <fulcrum/passes/fake_quantize.hpp>
+#include <fulcrum/passes/fold_batch_normalization.hpp>
+#include <fulcrum/passes/prune.hpp>
+#include <fulcrum/passes/quantize.hpp>
+#include <fulcrum/plan/figures.hpp>
+#include <fulcrum/report/table.hpp>
+
+namespace fulcrum {
+
+namespace detail {
+/// A signal-to-noise ratio; infinity is "exact".
+inline std::string format_decibels(double db) {
+  return std::isinf(db) && db > 0.0 ? "exact" : formatted("%.1f dB", db);
+}
+inline std::string format_scale(double scale) { return formatted("%.3g", scale); }
+inline std::string format_scales(double low, double high) {
+  return low == high ? format_scale(low) : format_scale(low) + " … " + format_scale(high);
+}
+}  // namespace detail
+
+[[nodiscard]] inline std::string to_text(const PruneReport& report) {
+  Table table({{"layer"},
+               {"weights", Align::right},
+               {"kept", Align::right},
+               {"sparsity", Align::right},
+               {"threshold", Align::right},
+               {"SQNR", Align::right}});
+  for (const PruneReport::Layer& l : report.layers) {
+    table.add_row({l.name, format_count(l.elements), format_count(l.kept),
+                   detail::formatted("%.1f %%", 100.0 * l.sparsity), detail::format_scale(l.threshold),
+                   detail::format_decibels(l.sqnr_db)});
+  }
+  table.add_rule();
+  table.add_row({"all", format_count(report.elements), format_count(report.kept),
+                 detail::formatted("%.1f %%", 100.0 * report.sparsity), "", detail::format_decibels(report.sqnr_db)});
+  return table.to_string();
+}
+
+[[nodiscard]] inline std::string to_text(const FakeQuantizeReport& report) {
+  Table table({{"layer"}, {"step", Align::right}, {"levels", Align::right}, {"SQNR", Align::right}});
+  for (const FakeQuantizeReport::Layer& l : report.layers) {
+    table.add_row({l.name, detail::format_scales(l.scale_min, l.scale_max), format_count(l.levels),
+                   detail::format_decibels(l.sqnr_db)});
+  }
+  table.add_rule();
+  table.add_row({"all", "", "", detail::format_decibels(report.sqnr_db)});
+  return table.to_string();
+}
+
+[[nodiscard]] inline std::string to_text(const QuantizeReport& report) {
+  Table table({{"layer"},
+               {"kind"},
+               {"weight scales", Align::right},
+               {"weight SQNR", Align::right},
+               {"source"},
+               {"source scale", Align::right}});
+  for (const QuantizeReport::Layer& l : report.layers) {
+    std::string source(name_of(l.src_dtype));
+    if (l.src_zero_point != 0) source += ", zero point " + std::to_string(l.src_zero_point);
+    table.add_row({l.name, l.kind, detail::format_scales(l.weight_scale_min, l.weight_scale_max),
+                   detail::format_decibels(l.weight_sqnr_db), source, detail::format_scale(l.src_scale)});
+  }
+  table.add_rule();
+  table.add_row({"all", "", "", detail::format_decibels(report.weight_sqnr_db)});
+  std::string text = table.to_string();
+  for (const QuantizeReport::Kept& kept : report.kept) {
+    text += "stays in float: " + printable(kept.name) + ": " + printable(kept.reason) + "\n";
+  }
+  return text;
+}
+
+[[nodiscard]] inline std::string to_text(const FoldReport& report) {
+  std::string text;
+  for (const FoldReport::Folded& f : report.folded)
+    text += "folded: " + printable(f.name) + " into " + printable(f.into) + "\n";
+  for (const FoldReport::Kept& k : report.kept)
+    text += "kept: " + printable(k.name) + ": " + printable(k.reason) + "\n";
+  return text;
+}
+
+}  // namespace fulcrum

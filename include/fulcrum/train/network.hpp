@@ -1,0 +1,142 @@
+#pragma once
+/// \file
+/// A model under training: values forward, gradients backward, with oneDNN.
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/model/is_quantized.hpp>
+#include <fulcrum/train/detail/record_elementwise.hpp>
+#include <fulcrum/train/detail/record_linear.hpp>
+#include <fulcrum/train/detail/record_shape.hpp>
+#include <fulcrum/train/detail/relu_order.hpp>
+
+namespace fulcrum {
+
+/// A model of one input, prepared for one batch size: forward() gives its logits, backward() the gradients of its
+/// parameters. The last output counts; when a softmax over its last axis computes it, the softmax is left out, because
+/// the loss has it (see CrossEntropy). Batch normalization uses and remembers the statistics of the batch.
+///
+/// Layers that the logits do not depend on are not run and keep their weights.
+/// oneDNN takes its threads from OpenMP: create and use a network under the same number of threads.
+class TrainingNetwork {
+public:
+  /// \param batch  samples per step, ≥ 1
+  /// \throws Error when the model is quantized, has not exactly one input, or has no weights that reach its output
+  TrainingNetwork(const Model<float>& model, std::int64_t batch) : stream_(detail::onednn::cpu_engine()) {
+    check(model);
+    Model<float> reordered = model;
+    swapped_ = detail::training::swap_relu_and_max_pooling(reordered);
+    tape_ = std::make_unique<detail::training::Tape>(std::move(reordered), batch);
+    input_ = model.inputs().front();
+    logits_id_ = logits_of(model);
+    std::vector<bool> used(model.size(), false);
+    used[logits_id_] = true;
+    for (NodeId id = logits_id_ + 1; id-- > 0;) {
+      for (const NodeId src : model.node(id).src) used[src] = used[src] || used[id];
+    }
+    if (!used[input_]) throw Error("model '" + model.name() + "'", "has an output that does not depend on its input");
+    for (NodeId id = 0; id <= logits_id_; ++id) {
+      if (used[id]) record(id);
+    }
+
+    logits_ = Tensor<float>(tape_->shape(logits_id_));
+    gradient_ = Tensor<float>(tape_->shape(logits_id_));
+    if (!tape_->needs_gradient(logits_id_)) {
+      throw Error("model '" + model.name() + "'", "has no weights that reach its output", "there is nothing to train");
+    }
+    const auto plain = detail::onednn::plain_desc(logits_.dims(), DType::f32);
+    const auto& engine = detail::onednn::cpu_engine();
+    tape_->forward.copy(tape_->value(logits_id_), {plain, engine, logits_.flat().data()});
+    tape_->contribute(logits_id_, {plain, engine, gradient_.flat().data()});
+    tape_->add_backward_steps();
+  }
+
+  /// \param src  of the input's shape at this batch size
+  /// \return the logits, until the next call
+  /// \throws Error when the shape is another
+  const Tensor<float>& forward(const Tensor<float>& src) {
+    expect(src, tape_->shape(input_), "forward");
+    std::copy(src.flat().begin(), src.flat().end(), static_cast<float*>(tape_->value(input_).get_data_handle()));
+    tape_->forward.run(stream_);
+    return logits_;
+  }
+
+  /// Fills the gradients of all parameters for the last forward().
+  /// \param gradient  ∂loss/∂logits
+  /// \throws Error when its shape is not that of the logits
+  void backward(const Tensor<float>& gradient) {
+    expect(gradient, logits_.dims(), "backward");
+    std::copy(gradient.flat().begin(), gradient.flat().end(), gradient_.flat().begin());
+    tape_->backward.run(stream_);
+  }
+
+  /// Weights, biases, scales and shifts that reach the output. Their values may be written between steps.
+  [[nodiscard]] std::span<TrainableParameter> parameters() noexcept { return tape_->parameters; }
+
+  /// The model with its weights and running statistics as they are now.
+  [[nodiscard]] Model<float> model() const {
+    Model<float> result = tape_->model();
+    for (const auto& [a, b] : swapped_) std::swap(result.edit_layer(a), result.edit_layer(b));
+    for (const TrainableParameter& trained : tape_->parameters) {
+      for_each_parameter(result.edit_layer(trained.node), [&](const char* name, Parameter<float>& parameter) {
+        if (name == trained.name) parameter.value = trained.value;
+      });
+    }
+    return result;
+  }
+
+  [[nodiscard]] const Shape& src_shape() const { return tape_->shape(input_); }
+  [[nodiscard]] const Shape& logits_shape() const { return tape_->shape(logits_id_); }
+
+private:
+  static void check(const Model<float>& model) {
+    const std::string where = "model '" + model.name() + "'";
+    if (model.inputs().size() != 1 || model.outputs().empty()) {
+      throw Error(where,
+                  "has " + std::to_string(model.inputs().size()) + " input(s) and " +
+                      std::to_string(model.outputs().size()) + " output(s)",
+                  "training takes one input and at least one output");
+    }
+    if (is_quantized(model)) throw Error(where, "is quantized", "train the float model and quantize it afterwards");
+  }
+
+  static NodeId logits_of(const Model<float>& model) {
+    const NodeId output = model.outputs().back();
+    const auto* softmax = std::get_if<Softmax>(&model.node(output).layer);
+    if (softmax == nullptr) return output;
+    const NodeId src = model.node(output).src.front();
+    const std::size_t rank = infer_shapes(model, 1)[src].size();
+    return normalized_axis(softmax->axis, rank) + 1 == rank ? src : output;
+  }
+
+  static void expect(const Tensor<float>& given, const Shape& shape, const char* where) {
+    if (given.dims() != shape) {
+      throw Error(where, "was given " + to_string(given.dims()) + " but takes " + to_string(shape));
+    }
+  }
+
+  void record(NodeId id) {
+    const Node<float>& node = tape_->model().node(id);
+    try {
+      std::visit([&](const auto& layer) { detail::training::record(*tape_, id, layer); }, node.layer);
+    } catch (const dnnl::error& error) {
+      throw Error("layer '" + node.name + "'", "cannot be trained with oneDNN: " + std::string(error.what()));
+    }
+  }
+
+  detail::training::SwappedLayers swapped_;
+  std::unique_ptr<detail::training::Tape> tape_;  // at a fixed address: the recorded steps refer to it
+  dnnl::stream stream_;
+  NodeId input_ = 0;
+  NodeId logits_id_ = 0;
+  Tensor<float> logits_;
+  Tensor<float> gradient_;
+};
+
+}  // namespace fulcrum

@@ -1,0 +1,93 @@
+#include <fulcrum/layers/activation.hpp>
+
+#include <cmath>
+#include <limits>
+#include <set>
+#include <vector>
+
+#include <fulcrum/core/random.hpp>
+#include <support/catch.hpp>
+
+using namespace fulcrum;
+
+namespace {
+constexpr std::array all_kinds{
+    ActivationKind::relu,       ActivationKind::leaky_relu, ActivationKind::clip,  ActivationKind::sigmoid,
+    ActivationKind::tanh,       ActivationKind::elu,        ActivationKind::swish, ActivationKind::hard_sigmoid,
+    ActivationKind::hard_swish, ActivationKind::softplus,   ActivationKind::gelu,  ActivationKind::gelu_tanh,
+};
+
+double value(ActivationKind kind, double x, float alpha = 0.0F, float beta = 0.0F) {
+  return Activation{kind, alpha, beta}(x);
+}
+}  // namespace
+
+TEST_CASE("activations have the values their formulas give") {
+  CHECK(value(ActivationKind::relu, -2.0) == 0.0);
+  CHECK(value(ActivationKind::relu, 3.0) == 3.0);
+  CHECK(value(ActivationKind::leaky_relu, -2.0, 0.25F) == -0.5);
+  CHECK(value(ActivationKind::leaky_relu, 2.0, 0.25F) == 2.0);
+  CHECK(value(ActivationKind::clip, 7.0, 0.0F, 6.0F) == 6.0);
+  CHECK(value(ActivationKind::clip, -1.0, 0.0F, 6.0F) == 0.0);
+  CHECK(value(ActivationKind::sigmoid, 0.0) == 0.5);
+  CHECK(value(ActivationKind::sigmoid, 1.0) == Approx(0.7310585786300049));
+  CHECK(value(ActivationKind::tanh, 0.5) == Approx(0.46211715726000975));
+  CHECK(value(ActivationKind::elu, -1.0, 2.0F) == Approx(2.0 * (std::exp(-1.0) - 1.0)));
+  CHECK(value(ActivationKind::elu, 1.5, 2.0F) == 1.5);
+  CHECK(value(ActivationKind::hard_sigmoid, 1.0, 0.25F, 0.5F) == 0.75);
+  CHECK(value(ActivationKind::hard_sigmoid, 10.0, 0.25F, 0.5F) == 1.0);
+  CHECK(value(ActivationKind::hard_swish, 1.0) == Approx(4.0 / 6.0));
+  CHECK(value(ActivationKind::hard_swish, -3.0) == 0.0);
+  CHECK(value(ActivationKind::hard_swish, 5.0) == 5.0);
+  CHECK(value(ActivationKind::swish, 1.0, 1.0F) == Approx(0.7310585786300049));
+  CHECK(value(ActivationKind::softplus, 0.0) == Approx(std::log(2.0)));
+  CHECK(value(ActivationKind::gelu, 1.0) == Approx(0.8413447460685429));
+  CHECK(value(ActivationKind::gelu_tanh, 1.0) == Approx(0.8411919906082768));
+}
+
+TEST_CASE("no activation overflows on large arguments") {
+  for (const ActivationKind kind : all_kinds) {
+    for (const float x : {-1e4F, -100.0F, 100.0F, 1e4F}) {
+      CAPTURE(name_of(kind), x);
+      CHECK(std::isfinite(Activation{kind, 1.0F, 6.0F}(x)));
+    }
+  }
+  CHECK(value(ActivationKind::softplus, 1e4) == 1e4);
+  CHECK(value(ActivationKind::swish, -1e4, 1.0F) == 0.0);
+  CHECK(value(ActivationKind::gelu, -1e4) == 0.0);
+}
+
+TEST_CASE("NaN stays NaN") {
+  for (const ActivationKind kind : all_kinds) {
+    CAPTURE(name_of(kind));
+    CHECK(std::isnan(Activation{kind, 1.0F, 6.0F}(std::numeric_limits<double>::quiet_NaN())));
+  }
+}
+
+TEST_CASE("float and double agree within float's precision") {
+  Random random(1);
+  for (const ActivationKind kind : all_kinds) {
+    for (int i = 0; i < 200; ++i) {
+      const auto x = static_cast<float>(random.uniform(-8.0, 8.0));
+      const Activation activation{kind, 0.5F, 0.75F};
+      CAPTURE(name_of(kind), x);
+      REQUIRE(static_cast<double>(activation(x)) ==
+              Approx(activation(static_cast<double>(x))).epsilon(1e-5).margin(1e-6));
+    }
+  }
+}
+
+TEST_CASE("every activation has a name of its own") {
+  std::set<std::string_view> names;
+  for (const ActivationKind kind : all_kinds) names.insert(name_of(kind));
+  CHECK(names.size() == all_kinds.size());
+  CHECK(names.count("?") == 0);
+}
+
+TEST_CASE("an activation keeps the shape and costs one FLOP per element") {
+  const Activation relu;
+  const std::vector<Shape> src{{2, 3, 4}};
+  CHECK(relu.dst_shape(src) == Shape{2, 3, 4});
+  CHECK(relu.work(src, {2, 3, 4}) == Work{24.0, 24, 0, 24});
+  CHECK_THROWS_AS(relu.dst_shape({}), Error);
+}

@@ -1,0 +1,167 @@
+#include <fulcrum/measure/measure.hpp>
+
+#include <fulcrum/model/builder.hpp>
+
+#include <support/catch.hpp>
+
+using namespace fulcrum;
+
+namespace {
+Model<float> network() {
+  return ModelBuilder<float>("network")
+      .input({3, 8, 8})
+      .conv(8, 3)
+      .relu()
+      .max_pool(2)
+      .flatten()
+      .dense(4)
+      .softmax()
+      .build();
+}
+
+/// As short as it gets.
+MeasureOptions brief() {
+  MeasureOptions options;
+  options.warm_up = Seconds(0.001);
+  options.min_duration = Seconds(0.005);
+  options.max_duration = Seconds(5.0);
+  options.min_samples = 20;
+  options.layer_runs = 5;
+  return options;
+}
+
+bool has_note(const LatencyReport& report, const std::string& words) {
+  return std::any_of(report.notes.begin(), report.notes.end(),
+                     [&](const std::string& note) { return note.find(words) != std::string::npos; });
+}
+}  // namespace
+
+TEST_CASE("a measurement fills the whole report") {
+  const LatencyReport report = measure(network(), {2, 1, 1, Precision::f32}, brief());
+  CHECK(report.kind == ReportKind::measured);
+  CHECK(report.model == "network");
+  CHECK(report.config == RunConfig{2, 1, 1, Precision::f32});
+  CHECK(report.latency.samples >= 20);
+  CHECK(report.latency.min.count() > 0.0);
+  CHECK(report.latency.min <= report.latency.p50);
+  CHECK(report.latency.p50 <= report.latency.p90);
+  CHECK(report.latency.p90 <= report.latency.p95);
+  CHECK(report.latency.p95 <= report.latency.p99);
+  CHECK(report.latency.p99 <= report.latency.p99_9);
+  CHECK(report.latency.mean >= report.latency.min);
+  CHECK(report.throughput_per_s > 0.0);
+  CHECK(report.creation.count() > 0.0);
+  CHECK(report.flops > 0.0);
+  CHECK(report.bytes > 0.0);
+  CHECK(report.environment.cores >= 1);
+  CHECK_FALSE(report.environment.versions.at("oneDNN").empty());
+}
+
+TEST_CASE("every step has its row with its time") {
+  const LatencyReport report = measure(network(), {1, 1, 1, Precision::f32}, brief());
+  REQUIRE(report.layers.size() >= 4);
+  double flops = 0.0;
+  std::vector<std::string> kinds;
+  for (const LayerLatency& layer : report.layers) {
+    CHECK(layer.latency.count() > 0.0);
+    CHECK_FALSE(layer.bound.has_value());
+    flops += layer.flops;
+    kinds.push_back(layer.kind);
+  }
+  CHECK(flops == report.flops);
+  for (const char* kind : {"Conv+Relu", "MaxPool", "Dense", "Softmax"})
+    CHECK(std::find(kinds.begin(), kinds.end(), kind) != kinds.end());
+}
+
+TEST_CASE("layers are not timed when nobody asks for it") {
+  MeasureOptions options = brief();
+  options.layer_runs = 0;
+  for (const LayerLatency& layer : measure(network(), {1, 1, 1, Precision::f32}, options).layers)
+    CHECK(layer.latency.count() == 0.0);
+}
+
+TEST_CASE("instances run side by side and their samples are taken together") {
+  const LatencyReport report = measure(network(), {1, 1, 2, Precision::f32}, brief());
+  CHECK(report.latency.samples >= 40);
+  CHECK(report.throughput_per_s > 0.0);
+}
+
+TEST_CASE("more threads than cores are measured and spoken of") {
+  const int cores = current_environment().cores;
+  MeasureOptions options = brief();
+  options.min_samples = 3;
+  const LatencyReport report = measure(network(), {1, cores, 2, Precision::f32}, options);
+  CHECK(has_note(report, "usable core(s)"));
+}
+
+TEST_CASE("sources rotate over more memory than the last cache holds when they are to be cold") {
+  MeasureOptions options = brief();
+  options.cold_cache = true;
+  options.min_samples = 3;
+  CHECK(has_note(measure(network(), {64, 1, 1, Precision::f32}, options), "cold"));
+}
+
+TEST_CASE("a measurement that has no time left says how many samples it has") {
+  MeasureOptions options = brief();
+  options.min_samples = 1'000'000;
+  options.max_duration = Seconds(0.02);
+  CHECK(has_note(measure(network(), {1, 1, 1, Precision::f32}, options), "of 1000000 samples"));
+}
+
+TEST_CASE("with a profile, layers say what bounds them") {
+  MachineProfile profile;
+  profile.rates.peaks = {{Precision::f32, 1, 1e11}};
+  profile.rates.bandwidths = {{"DRAM", 0.0, 1, 1e10}};
+  profile.rates.overheads = {{1, 1e6, 0.0}};  // nothing but overhead
+  MeasureOptions options = brief();
+  options.profile = &profile;
+  for (const LayerLatency& layer : measure(network(), {1, 1, 1, Precision::f32}, options).layers) {
+    if (layer.kind == "Reorder") continue;
+    REQUIRE(layer.bound.has_value());
+    CHECK(*layer.bound == Bound::overhead);
+  }
+}
+
+TEST_CASE("progress is told before and after, never less than all in the end") {
+  std::vector<double> fractions;
+  static_cast<void>(measure(network(), {1, 1, 1, Precision::f32}, brief(),
+                            [&](const Progress& progress) { fractions.push_back(progress.fraction); }));
+  REQUIRE(fractions.size() >= 2);
+  CHECK(std::is_sorted(fractions.begin(), fractions.end()));
+  CHECK(fractions.back() == 1.0);
+}
+
+TEST_CASE("what cannot run is refused") {
+  CHECK_THROWS_WITH(measure(network(), {1, 0, 1, Precision::f32}, brief()), ContainsSubstring("--threads"));
+  CHECK_THROWS_AS(measure(network(), {1, 1, 1, Precision::int8}, brief()), Error);  // not quantized
+}
+
+TEST_CASE("throughput counts the runs of all instances in the time they share") {
+  using namespace std::chrono_literals;
+  const detail::Clock::time_point zero{};
+  detail::InstanceSamples a;
+  a.start = zero;
+  detail::InstanceSamples b;
+  b.start = zero + 5ms;  // began late: half of its first neighbour's run lies before the window
+  for (int i = 1; i <= 10; ++i) {
+    a.latency.push_back(10ms);
+    a.finished.push_back(zero + i * 10ms);
+  }
+  for (int i = 1; i <= 5; ++i) {
+    b.latency.push_back(10ms);
+    b.finished.push_back(b.start + i * 10ms);
+  }
+  // From 5 to 55 ms: 0.5 + 4 runs of a (the one that ends at 60 ms is outside), 5 of b; batches of 3.
+  CHECK(detail::throughput_of({a, b}, 3) == Approx(3.0 * 9.5 / 0.050));
+}
+
+TEST_CASE("an instance that fails ends the measurement with its error") {
+  // CPU 4095 does not exist here, so pinning throws on the instance's own thread.
+  const auto compiled = OnednnModel::compile(network(), {1, 1, Precision::f32});
+  detail::InstancePlan plan;
+  plan.instances = 2;
+  plan.cpus = {{current_affinity().front()}, {4095}};
+  plan.min_duration = Seconds(0.001);
+  plan.max_duration = Seconds(0.05);
+  CHECK_THROWS_AS(detail::run_instances(compiled, plan), Error);
+}

@@ -1,0 +1,132 @@
+#include <fulcrum/passes/calibration.hpp>
+
+#include <algorithm>
+#include <limits>
+
+#include <fulcrum/exec/reference.hpp>
+#include <fulcrum/model/builder.hpp>
+
+#include <support/catch.hpp>
+#include <support/data.hpp>
+
+using namespace fulcrum;
+using fulcrum::test::random_tensor;
+
+namespace {
+
+std::vector<Tensor<float>> run(const Model<float>& model, const Tensor<float>& images) {
+  return ReferenceExecutor<float>(model).run(std::span(&images, 1));
+}
+
+Model<float> small_cnn() {
+  auto b = ModelBuilder<float>("cnn", 3).input({1, 8, 8}).conv(4, 3).batch_normalization().relu().max_pool(2);
+  return std::move(b.conv(4, 3, {.padding = 1}).leaky_relu(0.5F).flatten().dense(3).softmax()).build();
+}
+
+}  // namespace
+
+TEST_CASE("each value that is rounded gets the range that it takes on the images") {
+  const Model<float> model = small_cnn();
+  const auto images = random_tensor<float>({10, 1, 8, 8}, 5, 0.0, 1.0);
+  const ValueRanges ranges = calibrate_ranges(model, images, run);
+  REQUIRE(ranges.size() == 3);
+
+  const Model<float> folded = fold_batch_normalization(model).model;
+  const auto values = ReferenceExecutor<float>(folded).run_all(std::span(&images, 1));
+  for (const char* name : {"input", "relu1", "leakyrelu1"}) {
+    const auto flat = values[*folded.find(name)].flat();
+    CHECK(ranges.at(name).min == std::min(0.0F, *std::min_element(flat.begin(), flat.end())));
+    CHECK(ranges.at(name).max == *std::max_element(flat.begin(), flat.end()));
+  }
+  CHECK(ranges.at("leakyrelu1").min < 0.0F);
+}
+
+TEST_CASE("the runner sees one model and slices of bounded size that make up all images") {
+  const auto images = random_tensor<float>({10, 1, 8, 8}, 5, 0.0, 1.0);
+  const ValueRanges at_once = calibrate_ranges(small_cnn(), images, run);
+  std::vector<std::int64_t> batches;
+  const Model<float>* seen = nullptr;
+  const ModelRunner recording = [&](const Model<float>& model, const Tensor<float>& part) {
+    CHECK((seen == nullptr || seen == &model));
+    seen = &model;
+    CHECK_FALSE(model.find("softmax1"));  // nothing is computed that is not observed
+    batches.push_back(part.dim(0));
+    return run(model, part);
+  };
+  CHECK(calibrate_ranges(small_cnn(), images, recording, {.calibration_batch = 4}) == at_once);
+  CHECK(batches == std::vector<std::int64_t>{4, 4, 2});
+  CHECK_THROWS_WITH(calibrate_ranges(small_cnn(), images, run, {.calibration_batch = 0}), ContainsSubstring("batch 0"));
+}
+
+TEST_CASE("a percentile range lies within the extremes") {
+  const auto images = random_tensor<float>({16, 1, 8, 8}, 5, 0.0, 1.0);
+  const ValueRanges all = calibrate_ranges(small_cnn(), images, run);
+  const ValueRanges most =
+      calibrate_ranges(small_cnn(), images, run, {.method = CalibrationMethod::percentile, .percentile = 95.0});
+  for (const auto& entry : all) {
+    CHECK(most.at(entry.first).max < entry.second.max);
+    CHECK(most.at(entry.first).max > 0.3F * entry.second.max);
+    CHECK(most.at(entry.first).min >= entry.second.min);
+  }
+}
+
+TEST_CASE("a model that needs only its input observed is not run at all") {
+  const Model<float> model = ModelBuilder<float>("m").input({4}).dense(2).build();
+  const ModelRunner never = [](const Model<float>&, const Tensor<float>&) -> std::vector<Tensor<float>> {
+    FAIL("there is nothing to run");
+    return {};
+  };
+  const auto ranges = calibrate_ranges(model, Tensor<float>({2, 4}, {1, 2, 3, -4, 5, 6, 7, 8}), never);
+  CHECK(ranges == ValueRanges{{"input", {-4, 8}}});
+}
+
+TEST_CASE("constants are observed without a run") {
+  auto b = ModelBuilder<float>("m").input({2, 1, 1}).conv(2, 1);
+  const NodeId left = b.last();
+  b.layer(Constant<float>{Tensor<float>({1, 2, 1, 1}, {-3, 2})}, {}).named("image").conv(2, 1).add(left);
+  const Model<float> model = std::move(b).build();
+  const auto ranges = calibrate_ranges(model, Tensor<float>({1, 2, 1, 1}, {1, 2}), run);
+  CHECK(ranges.at("image") == Range{-3, 2});
+}
+
+TEST_CASE("images that the model does not take are refused") {
+  const Model<float> model = small_cnn();
+  CHECK_THROWS_WITH(calibrate_ranges(model, Tensor<float>({2, 1, 8, 9}), run),
+                    ContainsSubstring("(2, 1, 8, 9)") && ContainsSubstring("(N, 1, 8, 8)"));
+  CHECK_THROWS_WITH(calibrate_ranges(model, Tensor<float>({0, 1, 8, 8}), run), ContainsSubstring("(0, 1, 8, 8)"));
+  CHECK_THROWS_AS(calibrate_ranges(model, Tensor<float>(), run), Error);
+  auto two = ModelBuilder<float>("two").input({4}, "a").input({4}, "b").add(0).dense(2);
+  CHECK_THROWS_WITH(calibrate_ranges(two.build(), Tensor<float>({1, 4}), run), ContainsSubstring("2 inputs"));
+}
+
+TEST_CASE("values and weights that are not finite are refused by layer name") {
+  const float infinity = std::numeric_limits<float>::infinity();
+  auto images = random_tensor<float>({2, 1, 8, 8}, 1);
+  images.flat()[70] = infinity;
+  CHECK_THROWS_WITH(calibrate_ranges(small_cnn(), images, run), ContainsSubstring("'input'"));
+
+  Model<float> broken = small_cnn();
+  std::get<Conv<float>>(broken.edit_layer(1)).bias.value.edit().flat()[0] = std::nanf("");
+  CHECK_THROWS_WITH(calibrate_ranges(broken, random_tensor<float>({2, 1, 8, 8}, 1), run),
+                    ContainsSubstring("'conv1'") && ContainsSubstring("bias"));
+
+  const ModelRunner overflowing = [&](const Model<float>& model, const Tensor<float>& part) {
+    auto values = run(model, part);
+    values[1].flat()[3] = infinity;
+    return values;
+  };
+  CHECK_THROWS_WITH(calibrate_ranges(small_cnn(), random_tensor<float>({2, 1, 8, 8}, 1), overflowing),
+                    ContainsSubstring("'leakyrelu1'"));
+}
+
+TEST_CASE("a runner that does not return every value is refused") {
+  const ModelRunner forgetful = [](const Model<float>&, const Tensor<float>&) { return std::vector<Tensor<float>>{}; };
+  CHECK_THROWS_WITH(calibrate_ranges(small_cnn(), random_tensor<float>({2, 1, 8, 8}, 1), forgetful),
+                    ContainsSubstring("returned 0 values of 2"));
+}
+
+TEST_CASE("calibration methods are known by name") {
+  CHECK(calibration_method_from("minmax") == CalibrationMethod::minmax);
+  CHECK(calibration_method_from(name_of(CalibrationMethod::percentile)) == CalibrationMethod::percentile);
+  CHECK_THROWS_WITH(calibration_method_from("entropy"), ContainsSubstring("minmax or percentile"));
+}

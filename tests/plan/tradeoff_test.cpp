@@ -1,0 +1,107 @@
+#include <fulcrum/plan/tradeoff.hpp>
+
+#include <plan/small_study.hpp>
+#include <support/catch.hpp>
+
+using namespace fulcrum;
+
+namespace {
+TradeoffOptions brief() {
+  TradeoffOptions options;
+  options.space = ConfigurationSpace{};
+  options.space->sparsities = {0.0, 0.5};
+  options.space->batches = {1, 8};
+  options.rounds = 2;
+  options.time_per_round = Seconds(0.002);
+  options.samples_per_round = 5;
+  options.calibration_images = 32;
+  options.data = "random images";
+  return options;
+}
+}  // namespace
+
+TEST_CASE("a study evaluates every variant, measures the promising candidates and recommends one of them") {
+  const Model<float> model = synthetic::small_model();
+  const Dataset data = synthetic::images_labelled_by(model, 120, 1);
+  double fraction = 0.0;
+  bool forwards = true;
+  const ProgressSink progress = [&](const Progress& p) {
+    forwards = forwards && p.fraction >= fraction - 1e-9 && p.fraction <= 1.0 + 1e-9;
+    fraction = p.fraction;
+  };
+  const TradeoffStudy study = run_tradeoff(model, data, data, synthetic::plausible_profile(), brief(), progress);
+  CHECK(study.model == "small");
+  CHECK(study.test_samples == 120);
+  CHECK(study.baseline_accuracy == 1.0);
+  CHECK(study.variants.size() == 6);
+  CHECK(study.candidates.size() == 12);
+  std::size_t measured = 0;
+  std::size_t front = 0;
+  for (const Candidate& c : study.candidates) {
+    if (cpu_supports(c.config.precision)) {
+      CHECK(c.accuracy.has_value());
+      CHECK(c.predicted.has_value());
+    }
+    measured += c.measured ? 1 : 0;
+    front += c.on_front ? 1 : 0;
+    CHECK(c.why_not.empty() == c.on_front);
+    if (c.measured) CHECK(c.measured->config == c.config);
+  }
+  CHECK(measured >= 4);
+  CHECK(front >= 1);
+  REQUIRE(study.recommendation.candidate.has_value());
+  CHECK(study.candidates[*study.recommendation.candidate].measured.has_value());
+  CHECK(study.environment.seed == brief().seed);
+  CHECK(study.started_at.size() == 20);
+  CHECK(forwards);
+  CHECK(fraction == Approx(1.0));
+}
+
+TEST_CASE("the unpruned f32 model is the baseline even where the space leaves it out") {
+  const Model<float> model = synthetic::small_model();
+  const Dataset data = synthetic::images_labelled_by(model, 60, 1);
+  TradeoffOptions options = brief();
+  options.space->precisions = {Precision::int8};
+  options.space->sparsities = {0.5};
+  options.space->batches = {1};
+  options.objective = {Milliseconds(1e-6), 100.0};
+  const TradeoffStudy study = run_tradeoff(model, data, data, synthetic::plausible_profile(), options);
+  CHECK(study.baseline_accuracy == 1.0);
+  CHECK(study.candidates.size() == 1);
+  CHECK_FALSE(study.recommendation.candidate.has_value());
+  CHECK(study.recommendation.nearest == 0U);
+}
+
+TEST_CASE("what cannot be quantized stays in the study with the reason") {
+  Model<float> model = ModelBuilder<float>("pooling", 5).input({1, 8, 8}).global_average_pool().flatten().build();
+  Dataset data;
+  data.images = Tensor<float>(Shape{20, 1, 8, 8}, 0.5F);
+  data.labels.assign(20, 0);
+  data.classes = 1;
+  TradeoffOptions options = brief();
+  options.space->precisions = {Precision::f32, Precision::int8};
+  options.space->sparsities = {0.0};
+  const TradeoffStudy study = run_tradeoff(model, data, data, synthetic::plausible_profile(), options);
+  REQUIRE(study.candidates.size() == 4);
+  CHECK(study.candidates[0].measured.has_value());
+  CHECK_FALSE(study.candidates[2].measured.has_value());
+  CHECK_FALSE(study.candidates[2].why_not.empty());
+  CHECK(study.recommendation.candidate.has_value());
+}
+
+TEST_CASE("a study that cannot be meant is refused before anything runs") {
+  const Model<float> model = synthetic::small_model();
+  const Dataset data = synthetic::images_labelled_by(model, 20, 1);
+  MachineProfile profile = synthetic::plausible_profile();
+  TradeoffOptions options = brief();
+  options.objective.slo_p99 = Milliseconds(0.0);
+  CHECK_THROWS_WITH(run_tradeoff(model, data, data, profile, options), ContainsSubstring("--slo-p99-ms"));
+  options = brief();
+  options.space->threads = {1000};
+  CHECK_THROWS_WITH(run_tradeoff(model, data, data, profile, options), ContainsSubstring("configuration space"));
+  profile.environment.cpu = "another CPU";
+  CHECK_THROWS_WITH(run_tradeoff(model, data, data, profile, brief()), ContainsSubstring("another CPU"));
+  const auto quantized = make_variant(model, Precision::int8, 0.0, data.images, {}, 1);
+  CHECK_THROWS_WITH(run_tradeoff(*quantized.model, data, data, synthetic::plausible_profile(), brief()),
+                    ContainsSubstring("quantized"));
+}

@@ -1,0 +1,55 @@
+#include <fulcrum/report/pass_text.hpp>
+
+#include <limits>
+
+#include <fulcrum/model/builder.hpp>
+
+#include <support/catch.hpp>
+
+using namespace fulcrum;
+
+namespace {
+Model<float> small_model() {
+  return ModelBuilder<float>("small", 3)
+      .input({1, 8, 8})
+      .conv(4, 3)
+      .batch_normalization()
+      .relu()
+      .flatten()
+      .dense(10)
+      .build();
+}
+}  // namespace
+
+TEST_CASE("a pruning report shows every layer and the whole") {
+  PruneOptions options;
+  options.sparsity = 0.5;
+  const std::string text = to_text(prune(small_model(), options).report);
+  CHECK_THAT(text, ContainsSubstring("conv1"));
+  CHECK_THAT(text, ContainsSubstring("dense1"));
+  CHECK_THAT(text, ContainsSubstring("50.0 %"));
+  CHECK_THAT(text, ContainsSubstring(" dB"));
+}
+
+TEST_CASE("a fake quantization report shows steps and levels") {
+  const std::string text = to_text(fake_quantize(small_model(), FakeQuantizeOptions{}).report);
+  CHECK_THAT(text, ContainsSubstring("conv1"));
+  CHECK_THAT(text, ContainsSubstring("levels"));
+}
+
+TEST_CASE("a quantization report shows scales and what stays in float, with the reason") {
+  QuantizeReport report;
+  report.layers = {{"conv1", "Conv", 0.001F, 0.002F, 42.0, DType::u8, 0.01F, 0},
+                   {"conv2", "Conv", 0.003F, 0.003F, 40.0, DType::s8, 0.02F, 7}};
+  report.kept = {{"dense1", "its source has no range"}};
+  report.weight_sqnr_db = std::numeric_limits<double>::infinity();
+  const std::string text = to_text(report);
+  CHECK_THAT(text, ContainsSubstring("0.001 … 0.002"));
+  CHECK_THAT(text, ContainsSubstring("s8, zero point 7"));
+  CHECK_THAT(text, ContainsSubstring("exact"));
+  CHECK_THAT(text, ContainsSubstring("stays in float: dense1: its source has no range"));
+}
+
+TEST_CASE("a folding report names what was folded into what") {
+  CHECK_THAT(to_text(fold_batch_normalization(small_model()).report), ContainsSubstring(" into conv1"));
+}

@@ -1,0 +1,26 @@
+cmake_minimum_required(VERSION 3.25)
+# Links from one page of the repository to another must lead somewhere.
+#
+#   cmake -DROOT=<repository> -P links.cmake
+file(GLOB pages RELATIVE ${ROOT} ${ROOT}/*.md ${ROOT}/docs/*.md ${ROOT}/examples/*.md)
+set(checked 0)
+foreach(page IN LISTS pages)
+  file(READ ${ROOT}/${page} text)
+  string(REGEX REPLACE "[;[]" " " text "${text}")  # what CMake's lists trip over; "](target)" stays whole
+  string(REGEX MATCHALL "\\]\\([^) \n]+\\)|(src|href)=\"[^\"]+\"" links "${text}")
+  get_filename_component(folder ${ROOT}/${page} DIRECTORY)
+  foreach(link IN LISTS links)
+    string(REGEX REPLACE "^\\]\\((.*)\\)$" "\\1" target "${link}")
+    string(REGEX REPLACE "^(src|href)=\"(.*)\"$" "\\2" target "${target}")
+    string(REGEX REPLACE "#.*$" "" target "${target}")
+    if(target STREQUAL "" OR target MATCHES "^[a-z]+:")
+      continue()
+    endif()
+    math(EXPR checked "${checked} + 1")
+    if(NOT EXISTS ${folder}/${target})
+      message(SEND_ERROR "${page}: leads to ${target}, which is not there")
+    endif()
+  endforeach()
+endforeach()
+list(LENGTH pages count)
+message(NOTICE "${checked} links in ${count} pages")

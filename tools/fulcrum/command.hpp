@@ -1,0 +1,24 @@
+#pragma once
+// What the commands of the tool share. Each command is one source file with one function that adds it to the app.
+
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+/// Adds the commands; each runs in its own callback and throws fulcrum::Error on bad input.
+void add_info(CLI::App& app);
+void add_calibrate(CLI::App& app);
+void add_predict(CLI::App& app);
+void add_measure(CLI::App& app);
+void add_run(CLI::App& app);
+void add_train(CLI::App& app);
+void add_evaluate(CLI::App& app);
+void add_compress(CLI::App& app);
+void add_tradeoff(CLI::App& app);
+
+/// Prints one JSON document, and only that, to standard output.
+void print_json(const std::string& text);
+/// Prints text for people to standard output.
+void print(const std::string& text);
+/// Prints a remark for people to standard error, where it disturbs no pipe.
+void remark(const std::string& text);

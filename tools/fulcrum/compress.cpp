@@ -1,0 +1,141 @@
+// fulcrum compress: passes over a model, in the order prune, fake-quantize, quantize.
+
+#include <charconv>
+#include <memory>
+#include <string>
+
+#include <fulcrum/core/file.hpp>
+#include <fulcrum/io/onnx_export.hpp>
+#include <fulcrum/passes/fake_quantize.hpp>
+#include <fulcrum/passes/prune.hpp>
+#include <fulcrum/report/pass_json.hpp>
+#include <fulcrum/report/pass_text.hpp>
+
+#include "command.hpp"
+#include "int8.hpp"
+#include "model_argument.hpp"
+
+using namespace fulcrum;
+
+namespace {
+
+struct CompressCommand {
+  std::string model, output, prune, scope = "global", fake_quantize, quantize, calibrate = "minmax", data;
+  double percentile = 99.99;
+  std::int64_t samples = 512;
+  bool per_tensor = false, narrow_range = false, json = false;
+};
+
+/// The number in "KEY=NUMBER".
+double number_of(const std::string& option, const std::string& text, const std::string& key) {
+  const std::string value = text.substr(key.size() + 1);
+  double number = 0.0;
+  const auto [end, failure] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (failure != std::errc() || end != value.data() + value.size()) {
+    throw Error(option + " " + text, "has no number after " + key + "=");
+  }
+  return number;
+}
+
+PruneOptions prune_options(const CompressCommand& command) {
+  PruneOptions options;
+  options.scope = prune_scope_from(command.scope);
+  if (command.prune.starts_with("threshold="))
+    options.threshold = number_of("--prune", command.prune, "threshold");
+  else if (command.prune.starts_with("sparsity="))
+    options.sparsity = number_of("--prune", command.prune, "sparsity");
+  else
+    throw Error("--prune " + command.prune, "says neither how much nor from where", "give threshold=T or sparsity=S");
+  return options;
+}
+
+FakeQuantizeOptions fake_quantize_options(const CompressCommand& command) {
+  if (!command.fake_quantize.starts_with("bits=")) {
+    throw Error("--fake-quantize " + command.fake_quantize, "says no number of bits", "give bits=B, 2 to 16");
+  }
+  const double bits = number_of("--fake-quantize", command.fake_quantize, "bits");
+  if (!(bits >= 2.0 && bits <= 16.0) || bits != static_cast<int>(bits)) {
+    throw Error("--fake-quantize " + command.fake_quantize, "is not a whole number from 2 to 16");
+  }
+  FakeQuantizeOptions options;
+  options.bits = static_cast<int>(bits);
+  options.narrow_range = command.narrow_range;
+  options.per_channel = !command.per_tensor;
+  return options;
+}
+
+void compress(const CompressCommand& command) {
+  if (command.prune.empty() && command.fake_quantize.empty() && command.quantize.empty()) {
+    throw Error("compress", "was told nothing to do", "give --prune, --fake-quantize or --quantize");
+  }
+  if (!command.quantize.empty() && command.quantize != "int8") {
+    throw Error("--quantize " + command.quantize, "is not known", "use int8");
+  }
+  if (!command.quantize.empty() && command.data.empty()) {
+    throw Error("--quantize int8", "needs images to find the ranges of the activations", "give --data fashion-mnist");
+  }
+  check_writable(command.output);
+  Model<float> model = load_model(command.model);
+  nlohmann::json reports;
+  std::string text;
+  if (!command.prune.empty()) {
+    auto result = prune(model, prune_options(command));
+    model = std::move(result.model);
+    reports["prune"] = to_json(result.report);
+    text += to_text(result.report) + "\n";
+  }
+  if (!command.fake_quantize.empty()) {
+    auto result = fake_quantize(model, fake_quantize_options(command));
+    model = std::move(result.model);
+    reports["fake_quantize"] = to_json(result.report);
+    text += to_text(result.report) + "\n";
+  }
+  if (!command.quantize.empty()) {
+    QuantizeOptions options;
+    options.method = calibration_method_from(command.calibrate);
+    options.percentile = command.percentile;
+    auto result = quantized_on(model, command.data, options, command.samples);
+    model = std::move(result.model);
+    reports["quantize"] = to_json(result.report);
+    text += to_text(result.report) + "\n";
+  }
+  export_onnx(model, command.output);
+  if (command.json) {
+    print_json(nlohmann::json{{"model", model.name()}, {"output", command.output}, {"passes", reports}}.dump());
+  } else {
+    print(text + command.output + " written\n");
+  }
+}
+
+}  // namespace
+
+void add_compress(CLI::App& app) {
+  auto command = std::make_shared<CompressCommand>();
+  CLI::App* sub = app.add_subcommand("compress", "Prune and quantize a model and write it as ONNX");
+  sub->add_option("MODEL", command->model, "zoo:NAME or an .onnx file")->required();
+  sub->add_option("-o,--output", command->output, "the compressed model, .onnx")->required();
+  sub->add_option("--prune", command->prune, "threshold=T keeps |w| > T; sparsity=S sets the share S of weights to 0");
+  sub->add_option("--scope", command->scope, "what sparsity counts: each layer, or all together (global)")
+      ->check(CLI::IsMember({"layer", "global"}))
+      ->capture_default_str();
+  sub->add_option("--fake-quantize", command->fake_quantize,
+                  "bits=B rounds weights to B bits (2 to 16), kept as floats");
+  sub->add_flag("--per-tensor", command->per_tensor, "fake-quantize with one range for a layer, not one per channel");
+  sub->add_flag("--narrow-range", command->narrow_range, "fake-quantize without the lowest integer");
+  sub->add_option("--quantize", command->quantize, "int8: integer weights and activations");
+  sub->add_option("--calibrate", command->calibrate, "how ranges of activations are found")
+      ->check(CLI::IsMember({"minmax", "percentile"}))
+      ->capture_default_str();
+  sub->add_option("--percentile", command->percentile, "share of magnitudes kept by --calibrate percentile")
+      ->capture_default_str();
+  sub->add_option("--data", command->data, "data set whose training images calibrate: fashion-mnist or a folder");
+  sub->add_option("--samples", command->samples, "training images to calibrate on")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  sub->add_flag("--json", command->json, "print one JSON object");
+  sub->footer(
+      "Examples:\n"
+      "  fulcrum compress model.onnx -o pruned.onnx --prune sparsity=0.5 --scope global\n"
+      "  fulcrum compress model.onnx -o int8.onnx --quantize int8 --calibrate percentile --data fashion-mnist");
+  sub->callback([command] { compress(*command); });
+}

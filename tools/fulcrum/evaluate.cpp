@@ -1,0 +1,71 @@
+// fulcrum evaluate: accuracy on a whole test set.
+
+#include <memory>
+#include <string>
+
+#include <fulcrum/core/cpu.hpp>
+#include <fulcrum/io/dataset.hpp>
+#include <fulcrum/measure/accuracy.hpp>
+#include <fulcrum/report/json.hpp>
+#include <fulcrum/report/progress_bar.hpp>
+
+#include "command.hpp"
+#include "int8.hpp"
+#include "model_argument.hpp"
+
+using namespace fulcrum;
+
+namespace {
+
+struct EvaluateOptions {
+  std::string model, data, precision;
+  std::int64_t batch = 250;
+  int threads = 0;
+  bool json = false;
+};
+
+void evaluate(const EvaluateOptions& options) {
+  Model<float> model = load_model(options.model);
+  const Precision precision = precision_for(model, options.precision);
+  const Dataset test = load_dataset(options.data, Split::test);
+  if (precision == Precision::int8 && !is_quantized(model)) {
+    remark("the model is not quantized: quantizing it with ranges from 512 training images");
+    model = quantized_on(model, options.data, {}, 512).model;
+  }
+  OnednnOptions onednn;
+  onednn.batch = options.batch;
+  onednn.threads = options.threads > 0 ? options.threads : current_environment().cores;
+  onednn.precision = precision;
+  ProgressBar bar;
+  const AccuracyReport report = evaluate_accuracy(model, test, onednn, bar.sink());
+  bar.clear();
+  if (options.json) {
+    nlohmann::json result = to_json(report);
+    result["model"] = model.name();
+    result["precision"] = name_of(precision);
+    print_json(result.dump());
+    return;
+  }
+  char line[128];
+  std::snprintf(line, sizeof line, "accuracy %.2f %% on %lld samples (%s)\n", 100.0 * report.accuracy,
+                static_cast<long long>(report.samples), std::string(name_of(precision)).c_str());
+  print(line);
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& app) {
+  auto options = std::make_shared<EvaluateOptions>();
+  CLI::App* command = app.add_subcommand("evaluate", "Accuracy of a model on a whole test set");
+  command->add_option("MODEL", options->model, "zoo:NAME or an .onnx file")->required();
+  command->add_option("--data", options->data, "fashion-mnist, or a folder with its four IDX files")->required();
+  command->add_option("--precision", options->precision,
+                      "f32, bf16 or int8 (default: int8 for a quantized model, else f32)");
+  command->add_option("--batch", options->batch, "samples per inference")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--threads", options->threads, "threads (default: all usable cores)")->check(CLI::PositiveNumber);
+  command->add_flag("--json", options->json, "print one JSON object");
+  command->footer("Example:\n  fulcrum evaluate model.onnx --data fashion-mnist --precision bf16");
+  command->callback([options] { evaluate(*options); });
+}

@@ -1,0 +1,78 @@
+// fulcrum: predicts, measures and balances the latency and throughput of a neural network on this machine.
+
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <string>
+
+#include <fulcrum/core/error.hpp>
+
+#include "command.hpp"
+
+void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+void print_json(const std::string& text) {
+  print(text);
+  print("\n");
+}
+
+void remark(const std::string& text) { std::fprintf(stderr, "fulcrum: %s\n", text.c_str()); }
+
+namespace {
+
+/// A message on one line: what libraries wrote over several is joined.
+std::string one_line(std::string text) {
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  for (char& c : text) {
+    if (c == '\n') c = ' ';
+  }
+  return text;
+}
+
+int run(CLI::App& app, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+      remark("standard output: could not be written to");
+      return 1;
+    }
+    return 0;
+  } catch (const CLI::Success& help) {
+    return app.exit(help);  // --help and --version
+  } catch (const CLI::ParseError& error) {
+    std::string command = "fulcrum";
+    for (const CLI::App* sub : app.get_subcommands()) command += " " + sub->get_name();
+    remark(one_line(error.what()) + "; see '" + command + " --help'");
+    return 2;
+  } catch (const fulcrum::Error& error) {
+    remark(one_line(error.what()));
+  } catch (const std::bad_alloc&) {
+    remark("memory: there is not enough for this; try a smaller batch");
+  } catch (const std::exception& error) {
+    remark(one_line(error.what()));
+  }
+  return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Finds where a neural network's latency and throughput balance on this machine.", "fulcrum");
+  app.set_version_flag("--version", "fulcrum " FULCRUM_VERSION);
+  app.require_subcommand(1);
+  app.footer(
+      "A MODEL is zoo:NAME or an .onnx file. Every command takes --help and --json.\n\n"
+      "Start here:\n"
+      "  fulcrum train zoo:fashion_cnn --data fashion-mnist -o model.onnx\n"
+      "  fulcrum tradeoff model.onnx --data fashion-mnist --slo-p99-ms 5 --max-accuracy-drop 0.5 --report report.html");
+  add_info(app);
+  add_calibrate(app);
+  add_predict(app);
+  add_measure(app);
+  add_run(app);
+  add_train(app);
+  add_evaluate(app);
+  add_compress(app);
+  add_tradeoff(app);
+  return run(app, argc, argv);
+}

@@ -1,0 +1,103 @@
+// fulcrum predict and fulcrum measure: the same question, answered by the cost model and by the clock.
+
+#include <memory>
+#include <string>
+
+#include <fulcrum/cost/predict.hpp>
+#include <fulcrum/measure/measure.hpp>
+#include <fulcrum/report/json.hpp>
+#include <fulcrum/report/latency_text.hpp>
+#include <fulcrum/report/progress_bar.hpp>
+
+#include "command.hpp"
+#include "int8.hpp"
+#include "model_argument.hpp"
+#include "profile_argument.hpp"
+
+using namespace fulcrum;
+
+namespace {
+
+struct ReportCommand {
+  std::string model, precision, profile;
+  RunConfig config;
+  double seconds = 1.0;
+  bool cold_cache = false;
+  bool json = false;
+};
+
+void show(const LatencyReport& report, bool json) {
+  if (json)
+    print_json(to_json(report).dump());
+  else
+    print(to_text(report));
+}
+
+/// The model in the precision asked for; one without scales gets some when it is to run in int8.
+Model<float> model_for(ReportCommand& command) {
+  Model<float> model = load_model(command.model);
+  command.config.precision = precision_for(model, command.precision);
+  validate(command.config);
+  if (command.config.precision == Precision::int8 && !is_quantized(model)) {
+    remark("the model is not quantized: timed with scales from random inputs, its results would mean nothing");
+    model = quantized_for_timing(model);
+  }
+  return model;
+}
+
+void predict_model(ReportCommand& command) {
+  const Model<float> model = model_for(command);
+  show(predict(model, command.config, profile_for_this_machine(command.profile)), command.json);
+}
+
+void measure_model(ReportCommand& command) {
+  const Model<float> model = model_for(command);
+  MeasureOptions options;
+  options.min_duration = Seconds(command.seconds);
+  options.cold_cache = command.cold_cache;
+  std::optional<MachineProfile> profile;
+  if (!command.profile.empty()) {
+    profile = profile_for_this_machine(command.profile);
+    options.profile = &*profile;
+  }
+  ProgressBar bar;
+  const LatencyReport report = measure(model, command.config, options, bar.sink());
+  bar.clear();
+  show(report, command.json);
+}
+
+CLI::App* add_report(CLI::App& app, const char* name, const char* description,
+                     const std::shared_ptr<ReportCommand>& command) {
+  CLI::App* sub = app.add_subcommand(name, description);
+  sub->add_option("MODEL", command->model, "zoo:NAME or an .onnx file")->required();
+  sub->add_option("--batch", command->config.batch, "samples per inference")->capture_default_str();
+  sub->add_option("--threads", command->config.threads, "threads of each instance")->capture_default_str();
+  sub->add_option("--instances", command->config.instances, "copies that run side by side")->capture_default_str();
+  sub->add_option("--precision", command->precision,
+                  "f32, bf16 or int8 (default: int8 for a quantized model, else f32)");
+  sub->add_flag("--json", command->json, "print one JSON object");
+  return sub;
+}
+
+}  // namespace
+
+void add_predict(CLI::App& app) {
+  auto command = std::make_shared<ReportCommand>();
+  CLI::App* sub = add_report(app, "predict", "Predict latency and throughput from the machine's profile", command);
+  sub->add_option("--profile", command->profile,
+                  "a profile of this machine (default: the one calibrate keeps; made when there is none)");
+  sub->footer("Example:\n  fulcrum predict model.onnx --batch 8 --threads 2 --precision bf16");
+  sub->callback([command] { predict_model(*command); });
+}
+
+void add_measure(CLI::App& app) {
+  auto command = std::make_shared<ReportCommand>();
+  CLI::App* sub = add_report(app, "measure", "Measure latency and throughput", command);
+  sub->add_option("--profile", command->profile, "a profile of this machine: layers then say what bounds them");
+  sub->add_option("--seconds", command->seconds, "time to measure for")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  sub->add_flag("--cold-cache", command->cold_cache, "use other sources each time, so that none is in a cache");
+  sub->footer("Example:\n  fulcrum measure model.onnx --batch 8 --threads 1 --instances 2 --precision int8");
+  sub->callback([command] { measure_model(*command); });
+}
