@@ -68,17 +68,18 @@ TEST_CASE("training learns, with either optimizer") {
   CHECK(infer_shapes(result.model, 3) == infer_shapes(small_cnn(), 3));
 }
 
-TEST_CASE("the defaults get fashion_cnn far on a tenth of Fashion-MNIST") {
-  const Dataset data = slice(load_dataset("fashion-mnist", Split::train), 0, 6000);
+TEST_CASE("the defaults get fashion_cnn far on a twentieth of Fashion-MNIST") {
+  const Dataset data = slice(load_dataset("fashion-mnist", Split::train), 0, 3000);
   TrainOptions options;
   options.epochs = 2;
+  options.threads = 1;
   const TrainResult result = train(fashion_cnn<float>(1), data, options);
-  const Dataset unseen = slice(load_dataset("fashion-mnist", Split::test), 0, 1000);
-  CHECK(evaluate_accuracy(result.model, unseen, {.batch = 100}).accuracy > 0.78);
+  const Dataset unseen = slice(load_dataset("fashion-mnist", Split::test), 0, 500);
+  CHECK(evaluate_accuracy(result.model, unseen, {.batch = 100}).accuracy > 0.7);
 }
 
 TEST_CASE("the same seed gives the same weights bit for bit, another seed others") {
-  const Dataset data = quadrants(64);
+  const Dataset data = quadrants(32);
   TrainOptions options = quick();
   options.epochs = 2;
   for (const int threads : {1, 2}) {

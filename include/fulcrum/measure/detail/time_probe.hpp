@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,7 +24,7 @@ struct ProbeTiming {
   std::vector<TimedStep> steps;
   std::vector<LayoutChange> layout_changes;  ///< one per value on its way, `share` 0 or 1
   LatencyStatistics latency;                 ///< of whole inferences
-  double outside_us = 0.0;                   ///< median inference − sum of the steps' medians; may be negative
+  double outside_us = 0.0;                   ///< an inference − the sum of its steps; may be negative
 };
 
 /// Finds what an executor made of a model's steps. steps[i] is the place of the model's step i in the executor's list.
@@ -77,6 +78,12 @@ inline std::vector<LayoutChange> observed_layout_changes(const ModelSteps& steps
   return result;
 }
 
+/// The lower quartile: on a quiet machine hardly below the median, and undisturbed as long as a quarter of the runs is.
+inline double typical_us(std::vector<nanoseconds> times) {
+  std::sort(times.begin(), times.end());
+  return Microseconds(percentile(std::span<const nanoseconds>(times), 0.25)).count();
+}
+
 /// Compiles the model and times it on the given CPUs, one per thread.
 /// \param duration  of the timed parts, roughly
 inline ProbeTiming time_probe(const Model<float>& model, std::int64_t batch, Precision precision,
@@ -101,14 +108,14 @@ inline ProbeTiming time_probe(const Model<float>& model, std::int64_t batch, Pre
   const auto places = match_steps(steps, infos);
   timing.layout_changes = observed_layout_changes(steps, precision, infos, places);
 
-  std::vector<double> medians_us;
-  timing.outside_us = Microseconds(timing.latency.p50).count();
+  std::vector<double> times_us;
+  timing.outside_us = typical_us(samples.front().latency);
   for (const auto& times : samples.front().steps) {
-    medians_us.push_back(Microseconds(median(times)).count());
-    timing.outside_us -= medians_us.back();
+    times_us.push_back(typical_us(times));
+    timing.outside_us -= times_us.back();
   }
   for (std::size_t i = 0; i < steps.steps.size(); ++i) {
-    if (places[i]) timing.steps.push_back({steps.steps[i].step, threads, medians_us[*places[i]]});
+    if (places[i]) timing.steps.push_back({steps.steps[i].step, threads, times_us[*places[i]]});
   }
   for (std::size_t at = 0; at < infos.size(); ++at) {
     if (infos[at].kind != "Reorder") continue;
@@ -121,7 +128,7 @@ inline ProbeTiming time_probe(const Model<float>& model, std::int64_t batch, Pre
     const bool last = std::all_of(infos.begin() + static_cast<std::ptrdiff_t>(at), infos.end(),
                                   [](const StepInfo& info) { return info.kind == "Reorder"; });
     const Movement movement = given ? Movement::input : last ? Movement::output : Movement::inner;
-    timing.steps.push_back({movement_step(steps, id, infos[at].src, infos[at].dst, movement), threads, medians_us[at]});
+    timing.steps.push_back({movement_step(steps, id, infos[at].src, infos[at].dst, movement), threads, times_us[at]});
   }
   return timing;
 }
