@@ -6,11 +6,13 @@ file(GLOB pages RELATIVE ${ROOT} ${ROOT}/*.md ${ROOT}/docs/*.md ${ROOT}/examples
 set(checked 0)
 foreach(page IN LISTS pages)
   file(READ ${ROOT}/${page} text)
-  string(REGEX REPLACE "[;[]" " " text "${text}")  # what CMake's lists trip over; "](target)" stays whole
-  string(REGEX MATCHALL "\\]\\([^) \n]+\\)|(src|href)=\"[^\"]+\"" links "${text}")
+  # CMake's lists trip over semicolons and brackets.
+  string(REPLACE "](" " LINK(" text "${text}")
+  string(REGEX REPLACE "[][;]" " " text "${text}")
+  string(REGEX MATCHALL "LINK\\([^) \n]+\\)|(src|href)=\"[^\"]+\"" links "${text}")
   get_filename_component(folder ${ROOT}/${page} DIRECTORY)
   foreach(link IN LISTS links)
-    string(REGEX REPLACE "^\\]\\((.*)\\)$" "\\1" target "${link}")
+    string(REGEX REPLACE "^LINK\\((.*)\\)$" "\\1" target "${link}")
     string(REGEX REPLACE "^(src|href)=\"(.*)\"$" "\\2" target "${target}")
     string(REGEX REPLACE "#.*$" "" target "${target}")
     if(target STREQUAL "" OR target MATCHES "^[a-z]+:")

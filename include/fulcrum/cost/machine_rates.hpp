@@ -23,7 +23,7 @@ struct PeakRate {
   friend bool operator==(const PeakRate&, const PeakRate&) = default;
 };
 
-/// How fast bytes are copied (read and written bytes both count) while they stay in a level of the memory hierarchy.
+/// How fast bytes are read that stay in a level of the memory hierarchy.
 struct Bandwidth {
   std::string level;            ///< "L1", "L2", "L3" or "DRAM"
   double capacity_bytes = 0.0;  ///< of all threads' caches together; 0 for the last level: no end
@@ -87,8 +87,9 @@ struct MachineRates {
     return detail::interpolate_threads(std::move(entries), threads);
   }
 
-  /// [B/s] for data of which `working_set` bytes are touched between two uses. Past a level's capacity the share that
-  /// still fits is served by it and the rest by the next one, so that the curve has no steps.
+  /// [B/s] for data of which `working_set` bytes are touched between two uses. A level of capacity C serves the share
+  /// 1 / (1 + (working_set / 0.8 C)⁶) and the next ones the rest: data that is used in turn falls out of a cache almost
+  /// at once when there is more of it than fits, and a little before, for not every set of the cache fills evenly.
   /// \throws Error when no bandwidth was calibrated
   [[nodiscard]] double bandwidth(double working_set, int threads) const {
     std::vector<int> known;
@@ -114,8 +115,8 @@ private:
     double left = 1.0;  // share of the traffic that the nearer levels do not serve
     for (const Bandwidth& b : bandwidths) {
       if (b.threads != threads || left <= 0.0) continue;
-      const double share =
-          b.capacity_bytes > 0.0 ? std::min(left, b.capacity_bytes / std::max(working_set, 1.0)) : left;
+      const double fullness = b.capacity_bytes > 0.0 ? working_set / (0.8 * b.capacity_bytes) : 0.0;
+      const double share = left / (1.0 + std::pow(fullness, 6.0));
       seconds_per_byte += share / b.byte_per_s;
       left -= share;
     }

@@ -35,7 +35,7 @@ inline Model<float> import_onnx_bytes(std::string bytes, onnx_io::ExternalFolder
 
 }  // namespace detail
 
-/// The model in an ONNX file of opset 7 to 21.
+/// The model in an ONNX file of opset 7 to 21 (or an earlier one, for operators that have not changed since).
 ///
 /// Operators: Conv (2-D), Gemm and MatMul with constant weights, BatchNormalization, MaxPool, AveragePool,
 /// GlobalMaxPool, GlobalAveragePool, Relu, LeakyRelu, Clip, Sigmoid, Tanh, Elu, HardSigmoid, HardSwish, Softplus, Gelu,

@@ -27,10 +27,10 @@ namespace fulcrum {
 
 /// How to calibrate.
 struct CalibrateOptions {
-  Seconds budget{45.0};               ///< how long it may take, roughly; > 0
+  Seconds budget{45.0};                 ///< how long it may take, roughly; > 0
   std::vector<int> threads{};           ///< thread counts to time; empty: 1, 2, 4, … and all usable cores
   std::vector<Precision> precisions{};  ///< empty: all that the CPU can run
-  std::uint64_t seed = 0;             ///< of the random probes
+  std::uint64_t seed = 0;               ///< of the random probes
 };
 
 namespace detail {
@@ -114,8 +114,8 @@ private:
     const CacheSizes caches = believable_caches(current_caches(), profile_.environment.cores);
     for (const int count : threads_) {
       say(0.0, "memory bandwidth", std::to_string(count) + " thread(s)");
-      const Seconds round = std::min(part(0.002), Seconds(0.05));
-      for (Bandwidth& b : measure_bandwidths(cpus(count), caches, round))
+      const Seconds each = std::min(part(0.004), Seconds(0.2));
+      for (Bandwidth& b : measure_bandwidths(cpus(count), caches, each))
         profile_.rates.bandwidths.push_back(std::move(b));
     }
   }

@@ -23,6 +23,7 @@ struct Product {
   const Parameter<float>* bias = nullptr;
   Shape weights_dims;  ///< (oc, …), or (g, oc/g, …) when grouped
   bool grouped = false;
+  bool f32_only = false;
   bool padded = false;  ///< zeros of the padding take part in the sums
   const RowLayout* columns =
       nullptr;  ///< dense: where the weights' columns go in the rows of a source that is not plain
@@ -60,6 +61,7 @@ template <class T>
 /// A product on its way: how its source, weights and result are stored in one attempt to run it.
 struct ProductAttempt {
   bool int8 = false;
+  DType compute = DType::f32;  ///< of source and weights in floating point
   DType dst = DType::f32;
   std::optional<AffineMap> dst_map;
 };
@@ -121,7 +123,7 @@ std::optional<Value> emit_product(Lowering& lowering, const FusionGroup& group, 
   using PrimitiveDesc = decltype(describe(configured.attributes, DType::f32, bias_desc, DType::f32));
   std::optional<PrimitiveDesc> pd;
   try {
-    pd = describe(configured.attributes, attempt.int8 ? DType::s8 : lowering.compute_dtype(), bias_desc, attempt.dst);
+    pd = describe(configured.attributes, attempt.int8 ? DType::s8 : attempt.compute, bias_desc, attempt.dst);
   } catch (const dnnl::error& error) {
     if (error.status == dnnl_unimplemented && attempt.int8) return std::nullopt;
     throw;
@@ -185,6 +187,10 @@ void lower_product(Lowering& lowering, const FusionGroup& group, const Product& 
   const Node<float>& node = lowering.node(group.primary);
   const Value& src = lowering.value(product.src);
   bool int8 = lowering.precision() == Precision::int8 && product.weights->quantization && src.map;
+  if (product.f32_only && lowering.precision() != Precision::f32) {
+    lowering.builder().note("layer '" + node.name + "' runs in f32: some of its windows hold nothing but padding");
+    int8 = false;
+  }
   if (int8 && product.padded && src.map->zero_point != 0) {
     lowering.builder().note("layer '" + node.name + "' runs in f32: it pads a source whose zero point is not 0");
     int8 = false;
@@ -205,10 +211,14 @@ void lower_product(Lowering& lowering, const FusionGroup& group, const Product& 
   }
   std::vector<ProductAttempt> attempts;
   if (int8 && lowering.dst_map(group.dst)) {
-    attempts.push_back({true, lowering.dst_dtype(group.dst), lowering.dst_map(group.dst)});
+    attempts.push_back({true, DType::f32, lowering.dst_dtype(group.dst), lowering.dst_map(group.dst)});
   }
-  if (int8) attempts.push_back({true, DType::f32, std::nullopt});
-  attempts.push_back({false, lowering.activation_dtype(group.dst), std::nullopt});
+  if (int8) attempts.push_back({true, DType::f32, DType::f32, std::nullopt});
+  if (product.f32_only) {
+    attempts.push_back({false, DType::f32, DType::f32, std::nullopt});
+  } else {
+    attempts.push_back({false, lowering.compute_dtype(), lowering.activation_dtype(group.dst), std::nullopt});
+  }
   for (const ProductAttempt& attempt : attempts) {
     if (const std::optional<Value> result = run(attempt)) {
       if (int8 && !attempt.int8) {
@@ -230,6 +240,7 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Conv<float
 
   Product product{src, &conv.weights, &conv.bias, conv.weights.value->dims()};
   product.grouped = conv.groups > 1;
+  product.f32_only = needs_f32({from[2], from[3]}, {to[2], to[3]}, geometry);
   product.padded = padding != Padding(0);
   if (product.grouped) {
     Shape& dims = product.weights_dims;
@@ -238,7 +249,7 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Conv<float
   }
   lower_product(lowering, group, product, [&](const ProductAttempt& attempt) {
     const Value value = lowering.builder().with_dims(lowering.value(src), from, lowering.node(src).name);
-    const DType src_dtype = attempt.int8 ? dtype_of_desc(value.desc) : lowering.compute_dtype();
+    const DType src_dtype = attempt.int8 ? dtype_of_desc(value.desc) : attempt.compute;
     return emit_product(
         lowering, group, product, attempt,
         [&](const Attributes& attributes, DType weights, const Desc& bias, DType dst) {
@@ -260,7 +271,7 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Dense<floa
   lower_product(lowering, group, {src, &dense.weights, &dense.bias, {oc, ic}}, [&](const ProductAttempt& attempt) {
     ProgramBuilder& builder = lowering.builder();
     const std::string& name = lowering.node(src).name;
-    Value value = attempt.int8 ? lowering.value(src) : lowering.real_value(src, lowering.compute_dtype());
+    Value value = attempt.int8 ? lowering.value(src) : lowering.real_value(src, attempt.compute);
     // The rows of a flattened convolution lie in the convolution's own layout. The weights' columns are brought into
     // that order once, here, so that nothing is moved when the model runs.
     Product product{src, &dense.weights, &dense.bias, {oc, ic}};

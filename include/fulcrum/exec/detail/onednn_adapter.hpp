@@ -150,11 +150,38 @@ struct Geometry {
   return g;
 }
 
+/// Whether a convolution must run in f32. 2.6 crashes in AMX kernels where a window holds nothing but padding.
+[[nodiscard]] inline bool needs_f32(const Extent2& src, const Extent2& dst, const Geometry& g) {
+#if DNNL_VERSION_MAJOR < 3
+  for (std::size_t axis = 0; axis < 2; ++axis) {
+    const std::int64_t span = (g.dilations[axis] + 1) * (g.kernel[axis] - 1) + 1;
+    const std::int64_t last = (dst[axis] - 1) * g.strides[axis] - g.padding_l[axis];  // where the last window starts
+    if (g.padding_l[axis] >= span || last >= src[axis]) return true;
+  }
+#else
+  static_cast<void>(src), static_cast<void>(dst), static_cast<void>(g);
+#endif
+  return false;
+}
+
 /// Weights are (oc, ic, kh, kw), or (g, oc/g, ic/g, kh, kw) when grouped; `bias` may be Desc{} for none.
 [[nodiscard]] inline auto conv_forward(dnnl::prop_kind kind, const Desc& src, const Desc& weights, const Desc& bias,
                                        const Desc& dst, const Geometry& g, const Attributes& attributes = {}) {
-  return describe<dnnl::convolution_forward>(attributes, kind, dnnl::algorithm::convolution_direct, src, weights, bias,
-                                             dst, g.strides, g.dilations, g.padding_l, g.padding_r);
+  auto pd = describe<dnnl::convolution_forward>(attributes, kind, dnnl::algorithm::convolution_direct, src, weights,
+                                                bias, dst, g.strides, g.dilations, g.padding_l, g.padding_r);
+#if DNNL_VERSION_MAJOR >= 3
+  // Some kernels of 3.7 give wrong results where a single strided window leaves part of the source unread.
+  bool unsafe = false;
+  for (std::size_t axis = 0; axis < 2; ++axis) {
+    const std::int64_t span = (g.dilations[axis] + 1) * (g.kernel[axis] - 1) + 1;
+    const std::int64_t room = dims_of(src)[axis + 2] + g.padding_l[axis] + g.padding_r[axis];
+    unsafe = unsafe || (dims_of(dst)[axis + 2] == 1 && g.strides[axis] > 1 && room > span);
+  }
+  while (unsafe && std::string(pd.impl_info_str()).find("brg_conv_fwd") != std::string::npos) {
+    if (!pd.next_impl()) throw dnnl::error(dnnl_unimplemented, "there is no kernel for this window");
+  }
+#endif
+  return pd;
 }
 [[nodiscard]] inline auto conv_backward_data(const Desc& diff_src, const Desc& weights, const Desc& diff_dst,
                                              const Geometry& g, const dnnl::convolution_forward::primitive_desc& hint) {

@@ -8,10 +8,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstring>
+#include <numeric>
 #include <span>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include <fulcrum/core/cpu.hpp>
@@ -21,53 +21,53 @@
 
 namespace fulcrum::detail {
 
-/// Bytes read and written per second by `cpus.size()` threads that each copy half of `working_set` bytes onto the other
-/// half again and again: the best of a few rounds.
-inline double copy_bandwidth(std::span<const int> cpus, std::size_t working_set, Seconds round) {
+/// Bytes read per second by `cpus.size()` threads that each read a buffer of `working_set` bytes again and again. Each
+/// thread's rate is the upper quartile over pieces of the buffer, so that interruptions do not count.
+inline double read_bandwidth(std::span<const int> cpus, std::size_t working_set, Seconds duration) {
   using Clock = std::chrono::steady_clock;
-  constexpr int rounds = 4;
-  const std::size_t half = std::max<std::size_t>(working_set / 2, 64);
-  const auto passes =
-      std::max<std::size_t>(1, static_cast<std::size_t>(round.count() * 2e10 / static_cast<double>(2 * half)));
+  const std::size_t bytes = std::max<std::size_t>(working_set, 64);
+  const std::size_t piece = std::min<std::size_t>(bytes, 2U << 20U);
+  const std::size_t repeats = std::max<std::size_t>(1, (256U << 10U) / piece);  // long enough for the clock
   std::barrier barrier(static_cast<std::ptrdiff_t>(cpus.size()));
-  std::vector<std::vector<double>> rates(cpus.size());
+  std::vector<double> rate(cpus.size());
   std::vector<std::thread> threads;
   for (std::size_t t = 0; t < cpus.size(); ++t) {
     threads.emplace_back([&, t] {
       static_cast<void>(set_affinity(cpus.subspan(t, 1)));
-      std::vector<std::byte, AlignedAllocator<std::byte>> buffer(2 * half);
-      std::byte* src = buffer.data();
-      std::byte* dst = buffer.data() + half;
-      for (int i = 0; i < rounds; ++i) {
-        std::memcpy(dst, src, half);
-        barrier.arrive_and_wait();
-        const Clock::time_point start = Clock::now();
-        for (std::size_t pass = 0; pass < passes; ++pass) {
-          std::memcpy(dst, src, half);
-          std::atomic_signal_fence(std::memory_order_seq_cst);  // the copy is not to be left out
-          std::swap(src, dst);
+      const std::vector<std::byte, AlignedAllocator<std::byte>> buffer(bytes);
+      std::vector<double> rates;
+      barrier.arrive_and_wait();
+      const Clock::time_point start = Clock::now();
+      do {
+        for (std::size_t at = 0; at + piece <= bytes; at += piece) {
+          const Clock::time_point before = Clock::now();
+          bool complete = true;
+          for (std::size_t i = 0; i < repeats; ++i) {
+            // The search for a byte that is not there reads them all, in the widest vectors that the C library finds on
+            // this CPU, whatever this header was compiled for. The result is looked at, so that none is left out.
+            complete = std::memchr(buffer.data() + at, 1, piece) == nullptr && complete;
+            std::atomic_signal_fence(std::memory_order_seq_cst);
+          }
+          const Seconds elapsed = Clock::now() - before;
+          if (complete) rates.push_back(static_cast<double>(piece * repeats) / elapsed.count());
         }
-        const Seconds elapsed = Clock::now() - start;
-        rates[t].push_back(static_cast<double>(2 * half * passes) / elapsed.count());
-      }
+      } while (Clock::now() - start < duration);
+      const auto quartile = rates.begin() + static_cast<std::ptrdiff_t>(rates.size() * 3 / 4);
+      std::nth_element(rates.begin(), quartile, rates.end());
+      rate[t] = *quartile;
     });
   }
   for (std::thread& thread : threads) thread.join();
-  double best = 0.0;
-  for (int i = 0; i < rounds; ++i) {
-    double sum = 0.0;
-    for (const auto& own : rates) sum += own[static_cast<std::size_t>(i)];
-    best = std::max(best, sum);
-  }
-  return best;
+  return std::accumulate(rate.begin(), rate.end(), 0.0);
 }
 
 /// One entry per level. L1 and L2 are taken as private, L3 as shared by all.
-inline std::vector<Bandwidth> measure_bandwidths(std::span<const int> cpus, const CacheSizes& caches, Seconds round) {
+inline std::vector<Bandwidth> measure_bandwidths(std::span<const int> cpus, const CacheSizes& caches,
+                                                 Seconds duration) {
   const auto threads = static_cast<double>(cpus.size());
   std::vector<Bandwidth> result;
   const auto add = [&](const char* level, double capacity, double working_set) {
-    const double rate = copy_bandwidth(cpus, static_cast<std::size_t>(working_set), round);
+    const double rate = read_bandwidth(cpus, static_cast<std::size_t>(working_set), duration);
     // A farther level is not faster than a nearer one, whatever a disturbed round says.
     result.push_back({level, capacity, static_cast<int>(cpus.size()),
                       result.empty() ? rate : std::min(rate, result.back().byte_per_s)});
@@ -75,8 +75,8 @@ inline std::vector<Bandwidth> measure_bandwidths(std::span<const int> cpus, cons
   const auto l1 = static_cast<double>(caches.l1d);
   const auto l2 = static_cast<double>(caches.l2);
   const auto l3 = static_cast<double>(caches.l3);
-  if (l1 > 0.0) add("L1", threads * l1, 0.6 * l1);
-  if (l2 > l1) add("L2", threads * l2, 0.6 * l2);
+  if (l1 > 0.0) add("L1", threads * l1, 0.5 * l1);
+  if (l2 > l1) add("L2", threads * l2, 0.5 * l2);
   if (l3 > threads * l2) add("L3", l3, std::min(0.5 * l3 / threads, std::max(4.0 * l2, 4e6)));
   const double largest = std::max({l1, l2, l3, 8e6});
   add("DRAM", 0.0, std::min(2.0 * largest, 128e6) / threads);

@@ -157,17 +157,17 @@ inline std::string html_variants(const TradeoffStudy& study) {
       "f32</th>"
       "<th>parameters</th><th>not zero</th><th class=\"word\">remark</th></tr></thead>\n<tbody>\n";
   for (const Variant& v : study.variants) {
-    const std::optional<double> drop = v.accuracy && study.baseline_accuracy
-                                           ? std::optional(-accuracy_drop_points(*v.accuracy, *study.baseline_accuracy))
-                                           : std::nullopt;
+    std::string change;
+    if (v.accuracy && study.baseline_accuracy) {
+      change = format_points(-accuracy_drop_points(*v.accuracy, *study.baseline_accuracy));
+    }
     const double share =
         v.parameters == 0 ? 0.0 : static_cast<double>(v.nonzero_parameters) / static_cast<double>(v.parameters);
     text += "<tr><td class=\"word\">" + html_shape(v.precision) + escape_html(variant_name(v.precision, v.sparsity)) +
             "</td>";
     text += html_cell(
         v.accuracy, +[](double x) { return format_accuracy(x); });
-    text += html_cell(
-        drop, +[](double x) { return format_points(x); });
+    text += html_cell(change, "");
     text += html_cell(v.parameters == 0 ? "" : format_count(v.parameters), "");
     text += html_cell(v.parameters == 0 ? "" : formatted("%.1f %%", share * 100.0), "");
     text += html_cell(v.why_not, "", "why") + "</tr>\n";

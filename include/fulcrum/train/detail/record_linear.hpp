@@ -6,6 +6,11 @@
 
 namespace fulcrum::detail::training {
 
+/// The weights in the layout that backward-data wants: those that forward packed when it is the same.
+[[nodiscard]] inline memory weights_in(Tape& tape, const memory& packed, const memory& plain, const Desc& layout) {
+  return packed.get_desc() == layout ? packed : tape.backward.in_layout(plain, layout);
+}
+
 /// ∂src = weightsᵀ ⋆ ∂dst, ∂weights = src ⋆ ∂dst, ∂bias = Σ ∂dst: oneDNN's backward-data and backward-weights.
 inline void record(Tape& tape, NodeId id, const Conv<float>& conv) {
   const NodeId src = tape.src(id);
@@ -53,9 +58,7 @@ inline void record(Tape& tape, NodeId id, const Conv<float>& conv) {
     const memory diff_src = allocate(by_data.diff_src_desc());
     tape.backward.add(dnnl::convolution_backward_data(by_data),
                       {{DNNL_ARG_DIFF_DST, tape.backward.in_layout(diff_dst, by_data.diff_dst_desc())},
-                       {DNNL_ARG_WEIGHTS, by_data.weights_desc() == packed.get_desc()
-                                              ? packed
-                                              : tape.backward.in_layout(weights.value, by_data.weights_desc())},
+                       {DNNL_ARG_WEIGHTS, weights_in(tape, packed, weights.value, by_data.weights_desc())},
                        {DNNL_ARG_DIFF_SRC, diff_src}});
     tape.contribute(src, diff_src);
   });
@@ -103,7 +106,7 @@ inline void record(Tape& tape, NodeId id, const Dense<float>& dense) {
     const memory diff_src = allocate(src_desc);
     tape.backward.add(dnnl::inner_product_backward_data(by_data),
                       {{DNNL_ARG_DIFF_DST, diff_dst},
-                       {DNNL_ARG_WEIGHTS, tape.backward.in_layout(weights.value, by_data.weights_desc())},
+                       {DNNL_ARG_WEIGHTS, weights_in(tape, packed, weights.value, by_data.weights_desc())},
                        {DNNL_ARG_DIFF_SRC, diff_src}});
     tape.contribute(src, reshaped(diff_src, tape.shape(src)));
   });
