@@ -2,11 +2,13 @@
 //
 //   cmake -S . -B build/fuzz -DCMAKE_CXX_COMPILER=clang++ -DFULCRUM_BUILD_FUZZERS=ON
 //   cmake --build build/fuzz --target fuzz_onnx_import
-//   build/fuzz/tests/fuzz/onnx_import_fuzz -max_total_time=300 build/fuzz/tests/fuzz/onnx_corpus
+//   mkdir -p corpus && build/fuzz/tests/fuzz/onnx_import_fuzz -max_total_time=300 -rss_limit_mb=2048
+//       -dict=tests/fuzz/onnx_import.dict corpus build/fuzz/tests/fuzz/onnx_corpus
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <iostream>
+#include <string>
 #include <string_view>
 
 #include <fulcrum/io/onnx_export.hpp>

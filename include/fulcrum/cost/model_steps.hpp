@@ -35,6 +35,7 @@ struct ModelSteps {
   std::vector<DType> dtypes;          ///< in which every value is kept between steps, by node id
   std::vector<NodeId> inputs;         ///< values the user gives, in f32
   std::vector<NodeId> outputs;        ///< values the user gets, in f32; views looked through
+  double reuse_bytes = 0.0;           ///< [B] touched by one inference
   bool quantization_assumed = false;  ///< int8 was asked of a model that no quantization pass has been over
 };
 
@@ -71,6 +72,8 @@ template <class T>
     step.kernel = classified->first;
     step.geometry = classified->second;
     if (step.kernel == KernelClass::movement) step.movement = Movement::joined;
+    if (const auto* pool = std::get_if<Pool>(&node.layer)) step.average = pool->pool == PoolKind::average;
+    if (const auto* pool = std::get_if<GlobalPool>(&node.layer)) step.average = pool->pool == PoolKind::average;
     const detail::StepTypes step_types = types.types_of(group);
     step.src = step_types.src;
     step.dst = step_types.dst;
@@ -118,7 +121,8 @@ template <class T>
     weights += entry.step.weight_bytes;
     activations = std::max(activations, entry.step.src_bytes + entry.step.dst_bytes);
   }
-  for (ModelStep& entry : result.steps) entry.step.reuse_bytes = weights + activations;
+  result.reuse_bytes = weights + activations;
+  for (ModelStep& entry : result.steps) entry.step.reuse_bytes = result.reuse_bytes;
   return result;
 }
 

@@ -87,7 +87,7 @@ struct ValueEdge {
   const auto count = static_cast<double>(element_count(steps.shapes[value]));
   step.src_bytes = count * static_cast<double>(size_of(src));
   step.dst_bytes = count * static_cast<double>(size_of(dst));
-  step.reuse_bytes = step.src_bytes + step.dst_bytes;
+  step.reuse_bytes = steps.reuse_bytes;
   const std::size_t least = std::min(size_of(src), size_of(dst));
   step.arithmetic = least == 1 ? Precision::int8 : least == 2 ? Precision::bf16 : Precision::f32;
   return step;

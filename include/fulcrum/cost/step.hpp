@@ -91,6 +91,7 @@ struct Step {
   DType dst = DType::f32;
   StepGeometry geometry;
   Movement movement = Movement::none;
+  bool average = false;       ///< pooling: a mean, not a maximum
   int functions = 0;          ///< activations that take more than a comparison (exponentials), per result
   double flops = 0.0;         ///< [FLOP] of the batch
   double src_bytes = 0.0;     ///< [B] activations read

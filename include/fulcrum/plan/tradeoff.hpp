@@ -123,6 +123,13 @@ inline std::vector<std::string> study_notes(const TradeoffStudy& study, const Tr
     notes.push_back("predicted medians of the candidates on the front were off by at most" +
                     formatted(" %.0f %%", largest * 100.0));
   }
+  if (study.baseline_accuracy && study.test_samples > 0) {
+    // 1.96 standard errors of a share; differences between variants on the same images are known better than this.
+    const double share = *study.baseline_accuracy;
+    const double error = 1.96 * std::sqrt(share * (1.0 - share) / static_cast<double>(study.test_samples));
+    notes.push_back(format_count(study.test_samples) + " test images tell an accuracy to within" +
+                    formatted(" %.2f", error * 100.0) + " points (95 % confidence)");
+  }
   if (options.quantization.method == CalibrationMethod::minmax) {
     notes.push_back("int8 ranges: smallest and largest value on " + std::to_string(options.calibration_images) +
                     " training images");

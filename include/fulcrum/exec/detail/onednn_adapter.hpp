@@ -14,16 +14,10 @@
 #include <variant>
 #include <vector>
 
-#include <fulcrum/core/dtype.hpp>
-#include <fulcrum/core/shape.hpp>
+#include <fulcrum/exec/detail/onednn_terms.hpp>
 #include <fulcrum/layers/activation.hpp>
-#include <fulcrum/layers/window.hpp>
 
 namespace fulcrum::detail::onednn {
-
-using Desc = dnnl::memory::desc;
-using Dims = dnnl::memory::dims;
-using Attributes = dnnl::primitive_attr;
 
 #if DNNL_VERSION_MAJOR >= 3
 using PoolingForward = dnnl::pooling_forward;
@@ -37,39 +31,7 @@ using SoftmaxForward = dnnl::softmax_v2_forward;
 using SoftmaxBackward = dnnl::softmax_v2_backward;
 #endif
 
-/// The one CPU engine. Engines hold no state that a run could change.
-inline const dnnl::engine& cpu_engine() {
-  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-  return engine;
-}
-
-[[nodiscard]] inline dnnl::memory::data_type data_type_of(DType dtype) {
-  switch (dtype) {
-    case DType::f32: return dnnl::memory::data_type::f32;
-    case DType::bf16: return dnnl::memory::data_type::bf16;
-    case DType::s8: return dnnl::memory::data_type::s8;
-    case DType::u8: return dnnl::memory::data_type::u8;
-    case DType::s32: return dnnl::memory::data_type::s32;
-    case DType::f64:
-    case DType::s64: break;
-  }
-  throw Error("dtype " + std::string(name_of(dtype)), "has no oneDNN form");
-}
-
 // --- memory descriptors -------------------------------------------------------------------------------------------
-
-/// Row-major; a scalar (rank 0) becomes (1).
-[[nodiscard]] inline Desc plain_desc(const Shape& shape, DType dtype) {
-  const Dims dims = shape.empty() ? Dims{1} : Dims(shape.begin(), shape.end());
-  Dims strides(dims.size(), 1);
-  for (std::size_t i = dims.size() - 1; i > 0; --i) strides[i - 1] = strides[i] * (dims[i] > 0 ? dims[i] : 1);
-  return {dims, data_type_of(dtype), strides};
-}
-
-/// The layout is oneDNN's choice.
-[[nodiscard]] inline Desc any_desc(const Shape& shape, DType dtype) {
-  return {Dims(shape.begin(), shape.end()), data_type_of(dtype), dnnl::memory::format_tag::any};
-}
 
 /// How a descriptor's elements lie in memory: strides between blocks and the blocks themselves, outermost first.
 struct Blocking {
@@ -129,26 +91,6 @@ template <class Primitive, class Hint, class... Args>
   return typename Primitive::primitive_desc(typename Primitive::desc(args...), cpu_engine(), hint);
 }
 #endif
-
-/// A window in oneDNN's terms, where a dilation of 0 is dense.
-struct Geometry {
-  Dims kernel, strides, dilations, padding_l, padding_r;
-};
-
-/// \param src  rows and columns of the source
-/// \param dst  rows and columns of the result; with ceil_mode they may need more padding than the window states
-[[nodiscard]] inline Geometry geometry_of(const Window& window, const Extent2& src, const Extent2& dst) {
-  Geometry g{{window.kernel[0], window.kernel[1]},
-             {window.stride[0], window.stride[1]},
-             {window.dilation[0] - 1, window.dilation[1] - 1},
-             {window.padding.top, window.padding.left},
-             {window.padding.bottom, window.padding.right}};
-  for (std::size_t axis = 0; window.ceil_mode && axis < 2; ++axis) {
-    const std::int64_t span = window.dilation[axis] * (window.kernel[axis] - 1) + 1;
-    g.padding_r[axis] = (dst[axis] - 1) * window.stride[axis] + span - src[axis] - g.padding_l[axis];
-  }
-  return g;
-}
 
 /// Whether a convolution must run in f32. 2.6 crashes in AMX kernels where a window holds nothing but padding.
 [[nodiscard]] inline bool needs_f32(const Extent2& src, const Extent2& dst, const Geometry& g) {
@@ -315,13 +257,6 @@ inline constexpr bool batch_normalization_backward_takes_shift = DNNL_VERSION_MA
 
 // --- element-wise functions ---------------------------------------------------------------------------------------
 
-/// One oneDNN eltwise function; several in a row make an Activation that oneDNN has no single function for.
-struct Eltwise {
-  dnnl::algorithm algorithm;
-  float alpha = 0.0F;
-  float beta = 0.0F;
-};
-
 [[nodiscard]] inline std::vector<Eltwise> eltwise_of(const Activation& activation) {
   using dnnl::algorithm;
   const float a = activation.alpha;
@@ -359,13 +294,6 @@ inline void append_eltwise(dnnl::post_ops& operations, const Eltwise& eltwise) {
 
 // --- quantization -------------------------------------------------------------------------------------------------
 
-/// x = scale · (q − zero_point)
-struct AffineMap {
-  float scale = 1.0F;
-  std::int32_t zero_point = 0;
-  friend bool operator==(const AffineMap&, const AffineMap&) = default;
-};
-
 /// A value that the 3.x line takes when it runs and the 2.x line when the primitive is made.
 struct RuntimeArgument {
   int id = 0;
@@ -377,14 +305,6 @@ struct Configured {
   std::vector<RuntimeArgument> arguments;  ///< empty in the 2.x line
 };
 
-/// What happens to a product or sum, in real numbers, before it is stored.
-struct Epilogue {
-  std::optional<float> sum_scale;  ///< dst's earlier content times this is added first
-  dnnl::memory::data_type sum_type = dnnl::memory::data_type::undef;  ///< of that content; undef: dst's
-  std::vector<Eltwise> eltwise;
-  std::optional<AffineMap> dst;  ///< at last the result maps to integers
-};
-
 /// How the integers of a convolution's or inner product's sources map to real numbers. A zero point of the source is no
 /// business of the primitive's: kernels of both lines go wrong on it where AMX meets padding.
 struct Int8Product {
@@ -392,40 +312,6 @@ struct Int8Product {
   std::vector<float> weights_scales;  ///< per output channel
   bool grouped = false;               ///< weights are (g, oc/g, …)
 };
-
-/// Functions that end in integers, for a source that is multiplied by `factor` before.
-struct MappedFunctions {
-  std::vector<Eltwise> functions;
-  float factor = 1.0F;
-};
-
-/// f(x) / scale + zero_point. The division moves towards the front as far as the functions let it, so that it costs
-/// nothing where the source's scale can take it, and at most one function is linear: kernels of the 2.x line run a
-/// second function of a kind with the first one's arguments.
-[[nodiscard]] inline MappedFunctions mapped(std::vector<Eltwise> functions, const AffineMap& dst, bool has_scale) {
-  using dnnl::algorithm;
-  const float factor = 1.0F / dst.scale;
-  const auto shift = static_cast<float>(dst.zero_point);
-  if (factor == 1.0F && shift == 0.0F) return {std::move(functions), 1.0F};
-  std::size_t at = functions.size();
-  for (; at > 0; --at) {
-    Eltwise& f = functions[at - 1];
-    if (f.algorithm == algorithm::eltwise_linear) {
-      f.alpha *= factor;
-      f.beta = f.beta * factor + shift;
-      return {std::move(functions), 1.0F};
-    }
-    if (f.algorithm == algorithm::eltwise_clip) {
-      f.alpha = f.alpha * factor + shift;
-      f.beta = f.beta * factor + shift;
-    } else if (f.algorithm != algorithm::eltwise_relu || shift != 0.0F) {
-      break;
-    }
-  }
-  if (at == 0 && shift == 0.0F && has_scale) return {std::move(functions), factor};
-  functions.insert(functions.begin() + static_cast<std::ptrdiff_t>(at), {algorithm::eltwise_linear, factor, shift});
-  return {std::move(functions), 1.0F};
-}
 
 [[nodiscard]] inline dnnl::post_ops post_operations(const Epilogue& epilogue, const MappedFunctions& mapped) {
   dnnl::post_ops operations;

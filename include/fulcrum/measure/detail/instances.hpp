@@ -140,7 +140,7 @@ inline InstanceSamples run_instance(const std::shared_ptr<const OnednnModel>& mo
 
   control.barrier.arrive_and_wait();
   samples.start = Clock::now();
-  while (!control.stop.load(std::memory_order_relaxed)) {
+  do {
     const std::span<const float* const> src = buffers.src();
     const Clock::time_point before = Clock::now();
     executor.execute(src, buffers.dst());
@@ -149,7 +149,7 @@ inline InstanceSamples run_instance(const std::shared_ptr<const OnednnModel>& mo
     samples.latency.push_back(after - before);
     samples.finished.push_back(after);
     control.counts[index].store(static_cast<std::int64_t>(samples.latency.size()), std::memory_order_relaxed);
-  }
+  } while (!control.stop.load(std::memory_order_relaxed));
 
   control.barrier.arrive_and_wait();
   const Clock::time_point steps_start = Clock::now();

@@ -118,30 +118,46 @@ const guides = {
       ctx.textAlign = 'left';
       ctx.textBaseline = 'middle';
       const width = ctx.measureText(label.text).width;
-      const at = label.pixel || {x: x.getPixelForValue(label.x), y: y.getPixelForValue(label.y)};
+      const pixel = p => ({x: x.getPixelForValue(p.x), y: y.getPixelForValue(p.y)});
       const gap = label.gap || 10;
       const sides = {
         right: [gap, 0], left: [-gap - width, 0], above: [-width / 2, -gap - 4], below: [-width / 2, gap + 4],
-        end: [-width - 4, -10], inner: [-width - 4 - (area.right - area.left) * .22, -10], under: [-width - 4, 10], start: [6, -9],
+        end: [-width - 4, -10], inner: [-width - 4 - (area.right - area.left) * .22, -10], under: [-width - 4, 10],
         'bottom left': [-gap - width, area.bottom - area.top - 20], 'bottom right': [gap, area.bottom - area.top - 20],
       };
-      const box = side => {
-        const left = at.x + sides[side][0], top = at.y + sides[side][1] - 7;
-        return {left, top, right: left + width, bottom: top + 14};
+      // Places where the text may start: beside its point, or at several points along a line and in its direction.
+      let places;
+      if (label.along) {
+        const line = label.along.map(pixel);
+        const angle = Math.atan2(line[line.length - 1].y - line[0].y, line[line.length - 1].x - line[0].x);
+        places = line.map(p => ({x: p.x + 9 * Math.sin(angle), y: p.y - 9 * Math.cos(angle), angle}));
+      } else {
+        const at = label.pixel || pixel(label);
+        places = (label.sides || ['right', 'left', 'above', 'below']).map(side => ({x: at.x + sides[side][0], y: at.y + sides[side][1], angle: 0}));
+      }
+      // Slanted text takes up a row of small boxes rather than one large one.
+      const boxesOf = p => {
+        const parts = p.angle ? Math.ceil(width / 12) : 1;
+        return Array.from({length: parts}, (_, i) => {
+          const part = width / parts, start = {x: p.x + i * part * Math.cos(p.angle), y: p.y + i * part * Math.sin(p.angle)};
+          return {left: start.x, right: start.x + part, top: start.y - 7, bottom: start.y + 7};
+        });
       };
       const fits = b => b.left >= area.left && b.right <= area.right && b.top >= area.top - 8 && b.bottom <= area.bottom &&
         !boxes.some(o => b.left < o.right && o.left < b.right && b.top < o.bottom && o.top < b.bottom);
-      const choices = label.sides || ['right', 'left', 'above', 'below'];
-      const side = choices.find(s => fits(box(s))) || (label.always ? choices[0] : null);
-      if (!side) continue;
-      const place = box(side);
-      boxes.push(place);
+      const place = places.find(p => boxesOf(p).every(fits)) || (label.always ? places[0] : null);
+      if (!place) continue;
+      boxes.push(...boxesOf(place));
+      ctx.save();
+      ctx.translate(place.x, place.y);
+      ctx.rotate(place.angle);
       ctx.lineWidth = 3.5;
       ctx.strokeStyle = color('card');
       ctx.lineJoin = 'round';
-      ctx.strokeText(label.text, place.left, place.top + 7);
+      ctx.strokeText(label.text, 0, 0);
       ctx.fillStyle = label.color || color('ink');
-      ctx.fillText(label.text, place.left, place.top + 7);
+      ctx.fillText(label.text, 0, 0);
+      ctx.restore();
     }
     ctx.restore();
   },
@@ -262,7 +278,8 @@ function drawRoofline() {
   for (const s of slopes) {
     line(grid.filter(i => i * s.bytes <= limit).map(i => ({x: i, y: i * s.bytes})), color('faint'), {borderWidth: 1.25, borderDash: [4, 4], order: 4});
     const low = Math.max(x.min, y.min / s.bytes);
-    labels.push({x: low, y: low * s.bytes, sides: ['start'], text: s.level + ' ' + scaled(s.bytes, 'B/s'), color: color('soft')});
+    const along = [.02, .08, .14, .2, .3, .4, .5, .6, .7, .8].map(t => low * Math.pow(limit / s.bytes / low, t)).map(i => ({x: i, y: i * s.bytes}));
+    labels.push({along, text: s.level + ' ' + scaled(s.bytes, 'B/s'), color: color('soft')});
   }
   charts.push(new Chart(byId('roofline-plot'), {
     type: 'scatter', data: {datasets}, plugins: [guides],

@@ -27,13 +27,17 @@ struct GraphNode {
   std::int64_t opset = 0;                          ///< version of the domain's operators; 0: not said
   std::vector<std::string> inputs;                 ///< "": an optional one that is absent
   std::vector<std::string> outputs;
-  bool removed = false;  ///< folded into a constant or a pattern
+  bool removed = false;     ///< folded into a constant or a pattern
+  bool is_pattern = false;  ///< stands for several nodes of the file; `type` is then one of pattern_operators
+
+  /// Whether it is one of ONNX's own operators, as the file has it.
+  [[nodiscard]] bool is_standard() const noexcept { return domain.empty() && !is_pattern; }
 
   /// "node 'conv1' (Conv)"
   [[nodiscard]] std::string label() const {
     std::string text = "node '";
     text.append(name).append("' (");
-    if (!domain.empty() && domain != pattern_domain) text.append(domain).append(".");
+    if (!domain.empty()) text.append(domain).append(".");
     return text.append(type).append(")");
   }
 };

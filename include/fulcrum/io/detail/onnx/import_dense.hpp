@@ -124,7 +124,7 @@ inline void import_matmul(ImportContext& context, const GraphNode& node) {
   }
   const NodeId src = context.src(node, 0);
   Dense<float> layer = dense_layer(context, node, false);
-  if (node.domain == pattern_domain) {
+  if (node.is_pattern) {
     layer.bias =
         bias_vector(context.parameter(node, 2, "biases"), layer.weights.value->dim(0), context.reader.budget).value();
   }

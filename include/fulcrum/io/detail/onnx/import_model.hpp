@@ -64,7 +64,7 @@ inline void expect_known_operators(const Graph& graph) {
     const Operator* op = find_operator(node);
     if (node.removed) continue;
     if (op != nullptr && op->import != nullptr) {
-      if (node.domain.empty() && node.opset < op->since) {
+      if (node.is_standard() && node.opset < op->since) {
         throw Error(node.label(), "is of opset " + std::to_string(node.opset) + ", which meant something else by it",
                     "export the model with opset " + std::to_string(op->since) + " or a later one");
       }

@@ -14,7 +14,7 @@
 
 namespace fulcrum::detail::onnx_io {
 
-/// What only recognised patterns turn into; a file cannot name these.
+/// What recognised patterns turn into (GraphNode::is_pattern).
 inline constexpr Operator pattern_operators[] = {
     {"Swish", 0, import_swish},
     {"HardSwish", 0, import_activation<ActivationKind::hard_swish>},
@@ -42,8 +42,8 @@ inline const Operator* find_operator(const GraphNode& node) {
     add(quantization_operators);
     return table;
   }();
-  if (!node.domain.empty() && node.domain != pattern_domain) return nullptr;
-  const Table& table = node.domain.empty() ? standard : patterns;
+  if (!node.domain.empty()) return nullptr;
+  const Table& table = node.is_pattern ? patterns : standard;
   const auto at = table.find(node.type);
   return at == table.end() ? nullptr : at->second;
 }

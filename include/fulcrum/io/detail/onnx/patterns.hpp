@@ -3,7 +3,7 @@
 /// Groups of nodes that are one layer: Swish, HardSwish, GELU in both forms, and MatMul with a bias.
 ///
 /// Each recogniser looks at one node, asks whether it ends (or holds) its pattern, and if so turns that node into one
-/// that stands for all, in the domain `pattern_domain`. Values between the nodes must have no other use.
+/// that stands for all, marked GraphNode::is_pattern. Values between the nodes must have no other use.
 
 #include <cmath>
 #include <cstddef>
@@ -22,7 +22,7 @@ public:
 
   void recognise() {
     for (GraphNode& node : graph_.nodes) {
-      if (node.removed || !node.domain.empty()) continue;
+      if (node.removed || !node.is_standard()) continue;
       at_node(node, [&] {
         if (node.type == "Mul") return swish(node);
         if (node.type == "Erf") return gelu(node);
@@ -50,7 +50,7 @@ private:
     double factor = 0.0;
   };
   [[nodiscard]] std::optional<Scaled> scaled(const GraphNode* node) {
-    if (node == nullptr || !node->domain.empty() || node->inputs.size() != 2) return std::nullopt;
+    if (node == nullptr || !node->is_standard() || node->inputs.size() != 2) return std::nullopt;
     const auto left = scalar(node->inputs[0]);
     const auto right = scalar(node->inputs[1]);
     if (node->type == "Mul" && right && !left) return Scaled{node->inputs[0], *right};
@@ -62,13 +62,13 @@ private:
   /// The node that computes a value, if it is of this type of ONNX's own operators and the value has no other use.
   [[nodiscard]] GraphNode* only_from(const std::string& value, const char* type) {
     GraphNode* node = graph_.producer(value);
-    const bool fits = node != nullptr && node->domain.empty() && node->type == type && node->outputs[0] == value &&
+    const bool fits = node != nullptr && node->is_standard() && node->type == type && node->outputs[0] == value &&
                       graph_.sole_consumer(value) != nullptr;
     return fits ? node : nullptr;
   }
   [[nodiscard]] GraphNode* only_use(const GraphNode& node, const char* type) {
     GraphNode* use = graph_.sole_consumer(node.outputs[0]);
-    return use != nullptr && use->domain.empty() && use->type == type ? use : nullptr;
+    return use != nullptr && use->is_standard() && use->type == type ? use : nullptr;
   }
 
   /// Makes `last` the node that stands for the pattern.
@@ -89,7 +89,7 @@ private:
     for (GraphNode* node : rest) node->removed = true;
     last.proto = std::move(proto);
     last.type = type;
-    last.domain = pattern_domain;
+    last.is_pattern = true;
     last.inputs = std::move(inputs);
   }
 

@@ -24,9 +24,6 @@ inline constexpr std::size_t max_rank = 32;                               ///< a
 inline constexpr std::int64_t max_elements = std::int64_t{1} << 40;       ///< of one value, at a batch of a few
 inline constexpr std::int64_t max_setting = (std::int64_t{1} << 31) - 1;  ///< of a stride, padding, group count …
 
-/// Domain of nodes that the importer makes itself when it recognises a pattern. No file can say it: it has a blank.
-inline constexpr const char* pattern_domain = "fulcrum pattern";
-
 /// An Error's place and problem as one phrase, to go on with in another's sentence.
 inline std::string phrase(const Error& error) {
   std::string text = error.where();

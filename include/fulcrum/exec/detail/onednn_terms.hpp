@@ -1,0 +1,132 @@
+#pragma once
+/// \file
+/// Fulcrum's terms in oneDNN's, as far as all its versions share them.
+
+#include <dnnl.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/core/dtype.hpp>
+#include <fulcrum/core/shape.hpp>
+#include <fulcrum/layers/window.hpp>
+
+namespace fulcrum::detail::onednn {
+
+using Desc = dnnl::memory::desc;
+using Dims = dnnl::memory::dims;
+using Attributes = dnnl::primitive_attr;
+
+/// The one CPU engine. Engines hold no state that a run could change.
+inline const dnnl::engine& cpu_engine() {
+  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  return engine;
+}
+
+[[nodiscard]] inline dnnl::memory::data_type data_type_of(DType dtype) {
+  switch (dtype) {
+    case DType::f32: return dnnl::memory::data_type::f32;
+    case DType::bf16: return dnnl::memory::data_type::bf16;
+    case DType::s8: return dnnl::memory::data_type::s8;
+    case DType::u8: return dnnl::memory::data_type::u8;
+    case DType::s32: return dnnl::memory::data_type::s32;
+    case DType::f64:
+    case DType::s64: break;
+  }
+  throw Error("dtype " + std::string(name_of(dtype)), "has no oneDNN form");
+}
+
+/// Row-major; a scalar (rank 0) becomes (1).
+[[nodiscard]] inline Desc plain_desc(const Shape& shape, DType dtype) {
+  const Dims dims = shape.empty() ? Dims{1} : Dims(shape.begin(), shape.end());
+  Dims strides(dims.size(), 1);
+  for (std::size_t i = dims.size() - 1; i > 0; --i) strides[i - 1] = strides[i] * (dims[i] > 0 ? dims[i] : 1);
+  return {dims, data_type_of(dtype), strides};
+}
+
+/// The layout is oneDNN's choice.
+[[nodiscard]] inline Desc any_desc(const Shape& shape, DType dtype) {
+  return {Dims(shape.begin(), shape.end()), data_type_of(dtype), dnnl::memory::format_tag::any};
+}
+
+/// A window in oneDNN's terms, where a dilation of 0 is dense.
+struct Geometry {
+  Dims kernel, strides, dilations, padding_l, padding_r;
+};
+
+/// \param src  rows and columns of the source
+/// \param dst  rows and columns of the result; with ceil_mode they may need more padding than the window states
+[[nodiscard]] inline Geometry geometry_of(const Window& window, const Extent2& src, const Extent2& dst) {
+  Geometry g{{window.kernel[0], window.kernel[1]},
+             {window.stride[0], window.stride[1]},
+             {window.dilation[0] - 1, window.dilation[1] - 1},
+             {window.padding.top, window.padding.left},
+             {window.padding.bottom, window.padding.right}};
+  for (std::size_t axis = 0; window.ceil_mode && axis < 2; ++axis) {
+    const std::int64_t span = window.dilation[axis] * (window.kernel[axis] - 1) + 1;
+    g.padding_r[axis] = (dst[axis] - 1) * window.stride[axis] + span - src[axis] - g.padding_l[axis];
+  }
+  return g;
+}
+
+/// One oneDNN eltwise function; several in a row make an Activation that oneDNN has no single function for.
+struct Eltwise {
+  dnnl::algorithm algorithm;
+  float alpha = 0.0F;
+  float beta = 0.0F;
+};
+
+/// x = scale · (q − zero_point)
+struct AffineMap {
+  float scale = 1.0F;
+  std::int32_t zero_point = 0;
+  friend bool operator==(const AffineMap&, const AffineMap&) = default;
+};
+
+/// What happens to a product or sum, in real numbers, before it is stored.
+struct Epilogue {
+  std::optional<float> sum_scale;  ///< dst's earlier content times this is added first
+  dnnl::memory::data_type sum_type = dnnl::memory::data_type::undef;  ///< of that content; undef: dst's
+  std::vector<Eltwise> eltwise;
+  std::optional<AffineMap> dst;  ///< at last the result maps to integers
+};
+
+/// Functions that end in integers, for a source that is multiplied by `factor` before.
+struct MappedFunctions {
+  std::vector<Eltwise> functions;
+  float factor = 1.0F;
+};
+
+/// f(x) / scale + zero_point. The division moves towards the front as far as the functions let it, so that it costs
+/// nothing where the source's scale can take it, and at most one function is linear: kernels of the 2.x line run a
+/// second function of a kind with the first one's arguments.
+[[nodiscard]] inline MappedFunctions mapped(std::vector<Eltwise> functions, const AffineMap& dst, bool has_scale) {
+  using dnnl::algorithm;
+  const float factor = 1.0F / dst.scale;
+  const auto shift = static_cast<float>(dst.zero_point);
+  if (factor == 1.0F && shift == 0.0F) return {std::move(functions), 1.0F};
+  std::size_t at = functions.size();
+  for (; at > 0; --at) {
+    Eltwise& f = functions[at - 1];
+    if (f.algorithm == algorithm::eltwise_linear) {
+      f.alpha *= factor;
+      f.beta = f.beta * factor + shift;
+      return {std::move(functions), 1.0F};
+    }
+    if (f.algorithm == algorithm::eltwise_clip) {
+      f.alpha = f.alpha * factor + shift;
+      f.beta = f.beta * factor + shift;
+    } else if (f.algorithm != algorithm::eltwise_relu || shift != 0.0F) {
+      break;
+    }
+  }
+  if (at == 0 && shift == 0.0F && has_scale) return {std::move(functions), factor};
+  functions.insert(functions.begin() + static_cast<std::ptrdiff_t>(at), {algorithm::eltwise_linear, factor, shift});
+  return {std::move(functions), 1.0F};
+}
+
+}  // namespace fulcrum::detail::onednn
