@@ -40,11 +40,11 @@ TEST_CASE("next to nothing is bound by the overhead") {
 }
 
 TEST_CASE("weights come from where everything touched between two uses fits") {
-  Step step = step_of(1e6, 1e3, 5e5);
+  Step step = step_of(1e6, 1e3, 5e4);
   const double near = roofline_point(step, synthetic::rates(), 1).memory_us;
   step.reuse_bytes = 1e9;
   const double far = roofline_point(step, synthetic::rates(), 1).memory_us;
-  CHECK(near == Approx(5.01e5 / 1e11 * 1e6));
+  CHECK(near == Approx(5.1e4 / 1e11 * 1e6).epsilon(1e-3));
   CHECK(far > 9.0 * near);
 }
 
@@ -57,7 +57,7 @@ TEST_CASE("instances share the bandwidth but not the arithmetic") {
   // A set that fits the private caches of both is not slowed down.
   const Step small = step_of(1e6, 1e5, 0.0);
   CHECK(roofline_point(small, synthetic::rates(), 1, 2).memory_us ==
-        Approx(roofline_point(small, synthetic::rates(), 1).memory_us));
+        Approx(roofline_point(small, synthetic::rates(), 1).memory_us).epsilon(1e-3));
 }
 
 TEST_CASE("taps in the padding take no time") {

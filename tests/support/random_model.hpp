@@ -197,8 +197,8 @@ private:
 /// A network of one to six blocks.
 inline Model<float> random_model(std::uint64_t seed) { return RandomModel(seed).make(static_cast<int>(1 + seed % 6)); }
 
-/// The quantized model with zero points that a pass of ours would not choose but an imported model may hold. Values that
-/// pass through (MaxPool, Flatten) get a quantization of their own, which makes executors round them again.
+/// The quantized model with zero points that a pass of ours would not choose but an imported model may hold. Values
+/// that pass through (MaxPool, Flatten) get a quantization of their own, which makes executors round them again.
 inline Model<float> with_other_zero_points(Model<float> model, std::uint64_t seed) {
   Random random(seed);
   for (NodeId id = 0; id < model.size(); ++id) {

@@ -178,7 +178,8 @@ inline void check_writable(const std::string& path) {
   if (exists && ::access(target.c_str(), W_OK) != 0) detail::cannot_write(path, errno);
   if (exists && !S_ISREG(status.st_mode)) return;
   const std::string folder = detail::folder_of(target);
-  if (::stat(folder.c_str(), &status) != 0 || ::access(folder.c_str(), W_OK | X_OK) != 0) detail::cannot_write(path, errno);
+  if (::stat(folder.c_str(), &status) != 0 || ::access(folder.c_str(), W_OK | X_OK) != 0)
+    detail::cannot_write(path, errno);
   if (!S_ISDIR(status.st_mode)) detail::cannot_write(path, ENOTDIR);
 }
 
