@@ -64,8 +64,6 @@
 
 #include <fulcrum/cost/compare.hpp>
 #include <fulcrum/cost/efficiency.hpp>
-#include <fulcrum/cost/fit_efficiency.hpp>
-#include <fulcrum/cost/fit_profile.hpp>
 #include <fulcrum/cost/latency_report.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/cost/machine_rates.hpp>
@@ -81,11 +79,6 @@
 #include <fulcrum/exec/memory_plan.hpp>
 #include <fulcrum/exec/onednn_options.hpp>
 #include <fulcrum/exec/reference.hpp>
-
-#include <fulcrum/train/batches.hpp>
-#include <fulcrum/train/loss.hpp>
-#include <fulcrum/train/optimizer.hpp>
-#include <fulcrum/train/schedule.hpp>
 
 #include <fulcrum/measure/statistics.hpp>
 

@@ -10,7 +10,11 @@
 #include <fulcrum/exec/onednn_runner.hpp>
 #include <fulcrum/exec/precision_support.hpp>
 
+#include <fulcrum/train/batches.hpp>
+#include <fulcrum/train/loss.hpp>
 #include <fulcrum/train/network.hpp>
+#include <fulcrum/train/optimizer.hpp>
+#include <fulcrum/train/schedule.hpp>
 #include <fulcrum/train/trainer.hpp>
 
 #include <fulcrum/measure/accuracy.hpp>

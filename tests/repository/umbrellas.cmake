@@ -1,8 +1,13 @@
 cmake_minimum_required(VERSION 3.25)
 # Each public header stands in exactly the umbrella that offers what it needs: fulcrum/onednn.hpp when oneDNN is among
-# what it includes, fulcrum/onnx.hpp when ONNX is, fulcrum/fulcrum.hpp when neither is.
+# what it includes or it is a part of training, which runs on oneDNN; fulcrum/onnx.hpp when ONNX is; fulcrum/fulcrum.hpp
+# when neither is.
 #
 #   cmake -DROOT=<repository> -P umbrellas.cmake
+
+# In no umbrella: they compile slowly (Eigen's decompositions), and calibrate() alone calls them.
+set(left_out fulcrum/cost/fit_efficiency.hpp fulcrum/cost/fit_profile.hpp)
+
 file(GLOB_RECURSE headers RELATIVE ${ROOT}/include ${ROOT}/include/fulcrum/*.hpp)
 
 foreach(header IN LISTS headers)
@@ -37,8 +42,14 @@ foreach(header IN LISTS headers)
   if(NOT header MATCHES "^fulcrum/[a-z]+/[a-z0-9_]+\\.hpp$")
     continue()  # an umbrella, or not public
   endif()
+  if(header IN_LIST left_out)
+    continue()
+  endif()
   closure(${header} all)
   set(needs_onednn FALSE)
+  if(header MATCHES "^fulcrum/train/")
+    set(needs_onednn TRUE)
+  endif()
   set(needs_onnx FALSE)
   foreach(target IN LISTS all)
     if(target MATCHES "^dnnl")

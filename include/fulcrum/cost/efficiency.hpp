@@ -70,9 +70,11 @@ inline double log2_of(std::int64_t value) noexcept {
 
 }  // namespace detail
 
-/// The numbers on which the efficiency of a step depends, each divided by the distance over which it matters: extents
-/// on a logarithmic scale, how well they fill the blocks that kernels work in (16 floats a vector; 64 columns, 16 rows
-/// and 64 bytes of depth a tile), and how the roofline's parts compare.
+/// The numbers on which the efficiency of a step depends: extents on a logarithmic scale, how well they fill the blocks
+/// that kernels work in (16 floats a vector; 64 columns, 16 rows and 64 bytes of depth a tile), what is fused in, how
+/// the roofline's parts compare, and how much the inference touches (code and data that were evicted since the last
+/// one). Each is scaled so that 1 is the distance over which it matters; the scales were found by maximizing the
+/// marginal likelihood of such samples.
 [[nodiscard]] inline std::vector<double> efficiency_features(const Step& step, const RooflinePoint& roofline) {
   using detail::log2_of;
   using detail::utilization;
@@ -83,81 +85,107 @@ inline double log2_of(std::int64_t value) noexcept {
   const double work_us = std::max(roofline.compute_us, roofline.memory_us);
   const double size = std::log2((work_us + roofline.overhead_us) / std::max(roofline.overhead_us, 1e-3));
   const double balance = std::clamp(std::log2((roofline.memory_us + 1e-6) / (roofline.compute_us + 1e-6)), -8.0, 8.0);
+  const double reuse = std::clamp(std::log2((step.reuse_bytes + 1.0) / 65536.0), 0.0, 10.0);
+  const double aligned = (ic * element) % 4 == 0 ? 1.0 : 0.0;
+  const double extra = static_cast<double>(g.extra_src);
+  const double functions = step.functions;
+  const double wide_dst = size_of(step.dst) == 4 ? 1.0 : 0.0;
   switch (step.kernel) {
     case KernelClass::convolution: {
-      const bool pointwise = g.kh * g.kw == 1;
-      const std::int64_t rows = pointwise && g.stride == 1 ? g.oh * g.ow : g.ow;
-      return {log2_of(g.n) / 6.0,
-              log2_of(ic) / 2.0,
-              log2_of(oc) / 5.0,
-              log2_of(g.oh * g.ow) / 5.0,
-              log2_of(g.kh * g.kw) / 2.5,
-              log2_of(g.stride) / 3.0,
-              utilization(oc, 16) * 1.0,
-              utilization(oc, 64) * 0.5,
-              utilization(ic * element, 64) * 0.8,
-              utilization(rows, 16) * 0.7,
-              (ic * element) % 4 == 0 ? 0.0 : 0.6,
-              pointwise ? 0.8 : 0.0,
-              log2_of(g.groups) / 3.0,
-              size / 4.0,
-              balance / 6.0,
-              static_cast<double>(g.extra_src) * 0.5,
-              step.functions * 0.7,
-              size_of(step.dst) == 4 ? 0.3 : 0.0};
+      const double pointwise = g.kh * g.kw == 1 ? 1.0 : 0.0;
+      const std::int64_t rows = g.kh * g.kw == 1 && g.stride == 1 ? g.oh * g.ow : g.ow;
+      return {0.10 * log2_of(g.n),
+              0.18 * log2_of(ic),
+              0.10 * log2_of(oc),
+              0.08 * log2_of(g.oh * g.ow),
+              0.14 * log2_of(g.kh * g.kw),
+              0.17 * log2_of(g.stride),
+              0.28 * utilization(oc, 16),
+              0.17 * utilization(oc, 64),
+              0.35 * utilization(ic * element, 64),
+              0.30 * utilization(rows, 16),
+              0.25 * aligned,
+              0.30 * pointwise,
+              0.30 * log2_of(g.groups),
+              0.06 * size,
+              0.06 * balance,
+              0.20 * extra,
+              0.45 * functions,
+              0.25 * wide_dst,
+              0.15 * log2_of(g.ow),
+              0.30 * g.inside,
+              0.08 * reuse};
     }
     case KernelClass::depthwise_convolution:
-      return {log2_of(g.n) / 6.0,
-              log2_of(oc * g.groups) / 3.0,
-              log2_of(g.oh * g.ow) / 4.0,
-              log2_of(g.kh * g.kw) / 3.0,
-              log2_of(g.stride) / 2.0,
-              utilization(g.oc, 16),
-              size / 4.0,
-              balance / 4.0,
-              static_cast<double>(g.extra_src) * 0.5,
-              step.functions * 0.7};
+      return {0.11 * log2_of(g.n),
+              0.11 * log2_of(g.oc),
+              0.04 * log2_of(g.oh * g.ow),
+              0.06 * log2_of(g.kh * g.kw),
+              0.10 * log2_of(g.stride),
+              0.40 * utilization(g.oc, 16),
+              0.13 * utilization(g.oc, 64),
+              0.09 * size,
+              0.12 * balance,
+              0.18 * extra,
+              0.45 * functions,
+              0.25 * wide_dst,
+              0.08 * log2_of(g.ow),
+              0.40 * g.inside,
+              0.07 * reuse};
     case KernelClass::dense:
-      return {log2_of(g.n) / 2.0,
-              log2_of(ic) / 2.5,
-              log2_of(oc) / 2.5,
-              utilization(oc, 16),
-              utilization(oc, 64) * 0.5,
-              utilization(ic * element, 64) * 0.8,
-              utilization(g.n, 16) * 0.5,
-              (ic * element) % 4 == 0 ? 0.0 : 0.6,
-              size / 3.0,
-              balance / 4.0,
-              static_cast<double>(g.extra_src) * 0.5,
-              step.functions * 0.7,
-              size_of(step.dst) == 4 ? 0.3 : 0.0};
+      return {0.08 * log2_of(g.n),
+              0.09 * log2_of(ic),
+              0.13 * log2_of(oc),
+              0.85 * utilization(oc, 16),
+              0.38 * utilization(oc, 64),
+              1.40 * utilization(ic * element, 64),
+              0.40 * utilization(g.n, 16),
+              0.60 * aligned,
+              0.13 * size,
+              0.07 * balance,
+              0.33 * functions,
+              0.20 * wide_dst,
+              0.05 * std::log2(step.weight_bytes + 1.0),
+              0.17 * reuse};
     case KernelClass::pooling:
-      return {log2_of(g.n) / 6.0,
-              log2_of(g.oc) / 3.0,
-              log2_of(g.oh * g.ow) / 3.0,
-              log2_of(g.kh * g.kw) / 2.0,
-              log2_of(g.stride) / 2.0,
-              utilization(g.oc, 16),
-              size / 3.0};
+      return {0.05 * log2_of(g.n),
+              0.13 * log2_of(g.oc),
+              0.06 * log2_of(g.oh * g.ow),
+              0.06 * log2_of(g.kh * g.kw),
+              0.08 * log2_of(g.stride),
+              0.20 * utilization(g.oc, 16),
+              0.18 * utilization(g.oc, 64),
+              0.03 * size,
+              0.04 * balance,
+              0.25 * g.inside,
+              0.12 * log2_of(g.ow),
+              0.04 * reuse,
+              step.average ? 0.5 : 0.0};
     case KernelClass::elementwise:
-      return {log2_of(g.n) / 6.0,
-              log2_of(g.n * g.oc * g.oh * g.ow) / 3.0,
-              static_cast<double>(g.extra_src),
-              step.functions * 1.0,
-              size / 3.0,
-              size_of(step.dst) == size_of(step.src) ? 0.0 : 0.5};
-    case KernelClass::softmax: return {log2_of(g.n) / 3.0, log2_of(g.oc) / 2.0, utilization(g.oc, 16), size / 3.0};
+      return {0.03 * log2_of(g.n),
+              0.07 * log2_of(g.n * g.oc * g.oh * g.ow),
+              0.10 * extra,
+              0.20 * functions,
+              0.06 * size,
+              0.06 * reuse,
+              size_of(step.dst) == size_of(step.src) ? 0.0 : 0.3};
+    case KernelClass::softmax:
+      return {0.14 * log2_of(g.n), 0.12 * log2_of(g.oc), 0.25 * utilization(g.oc, 16), 0.07 * size, 0.22 * reuse};
     case KernelClass::movement:
-      return {log2_of(g.n) / 6.0,
-              log2_of(g.oc) / 2.0,
-              log2_of(g.oh * g.ow) / 3.0,
-              size / 3.0,
-              size_of(step.src) == 4 ? 0.0 : 1.0,
-              size_of(step.dst) == 4 ? 0.0 : 1.0,
-              step.src == step.dst ? 0.0 : 0.5,
-              step.movement == Movement::input ? 1.0 : 0.0,
-              step.movement == Movement::output ? 1.0 : 0.0,
-              step.movement == Movement::joined ? 1.0 : 0.0};
+      return {0.04 * log2_of(g.n),
+              0.14 * log2_of(g.oc),
+              0.04 * log2_of(g.oh * g.ow),
+              0.13 * utilization(g.oc, 16),
+              0.12 * size,
+              size_of(step.src) == 4 ? 0.0 : 0.35,
+              size_of(step.dst) == 4 ? 0.0 : 0.25,
+              step.src == step.dst ? 0.0 : 0.6,
+              step.movement == Movement::input ? 0.5 : 0.0,
+              step.movement == Movement::output ? 0.5 : 0.0,
+              step.movement == Movement::joined ? 2.0 : 0.0,
+              g.oh * g.ow == 1 ? 0.7 : 0.0,
+              g.oc <= 4 ? 0.13 : 0.0,
+              0.07 * reuse};
   }
   return {};
 }

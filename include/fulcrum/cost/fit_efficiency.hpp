@@ -22,7 +22,7 @@ namespace detail {
 struct Smoothness {
   double length_scale = 1.0;
   double noise = 0.1;
-  double variation = 0.5;
+  double variation = 0.9;
 };
 
 struct KrigingFit {
@@ -79,6 +79,7 @@ inline double trimmed_error(const Eigen::VectorXd& residuals) {
   model.threads = threads;
   if (samples.empty()) return model;
 
+  constexpr double variation = 0.9;
   detail::KrigingFit best;
   for (int round = 0; round < 2; ++round) {
     const auto count = static_cast<Eigen::Index>(samples.size());
@@ -96,9 +97,9 @@ inline double trimmed_error(const Eigen::VectorXd& residuals) {
       }
     }
     double best_error = 0.0;
-    for (const double length_scale : {0.6, 1.2}) {
-      for (const double noise : {0.03, 0.1, 0.25}) {
-        detail::KrigingFit fit = detail::solve_kriging(x, distances, y, {length_scale, noise, 0.5});
+    for (const double length_scale : {0.7, 1.2}) {
+      for (const double noise : {0.04, 0.1, 0.2}) {
+        detail::KrigingFit fit = detail::solve_kriging(x, distances, y, {length_scale, noise, variation});
         const double error = detail::trimmed_error(fit.residuals);
         if (best.weights.size() == count && best_error > 0.0 && error >= best_error) continue;
         best_error = error;
@@ -124,7 +125,7 @@ inline double trimmed_error(const Eigen::VectorXd& residuals) {
 
   std::vector<double> errors;
   for (std::size_t i = 0; i < samples.size(); ++i) {
-    samples[i].weight = 0.25 * best.weights(static_cast<Eigen::Index>(i));  // variation² of the kernel
+    samples[i].weight = variation * variation * best.weights(static_cast<Eigen::Index>(i));
     errors.push_back(std::abs(std::exp(-best.residuals(static_cast<Eigen::Index>(i))) - 1.0));
   }
   model.loo_error = detail::median_of(errors);

@@ -15,17 +15,17 @@ namespace fulcrum {
 /// \param threads  ≥ 1
 [[nodiscard]] inline ModelRunner onednn_runner(int threads = 1) {
   struct Compiled {
-    const Model<float>* model = nullptr;
+    Model<float> model;
     std::int64_t batch = 0;
     std::shared_ptr<OnednnExecutor> executor;
   };
   const auto compiled = std::make_shared<Compiled>();
   return [compiled, threads](const Model<float>& model, const Tensor<float>& images) {
-    if (compiled->model != &model || compiled->batch != images.dim(0)) {
+    if (!compiled->executor || compiled->batch != images.dim(0) || compiled->model != model) {
       OnednnOptions options;
       options.batch = images.dim(0);
       options.threads = threads;
-      *compiled = {&model, options.batch, std::make_shared<OnednnExecutor>(model, options)};
+      *compiled = {model, options.batch, std::make_shared<OnednnExecutor>(model, options)};
     }
     return compiled->executor->run({&images, 1});
   };

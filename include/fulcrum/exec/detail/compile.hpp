@@ -41,8 +41,8 @@ inline void lower_source(Lowering& lowering, NodeId id, std::size_t& next_input)
     lowering.builder().add_input(shape);
     lowering.finish(id, {shape, plain_desc(shape, DType::f32), {Location::Place::input, next_input++}, std::nullopt});
   } else if (const auto* constant = std::get_if<Constant<float>>(&node.layer)) {
-    const Tensor<float> elements = lowering.elements(constant->value);
-    lowering.finish(id, lowering.builder().constant(shape, std::span<const float>(elements.flat())));
+    const SharedTensor<float> elements = lowering.elements(constant->value);
+    lowering.finish(id, lowering.builder().constant(shape, elements->flat()));
   }
 }
 

@@ -119,8 +119,8 @@ struct RowLayout {
   }
   const std::vector<Piece> pieces = pieces_of(b);
   row.offsets.reserve(static_cast<std::size_t>(count));
+  std::vector<std::int64_t> index(b.dims.size(), 0);
   for (std::int64_t k = 0; k < count; ++k) {
-    std::vector<std::int64_t> index(b.dims.size(), 0);
     std::int64_t left = k;
     for (std::size_t axis = b.dims.size(); axis-- > 1;) {
       index[axis] = left % b.dims[axis];

@@ -57,8 +57,8 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const BatchNorma
   std::vector<Argument> arguments{{DNNL_ARG_SRC, from.desc, from.where}, {DNNL_ARG_DST, to.desc, to.where}};
   const auto add = [&](int id, const Parameter<float>& parameter) {
     const Desc desc = plain_desc(parameter.value->dims(), DType::f32);
-    const Tensor<float> elements = lowering.elements(parameter);
-    arguments.push_back({id, desc, lowering.builder().pack(elements.dims(), elements.flat(), desc)});
+    const SharedTensor<float> elements = lowering.elements(parameter);
+    arguments.push_back({id, desc, lowering.builder().pack(elements->dims(), elements->flat(), desc)});
   };
   add(DNNL_ARG_SCALE, layer.scale);
   add(DNNL_ARG_SHIFT, layer.shift);

@@ -61,6 +61,7 @@ template <class T>
 /// A product on its way: how its source, weights and result are stored in one attempt to run it.
 struct ProductAttempt {
   bool int8 = false;
+  std::span<const std::int8_t> int8_weights;
   DType compute = DType::f32;  ///< of source and weights in floating point
   DType dst = DType::f32;
   std::optional<AffineMap> dst_map;
@@ -79,24 +80,22 @@ std::optional<Value> emit_product(Lowering& lowering, const FusionGroup& group, 
 
   std::vector<float> bias(oc, 0.0F);
   if (!product.bias->empty()) {
-    const Tensor<float> given = lowering.elements(*product.bias);
-    std::copy(given.flat().begin(), given.flat().end(), bias.begin());
+    const SharedTensor<float> given = lowering.elements(*product.bias);
+    std::copy(given->flat().begin(), given->flat().end(), bias.begin());
   }
   bool has_bias = !product.bias->empty();
 
   std::optional<Int8Product> int8;
-  std::vector<std::int8_t> quantized;
   if (attempt.int8) {
-    quantized = int8_weights(*product.weights);
     const Quantization& q = *product.weights->quantization;
     int8 = Int8Product{src.map->scale, q.scale, product.grouped};
     if (int8->weights_scales.size() != oc) int8->weights_scales.assign(oc, q.scale.front());
     if (src.map->zero_point != 0) {
       // Σ w·(q − z) = Σ w·q − z·Σ w: the second term is a constant of the channel.
-      const std::size_t row = quantized.size() / oc;
+      const std::size_t row = attempt.int8_weights.size() / oc;
       for (std::size_t c = 0; c < oc; ++c) {
         std::int64_t sum = 0;
-        for (std::size_t i = c * row; i < (c + 1) * row; ++i) sum += quantized[i];
+        for (std::size_t i = c * row; i < (c + 1) * row; ++i) sum += attempt.int8_weights[i];
         bias[c] -= src.map->scale * int8->weights_scales[c] * static_cast<float>(src.map->zero_point) *
                    static_cast<float>(sum);
       }
@@ -132,19 +131,14 @@ std::optional<Value> emit_product(Lowering& lowering, const FusionGroup& group, 
 
   const Value from = source(pd->src_desc());
   std::vector<Argument> arguments{{DNNL_ARG_SRC, pd->src_desc(), from.where}};
-  if (attempt.int8) {
-    const auto packed = product.columns ? with_columns(std::span<const std::int8_t>(quantized), *product.columns)
-                                        : std::move(quantized);
-    arguments.push_back({DNNL_ARG_WEIGHTS, pd->weights_desc(),
-                         builder.pack(product.weights_dims, std::span<const std::int8_t>(packed), pd->weights_desc())});
-  } else {
-    const Tensor<float> weights = lowering.elements(*product.weights);
-    const auto moved = product.columns ? with_columns(weights.flat(), *product.columns) : std::vector<float>();
-    arguments.push_back(
-        {DNNL_ARG_WEIGHTS, pd->weights_desc(),
-         builder.pack(product.weights_dims, product.columns ? std::span<const float>(moved) : weights.flat(),
-                      pd->weights_desc())});
-  }
+  const auto pack = [&]<class T>(std::span<const T> weights) {
+    const std::vector<T> moved = product.columns ? with_columns(weights, *product.columns) : std::vector<T>();
+    return builder.pack(product.weights_dims, product.columns ? std::span<const T>(moved) : weights,
+                        pd->weights_desc());
+  };
+  const SharedTensor<float> real = lowering.elements(*product.weights);
+  const Location weights = attempt.int8 ? pack(attempt.int8_weights) : pack(real->flat());
+  arguments.push_back({DNNL_ARG_WEIGHTS, pd->weights_desc(), weights});
   if (has_bias) {
     const std::vector<float> scaled = int8 ? product_bias(bias, *int8) : bias;
     arguments.push_back({DNNL_ARG_BIAS, bias_desc,
@@ -195,8 +189,9 @@ void lower_product(Lowering& lowering, const FusionGroup& group, const Product& 
     lowering.builder().note("layer '" + node.name + "' runs in f32: it pads a source whose zero point is not 0");
     int8 = false;
   }
+  std::vector<std::int8_t> weights;
   if (int8) {
-    const std::vector<std::int8_t> weights = int8_weights(*product.weights);
+    weights = int8_weights(*product.weights);
     if (weights.empty()) {
       lowering.builder().note("layer '" + node.name +
                               "' runs in f32: its weights are not quantized to s8 with zero point 0");
@@ -211,13 +206,13 @@ void lower_product(Lowering& lowering, const FusionGroup& group, const Product& 
   }
   std::vector<ProductAttempt> attempts;
   if (int8 && lowering.dst_map(group.dst)) {
-    attempts.push_back({true, DType::f32, lowering.dst_dtype(group.dst), lowering.dst_map(group.dst)});
+    attempts.push_back({true, weights, DType::f32, lowering.dst_dtype(group.dst), lowering.dst_map(group.dst)});
   }
-  if (int8) attempts.push_back({true, DType::f32, DType::f32, std::nullopt});
+  if (int8) attempts.push_back({true, weights, DType::f32, DType::f32, std::nullopt});
   if (product.f32_only) {
-    attempts.push_back({false, DType::f32, DType::f32, std::nullopt});
+    attempts.push_back({false, {}, DType::f32, DType::f32, std::nullopt});
   } else {
-    attempts.push_back({false, lowering.compute_dtype(), lowering.activation_dtype(group.dst), std::nullopt});
+    attempts.push_back({false, {}, lowering.compute_dtype(), lowering.activation_dtype(group.dst), std::nullopt});
   }
   for (const ProductAttempt& attempt : attempts) {
     if (const std::optional<Value> result = run(attempt)) {

@@ -78,11 +78,11 @@ public:
   }
 
   /// The parameter's elements as the model computes with them: through their integers and back in int8.
-  [[nodiscard]] Tensor<float> elements(const Parameter<float>& parameter) const {
+  [[nodiscard]] SharedTensor<float> elements(const Parameter<float>& parameter) const {
     if (precision_ == Precision::int8 && parameter.quantization) {
       return quantize_dequantize(*parameter.value, *parameter.quantization);
     }
-    return *parameter.value;
+    return parameter.value;
   }
 
   /// Ends a group: rounds the result as the model says and makes it the value of the group's last node.

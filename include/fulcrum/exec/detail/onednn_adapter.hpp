@@ -101,7 +101,9 @@ template <class Primitive, class Hint, class... Args>
     if (g.padding_l[axis] >= span || last >= src[axis]) return true;
   }
 #else
-  static_cast<void>(src), static_cast<void>(dst), static_cast<void>(g);
+  static_cast<void>(src);
+  static_cast<void>(dst);
+  static_cast<void>(g);
 #endif
   return false;
 }
