@@ -13,6 +13,7 @@ packages=(
   # the tool, the tests, the benchmarks
   libcli11-dev libjs-chart.js
   catch2 libbenchmark-dev
+  libonnx-testdata  # ONNX's own models for every operator, with the outputs they must give
   # 60,000 images to learn from and 10,000 to be tested on
   dataset-fashion-mnist
 )

@@ -7,6 +7,7 @@
 #include <fulcrum/core/cpu.hpp>
 #include <fulcrum/core/cpu_limits.hpp>
 #include <fulcrum/core/dtype.hpp>
+#include <fulcrum/core/element_type.hpp>
 #include <fulcrum/core/environment.hpp>
 #include <fulcrum/core/error.hpp>
 #include <fulcrum/core/file.hpp>
@@ -26,32 +27,57 @@
 #include <fulcrum/layers/binary.hpp>
 #include <fulcrum/layers/concat.hpp>
 #include <fulcrum/layers/conv.hpp>
+#include <fulcrum/layers/conv_transpose.hpp>
 #include <fulcrum/layers/dense.hpp>
 #include <fulcrum/layers/layer.hpp>
+#include <fulcrum/layers/matmul.hpp>
+#include <fulcrum/layers/movement.hpp>
+#include <fulcrum/layers/normalization.hpp>
 #include <fulcrum/layers/parameter.hpp>
 #include <fulcrum/layers/pool.hpp>
+#include <fulcrum/layers/quantize_linear.hpp>
+#include <fulcrum/layers/recurrent.hpp>
+#include <fulcrum/layers/reduce.hpp>
 #include <fulcrum/layers/reshape.hpp>
+#include <fulcrum/layers/resize.hpp>
+#include <fulcrum/layers/select.hpp>
 #include <fulcrum/layers/softmax.hpp>
 #include <fulcrum/layers/source.hpp>
 #include <fulcrum/layers/window.hpp>
 #include <fulcrum/layers/work.hpp>
 
 #include <fulcrum/model/builder.hpp>
+#include <fulcrum/model/builder_options.hpp>
 #include <fulcrum/model/cast.hpp>
+#include <fulcrum/model/infer_elements.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
 #include <fulcrum/model/is_quantized.hpp>
 #include <fulcrum/model/model.hpp>
+#include <fulcrum/model/random_sources.hpp>
 #include <fulcrum/model/rewrite.hpp>
 
 #include <fulcrum/io/dataset.hpp>
 #include <fulcrum/io/idx.hpp>
 #include <fulcrum/io/npy.hpp>
+#include <fulcrum/io/onnx_import_options.hpp>
 
+#include <fulcrum/zoo/bert_base.hpp>
+#include <fulcrum/zoo/densenet121.hpp>
+#include <fulcrum/zoo/efficientnet_b0.hpp>
 #include <fulcrum/zoo/fashion_cnn.hpp>
 #include <fulcrum/zoo/mlp.hpp>
+#include <fulcrum/zoo/mobilenet_v2.hpp>
+#include <fulcrum/zoo/recommendation.hpp>
+#include <fulcrum/zoo/resnet18.hpp>
+#include <fulcrum/zoo/resnet50.hpp>
+#include <fulcrum/zoo/speech_lstm.hpp>
+#include <fulcrum/zoo/squeezenet1_1.hpp>
+#include <fulcrum/zoo/vgg11.hpp>
+#include <fulcrum/zoo/vit_b_16.hpp>
 #include <fulcrum/zoo/zoo.hpp>
 
 #include <fulcrum/passes/calibration.hpp>
+#include <fulcrum/passes/computes_in_f32.hpp>
 #include <fulcrum/passes/fake_quant_with_min_max.hpp>
 #include <fulcrum/passes/fake_quantize.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>

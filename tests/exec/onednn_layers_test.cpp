@@ -146,7 +146,8 @@ TEST_CASE("an int8 result is within one step of its scale") {
       for (std::size_t k = 0; k < dst[i].flat().size(); ++k) {
         worst = std::max(worst, std::abs(static_cast<double>(dst[i].flat()[k]) - expected[i].flat()[k]) / step);
       }
-      CHECK(worst <= test::int8_steps * static_cast<double>(i + 1));  // the sum also takes what one step of its source makes
+      CHECK(worst <=
+            test::int8_steps * static_cast<double>(i + 1));  // the sum also takes what one step of its source makes
     }
   }
 }
@@ -201,7 +202,8 @@ TEST_CASE("a residual sum whose operand dies is made in place") {
   builder.conv(16, 3, {.padding = 1}).relu().conv(16, 3, {.padding = 1}).add(shortcut).relu().conv(4, 1);
   const Model<float> model = builder.build();
   std::vector<std::string> kinds;
-  for (const StepInfo& step : OnednnModel::compile(model, {.batch = 2})->steps()) {
+  const auto compiled = OnednnModel::compile(model, {.batch = 2});
+  for (const StepInfo& step : compiled->steps()) {
     if (step.kind != "Reorder") kinds.push_back(step.kind);
   }
   CHECK(kinds == std::vector<std::string>{"Conv+Relu", "Conv+Relu", "Conv+Add+Relu", "Conv"});

@@ -124,6 +124,48 @@ TEST_CASE("a convolution with every setting at once follows the formula") {
   }
 }
 
+TEST_CASE("a convolution over depth sums over depth too") {
+  Conv<double> conv;
+  conv.weights = random_tensor<double>({4, 2, 3, 2, 3}, 1);
+  conv.bias = random_tensor<double>({4}, 2);
+  conv.groups = 2;
+  conv.window.kernel = {2, 3};
+  conv.window.stride = {1, 2};
+  conv.window.padding = {1, 0, 0, 1};
+  conv.window.depth = {3, 2, 2, 1, 2};
+  const auto src = random_tensor<double>({2, 4, 5, 3, 4}, 3);
+  const Tensor<double> dst = run_layer(conv, {src});
+  REQUIRE(dst.dims() == Shape{2, 4, 2, 3, 2});
+  // One depth of the result is the sum of what each tap over depth gives of its own plane of the source.
+  for (std::int64_t od = 0; od < 2; ++od) {
+    Tensor<double> sum({2, 4, 3, 2});
+    for (std::int64_t kd = 0; kd < 3; ++kd) {
+      Tensor<double> plane({2, 4, 3, 4});
+      const std::int64_t d = od * 2 - 2 + kd * 2;
+      if (d < 0 || d >= 5) continue;
+      for (std::int64_t n = 0; n < 2; ++n)
+        for (std::int64_t c = 0; c < 4; ++c)
+          for (std::int64_t h = 0; h < 3; ++h)
+            for (std::int64_t w = 0; w < 4; ++w) plane.at(n, c, h, w) = src.at(n, c, d, h, w);
+      Tensor<double> weights({4, 2, 2, 3});
+      for (std::int64_t oc = 0; oc < 4; ++oc)
+        for (std::int64_t ic = 0; ic < 2; ++ic)
+          for (std::int64_t h = 0; h < 2; ++h)
+            for (std::int64_t w = 0; w < 3; ++w) weights.at(oc, ic, h, w) = conv.weights.value->at(oc, ic, kd, h, w);
+      Window window = conv.window;
+      window.depth = {};
+      const Tensor<double> part = run_layer(conv_of(weights, window, 2), {plane});
+      for (std::size_t i = 0; i < sum.flat().size(); ++i) sum.flat()[i] += part.flat()[i];
+    }
+    for (std::int64_t n = 0; n < 2; ++n)
+      for (std::int64_t oc = 0; oc < 4; ++oc)
+        for (std::int64_t h = 0; h < 3; ++h)
+          for (std::int64_t w = 0; w < 2; ++w) {
+            CHECK(dst.at(n, oc, od, h, w) == Approx(sum.at(n, oc, h, w) + conv.bias.value->at(oc)).margin(1e-12));
+          }
+  }
+}
+
 TEST_CASE("a dense layer multiplies rows by its weights, at any rank") {
   Dense<double> dense;
   dense.weights = Tensor<double>({2, 3}, {1, 2, 3, -1, 0, 1});
@@ -199,6 +241,26 @@ TEST_CASE("a dilated pooling window skips elements") {
   const Tensor<double> src({1, 1, 1, 4}, {1, 8, 3, 2});
   check_close(run_layer(pool_of(PoolKind::max, window), {src}), Tensor<double>({1, 1, 1, 2}, {3, 8}));
   check_close(run_layer(pool_of(PoolKind::average, window), {src}), Tensor<double>({1, 1, 1, 2}, {2, 5}));
+}
+
+TEST_CASE("pooling over depth takes the planes together") {
+  Window window{{1, 2}, {1, 2}, 0};
+  window.depth = {2, 1, 1, 0, 1};
+  const Tensor<double> src({1, 1, 2, 1, 4}, {1, 2, 3, -4, 5, 0, -7, 8});
+  check_close(run_layer(pool_of(PoolKind::max, window), {src}), Tensor<double>({1, 1, 2, 1, 2}, {2, 3, 5, 8}));
+  check_close(run_layer(pool_of(PoolKind::average, window), {src}), Tensor<double>({1, 1, 2, 1, 2}, {1.5, -0.5, 2, 0}));
+  check_close(run_layer(pool_of(PoolKind::average, window, true), {src}),
+              Tensor<double>({1, 1, 2, 1, 2}, {0.75, -0.25, 2, 0}));
+}
+
+TEST_CASE("at its indices lies what max pooling gives") {
+  const Window window{{3, 2}, {2, 1}, {1, 1, 0, 1}, {1, 2}, true};
+  const auto src = random_tensor<double>({2, 3, 6, 7}, 4);
+  const Tensor<double> largest = run_layer(pool_of(PoolKind::max, window), {src});
+  const Tensor<double> indices = run_layer(MaxPoolIndices{window, false}, {src});
+  REQUIRE(indices.dims() == largest.dims());
+  for (std::size_t i = 0; i < indices.flat().size(); ++i)
+    CHECK(src.flat()[static_cast<std::size_t>(indices.flat()[i])] == largest.flat()[i]);
 }
 
 TEST_CASE("global pooling takes whole planes") {

@@ -23,14 +23,41 @@ using fulcrum::test::TemporaryFolder;
 
 namespace {
 
-/// A random network without what ONNX has no words for: a MaxPool that would count its padding.
+/// A random network without what ONNX has no words for: a MaxPool that would count its padding, the value of what a Pad
+/// mirrors.
 Model<float> random_network(std::uint64_t seed) {
   Model<float> model = fulcrum::test::random_model(seed);
   for (NodeId id = 0; id < model.size(); ++id) {
     auto* pool = std::get_if<Pool>(&model.edit_layer(id));
     if (pool && pool->pool == PoolKind::max) pool->count_include_pad = false;
+    auto* pad = std::get_if<Pad>(&model.edit_layer(id));
+    if (pad && pad->mode != PadKind::constant) pad->value = 0.0F;
   }
   return model;
+}
+
+/// Whether every layer is one ONNX node: a transposed or scaled product is several.
+bool is_written_as_it_is(const Model<float>& model) {
+  return std::none_of(model.nodes().begin(), model.nodes().end(), [](const Node<float>& node) {
+    const auto* product = std::get_if<MatMul>(&node.layer);
+    return product != nullptr && !(*product == MatMul{});
+  });
+}
+
+/// Whether the models have the same layers with the same sources and outputs. Constants come back in the order of their
+/// first use.
+bool is_same(const Model<float>& a, const Model<float>& b) {
+  const auto names = [](const Model<float>& model, const std::vector<NodeId>& ids) {
+    std::vector<std::string> result;
+    for (const NodeId id : ids) result.push_back(model.node(id).name);
+    return result;
+  };
+  if (a.size() != b.size() || a.name() != b.name() || names(a, a.outputs()) != names(b, b.outputs())) return false;
+  return std::all_of(a.nodes().begin(), a.nodes().end(), [&](const Node<float>& node) {
+    const auto id = b.find(node.name);
+    return id && b.node(*id).layer == node.layer && names(b, b.node(*id).src) == names(a, node.src) &&
+           b.node(*id).dst_quantization == node.dst_quantization;
+  });
 }
 
 Model<float> round_trip(const Model<float>& model) { return parse_onnx(serialize_onnx(model)); }
@@ -74,6 +101,8 @@ Model<float> quantized(Model<float> model, std::uint64_t seed) {
     });
     const Layer<float>& layer = model.node(id).layer;
     const bool is_constant = std::holds_alternative<Constant<float>>(layer);
+    const auto* binary = std::get_if<Binary>(&layer);
+    if (binary != nullptr && is_predicate(binary->function)) continue;  // truth values are not rounded
     if (is_constant || model.is_output(id) || random.below(3) == 0) continue;
     const bool is_unsigned = random.below(2) == 0;
     const auto scale = static_cast<float>(random.uniform(0.005, 0.05));
@@ -86,11 +115,15 @@ Model<float> quantized(Model<float> model, std::uint64_t seed) {
 }  // namespace
 
 TEST_CASE("a model comes back as it was") {
+  int compared = 0;
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
     const Model<float> model = random_network(seed);
+    if (!is_written_as_it_is(model)) continue;
     INFO("seed " << seed);
-    CHECK(round_trip(model) == model);
+    CHECK(is_same(round_trip(model), model));
+    ++compared;
   }
+  CHECK(compared >= 20);
 }
 
 TEST_CASE("a second export has the bytes of the first, quantized or not") {
@@ -113,10 +146,9 @@ TEST_CASE("a quantized model that comes back computes what it did") {
     }
     const Model<float> again = round_trip(model);
     INFO("seed " << seed);
-    REQUIRE(again.size() == model.size());
-    for (NodeId id = 0; id < model.size(); ++id) {
-      CHECK(again.node(id).name == model.node(id).name);
-      CHECK(again.node(id).dst_quantization == model.node(id).dst_quantization);
+    for (const Node<float>& node : model.nodes()) {
+      REQUIRE(again.find(node.name).has_value());
+      CHECK(again.node(*again.find(node.name)).dst_quantization == node.dst_quantization);
     }
     const auto x = random_tensor<float>(with_batch(std::get<Input>(model.node(0).layer).shape, 2), seed);
     CHECK(fulcrum::test::relative_difference(run(again, x, true), run(model, x, true)) <= 1e-6);
@@ -128,7 +160,9 @@ TEST_CASE("quantized weights and biases come back within half a step") {
   const Model<float> again = round_trip(model);
   for_each_model_parameter(model, [&](NodeId id, const std::string& name, const Parameter<float>& parameter) {
     if (name != "weights" && name != "bias") return;
-    for_each_parameter(again.node(id).layer, [&](const std::string& other, const Parameter<float>& rounded) {
+    const auto same = again.find(model.node(id).name);
+    REQUIRE(same.has_value());
+    for_each_parameter(again.node(*same).layer, [&](const std::string& other, const Parameter<float>& rounded) {
       if (other != name) return;
       CHECK(rounded.quantization == parameter.quantization);
       for (std::size_t i = 0; i < parameter.value->flat().size(); ++i) {

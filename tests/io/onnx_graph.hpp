@@ -101,7 +101,15 @@ public:
   }
 
   [[nodiscard]] std::string bytes() const { return model.SerializeAsString(); }
-  [[nodiscard]] Model<float> import() const { return parse_onnx(bytes()); }
+  [[nodiscard]] Model<float> import(const OnnxImportOptions& options = {}) const {
+    return parse_onnx(bytes(), options);
+  }
+  /// Gives a dimension of an input a symbol.
+  OnnxGraph& symbol(int input, int axis, const std::string& name) {
+    auto& type = *model.mutable_graph()->mutable_input(input)->mutable_type();
+    type.mutable_tensor_type()->mutable_shape()->mutable_dim(axis)->set_dim_param(name);
+    return *this;
+  }
 
   template <class T>
   static void tensor(::onnx::TensorProto& proto, const std::string& name, const Shape& dims,

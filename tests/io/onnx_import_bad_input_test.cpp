@@ -55,25 +55,27 @@ TEST_CASE("opsets outside the supported ones are refused") {
   future.model.mutable_opset_import(0)->set_version(99);
   CHECK_THROWS_WITH(future.import(), ContainsSubstring("is of opset 99; export it with opset 21 or an earlier one"));
   OnnxGraph past(6);
-  past.input("x", {0, 4}).node("Add", {"x", "x"}, "y").output("y");
-  CHECK_THROWS_WITH(past.import(), ContainsSubstring("node 'y_node' (Add) is of opset 6"));
+  past.input("x", {0, 4}).node("Dropout", {"x"}, "y").output("y");
+  CHECK_THROWS_WITH(past.import(), ContainsSubstring("node 'y_node' (Dropout) is of opset 6"));
   OnnxGraph other = relu();
   other.model.mutable_opset_import(0)->set_domain("com.example");
   CHECK_THROWS_WITH(other.import(), ContainsSubstring("does not say its opset"));
 }
 
-TEST_CASE("all operators that are not supported are named at once, with their nodes") {
+TEST_CASE("all operators that are not supported are named at once, with their nodes and what to use instead") {
   OnnxGraph graph;
   graph.input("x", {0, 4})
-      .node("LSTM", {"x"}, "a")
-      .node("Erf", {"a"}, "b")
-      .node("LSTM", {"b"}, "c")
+      .node("Scan", {"x"}, "a")
+      .node("Einsum", {"a"}, "b")
+      .node("Scan", {"b"}, "c")
       .node("Relu", {"c"}, "d")
       .node("Magic", {"d"}, "e")
       .output("e");
   graph.model.mutable_graph()->mutable_node(4)->set_domain("com.example");
-  CHECK_THROWS_WITH(graph.import(), ContainsSubstring("Erf ('b_node'), LSTM ('a_node', 'c_node'), com.example.Magic "
-                                                      "('e_node')"));
+  CHECK_THROWS_WITH(
+      graph.import(),
+      ContainsSubstring("Einsum at 'b_node' (use Transpose and MatMul); Scan at 'a_node', 'c_node' (use LSTM, GRU or "
+                        "RNN, or an export with the loop unrolled); com.example.Magic at 'e_node' (use ONNX's own"));
 }
 
 TEST_CASE("names that dangle, clash or go round are refused") {
@@ -110,9 +112,9 @@ TEST_CASE("names that dangle, clash or go round are refused") {
   }
   SECTION("a second result that is not supported") {
     OnnxGraph graph;
-    graph.input("x", {0, 4}).node("Dropout", {"x"}, "y").output("mask");
-    graph.model.mutable_graph()->mutable_node(0)->add_output("mask");
-    CHECK_THROWS_WITH(graph.import(), ContainsSubstring("a second result of node 'y_node' (Dropout)"));
+    graph.input("x", {0, 4}).node("Relu", {"x"}, "y").output("z");
+    graph.model.mutable_graph()->mutable_node(0)->add_output("z");
+    CHECK_THROWS_WITH(graph.import(), ContainsSubstring("a further result of node 'y_node' (Relu)"));
   }
 }
 
@@ -139,7 +141,10 @@ TEST_CASE("weights that are NaN or infinite are refused with the initializer's n
       .initializer<double>("c", {1}, {1e300}, onnx::TensorProto::DOUBLE)
       .node("Add", {"x", "c"}, "y")
       .output("y");
-  CHECK_THROWS_WITH(wide.import(), ContainsSubstring("tensor 'c' has an infinite value"));
+  CHECK_THROWS_WITH(wide.import(), ContainsSubstring("tensor 'c' holds 1e+300, past what float32 holds"));
+  OnnxGraph mask;  // what is added may well be infinite
+  mask.input("x", {0, 1}).floats("c", {1}, {-infinity}).node("Add", {"x", "c"}, "y").output("y");
+  CHECK(mask.import().size() == 3);
 }
 
 TEST_CASE("elements that are not as many as the shape says are refused before memory is taken") {
@@ -208,15 +213,12 @@ TEST_CASE("many copies of one initializer cannot take memory out of proportion t
 }
 
 TEST_CASE("an input that cannot be taken is refused by name") {
-  OnnxGraph symbolic;
-  symbolic.input("x", {0, 3, 0, 0}).node("Relu", {"x"}, "y").output("y");
-  CHECK_THROWS_WITH(symbolic.import(), ContainsSubstring("input 'x' has no fixed extent at dimension 2 ('N')"));
-  OnnxGraph integers;
-  integers.input("x", {0, 3}, onnx::TensorProto::INT64).node("Relu", {"x"}, "y").output("y");
-  CHECK_THROWS_WITH(integers.import(), ContainsSubstring("input 'x' is of type int64"));
+  OnnxGraph text;
+  text.input("x", {0, 3}, onnx::TensorProto::STRING).node("Relu", {"x"}, "y").output("y");
+  CHECK_THROWS_WITH(text.import(), ContainsSubstring("input 'x' is of type string"));
   OnnxGraph shapeless = relu();
   shapeless.model.mutable_graph()->mutable_input(0)->clear_type();
-  CHECK_THROWS_WITH(shapeless.import(), ContainsSubstring("input 'x' has no tensor shape"));
+  CHECK_THROWS_WITH(shapeless.import(), ContainsSubstring("input 'x' is no tensor"));
 }
 
 TEST_CASE("an attribute of the wrong type is refused") {

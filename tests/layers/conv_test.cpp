@@ -82,7 +82,7 @@ TEST_CASE("a convolution that does not fit its source says what does not") {
   refuse(conv({9, 2, 3, 3}, {}, 2), image, "2 group(s)");  // 9 outputs in 2 groups
   refuse(conv({8, 4, 3, 3}, {}, 0), image, "0 group(s)");
   refuse(conv({8, 4, 9, 9}, {}), image, "does not fit");
-  refuse(conv({8, 4, 3, 3}, {}), {1, 4, 8}, "rank 4");
+  refuse(conv({8, 4, 3, 3}, {}), {1, 4, 8}, "(n, c, h, w)");
   auto kernel = conv({8, 4, 3, 3}, {});
   kernel.window.kernel = {5, 3};
   refuse(kernel, image, "5×3");
@@ -92,4 +92,20 @@ TEST_CASE("a convolution that does not fit its source says what does not") {
   auto weights = conv({8, 4, 3, 3}, {});
   weights.weights = {};
   refuse(weights, image, "no weights");
+}
+
+TEST_CASE("a convolution over depth too") {
+  Conv<float> layer;
+  layer.weights = Tensor<float>({6, 2, 3, 3, 3});
+  layer.bias = Tensor<float>(Shape{6});
+  layer.window = {{3, 3}, {1, 1}, 1};
+  layer.window.depth = {3, 2, 1, 1, 1};
+  layer.groups = 2;
+  const std::vector<Shape> src{{1, 4, 8, 5, 5}};
+  CHECK(layer.dst_shape(src) == Shape{1, 6, 4, 5, 5});
+  CHECK(layer.work(src, {1, 6, 4, 5, 5}) == Work{600.0 * (2 * 54 + 1), 800, 6 * 54 + 6, 600});
+  const std::vector<Shape> flat{{1, 4, 5, 5}};
+  CHECK_THROWS_AS(layer.dst_shape(flat), Error);
+  layer.window.depth.kernel = 2;
+  CHECK_THROWS_WITH(layer.dst_shape(src), ContainsSubstring("kernel"));
 }

@@ -3,6 +3,8 @@
 #include <vector>
 
 #include <support/catch.hpp>
+#include <support/data.hpp>
+#include <support/run_kernel.hpp>
 
 using namespace fulcrum;
 
@@ -41,4 +43,45 @@ TEST_CASE("no window may lie in the padding alone") {
   CHECK_NOTHROW(pool({2, 2}, {1, 1}, 1).dst_shape(src));
   CHECK_THROWS_WITH(pool({2, 2}, {1, 1}, 2).dst_shape(src), ContainsSubstring("padding"));
   CHECK_THROWS_AS(pool({2, 2}, {1, 1}, {0, 0, 0, 2}).dst_shape(src), Error);
+}
+
+TEST_CASE("pooling over depth too") {
+  Pool layer = pool({2, 2}, {2, 2});
+  layer.window.depth = {3, 2, 1, 1, 1};
+  const std::vector<Shape> src{{2, 3, 5, 8, 6}};
+  CHECK(layer.dst_shape(src) == Shape{2, 3, 3, 4, 3});
+  CHECK(layer.work(src, {2, 3, 3, 4, 3}).flops == 12.0 * 2 * 3 * 3 * 4 * 3);
+  layer.window.depth.front = 3;
+  CHECK_THROWS_WITH(layer.dst_shape(src), ContainsSubstring("padding"));
+  const std::vector<Shape> flat{{2, 3, 8, 6}};
+  CHECK_THROWS_WITH(layer.dst_shape(flat), ContainsSubstring("depth"));
+}
+
+TEST_CASE("the index of a window's maximum counts through the whole source") {
+  using Values = Tensor<double>;
+  MaxPoolIndices layer{{{2, 2}, {2, 2}, 0}, false};
+  const Values rising = test::counting_tensor<double>({1, 1, 5, 5});
+  CHECK(test::run_kernel(layer, {rising}) == Values({1, 1, 2, 2}, {6, 8, 16, 18}));
+  layer.column_major = true;
+  CHECK(test::run_kernel(layer, {rising}) == Values({1, 1, 2, 2}, {6, 16, 8, 18}));
+
+  layer = {{{2, 2}, {1, 1}, {1, 0, 0, 0}}, false};
+  // Two channels; where the maximum is held twice, the first one counts.
+  CHECK(test::run_kernel(layer, {Values({1, 2, 2, 2}, {9, 1, 9, 2, 0, 0, 0, 7})}) ==
+        Values({1, 2, 2, 1}, {0, 0, 4, 7}));
+}
+
+TEST_CASE("indices with depth and dilation") {
+  using Values = Tensor<double>;
+  MaxPoolIndices layer;
+  layer.window.kernel = {1, 2};
+  layer.window.dilation = {1, 2};
+  layer.window.depth = {2, 1, 0, 0, 1};
+  const Values src({1, 1, 2, 2, 3}, {1, 9, 2, 3, 0, 5, 0, 0, 4, 0, 0, 3});
+  CHECK(test::run_kernel(layer, {src}) == Values({1, 1, 1, 2, 1}, {8, 5}));
+  layer.column_major = true;  // (d, h, w) at d + 2 · (h + 2 · w)
+  CHECK(test::run_kernel(layer, {src}) == Values({1, 1, 1, 2, 1}, {1 + 2 * (0 + 2 * 2), 0 + 2 * (1 + 2 * 2)}));
+  const std::vector<Shape> shapes{{1, 1, 2, 2, 3}};
+  CHECK(layer.work(shapes, {1, 1, 1, 2, 1}).flops == 4.0 * 2);
+  CHECK(test::run_kernel(layer, {Values({0, 1, 2, 2, 3})}).dims() == Shape{0, 1, 1, 2, 1});
 }

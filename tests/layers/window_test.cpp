@@ -80,3 +80,16 @@ TEST_CASE("settings out of range are refused") {
   CHECK_THROWS_WITH(output_extent({{std::int64_t{1} << 40, 1}}, src, "Conv"), ContainsSubstring("2^31"));
   CHECK_THROWS_AS(output_extent({{3, 3}, {1, 1}, std::int64_t{1} << 62}, src, "Conv"), Error);
 }
+
+TEST_CASE("a window over depth has an extent of its own there") {
+  Window window{{3, 3}, {2, 1}, 1};
+  CHECK(output_extents(window, {1, 8, 9, 7}, "Conv") == Shape{5, 7});
+  window.depth = {3, 2, 1, 0, 2};  // a kernel of 3, every second element of it, spans 5
+  CHECK(output_extents(window, {1, 8, 8, 9, 7}, "Conv") == Shape{3, 5, 7});
+  CHECK(output_extents(Window{}, {1, 8, 6, 9, 7}, "Conv") == Shape{6, 9, 7});
+  CHECK_THROWS_WITH(output_extents(window, {1, 8, 9, 7}, "Conv"), ContainsSubstring("window over depth"));
+  CHECK_THROWS_WITH(output_extents(window, {1, 8, 3, 9, 7}, "Conv"), ContainsSubstring("does not fit a source of 3"));
+  CHECK_THROWS_WITH(output_extents(Window{}, {8, 9, 7}, "Conv"), ContainsSubstring("(n, c, d, h, w)"));
+  window.depth.stride = 0;
+  CHECK_THROWS_AS(output_extents(window, {1, 8, 8, 9, 7}, "Conv"), Error);
+}

@@ -131,3 +131,70 @@ TEST_CASE("weights are drawn with the deviation of He et al.") {
   CHECK(variance == Approx(2.0 / (64 * 9)).epsilon(0.04));  // five standard errors over 36,864 weights
   for (const float b : conv.bias.value->flat()) CHECK(b == 0.0F);
 }
+
+TEST_CASE("an embedding takes the rows of its table that integer inputs name") {
+  auto b = ModelBuilder<float>("m", 3).input({7}, "ids", ElementType::s64).embedding(11, 5, 0.5);
+  CHECK(b.shape() == Shape{1, 7, 5});
+  const Model<float> model = b.build();
+  CHECK(std::get<Input>(model.node(0).layer) == Input{{batch_dim, 7}, ElementType::s64});
+  const auto& table = std::get<Constant<float>>(model.node(1).layer);
+  CHECK(table.value.value->dims() == Shape{11, 5});
+  CHECK(parameter_count(model) == 55);
+  CHECK_THROWS_WITH(ModelBuilder<float>("m").input({7}).embedding(0, 5), ContainsSubstring("0 rows"));
+  CHECK_THROWS_WITH(ModelBuilder<float>("m").embedding(3, 5), ContainsSubstring("start with input()"));
+}
+
+TEST_CASE("a model may have several inputs, and learned values beside them") {
+  auto b = ModelBuilder<float>("m", 1).input({6, 4}, "tokens");
+  const NodeId tokens = b.last();
+  b.parameter({1, 1, 4}).named("class_token").expand({batch_dim, 1, 4}).concat({tokens});
+  CHECK(b.shape() == Shape{1, 7, 4});
+  const NodeId sequence = b.last();
+  const NodeId mask = b.input({7, 1}, "mask").last();
+  b.from(sequence).mul(mask).layer_normalization().mean({1}, false).dense(3);
+  const Model<float> model = b.build();
+  CHECK(model.inputs() == std::vector<NodeId>{tokens, mask});
+  CHECK(infer_shapes(model, 5)[model.outputs()[0]] == Shape{5, 3});
+}
+
+TEST_CASE("attention is made of products, transposes and slices") {
+  auto b = ModelBuilder<float>("m", 1).input({6, 8});
+  const auto heads = [&](NodeId from) {
+    return b.from(from).dense(8).reshape({0, 0, 2, 4}).transpose({0, 2, 1, 3}).last();
+  };
+  const NodeId query = heads(0);
+  const NodeId key = heads(0);
+  b.from(query).matmul(key, {.transpose_weights = true, .scale = 0.5F}).softmax();
+  CHECK(b.shape() == Shape{1, 2, 6, 6});
+  CHECK(b.slice(3, -2, 6).shape() == Shape{1, 2, 6, 2});
+  CHECK(b.reduce(ReduceKind::max, {2, 3}).shape() == Shape{1, 2, 1, 1});
+}
+
+TEST_CASE("an LSTM steps along a sequence and is checked like other layers") {
+  auto b = ModelBuilder<float>("m", 1).input({5, 3}).transpose({1, 0, 2}).lstm(7);
+  CHECK(b.shape() == Shape{5, 1, 1, 7});
+  CHECK(parameter_count(b.build()) == 4 * 7 * (3 + 7) + 2 * 4 * 7);
+  CHECK_THROWS_WITH(ModelBuilder<float>("m").input({5, 3}).lstm(0), ContainsSubstring("0 hidden features"));
+  CHECK_THROWS_AS(ModelBuilder<float>("m").input({5}).lstm(4), Error);
+}
+
+TEST_CASE("squeeze and excitation weighs channels by their means") {
+  auto b = ModelBuilder<float>("m", 1).input({8, 5, 5}).squeeze_excitation(2, ActivationKind::swish);
+  CHECK(b.shape() == Shape{1, 8, 5, 5});
+  const Model<float> model = b.build();
+  CHECK(std::get<Activation>(model.node(3).layer) == Activation{ActivationKind::swish, 1.0F});
+  CHECK(parameter_count(model) == (8 * 2 + 2) + (2 * 8 + 8));
+}
+
+TEST_CASE("uniform weights have the variance of normal ones") {
+  const Model<float> model = ModelBuilder<float>("m", 5, WeightInit::he_uniform).input({64, 8, 8}).conv(64, 3).build();
+  double squares = 0.0;
+  double largest = 0.0;
+  const auto& conv = std::get<Conv<float>>(model.node(1).layer);
+  for (const float w : conv.weights.value->flat()) {
+    squares += static_cast<double>(w) * w;
+    largest = std::max(largest, std::abs(static_cast<double>(w)));
+  }
+  CHECK(squares / static_cast<double>(conv.weights.size()) == Approx(2.0 / (64 * 9)).epsilon(0.04));
+  CHECK(largest <= std::sqrt(6.0 / (64 * 9)));
+}

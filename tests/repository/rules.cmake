@@ -90,7 +90,7 @@ foreach(header IN LISTS headers)
     breach(${header} "has ${line_count} lines; split it before 500")
   endif()
 
-  if(NOT header MATCHES "(^|/)detail/")
+  if(NOT header MATCHES "(^|/)(detail|kernels)/")
     string(REGEX REPLACE "\\.hpp$" "_test.cpp" test ${header})
     if(NOT EXISTS ${ROOT}/tests/${test})
       breach(${header} "has no test at tests/${test}")

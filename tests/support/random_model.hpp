@@ -47,7 +47,7 @@ private:
   bool chance(double probability) { return random_.uniform() < probability; }
 
   void activation() {
-    switch (between(0, 12)) {
+    switch (between(0, 21)) {
       case 0: builder_.leaky_relu(0.1F); break;
       case 1: builder_.activation(ActivationKind::clip, -0.5F, 0.75F); break;
       case 2: builder_.sigmoid(); break;
@@ -60,6 +60,14 @@ private:
       case 9: builder_.gelu(); break;
       case 10: builder_.activation(ActivationKind::gelu_tanh); break;
       case 11: builder_.relu6(); break;
+      case 12: builder_.activation(ActivationKind::selu, 1.67F, 1.05F); break;
+      case 13: builder_.activation(ActivationKind::celu, 0.8F); break;
+      case 14: builder_.activation(ActivationKind::mish); break;
+      case 15: builder_.activation(ActivationKind::softsign); break;
+      case 16: builder_.activation(ActivationKind::abs); break;
+      case 17: builder_.activation(ActivationKind::neg); break;
+      case 18: builder_.activation(ActivationKind::sin); break;
+      case 19: builder_.activation(ActivationKind::erf); break;
       default: builder_.relu();
     }
   }
@@ -160,8 +168,95 @@ private:
     if (chance(0.5)) activation();
   }
 
+  /// Another value of the shape, or one that is broadcast to it, on either side.
+  void binary() {
+    const Shape src = builder_.shape();
+    const NodeId value = builder_.last();
+    const BinaryKind kind =
+        std::initializer_list<BinaryKind>{BinaryKind::sub, BinaryKind::min, BinaryKind::max, BinaryKind::div}
+            .begin()[random_.below(4)];
+    const Shape shape = chance(0.4) ? src : chance(0.5) ? Shape{1, src[1], 1, 1} : Shape{src[2], 1};
+    builder_.layer(Constant<float>{random_tensor<float>(with_batch(shape, 1), random_(), 0.5, 1.5)}, {});
+    const NodeId other = builder_.last();
+    const bool first = kind == BinaryKind::div || chance(0.5);  // quotients stay bounded
+    builder_.layer(Binary{kind}, {first ? value : other, first ? other : value});
+    if (chance(0.4)) activation();
+  }
+
+  /// softmax(x · xᵀ) · x of every channel.
+  void attention() {
+    const NodeId value = builder_.last();
+    builder_.layer(Transpose{{0, 1, 3, 2}}, {value});
+    builder_.layer(MatMul{}, {value, builder_.last()}).softmax();
+    builder_.layer(MatMul{}, {builder_.last(), value});
+  }
+
+  void transpose() {
+    const Transpose orders[] = {{{0, 1, 3, 2}}, {{0, 2, 1, 3}}, {{0, 3, 1, 2}}};
+    builder_.layer(orders[random_.below(3)], {builder_.last()});
+  }
+
+  void slice() {
+    const Shape src = builder_.shape();
+    if (src[2] < 4 || src[3] < 4) return;
+    builder_.layer(Slice{{2, -1}, {between(0, 1), -1}, {src[2] - between(0, 1), -src[3] - 1}, {1, pick({-1, -2})}},
+                   {builder_.last()});
+  }
+
+  void pad() {
+    const PadKind modes[] = {PadKind::constant, PadKind::reflect, PadKind::edge, PadKind::wrap};
+    const Shape src = builder_.shape();
+    if (src[2] < 3 || src[3] < 3) return;
+    const PadKind mode = modes[random_.below(4)];
+    builder_.layer(Pad{mode,
+                       {0, 0, between(-1, 1), between(0, 2)},
+                       {0, 0, between(0, 1), between(0, 1)},
+                       mode == PadKind::constant ? 0.5F : 0.0F},
+                   {builder_.last()});
+  }
+
+  void layer_normalization() {
+    const Shape extents{builder_.shape()[3]};
+    LayerNormalization<float> layer;
+    layer.scale = Tensor<float>(extents);
+    if (chance(0.7)) layer.shift = Tensor<float>(extents);
+    layer.epsilon = 0.1;  // rows of nearly equal elements do not blow up rounding errors
+    builder_.layer(layer, {builder_.last()});
+  }
+
+  /// The value and the mean, or the largest, of some axes. (A difference might cancel out all but rounding errors.)
+  void reduce() {
+    const NodeId value = builder_.last();
+    const ReduceKind kind = chance(0.7) ? ReduceKind::mean : ReduceKind::max;
+    const std::vector<std::int64_t> axes[] = {{1}, {-1}, {2, 3}, {1, 2, 3}};
+    builder_.layer(Reduce{kind, axes[random_.below(4)], true}, {value});
+    builder_.layer(Binary{BinaryKind::add}, {value, builder_.last()});
+  }
+
+  void resize() {
+    const Shape src = builder_.shape();
+    if (src[2] > 8 || src[3] > 8) return;
+    Resize layer;
+    layer.mode = chance(0.5) ? ResizeKind::nearest : ResizeKind::linear;
+    if (chance(0.5))
+      layer.scales = {1.0F, 1.0F, 2.0F, 1.5F};
+    else
+      layer.sizes = {-1, -1, src[2] + between(0, 3), src[3] + between(0, 3)};
+    builder_.layer(layer, {builder_.last()});
+  }
+
+  /// x > 0 ? x : x/2, so that a small difference in x makes none in the choice.
+  void where() {
+    const NodeId value = builder_.last();
+    const NodeId zero = builder_.layer(Constant<float>{Tensor<float>(Shape{1}, 0.0F)}, {}).last();
+    const NodeId condition = builder_.layer(Binary{BinaryKind::greater}, {value, zero}).last();
+    const NodeId half = builder_.layer(Constant<float>{Tensor<float>(Shape{}, 0.5F)}, {}).last();
+    const NodeId other = builder_.from(value).mul(half).last();
+    builder_.layer(Where{}, {condition, value, other});
+  }
+
   void block() {
-    switch (between(0, 10)) {
+    switch (between(0, 21)) {
       case 0: residual(); break;
       case 1: residual(); break;
       case 2: pool(); break;
@@ -171,6 +266,15 @@ private:
       case 6: constant(); break;
       case 7: builder_.batch_normalization(); break;
       case 8: activation(); break;
+      case 9: binary(); break;
+      case 10: attention(); break;
+      case 11: transpose(); break;
+      case 12: slice(); break;
+      case 13: pad(); break;
+      case 14: layer_normalization(); break;
+      case 15: reduce(); break;
+      case 16: resize(); break;
+      case 17: where(); break;
       default: conv();
     }
   }

@@ -20,7 +20,8 @@ using namespace fulcrum;
 namespace {
 
 struct CompressCommand {
-  std::string model, output, prune, scope = "global", fake_quantize, quantize, calibrate = "minmax", data;
+  ModelArgument model;
+  std::string output, prune, scope = "global", fake_quantize, quantize, calibrate = "minmax", data;
   double percentile = 99.99;
   std::int64_t samples = 512;
   bool per_tensor = false, narrow_range = false, json = false;
@@ -75,7 +76,7 @@ void compress(const CompressCommand& command) {
     throw Error("--quantize int8", "needs images to find the ranges of the activations", "give --data fashion-mnist");
   }
   check_writable(command.output);
-  Model<float> model = load_model(command.model);
+  Model<float> model = command.model.load();
   nlohmann::json reports;
   std::string text;
   if (!command.prune.empty()) {
@@ -112,7 +113,7 @@ void compress(const CompressCommand& command) {
 void add_compress(CLI::App& app) {
   auto command = std::make_shared<CompressCommand>();
   CLI::App* sub = app.add_subcommand("compress", "Prune and quantize a model and write it as ONNX");
-  sub->add_option("MODEL", command->model, "zoo:NAME or an .onnx file")->required();
+  command->model.add_to(*sub)->required();
   sub->add_option("-o,--output", command->output, "the compressed model, .onnx")->required();
   sub->add_option("--prune", command->prune, "threshold=T keeps |w| > T; sparsity=S sets the share S of weights to 0");
   sub->add_option("--scope", command->scope, "what sparsity counts: each layer, or all together (global)")

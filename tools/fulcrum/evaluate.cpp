@@ -18,14 +18,15 @@ using namespace fulcrum;
 namespace {
 
 struct EvaluateOptions {
-  std::string model, data, precision;
+  ModelArgument model;
+  std::string data, precision;
   std::int64_t batch = 250;
   int threads = 0;
   bool json = false;
 };
 
 void evaluate(const EvaluateOptions& options) {
-  Model<float> model = load_model(options.model);
+  Model<float> model = options.model.load();
   const Precision precision = precision_for(model, options.precision);
   const Dataset test = load_dataset(options.data, Split::test);
   if (precision == Precision::int8 && !is_quantized(model)) {
@@ -57,7 +58,7 @@ void evaluate(const EvaluateOptions& options) {
 void add_evaluate(CLI::App& app) {
   auto options = std::make_shared<EvaluateOptions>();
   CLI::App* command = app.add_subcommand("evaluate", "Accuracy of a model on a whole test set");
-  command->add_option("MODEL", options->model, "zoo:NAME or an .onnx file")->required();
+  options->model.add_to(*command)->required();
   command->add_option("--data", options->data, "fashion-mnist, or a folder with its four IDX files")->required();
   command->add_option("--precision", options->precision,
                       "f32, bf16 or int8 (default: int8 for a quantized model, else f32)");

@@ -18,7 +18,7 @@ using namespace fulcrum;
 namespace {
 
 struct InfoCommand {
-  std::string model;
+  ModelArgument model;
   std::int64_t batch = 1;
   bool json = false;
 };
@@ -51,12 +51,12 @@ void info(const InfoCommand& command) {
     nlohmann::json result{{"environment", to_json(here)}, {"zoo", zoo_names()}};
     for (const Precision precision : all_precisions)
       result["precisions"][std::string(name_of(precision))] = cpu_supports(precision);
-    if (!command.model.empty()) result["model"] = model_json(load_model(command.model), command.batch);
+    if (command.model.given()) result["model"] = model_json(command.model.load(), command.batch);
     print_json(result.dump());
     return;
   }
-  if (!command.model.empty()) {
-    print(summary(load_model(command.model), command.batch) + "\n");
+  if (command.model.given()) {
+    print(summary(command.model.load(), command.batch) + "\n");
     return;
   }
   Table table({{"machine"}, {""}});
@@ -82,7 +82,7 @@ void info(const InfoCommand& command) {
 void add_info(CLI::App& app) {
   auto command = std::make_shared<InfoCommand>();
   CLI::App* sub = app.add_subcommand("info", "Show this machine, or a model's layers, parameters and FLOPs");
-  sub->add_option("MODEL", command->model, "zoo:NAME or an .onnx file");
+  command->model.add_to(*sub);
   sub->add_option("--batch", command->batch, "samples that shapes and FLOPs are for")->capture_default_str();
   sub->add_flag("--json", command->json, "print one JSON object");
   sub->footer("Example:\n  fulcrum info zoo:fashion_cnn");

@@ -74,5 +74,6 @@ int main(int argc, char** argv) {
   add_evaluate(app);
   add_compress(app);
   add_tradeoff(app);
+  add_zoo(app);
   return run(app, argc, argv);
 }

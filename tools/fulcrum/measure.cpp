@@ -19,7 +19,8 @@ using namespace fulcrum;
 namespace {
 
 struct ReportCommand {
-  std::string model, precision, profile;
+  ModelArgument model;
+  std::string precision, profile;
   RunConfig config;
   double seconds = 1.0;
   bool cold_cache = false;
@@ -35,7 +36,7 @@ void show(const LatencyReport& report, bool json) {
 
 /// The model in the precision asked for; one without scales gets some when it is to run in int8.
 Model<float> model_for(ReportCommand& command) {
-  Model<float> model = load_model(command.model);
+  Model<float> model = command.model.load();
   command.config.precision = precision_for(model, command.precision);
   validate(command.config);
   if (command.config.precision == Precision::int8 && !is_quantized(model)) {
@@ -69,7 +70,7 @@ void measure_model(ReportCommand& command) {
 CLI::App* add_report(CLI::App& app, const char* name, const char* description,
                      const std::shared_ptr<ReportCommand>& command) {
   CLI::App* sub = app.add_subcommand(name, description);
-  sub->add_option("MODEL", command->model, "zoo:NAME or an .onnx file")->required();
+  command->model.add_to(*sub)->required();
   sub->add_option("--batch", command->config.batch, "samples per inference")->capture_default_str();
   sub->add_option("--threads", command->config.threads, "threads of each instance")->capture_default_str();
   sub->add_option("--instances", command->config.instances, "copies that run side by side")->capture_default_str();

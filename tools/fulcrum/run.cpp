@@ -1,11 +1,14 @@
-// fulcrum run: one inference from a file to a file.
+// fulcrum run: one inference from files to files.
 
+#include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <fulcrum/exec/onednn.hpp>
 #include <fulcrum/exec/reference.hpp>
 #include <fulcrum/io/npy.hpp>
+#include <fulcrum/model/infer_elements.hpp>
 #include <nlohmann/json.hpp>
 
 #include "command.hpp"
@@ -16,47 +19,77 @@ using namespace fulcrum;
 namespace {
 
 struct RunOptions {
-  std::string model, output, precision;
-  std::vector<std::string> inputs;
+  ModelArgument model;
+  std::string precision;
+  std::vector<std::string> inputs, outputs;
   std::string executor = "onednn";
   int threads = 1;
   bool json = false;
 };
 
-void run(const RunOptions& options) {
-  const Model<float> model = load_model(options.model);
+/// What the sources have where the model's inputs leave the batch open; 1 when none does.
+std::int64_t batch_of(const Model<float>& model, const std::vector<Tensor<float>>& src) {
+  const std::vector<NodeId> inputs = model.inputs();
+  for (std::size_t i = 0; i < std::min(inputs.size(), src.size()); ++i) {
+    const Shape& shape = std::get<Input>(model.node(inputs[i]).layer).shape;
+    for (std::size_t axis = 0; axis < shape.size() && axis < src[i].dims().size(); ++axis) {
+      if (shape[axis] == batch_dim) return src[i].dims()[axis];
+    }
+  }
+  return 1;
+}
+
+std::vector<Tensor<float>> results_of(const RunOptions& options, const Model<float>& model,
+                                      const std::vector<Tensor<float>>& src) {
   const Precision precision = precision_for(model, options.precision);
-  std::vector<Tensor<float>> src;
-  for (const std::string& path : options.inputs) src.push_back(load_npy(path));
-  if (src[0].dims().empty())
-    throw Error(options.inputs[0], "holds a scalar", "give a tensor with the batch as its first axis");
-  std::vector<Tensor<float>> dst;
   if (options.executor == "reference") {
     if (precision == Precision::bf16) {
       throw Error("--executor reference", "computes in f32 and, for a quantized model, int8",
                   "use --executor onednn for bf16");
     }
     if (precision == Precision::int8 && !is_quantized(model)) {
-      throw Error(options.model, "is not quantized",
+      throw Error(options.model.text, "is not quantized",
                   "quantize it first: fulcrum compress MODEL --quantize int8 --data fashion-mnist -o int8.onnx");
     }
-    dst = ReferenceExecutor<float>(model, {.quantized = precision == Precision::int8}).run(src);
-  } else {
-    OnednnOptions onednn;
-    onednn.batch = src[0].dim(0);
-    onednn.threads = options.threads;
-    onednn.precision = precision;
-    dst = OnednnExecutor(model, onednn).run(src);
+    return ReferenceExecutor<float>(model, {.quantized = precision == Precision::int8}).run(src);
   }
-  save_npy(dst.front(), options.output);
+  OnednnOptions onednn;
+  onednn.batch = batch_of(model, src);
+  onednn.threads = options.threads;
+  onednn.precision = precision;
+  return OnednnExecutor(model, onednn).run(src);
+}
+
+void run(RunOptions& options) {
+  std::vector<Tensor<float>> src;
+  for (const std::string& path : options.inputs) {
+    src.push_back(load_npy(path));
+    options.model.input_shapes.push_back(src.back().dims());
+  }
+  const Model<float> model = options.model.load();
+  if (options.outputs.size() > model.outputs().size()) {
+    throw Error("--output", "names " + std::to_string(options.outputs.size()) + " files for a model with " +
+                                std::to_string(model.outputs().size()) + " result(s)");
+  }
+  const std::vector<Tensor<float>> dst = results_of(options, model, src);
+  const std::vector<ElementType> elements = infer_elements(model);
+  for (std::size_t i = 0; i < options.outputs.size(); ++i) {
+    save_npy(dst[i], options.outputs[i], elements[model.outputs()[i]]);
+  }
+  const std::string precision(name_of(precision_for(model, options.precision)));
   if (options.json) {
-    const nlohmann::json result{
-        {"model", model.name()},        {"precision", name_of(precision)},    {"executor", options.executor},
-        {"input_shape", src[0].dims()}, {"output_shape", dst.front().dims()}, {"output", options.output}};
+    const nlohmann::json result{{"model", model.name()},
+                                {"precision", precision},
+                                {"executor", options.executor},
+                                {"input_shape", src[0].dims()},
+                                {"output_shape", dst.front().dims()},
+                                {"output", options.outputs[0]}};
     print_json(result.dump());
-  } else {
-    print(options.output + ": " + to_string(dst.front().dims()) + " from " + to_string(src[0].dims()) + " in " +
-          std::string(name_of(precision)) + "\n");
+    return;
+  }
+  for (std::size_t i = 0; i < options.outputs.size(); ++i) {
+    print(options.outputs[i] + ": " + to_string(dst[i].dims()) + " from " + to_string(src[0].dims()) + " in " +
+          precision + "\n");
   }
 }
 
@@ -64,12 +97,15 @@ void run(const RunOptions& options) {
 
 void add_run(CLI::App& app) {
   auto options = std::make_shared<RunOptions>();
-  CLI::App* command = app.add_subcommand("run", "Run a model once on a NumPy file");
-  command->add_option("MODEL", options->model, "zoo:NAME or an .onnx file")->required();
+  CLI::App* command = app.add_subcommand("run", "Run a model once on NumPy files");
+  options->model.add_to(*command)->required();
   command
-      ->add_option("--input", options->inputs, "source values, .npy, the batch as first axis; one file per model input")
+      ->add_option("--input", options->inputs,
+                   "source values, .npy, the batch as first axis; one file per model input, in order")
       ->required();
-  command->add_option("--output", options->output, "where the result goes, .npy")->required();
+  command
+      ->add_option("--output", options->outputs, "where the result goes, .npy; of several results, one file for each")
+      ->required();
   command->add_option("--precision", options->precision,
                       "f32, bf16 or int8 (default: int8 for a quantized model, else f32)");
   command->add_option("--executor", options->executor, "onednn, or reference: slow and plain, to compare with")

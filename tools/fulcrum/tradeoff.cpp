@@ -20,7 +20,8 @@ using namespace fulcrum;
 namespace {
 
 struct TradeoffCommand {
-  std::string model, data, profile, report, calibrate = "minmax";
+  ModelArgument model;
+  std::string data, profile, report, calibrate = "minmax";
   double slo_p99_ms = 0.0, max_accuracy_drop = 0.0;
   std::vector<double> sparsities;
   std::vector<std::int64_t> batches;
@@ -47,7 +48,7 @@ void tradeoff(const TradeoffCommand& command, bool has_slo, bool has_budget) {
   options.space = space;
   if (!command.report.empty()) check_writable(command.report);
 
-  const Model<float> model = load_model(command.model, command.seed);
+  const Model<float> model = ModelArgument{command.model.text, command.model.dims, {}, command.seed}.load();
   const Dataset train_set = load_dataset(command.data, Split::train);
   const Dataset test_set = load_dataset(command.data, Split::test);
   const MachineProfile profile = profile_for_this_machine(command.profile);
@@ -68,7 +69,7 @@ void tradeoff(const TradeoffCommand& command, bool has_slo, bool has_budget) {
 void add_tradeoff(CLI::App& app) {
   auto command = std::make_shared<TradeoffCommand>();
   CLI::App* sub = app.add_subcommand("tradeoff", "Find the best way to run a model on this machine: the main job");
-  sub->add_option("MODEL", command->model, "zoo:NAME or an .onnx file, in float")->required();
+  command->model.add_to(*sub, "zoo:NAME or an .onnx file, in float")->required();
   sub->add_option("--data", command->data, "fashion-mnist, or a folder with its four IDX files")->required();
   CLI::Option* slo =
       sub->add_option("--slo-p99-ms", command->slo_p99_ms, "largest 99th percentile of an inference's latency, ms");

@@ -23,14 +23,15 @@ using namespace fulcrum;
 namespace {
 
 struct TrainCommand {
-  std::string model, data, output;
+  ModelArgument model;
+  std::string data, output;
   TrainOptions options;
   bool json = false;
 };
 
 void train_model(const TrainCommand& command) {
   check_writable(command.output);  // before minutes of work, not after
-  const Model<float> model = load_model(command.model, command.options.seed);
+  const Model<float> model = ModelArgument{command.model.text, command.model.dims, {}, command.options.seed}.load();
   const Dataset train_set = load_dataset(command.data, Split::train);
   const Dataset test_set = load_dataset(command.data, Split::test);
 
@@ -79,7 +80,7 @@ void train_model(const TrainCommand& command) {
 void add_train(CLI::App& app) {
   auto command = std::make_shared<TrainCommand>();
   CLI::App* sub = app.add_subcommand("train", "Train a model and write it as ONNX");
-  sub->add_option("MODEL", command->model, "zoo:NAME for fresh weights, or an .onnx file to go on from")->required();
+  command->model.add_to(*sub, "zoo:NAME for fresh weights, or an .onnx file to go on from")->required();
   sub->add_option("--data", command->data, "fashion-mnist, or a folder with its four IDX files")->required();
   sub->add_option("-o,--output", command->output, "the trained model, .onnx")->required();
   sub->add_option("--epochs", command->options.epochs, "passes over the training set")->capture_default_str();

@@ -44,6 +44,7 @@ struct ModelSteps {
 template <class T>
 [[nodiscard]] ModelSteps model_steps(const Model<T>& model, const RunConfig& config) {
   validate(config);
+  expect_batch(model, config.batch);
   ModelSteps result;
   result.shapes = infer_shapes(model, config.batch);
   const std::vector<Work> work = infer_work(model, result.shapes);

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <exception>
 #include <memory>
 #include <span>
 #include <string>
@@ -40,7 +41,7 @@ public:
   [[nodiscard]] const OnednnModel& compiled() const noexcept { return *model_; }
 
   /// One result per model output for one source per model input; shapes are compiled().src_shapes() and dst_shapes().
-  /// \throws Error when the sources' number or shapes are others
+  /// \throws Error when the sources' number or shapes are others, and as execute()
   [[nodiscard]] std::vector<Tensor<float>> run(std::span<const Tensor<float>> src) {
     const std::vector<Shape>& src_shapes = model_->src_shapes();
     if (src.size() != src_shapes.size()) {
@@ -65,8 +66,11 @@ public:
     return dst;
   }
 
-  /// The same on row-major arrays of the user's, without allocating. The results must not overlap the sources.
+  /// The same on row-major arrays of the user's, without allocating but for what layers without a oneDNN primitive hold
+  /// in between. The results must not overlap the sources.
   /// Precondition: one pointer per input and per output, each to as many elements as its shape says.
+  /// \throws Error naming the layer that its sources' values do not fit (an index out of range); the executor stays
+  ///         usable
   void execute(std::span<const float* const> src, std::span<float* const> dst) {
     const detail::ThreadScope threads(model_->options().threads);
     set_handles(src, dst);
@@ -98,11 +102,18 @@ private:
 
   struct Call {
     const_dnnl_primitive_t primitive = nullptr;
-    std::vector<dnnl_exec_arg_t> arguments;
+    std::vector<dnnl_exec_arg_t> arguments;  ///< of the primitive
+    detail::onednn::NativeFunction native;   ///< runs where there is no primitive
+    std::vector<void*> pointers;             ///< of the native function
   };
   struct UserArgument {
     dnnl::memory memory;
     std::size_t index = 0;  ///< of the model's input or output
+  };
+  struct UserPointer {
+    std::size_t call = 0;
+    std::size_t position = 0;  ///< among the call's pointers
+    std::size_t index = 0;     ///< of the model's input or output
   };
 
   [[nodiscard]] const detail::onednn::Program& program() const noexcept { return model_->program(); }
@@ -111,7 +122,11 @@ private:
     using Place = detail::onednn::Location::Place;
     const dnnl::engine& engine = detail::onednn::cpu_engine();
     for (const detail::onednn::Step& step : program().steps) {
-      Call call{step.primitive.get(), {}};
+      if (step.native) {
+        bind_native(step);
+        continue;
+      }
+      Call call{step.primitive.get(), {}, {}, {}};
       for (const detail::onednn::Argument& argument : step.arguments) {
         const std::size_t index = argument.where.index;
         switch (argument.where.place) {
@@ -140,6 +155,28 @@ private:
     }
   }
 
+  void bind_native(const detail::onednn::Step& step) {
+    using Place = detail::onednn::Location::Place;
+    Call call{nullptr, {}, step.native, {}};
+    for (const detail::onednn::Argument& argument : step.arguments) {
+      const std::size_t index = argument.where.index;
+      const UserPointer user{calls_.size(), call.pointers.size(), index};
+      switch (argument.where.place) {
+        case Place::arena: call.pointers.push_back(arena_.data() + program().offsets[index]); break;
+        case Place::constant: call.pointers.push_back(program().constants[index].get_data_handle()); break;
+        case Place::input:
+          call.pointers.push_back(nullptr);
+          source_pointers_.push_back(user);
+          break;
+        case Place::output:
+          call.pointers.push_back(nullptr);
+          destination_pointers_.push_back(user);
+          break;
+      }
+    }
+    calls_.push_back(std::move(call));
+  }
+
   void set_handles(std::span<const float* const> src, std::span<float* const> dst) {
     if (src.size() != model_->src_shapes().size() || dst.size() != model_->dst_shapes().size()) {
       throw Error(
@@ -156,10 +193,23 @@ private:
     for (UserArgument& d : destinations_) {
       if (d.memory.get_data_handle() != dst[d.index]) d.memory.set_data_handle(dst[d.index]);
     }
+    // Native functions only read through the pointers of their sources.
+    for (const UserPointer& s : source_pointers_)
+      calls_[s.call].pointers[s.position] = const_cast<float*>(src[s.index]);
+    for (const UserPointer& d : destination_pointers_) calls_[d.call].pointers[d.position] = dst[d.index];
   }
 
   void run_step(std::size_t i) {
     const Call& call = calls_[i];
+    if (call.native) {
+      stream_.wait();
+      try {
+        call.native(call.pointers);
+      } catch (const std::exception& error) {
+        throw Error("layer '" + program().steps[i].info.name + "'", error.what());
+      }
+      return;
+    }
     const dnnl_status_t status = dnnl_primitive_execute(call.primitive, stream_.get(),
                                                         static_cast<int>(call.arguments.size()), call.arguments.data());
     if (status != dnnl_success) {
@@ -176,6 +226,8 @@ private:
   std::vector<Call> calls_;
   std::vector<UserArgument> sources_;
   std::vector<UserArgument> destinations_;
+  std::vector<UserPointer> source_pointers_;
+  std::vector<UserPointer> destination_pointers_;
 };
 
 static_assert(Executor<OnednnExecutor>);

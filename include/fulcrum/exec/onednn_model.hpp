@@ -54,6 +54,7 @@ private:
     if (options.batch < 1) {
       throw Error("batch " + std::to_string(options.batch), "is below 1", "give a batch size of 1 or more");
     }
+    expect_batch(model, options.batch);
     std::string fallback;
     if (const std::string reason = why_unsupported(precision_); !reason.empty()) {
       if (!options.allow_fallback) {
@@ -66,7 +67,10 @@ private:
     program_ = detail::onednn::compile(model, options.batch, precision_);
     if (!fallback.empty()) program_.notes.push_back(std::move(fallback));
 
-    for (const detail::onednn::Step& step : program_.steps) steps_.push_back(step.info);
+    for (const detail::onednn::Step& step : program_.steps) {
+      steps_.push_back(step.info);
+      memory_.weights += step.native_weights;
+    }
     for (const dnnl::memory& constant : program_.constants) {
       if (constant) memory_.weights += constant.get_desc().get_size();
     }

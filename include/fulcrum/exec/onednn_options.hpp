@@ -22,7 +22,7 @@ struct OnednnOptions {
 struct StepInfo {
   std::string name;            ///< the node whose value the step computes first; of a Reorder, the value it converts
   std::string kind;            ///< "Conv+Relu", "MaxPool", "Reorder"
-  std::string implementation;  ///< what oneDNN picked ("brgconv:avx512_core_amx_int8")
+  std::string implementation;  ///< what oneDNN picked ("brgconv:avx512_core_amx_int8"), or "fulcrum:Gather" of its own
   DType src = DType::f32;
   DType dst = DType::f32;
   double flops = 0.0;  ///< [FLOP] of the batch

@@ -8,14 +8,18 @@
 #include <algorithm>
 #include <bit>
 #include <charconv>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include <fulcrum/core/element_type.hpp>
 #include <fulcrum/core/file.hpp>
 #include <fulcrum/tensor/tensor.hpp>
 
@@ -132,8 +136,8 @@ Tensor<float> npy_elements(std::string_view data, const Shape& shape, bool fortr
 
 }  // namespace detail
 
-/// The array of a .npy file as float: float32 and float64 (rounded), uint8 (0 … 255 as they are), in C or Fortran
-/// order, little-endian. Bytes after the array are ignored.
+/// The array of a .npy file as float: float32, float64 (rounded), integers of 8 to 64 bits (exact up to 2^24) and truth
+/// values (0 or 1), in C or Fortran order, little-endian. Bytes after the array are ignored.
 /// \throws Error when the file is missing, cut short, no .npy file or of another element type
 [[nodiscard]] inline Tensor<float> load_npy(const std::string& path) {
   const std::string bytes = read_file(path);
@@ -142,10 +146,11 @@ Tensor<float> npy_elements(std::string_view data, const Shape& shape, bool fortr
     throw Error(path, "is big-endian (" + header.descr + ")", "save it with .astype('<f4')");
   }
   const std::string_view type = std::string_view(header.descr).substr(header.descr.find_first_not_of("<|=") == 1);
-  const std::size_t size = type == "f4" ? 4 : type == "f8" ? 8 : type == "u1" ? 1 : 0;
-  if (size == 0) {
-    throw Error(path, "holds elements of type '" + header.descr + "'", "save float32, float64 or uint8");
+  constexpr std::string_view known = "f4 f8 u1 u2 u4 u8 i1 i2 i4 i8 b1";
+  if (type.size() != 2 || known.find(type) == std::string_view::npos) {
+    throw Error(path, "holds elements of type '" + header.descr + "'", "save float32, float64, integers or bool");
   }
+  const auto size = static_cast<std::size_t>(type[1] - '0');
 
   const std::string_view data = std::string_view(bytes).substr(header.data_offset);
   std::int64_t count = 0;
@@ -160,15 +165,73 @@ Tensor<float> npy_elements(std::string_view data, const Shape& shape, bool fortr
     what.append(" does not fit its ").append(std::to_string(data.size())).append(" bytes of elements");
     throw Error(path, what, "copy the file again");
   }
-  if (size == 4) return detail::npy_elements<float>(data, header.shape, header.fortran_order);
-  if (size == 8) return detail::npy_elements<double>(data, header.shape, header.fortran_order);
-  return detail::npy_elements<std::uint8_t>(data, header.shape, header.fortran_order);
+  const auto elements = [&]<class From>(From) {
+    return detail::npy_elements<From>(data, header.shape, header.fortran_order);
+  };
+  if (type == "f4") return elements(float{});
+  if (type == "f8") return elements(double{});
+  if (type == "i1") return elements(std::int8_t{});
+  if (type == "i2") return elements(std::int16_t{});
+  if (type == "i4") return elements(std::int32_t{});
+  if (type == "i8") return elements(std::int64_t{});
+  if (type == "u2") return elements(std::uint16_t{});
+  if (type == "u4") return elements(std::uint32_t{});
+  if (type == "u8") return elements(std::uint64_t{});
+  return elements(std::uint8_t{});  // u1, b1
 }
 
-/// Writes a tensor as float32 in C order, .npy version 1, atomically.
+namespace detail {
+
+/// The elements as bytes of another type.
+template <class To>
+std::string npy_bytes(const Tensor<float>& tensor) {
+  std::string bytes;
+  bytes.reserve(tensor.flat().size() * sizeof(To));
+  for (const float x : tensor.flat()) {
+    To value{};
+    if constexpr (std::is_floating_point_v<To>) {
+      value = static_cast<To>(x);
+    } else if constexpr (std::is_same_v<To, bool>) {
+      value = x != 0.0F;
+    } else if (std::isfinite(x)) {
+      constexpr auto low = static_cast<double>(std::numeric_limits<To>::min());
+      constexpr auto high = static_cast<double>(std::numeric_limits<To>::max());
+      const auto wide = static_cast<double>(x);
+      value = wide <= low    ? std::numeric_limits<To>::min()
+              : wide >= high ? std::numeric_limits<To>::max()
+                             : static_cast<To>(wide);
+    }
+    bytes.append(reinterpret_cast<const char*>(&value), sizeof(To));
+  }
+  return bytes;
+}
+
+}  // namespace detail
+
+/// Writes a tensor in C order, .npy version 1, atomically: as float32, or as integers, truth values or float64 when its
+/// numbers are those (16-bit floats are written as float32).
 /// \throws Error when the file cannot be written
-inline void save_npy(const Tensor<float>& tensor, const std::string& path) {
-  std::string dictionary = "{'descr': '<f4', 'fortran_order': False, 'shape': (";
+inline void save_npy(const Tensor<float>& tensor, const std::string& path, ElementType element = ElementType::f32) {
+  const auto stored = [&]() -> std::pair<std::string, std::string> {
+    switch (element) {
+      case ElementType::f64: return {"<f8", detail::npy_bytes<double>(tensor)};
+      case ElementType::s8: return {"|i1", detail::npy_bytes<std::int8_t>(tensor)};
+      case ElementType::s16: return {"<i2", detail::npy_bytes<std::int16_t>(tensor)};
+      case ElementType::s32: return {"<i4", detail::npy_bytes<std::int32_t>(tensor)};
+      case ElementType::s64: return {"<i8", detail::npy_bytes<std::int64_t>(tensor)};
+      case ElementType::u8: return {"|u1", detail::npy_bytes<std::uint8_t>(tensor)};
+      case ElementType::u16: return {"<u2", detail::npy_bytes<std::uint16_t>(tensor)};
+      case ElementType::u32: return {"<u4", detail::npy_bytes<std::uint32_t>(tensor)};
+      case ElementType::u64: return {"<u8", detail::npy_bytes<std::uint64_t>(tensor)};
+      case ElementType::boolean: return {"|b1", detail::npy_bytes<bool>(tensor)};
+      case ElementType::f32:
+      case ElementType::f16:
+      case ElementType::bf16: break;
+    }
+    return {"<f4", detail::npy_bytes<float>(tensor)};
+  }();
+  std::string dictionary = "{'descr': '";
+  dictionary.append(stored.first).append("', 'fortran_order': False, 'shape': (");
   const Shape shape = tensor.dims();
   for (std::size_t i = 0; i < shape.size(); ++i) {
     if (i != 0) dictionary += ' ';
@@ -181,7 +244,7 @@ inline void save_npy(const Tensor<float>& tensor, const std::string& path) {
   bytes.append(
       {'\x01', '\x00', static_cast<char>(dictionary.size() & 0xffU), static_cast<char>(dictionary.size() >> 8U)});
   bytes += dictionary;
-  bytes.append(reinterpret_cast<const char*>(tensor.flat().data()), tensor.flat().size_bytes());
+  bytes += stored.second;
   write_file_atomically(path, bytes);
 }
 

@@ -2,6 +2,7 @@
 /// \file
 /// ONNX models out. Needs the CMake target fulcrum::onnx.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -18,13 +19,13 @@ namespace fulcrum {
 
 namespace detail::onnx_io {
 
-/// Declares a float tensor. `other` is the shape at another batch size: where it differs, the extent is the batch, or
+/// Declares a tensor. `other` is the shape at another batch size: where it differs, the extent is the batch, or
 /// is left open when it is a multiple of it.
 inline void declare_tensor(::onnx::ValueInfoProto& info, const std::string& name, const Shape& shape,
-                           const Shape& other, std::int64_t batch) {
+                           const Shape& other, std::int64_t batch, ElementType element) {
   info.set_name(name);
   auto& type = *info.mutable_type()->mutable_tensor_type();
-  type.set_elem_type(Proto::FLOAT);
+  type.set_elem_type(proto_type_of(element));
   auto& dims = *type.mutable_shape();
   for (std::size_t axis = 0; axis < shape.size(); ++axis) {
     auto& dim = *dims.add_dim();
@@ -55,27 +56,27 @@ inline ::onnx::ModelProto export_model(const Model<float>& model) {
   }
 
   GraphWriter writer(graph);
-  for (const Node<float>& node : model.nodes()) static_cast<void>(writer.reserve(node.name));
-  LayerWriter layers(writer);
-  std::vector<std::string> values;     // by node id
+  for (const Node<float>& node : model.nodes()) {
+    static_cast<void>(writer.reserve(node.name));
+    writer.need_opset(first_opset(node.layer));
+  }
+  ExportContext context(writer, model, shapes);
   std::vector<bool> computed_by_node;  // an input or an initializer cannot be an output of the graph
   for (NodeId id = 0; id < model.size(); ++id) {
     const Node<float>& node = model.node(id);
     const bool is_constant = std::holds_alternative<fulcrum::Constant<float>>(node.layer);
-    layers.name = node.name;
-    layers.src.clear();
-    for (const NodeId src : node.src) layers.src.push_back(values[src]);
-    layers.src_shapes = src_shapes(node, shapes);
-    layers.src_quantization = node.src.empty() ? std::nullopt : model.node(node.src[0]).dst_quantization;
-    layers.dst_quantization = node.dst_quantization;
+    context.begin(id);
     try {
       if (const auto* input = std::get_if<Input>(&node.layer)) {
         declare_tensor(*graph.add_input(), node.name, with_batch(input->shape, batch), with_batch(input->shape, 1),
-                       batch);
+                       batch, input->element);
       }
-      layers.write(node.layer);
+      write_layer(context, node.layer);
       const bool rounds = node.dst_quantization && !is_constant;
-      values.push_back(rounds ? write_rounding(writer, node.name, *node.dst_quantization, shapes[id]) : node.name);
+      if (rounds) {
+        const std::string value = context.value(id, ElementType::f32);
+        context.define(write_rounding(writer, value, *node.dst_quantization, shapes[id]));
+      }
       computed_by_node.push_back(rounds || !(is_constant || std::holds_alternative<Input>(node.layer)));
     } catch (const Error& error) {
       throw Error("layer '" + node.name + "'", phrase(error), error.remedy());
@@ -84,13 +85,17 @@ inline ::onnx::ModelProto export_model(const Model<float>& model) {
 
   std::unordered_set<NodeId> written;
   for (const NodeId id : model.outputs()) {
-    std::string name = values[id];
+    std::string name = context.value(id);
     if (!written.insert(id).second || !computed_by_node[id]) {
       name = writer.step("Identity", model.node(id).name + "/output", {name});
     }
-    declare_tensor(*graph.add_output(), name, other[id], shapes[id], batch);
+    declare_tensor(*graph.add_output(), name, other[id], shapes[id], batch, context.element_of_value(id));
   }
 
+  // In the order of their names: an import may meet them in another than the layers here.
+  auto& initializers = *graph.mutable_initializer();
+  std::sort(initializers.pointer_begin(), initializers.pointer_end(),
+            [](const auto* a, const auto* b) { return a->name() < b->name(); });
   set_pruned_names(proto, writer.pruned());
   proto.set_ir_version(writer.opset() < 19 ? 8 : 9);
   auto& opset = *proto.add_opset_import();
@@ -120,6 +125,11 @@ inline ::onnx::ModelProto export_model(const Model<float>& model) {
 /// and DequantizeLinear pair. Pruned weights are zeros, and the metadata "fulcrum.pruned" lists the initializers whose
 /// zeros are a mask. The batch is the symbolic dimension "N". Swish and GELU, which opset 13 lacks, are written as the
 /// nodes that import_onnx() recognises.
+///
+/// Inputs and constants have their element type. Layers that ONNX defines for 32-bit and 64-bit integers, or for any
+/// type, keep it; before all others stands a Cast to float, as one to int64 stands before indices and one to bool
+/// before conditions. What ONNX has no operator for becomes several: a transposed or scaled MatMul, normalization over
+/// groups of channels, a remainder of floats.
 ///
 /// import_onnx() gives the model back except for what the format cannot say: quantized weights and biases come back
 /// rounded, a kept weight that is 0 counts as pruned, constants stand before their first use. A second export has the

@@ -15,18 +15,38 @@ namespace fulcrum {
 
 /// The function. Formulas as in ONNX; α and β are Activation::alpha and ::beta.
 enum class ActivationKind : std::uint8_t {
-  relu,          ///< max(x, 0)
-  leaky_relu,    ///< x < 0 ? α·x : x
-  clip,          ///< min(max(x, α), β); ReLU6 is clip with α = 0, β = 6
-  sigmoid,       ///< 1 / (1 + e^−x)
-  tanh,          ///< tanh x
-  elu,           ///< x < 0 ? α·(e^x − 1) : x
-  hard_sigmoid,  ///< min(max(α·x + β, 0), 1)
-  hard_swish,    ///< x · min(max(x/6 + ½, 0), 1)
-  swish,         ///< x / (1 + e^−αx)   (SiLU with α = 1)
-  softplus,      ///< ln(1 + e^x)
-  gelu,          ///< x · ½(1 + erf(x/√2))
-  gelu_tanh,     ///< ½x(1 + tanh(√(2/π)(x + 0.044715 x³)))
+  relu,              ///< max(x, 0)
+  leaky_relu,        ///< x < 0 ? α·x : x
+  clip,              ///< min(max(x, α), β); ReLU6 is clip with α = 0, β = 6
+  sigmoid,           ///< 1 / (1 + e^−x)
+  tanh,              ///< tanh x
+  elu,               ///< x < 0 ? α·(e^x − 1) : x
+  hard_sigmoid,      ///< min(max(α·x + β, 0), 1)
+  hard_swish,        ///< x · min(max(x/6 + ½, 0), 1)
+  swish,             ///< x / (1 + e^−αx)   (SiLU with α = 1)
+  softplus,          ///< ln(1 + e^x)
+  gelu,              ///< x · ½(1 + erf(x/√2))
+  gelu_tanh,         ///< ½x(1 + tanh(√(2/π)(x + 0.044715 x³)))
+  selu,              ///< β·(x > 0 ? x : α·(e^x − 1))
+  celu,              ///< x < 0 ? α·(e^(x/α) − 1) : x
+  softsign,          ///< x / (1 + |x|)
+  mish,              ///< x · tanh(ln(1 + e^x))
+  thresholded_relu,  ///< x > α ? x : 0
+  shrink,            ///< x < −α ? x + β : x > α ? x − β : 0
+  abs,               ///< |x|
+  neg,               ///< −x
+  exp,               ///< e^x
+  log,               ///< ln x
+  sqrt,              ///< √x
+  reciprocal,        ///< 1 / x
+  erf,               ///< error function
+  floor,             ///< ⌊x⌋
+  ceil,              ///< ⌈x⌉
+  round,             ///< nearest, ties to even
+  sign,              ///< −1, 0 or 1
+  sin,               ///< sin x
+  cos,               ///< cos x
+  logical_not,       ///< x = 0 ? 1 : 0
 };
 
 [[nodiscard]] constexpr std::string_view name_of(ActivationKind kind) noexcept {
@@ -43,6 +63,26 @@ enum class ActivationKind : std::uint8_t {
     case ActivationKind::softplus: return "Softplus";
     case ActivationKind::gelu: return "Gelu";
     case ActivationKind::gelu_tanh: return "GeluTanh";
+    case ActivationKind::selu: return "Selu";
+    case ActivationKind::celu: return "Celu";
+    case ActivationKind::softsign: return "Softsign";
+    case ActivationKind::mish: return "Mish";
+    case ActivationKind::thresholded_relu: return "ThresholdedRelu";
+    case ActivationKind::shrink: return "Shrink";
+    case ActivationKind::abs: return "Abs";
+    case ActivationKind::neg: return "Neg";
+    case ActivationKind::exp: return "Exp";
+    case ActivationKind::log: return "Log";
+    case ActivationKind::sqrt: return "Sqrt";
+    case ActivationKind::reciprocal: return "Reciprocal";
+    case ActivationKind::erf: return "Erf";
+    case ActivationKind::floor: return "Floor";
+    case ActivationKind::ceil: return "Ceil";
+    case ActivationKind::round: return "Round";
+    case ActivationKind::sign: return "Sign";
+    case ActivationKind::sin: return "Sin";
+    case ActivationKind::cos: return "Cos";
+    case ActivationKind::logical_not: return "Not";
   }
   return "?";
 }
@@ -87,6 +127,27 @@ struct Activation {
         return T{0.5} * x *
                (one +
                 std::tanh(std::sqrt(T{2} * std::numbers::inv_pi_v<T>) * (x + static_cast<T>(0.044715) * x * x * x)));
+      case ActivationKind::selu: return b * (x > zero ? x : a * std::expm1(x));
+      case ActivationKind::celu: return x < zero ? a * std::expm1(x / a) : x;
+      case ActivationKind::softsign: return x / (one + std::abs(x));
+      case ActivationKind::mish:
+        return x * std::tanh(x > zero ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)));
+      case ActivationKind::thresholded_relu: return x > a ? x : zero;
+      case ActivationKind::shrink: return x < -a ? x + b : x > a ? x - b : zero;
+      case ActivationKind::abs: return std::abs(x);
+      case ActivationKind::neg: return -x;
+      case ActivationKind::exp: return std::exp(x);
+      case ActivationKind::log: return std::log(x);
+      case ActivationKind::sqrt: return std::sqrt(x);
+      case ActivationKind::reciprocal: return one / x;
+      case ActivationKind::erf: return std::erf(x);
+      case ActivationKind::floor: return std::floor(x);
+      case ActivationKind::ceil: return std::ceil(x);
+      case ActivationKind::round: return std::nearbyint(x);
+      case ActivationKind::sign: return static_cast<T>((x > zero) - (x < zero));
+      case ActivationKind::sin: return std::sin(x);
+      case ActivationKind::cos: return std::cos(x);
+      case ActivationKind::logical_not: return x == zero ? one : zero;
     }
     return x;
   }

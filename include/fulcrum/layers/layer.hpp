@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 
 #include <fulcrum/layers/activation.hpp>
@@ -14,17 +15,29 @@
 #include <fulcrum/layers/binary.hpp>
 #include <fulcrum/layers/concat.hpp>
 #include <fulcrum/layers/conv.hpp>
+#include <fulcrum/layers/conv_transpose.hpp>
 #include <fulcrum/layers/dense.hpp>
+#include <fulcrum/layers/matmul.hpp>
+#include <fulcrum/layers/movement.hpp>
+#include <fulcrum/layers/normalization.hpp>
 #include <fulcrum/layers/pool.hpp>
+#include <fulcrum/layers/quantize_linear.hpp>
+#include <fulcrum/layers/recurrent.hpp>
+#include <fulcrum/layers/reduce.hpp>
 #include <fulcrum/layers/reshape.hpp>
+#include <fulcrum/layers/resize.hpp>
+#include <fulcrum/layers/select.hpp>
 #include <fulcrum/layers/softmax.hpp>
 #include <fulcrum/layers/source.hpp>
 
 namespace fulcrum {
 
 template <class T>
-using Layer = std::variant<Input, Constant<T>, Conv<T>, Dense<T>, BatchNormalization<T>, Pool, GlobalPool, Activation,
-                           Binary, Concat, Reshape, Flatten, Softmax>;
+using Layer =
+    std::variant<Input, Constant<T>, Conv<T>, ConvTranspose<T>, Dense<T>, MatMul, Recurrent<T>, BatchNormalization<T>,
+                 LayerNormalization<T>, InstanceNormalization<T>, LocalResponseNormalization, Pool, GlobalPool,
+                 MaxPoolIndices, Activation, Binary, Where, Cast, QuantizeLinear, DequantizeLinear, Softmax, Reduce,
+                 ArgReduce, Concat, Reshape, Flatten, Transpose, Slice, Expand, Tile, Gather, Pad, Resize>;
 
 /// What every layer states about itself.
 template <class L>
@@ -34,6 +47,39 @@ concept LayerType = std::equality_comparable<L> &&
   { layer.dst_shape(src) } -> std::same_as<Shape>;
   { layer.work(src, dst) } -> std::same_as<Work>;
 };
+
+/// Families of layers that many stages treat alike, for the overload sets of std::visit. A new layer is named in one,
+/// or answered for by itself.
+namespace detail {
+template <class L, class... Family>
+inline constexpr bool is_one_of = (std::same_as<std::remove_cvref_t<L>, Family> || ...);
+}
+/// Take elements from elsewhere and compute nothing, or next to nothing. (Concat, Reshape and Flatten stand alone.)
+template <class L>
+concept MovementLayer = detail::is_one_of<L, Transpose, Slice, Expand, Tile, Gather, Pad, Resize>;
+/// Work element by element. (Activation and Binary stand alone.)
+template <class L>
+concept ElementwiseLayer = detail::is_one_of<L, Where, Cast, QuantizeLinear, DequantizeLinear>;
+/// Normalize by statistics of the value itself.
+template <class L>
+concept NormalizationLayer =
+    detail::is_one_of<L, LayerNormalization<float>, LayerNormalization<double>, InstanceNormalization<float>,
+                      InstanceNormalization<double>, LocalResponseNormalization>;
+/// Make one element of several. (Pool and GlobalPool stand alone.)
+template <class L>
+concept ReductionLayer = detail::is_one_of<L, Reduce, ArgReduce, MaxPoolIndices>;
+
+/// Hold no parameters, and so do not depend on the model's scalar type.
+template <class L>
+concept LayerWithoutWeights = MovementLayer<L> || ElementwiseLayer<L> || ReductionLayer<L> ||
+    detail::is_one_of<L, Input, MatMul, LocalResponseNormalization, Pool, GlobalPool, Activation, Binary, Softmax,
+                      Concat, Reshape, Flatten>;
+
+/// What they compute is written down in layers/kernels: kernels::run(layer, sources, result).
+template <class L>
+concept KernelLayer = MovementLayer<L> || ElementwiseLayer<L> || NormalizationLayer<L> || ReductionLayer<L> ||
+    detail::is_one_of<L, ConvTranspose<float>, ConvTranspose<double>, Recurrent<float>, Recurrent<double>, MatMul,
+                      Activation, Binary, Softmax, Concat>;
 
 /// An overload set from lambdas, for std::visit.
 template <class... F>
@@ -60,6 +106,10 @@ template <class T>
   if (const auto* pool = std::get_if<Pool>(&layer)) return pool->pool == PoolKind::max ? "MaxPool" : "AveragePool";
   if (const auto* pool = std::get_if<GlobalPool>(&layer))
     return pool->pool == PoolKind::max ? "GlobalMaxPool" : "GlobalAveragePool";
+  if (const auto* reduce = std::get_if<Reduce>(&layer)) return std::string(name_of(reduce->function));
+  if (const auto* reduce = std::get_if<ArgReduce>(&layer)) return reduce->largest ? "ArgMax" : "ArgMin";
+  if (const auto* softmax = std::get_if<Softmax>(&layer)) return softmax->logarithm ? "LogSoftmax" : "Softmax";
+  if (const auto* recurrent = std::get_if<Recurrent<T>>(&layer)) return std::string(name_of(recurrent->cell));
   return std::visit([](const auto& l) { return std::string(l.kind); }, layer);
 }
 
@@ -83,13 +133,17 @@ void for_each_parameter(L& layer, F&& f) {
   const auto visit_members = [&](auto& l) {
     if constexpr (requires { l.weights; }) {
       f("weights", l.weights);
+      if constexpr (requires { l.recurrent_weights; }) f("recurrent_weights", l.recurrent_weights);
       f("bias", l.bias);
-    } else if constexpr (requires { l.variance; }) {
+      if constexpr (requires { l.peepholes; }) f("peepholes", l.peepholes);
+    } else if constexpr (requires { l.scale.value; }) {
       f("scale", l.scale);
       f("shift", l.shift);
-      f("mean", l.mean);
-      f("variance", l.variance);
-    } else if constexpr (requires { l.value; }) {
+      if constexpr (requires { l.variance; }) {
+        f("mean", l.mean);
+        f("variance", l.variance);
+      }
+    } else if constexpr (requires { l.value.mask; }) {
       f("value", l.value);
     }
   };

@@ -14,7 +14,8 @@ namespace fulcrum {
 
 enum class PoolKind : std::uint8_t { max, average };
 
-/// src (n, c, ih, iw) → dst (n, c, oh, ow). Work: kh · kw FLOP per output element.
+/// src (n, c, ih, iw) → dst (n, c, oh, ow), or with depth (n, c, id, ih, iw) → (n, c, od, oh, ow).
+/// Work: (kd) · kh · kw FLOP per output element.
 struct Pool {
   PoolKind pool = PoolKind::max;
   Window window;                   ///< padding below the kernel, so that a dense window always meets the source
@@ -25,18 +26,21 @@ struct Pool {
   /// \throws Error when the window does not fit the source or its padding is as large as its kernel
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
     detail::expect_sources(src, 1, "Pool");
-    detail::expect_rank(src[0], 4, "Pool");
-    const Extent2 extent = output_extent(window, {src[0][2], src[0][3]}, "Pool");
+    const Shape extents = output_extents(window, src[0], "Pool");
     const Padding& padding = window.padding;
     if (std::max(padding.top, padding.bottom) >= window.kernel[0] ||
-        std::max(padding.left, padding.right) >= window.kernel[1]) {
+        std::max(padding.left, padding.right) >= window.kernel[1] ||
+        std::max(window.depth.front, window.depth.back) >= window.depth.kernel) {
       throw Error("Pool", "has a padding that is not below its kernel", "a window must not lie in the padding alone");
     }
-    return {src[0][0], src[0][1], extent[0], extent[1]};
+    Shape dst{src[0][0], src[0][1]};
+    dst.insert(dst.end(), extents.begin(), extents.end());
+    return dst;
   }
 
   [[nodiscard]] Work work(std::span<const Shape> src, const Shape& dst) const {
-    return detail::elementwise_work(src, dst, static_cast<double>(window.kernel[0] * window.kernel[1]));
+    return detail::elementwise_work(src, dst,
+                                    static_cast<double>(window.kernel[0] * window.kernel[1] * window.depth.kernel));
   }
 
   friend bool operator==(const Pool&, const Pool&) = default;
@@ -61,6 +65,25 @@ struct GlobalPool {
   }
 
   friend bool operator==(const GlobalPool&, const GlobalPool&) = default;
+};
+
+/// Where the maximum of each window lies: its flat index in src (ONNX MaxPool's Indices).
+///
+/// Shapes as Pool. Work: (kd) · kh · kw FLOP per output element.
+struct MaxPoolIndices {
+  Window window;
+  bool column_major = false;  ///< indices count columns before rows (ONNX storage_order 1)
+
+  static constexpr std::string_view kind = "MaxPoolIndices";
+
+  [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
+    return Pool{PoolKind::max, window, false}.dst_shape(src);
+  }
+  [[nodiscard]] Work work(std::span<const Shape> src, const Shape& dst) const {
+    return Pool{PoolKind::max, window, false}.work(src, dst);
+  }
+
+  friend bool operator==(const MaxPoolIndices&, const MaxPoolIndices&) = default;
 };
 
 }  // namespace fulcrum

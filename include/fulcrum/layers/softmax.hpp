@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// Softmax (ONNX Softmax from opset 13, oneDNN softmax).
+/// Softmax and its logarithm (ONNX Softmax and LogSoftmax from opset 13, oneDNN softmax).
 
 #include <cstdint>
 #include <span>
@@ -10,10 +10,11 @@
 
 namespace fulcrum {
 
-/// dst = e^(src − max) / Σ e^(src − max) along `axis`. src (any shape) → dst of the same shape.
-/// Work: 5 FLOP per element (maximum, subtraction, exponential, sum, division).
+/// dst = e^(src − max) / Σ e^(src − max) along `axis`, or the logarithm of that. src (any shape) → dst of the same
+/// shape. Work: 5 FLOP per element (maximum, subtraction, exponential, sum, division).
 struct Softmax {
   std::int64_t axis = -1;  ///< negative counts from the end
+  bool logarithm = false;  ///< src − max − ln Σ e^(src − max) (ONNX LogSoftmax)
 
   static constexpr std::string_view kind = "Softmax";
 

@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include <fulcrum/core/element_type.hpp>
 #include <fulcrum/layers/parameter.hpp>
 #include <fulcrum/layers/work.hpp>
 
@@ -13,6 +14,7 @@ namespace fulcrum {
 /// A value the user gives at every run. `shape` may hold batch_dim; shape inference binds it.
 struct Input {
   Shape shape;  ///< with the batch dimension, usually (batch_dim, c, h, w)
+  ElementType element = ElementType::f32;
 
   static constexpr std::string_view kind = "Input";
 
@@ -31,6 +33,7 @@ struct Constant {
   static constexpr std::string_view kind = "Constant";
 
   Parameter<T> value;
+  ElementType element = ElementType::f32;
 
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
     detail::expect_sources(src, 0, "Constant");

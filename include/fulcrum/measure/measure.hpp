@@ -128,7 +128,7 @@ inline void fill_bounds(LatencyReport& report, const Model<float>& model, const 
 
 /// Runs the model as configured and times it. `instances` threads each run an instance of the one compiled model, on
 /// CPUs of their own when there are enough. After a warm-up all start together; whole inferences are timed first and
-/// their layers afterwards, in runs of their own. Sources are random in [0, 1).
+/// their layers afterwards, in runs of their own. Sources are random: see source_ranges().
 ///
 /// More threads than usable cores is allowed but slow: OpenMP threads that wait for one that is not running spin or
 /// sleep until the system lets it run.
@@ -155,7 +155,8 @@ inline void fill_bounds(LatencyReport& report, const Model<float>& model, const 
   report.notes = compiled->notes();
 
   say(0.05, "measuring " + model.name());
-  const detail::InstancePlan plan = detail::instance_plan(config, options, report.environment);
+  detail::InstancePlan plan = detail::instance_plan(config, options, report.environment);
+  plan.ranges = source_ranges(model, infer_shapes(model, config.batch));
   const std::vector<detail::InstanceSamples> instances = detail::run_instances(compiled, plan);
 
   std::vector<std::chrono::nanoseconds> samples;

@@ -5,32 +5,23 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <fulcrum/core/random.hpp>
+#include <fulcrum/model/builder_options.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
 #include <fulcrum/model/model.hpp>
 
 namespace fulcrum {
 
-/// What a convolution may be told beside its channels and kernel.
-struct ConvOptions {
-  Extent2 stride{1, 1};
-  Padding padding = 0;
-  Extent2 dilation{1, 1};
-  std::int64_t groups = 1;
-  bool bias = true;
-};
-
-/// What pooling may be told beside its kernel.
-struct PoolOptions {
-  Extent2 stride{0, 0};  ///< 0: the kernel's extent
-  Padding padding = 0;
-  bool ceil_mode = false;
-  bool count_include_pad = false;
+/// What weights are drawn from; both have the variance 2 / fan-in (He et al. 2015).
+enum class WeightInit : std::uint8_t {
+  he_normal,
+  he_uniform,  ///< within ±√(6 / fan-in): drawn many times faster, for networks of many millions of weights
 };
 
 /// Builds a Model<T> layer by layer. Each call takes the value of the layer before it; last() remembers a value and
@@ -41,18 +32,35 @@ struct PoolOptions {
 ///     b.conv(8, 3, {.padding = 1}).relu().conv(8, 3, {.padding = 1}).add(shortcut).relu();
 ///     Model<float> model = std::move(b).build();
 ///
-/// Weights come from the seed (He et al. 2015: normal, √(2 / fan-in)); biases are 0. Layers are named after their kind
-/// and number ("conv1", "relu1"); named() gives the last one another name.
+/// Weights come from the seed (see WeightInit); biases are 0. A model of several inputs calls input() for each. Layers
+/// are named after their kind and number ("conv1", "relu1"); named() gives the last one another name.
 template <class T>
 class ModelBuilder {
 public:
-  explicit ModelBuilder(std::string name, std::uint64_t seed = 0) : model_(std::move(name)), random_(seed) {}
+  explicit ModelBuilder(std::string name, std::uint64_t seed = 0, WeightInit init = WeightInit::he_normal)
+      : model_(std::move(name)), random_(seed), init_(init) {}
 
-  /// A model input; `sample` is its shape without the batch dimension.
-  ModelBuilder& input(const Shape& sample, std::string name = "input") {
+  /// A model input; `sample` is its shape without the batch dimension. Indices are of type ElementType::s64.
+  ModelBuilder& input(const Shape& sample, std::string name = "input", ElementType element = ElementType::f32) {
     Shape shape{batch_dim};
     shape.insert(shape.end(), sample.begin(), sample.end());
-    return append(Input{std::move(shape)}, {}, std::move(name));
+    return append(Input{std::move(shape), element}, {}, std::move(name));
+  }
+
+  /// A value that is part of the model.
+  ModelBuilder& constant(Tensor<T> value, ElementType element = ElementType::f32) {
+    return append(Constant<T>{std::move(value), element}, {});
+  }
+  /// A learned value of these extents and deviation: a class token, position embeddings.
+  ModelBuilder& parameter(const Shape& dims, double deviation = 0.02) { return constant(small(dims, deviation)); }
+  /// The row of a learned table (rows, width) for each index that the last value (…) holds → (…, width).
+  ModelBuilder& embedding(std::int64_t rows, std::int64_t width, double deviation = 0.02) {
+    expect_positive("embedding", "rows", rows);
+    expect_positive("embedding", "columns", width);
+    static_cast<void>(shape());
+    const NodeId indices = last_;
+    const NodeId table = parameter({rows, width}, deviation).last();
+    return append(Gather{0}, {table, indices});
   }
 
   /// 2-D convolution with a square kernel, or one of the given extents.
@@ -71,7 +79,7 @@ public:
     }
     const std::int64_t ic = src[1] / options.groups;
     Conv<T> layer;
-    layer.weights = he_normal({oc, ic, kernel[0], kernel[1]}, ic * kernel[0] * kernel[1]);
+    layer.weights = he({oc, ic, kernel[0], kernel[1]}, ic * kernel[0] * kernel[1]);
     if (options.bias) layer.bias = Tensor<T>(Shape{oc});
     layer.window = {kernel, options.stride, options.padding, options.dilation};
     layer.groups = options.groups;
@@ -89,9 +97,22 @@ public:
     expect_positive("dense", "outputs", oc);
     const std::int64_t ic = shape().back();
     Dense<T> layer;
-    layer.weights = he_normal({oc, ic}, ic);
+    layer.weights = he({oc, ic}, ic);
     if (bias) layer.bias = Tensor<T>(Shape{oc});
     return append(std::move(layer), {last_});
+  }
+
+  /// The product with another value, over the last two axes: (…, m, k) · (…, k, n) → (…, m, n).
+  ModelBuilder& matmul(NodeId other, const MatMulOptions& options = {}) {
+    return append(MatMul{options.transpose_src, options.transpose_weights, options.scale}, {last_, other});
+  }
+
+  /// Steps a cell along a sequence: (steps, n, input) → (steps, directions, n, hidden).
+  ModelBuilder& lstm(std::int64_t hidden, const RecurrentOptions& options = {}) {
+    return recurrent(RecurrentKind::lstm, hidden, options);
+  }
+  ModelBuilder& gru(std::int64_t hidden, const RecurrentOptions& options = {}) {
+    return recurrent(RecurrentKind::gru, hidden, options);
   }
 
   ModelBuilder& batch_normalization(double epsilon = 1e-5) {
@@ -101,6 +122,19 @@ public:
     layer.shift = Tensor<T>(channels);
     layer.mean = Tensor<T>(channels);
     layer.variance = Tensor<T>(channels, T{1});
+    layer.epsilon = epsilon;
+    return append(std::move(layer), {last_});
+  }
+
+  /// Over all axes from `axis` on.
+  ModelBuilder& layer_normalization(double epsilon = 1e-5, std::int64_t axis = -1) {
+    const Shape src = shape();
+    const auto at = static_cast<std::ptrdiff_t>(normalized_axis(axis, src.size()));
+    const Shape extents(src.begin() + at, src.end());
+    LayerNormalization<T> layer;
+    layer.axis = axis;
+    layer.scale = Tensor<T>(extents, T{1});
+    layer.shift = Tensor<T>(extents);
     layer.epsilon = epsilon;
     return append(std::move(layer), {last_});
   }
@@ -126,9 +160,21 @@ public:
   ModelBuilder& swish() { return activation(ActivationKind::swish, 1.0F); }
   ModelBuilder& gelu() { return activation(ActivationKind::gelu); }
 
+  /// Channels weighted by what their means say (Hu et al. 2018): x · gate(conv(inner(conv(global mean of x)))), with
+  /// `squeezed` channels between the two convolutions of 1×1.
+  ModelBuilder& squeeze_excitation(std::int64_t squeezed, ActivationKind inner = ActivationKind::relu,
+                                   ActivationKind gate = ActivationKind::sigmoid) {
+    const NodeId x = last_;
+    const std::int64_t channels = channel_count("squeeze_excitation");
+    global_average_pool().conv(squeezed, 1).activation(inner, inner == ActivationKind::swish ? 1.0F : 0.0F);
+    return conv(channels, 1).activation(gate).mul(x);
+  }
+
   /// Element-wise with another value, broadcast.
   ModelBuilder& add(NodeId other) { return append(Binary{BinaryKind::add}, {last_, other}); }
   ModelBuilder& mul(NodeId other) { return append(Binary{BinaryKind::mul}, {last_, other}); }
+  ModelBuilder& sub(NodeId other) { return append(Binary{BinaryKind::sub}, {last_, other}); }
+  ModelBuilder& div(NodeId other) { return append(Binary{BinaryKind::div}, {last_, other}); }
 
   /// The last value and others, joined along an axis (1: channels).
   ModelBuilder& concat(const std::vector<NodeId>& others, std::int64_t axis = 1) {
@@ -140,6 +186,20 @@ public:
   ModelBuilder& flatten(std::int64_t axis = 1) { return append(Flatten{axis}, {last_}); }
   ModelBuilder& reshape(Shape dims) { return append(Reshape{std::move(dims)}, {last_}); }
   ModelBuilder& softmax(std::int64_t axis = -1) { return append(Softmax{axis}, {last_}); }
+  /// Axis k of the result is axis perm[k] of the last value.
+  ModelBuilder& transpose(std::vector<std::int64_t> perm) { return append(Transpose{std::move(perm)}, {last_}); }
+  /// Positions from `start` up to, and without, `end` along an axis; negative ones count from its end.
+  ModelBuilder& slice(std::int64_t axis, std::int64_t start, std::int64_t end) {
+    return append(Slice{{axis}, {start}, {end}, {}}, {last_});
+  }
+  /// Broadcast against `dims`, where batch_dim is the batch of the run.
+  ModelBuilder& expand(Shape dims) { return append(Expand{std::move(dims)}, {last_}); }
+  ModelBuilder& reduce(ReduceKind function, std::vector<std::int64_t> axes, bool keep_dims = true) {
+    return append(Reduce{function, std::move(axes), keep_dims}, {last_});
+  }
+  ModelBuilder& mean(std::vector<std::int64_t> axes, bool keep_dims = true) {
+    return reduce(ReduceKind::mean, std::move(axes), keep_dims);
+  }
 
   /// Any layer at all.
   ModelBuilder& layer(Layer<T> layer, std::vector<NodeId> src) { return append(std::move(layer), std::move(src)); }
@@ -222,15 +282,51 @@ private:
     return append(layer, {last_});
   }
 
-  Tensor<T> he_normal(const Shape& shape, std::int64_t fan_in) {
-    Tensor<T> weights(shape);
-    const double deviation = std::sqrt(2.0 / static_cast<double>(fan_in));
+  ModelBuilder& recurrent(RecurrentKind cell, std::int64_t hidden, const RecurrentOptions& options) {
+    const Shape src = shape();
+    detail::expect_rank(src, 3, "recurrent");
+    expect_positive("recurrent", "hidden features", hidden);
+    Recurrent<T> layer;
+    layer.cell = cell;
+    layer.direction = options.direction;
+    layer.linear_before_reset = options.linear_before_reset;
+    const std::int64_t directions = layer.directions();
+    const std::int64_t rows = gates_of(cell) * hidden;
+    const double bound = 1.0 / std::sqrt(static_cast<double>(hidden));
+    layer.weights = uniform({directions, rows, src[2]}, bound);
+    layer.recurrent_weights = uniform({directions, rows, hidden}, bound);
+    if (options.bias) layer.bias = Tensor<T>(Shape{directions, 2 * rows});
+    for (std::int64_t direction = 0; direction < directions; ++direction) {
+      layer.functions.push_back({ActivationKind::sigmoid});
+      for (std::size_t i = 1; i < layer.functions_per_direction(); ++i)
+        layer.functions.push_back({ActivationKind::tanh});
+    }
+    return append(std::move(layer), {last_});
+  }
+
+  Tensor<T> he(const Shape& dims, std::int64_t fan_in) {
+    const auto inputs = static_cast<double>(fan_in);
+    return init_ == WeightInit::he_uniform ? uniform(dims, std::sqrt(6.0 / inputs))
+                                           : normal(dims, std::sqrt(2.0 / inputs));
+  }
+  /// Of this deviation, drawn as the weights are.
+  Tensor<T> small(const Shape& dims, double deviation) {
+    return init_ == WeightInit::he_uniform ? uniform(dims, std::sqrt(3.0) * deviation) : normal(dims, deviation);
+  }
+  Tensor<T> normal(const Shape& dims, double deviation) {
+    Tensor<T> weights(dims);
     for (T& w : weights.flat()) w = static_cast<T>(deviation * random_.normal());
+    return weights;
+  }
+  Tensor<T> uniform(const Shape& dims, double bound) {
+    Tensor<T> weights(dims);
+    for (T& w : weights.flat()) w = static_cast<T>(random_.uniform(-bound, bound));
     return weights;
   }
 
   Model<T> model_;
   Random random_;
+  WeightInit init_;
   std::vector<Shape> shapes_;  // of every value, for a batch of one
   std::map<std::string, int> counts_;
   NodeId last_ = 0;

@@ -22,27 +22,48 @@ template <class To, class From>
 [[nodiscard]] Model<To> cast(const Model<From>& model) {
   using detail::cast_parameter;
   Model<To> result(model.name());
-  const auto convert =
-      Overloads{[](const Constant<From>& l) -> Layer<To> { return Constant<To>{cast_parameter<To>(l.value)}; },
-                [](const Conv<From>& l) -> Layer<To> {
-                  return Conv<To>{cast_parameter<To>(l.weights), cast_parameter<To>(l.bias), l.window, l.groups};
-                },
-                [](const Dense<From>& l) -> Layer<To> {
-                  return Dense<To>{cast_parameter<To>(l.weights), cast_parameter<To>(l.bias)};
-                },
-                [](const BatchNormalization<From>& l) -> Layer<To> {
-                  return BatchNormalization<To>{cast_parameter<To>(l.scale), cast_parameter<To>(l.shift),
-                                                cast_parameter<To>(l.mean), cast_parameter<To>(l.variance), l.epsilon};
-                },
-                [](const Input& l) -> Layer<To> { return l; },
-                [](const Pool& l) -> Layer<To> { return l; },
-                [](const GlobalPool& l) -> Layer<To> { return l; },
-                [](const Activation& l) -> Layer<To> { return l; },
-                [](const Binary& l) -> Layer<To> { return l; },
-                [](const Concat& l) -> Layer<To> { return l; },
-                [](const Reshape& l) -> Layer<To> { return l; },
-                [](const Flatten& l) -> Layer<To> { return l; },
-                [](const Softmax& l) -> Layer<To> { return l; }};
+  const auto convert = Overloads{
+      [](const Constant<From>& l) -> Layer<To> {
+        return Constant<To>{cast_parameter<To>(l.value), l.element};
+      },
+      [](const Conv<From>& l) -> Layer<To> {
+        return Conv<To>{cast_parameter<To>(l.weights), cast_parameter<To>(l.bias), l.window, l.groups};
+      },
+      [](const ConvTranspose<From>& l) -> Layer<To> {
+        return ConvTranspose<To>{cast_parameter<To>(l.weights),
+                                 cast_parameter<To>(l.bias),
+                                 l.window,
+                                 l.output_padding,
+                                 l.depth_output_padding,
+                                 l.groups};
+      },
+      [](const Recurrent<From>& l) -> Layer<To> {
+        return Recurrent<To>{l.cell,
+                             l.direction,
+                             cast_parameter<To>(l.weights),
+                             cast_parameter<To>(l.recurrent_weights),
+                             cast_parameter<To>(l.bias),
+                             cast_parameter<To>(l.peepholes),
+                             l.functions,
+                             l.clip,
+                             l.linear_before_reset,
+                             l.couple_input_forget,
+                             l.with_cell_state};
+      },
+      [](const LayerNormalization<From>& l) -> Layer<To> {
+        return LayerNormalization<To>{l.axis, cast_parameter<To>(l.scale), cast_parameter<To>(l.shift), l.epsilon};
+      },
+      [](const InstanceNormalization<From>& l) -> Layer<To> {
+        return InstanceNormalization<To>{cast_parameter<To>(l.scale), cast_parameter<To>(l.shift), l.epsilon, l.groups};
+      },
+      [](const Dense<From>& l) -> Layer<To> {
+        return Dense<To>{cast_parameter<To>(l.weights), cast_parameter<To>(l.bias)};
+      },
+      [](const BatchNormalization<From>& l) -> Layer<To> {
+        return BatchNormalization<To>{cast_parameter<To>(l.scale), cast_parameter<To>(l.shift),
+                                      cast_parameter<To>(l.mean), cast_parameter<To>(l.variance), l.epsilon};
+      },
+      [](const LayerWithoutWeights auto& l) -> Layer<To> { return l; }};
   for (const Node<From>& node : model.nodes()) {
     result.add({node.name, std::visit(convert, node.layer), node.src, node.dst_quantization});
   }

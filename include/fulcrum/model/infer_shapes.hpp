@@ -2,6 +2,7 @@
 /// \file
 /// Shapes and work of every node for a batch size.
 
+#include <algorithm>
 #include <vector>
 
 #include <fulcrum/model/model.hpp>
@@ -27,6 +28,21 @@ template <class T>
     }
   }
   return shapes;
+}
+
+/// \throws Error when the model runs one batch size only and `batch` is neither that nor 1
+template <class T>
+void expect_batch(const Model<T>& model, std::int64_t batch) {
+  std::int64_t fixed = 1;
+  for (const Node<T>& node : model.nodes()) {
+    const auto* input = std::get_if<Input>(&node.layer);
+    if (input == nullptr) continue;
+    if (std::find(input->shape.begin(), input->shape.end(), batch_dim) != input->shape.end()) return;
+    if (fixed == 1 && !input->shape.empty()) fixed = input->shape[0];
+  }
+  if (batch == 1 || batch == fixed) return;
+  throw Error("model '" + model.name() + "'", "has a fixed batch and cannot run one of " + std::to_string(batch),
+              "export it with a dynamic batch, or bind another: --dim NAME=EXTENT");
 }
 
 /// Shapes of a node's sources.

@@ -19,15 +19,36 @@ struct FusionGroup {
 
 namespace detail {
 
+/// Functions that engines run on the result of another layer before it is stored.
+[[nodiscard]] constexpr bool runs_as_post_operation(ActivationKind function) noexcept {
+  return function <= ActivationKind::gelu_tanh;
+}
+[[nodiscard]] constexpr bool runs_as_post_operation(BinaryKind function) noexcept {
+  return function <= BinaryKind::max;
+}
+
 template <class T>
 bool can_absorb(const Layer<T>& primary) {
-  return std::visit(Overloads{[](const Conv<T>&) { return true; }, [](const Dense<T>&) { return true; },
-                              [](const Binary&) { return true; }, [](const BatchNormalization<T>&) { return false; },
-                              [](const Input&) { return false; }, [](const Constant<T>&) { return false; },
-                              [](const Pool&) { return false; }, [](const GlobalPool&) { return false; },
-                              [](const Activation&) { return false; }, [](const Concat&) { return false; },
-                              [](const Reshape&) { return false; }, [](const Flatten&) { return false; },
-                              [](const Softmax&) { return false; }},
+  return std::visit(Overloads{[](const Conv<T>&) { return true; },
+                              [](const Dense<T>&) { return true; },
+                              [](const Binary& l) { return runs_as_post_operation(l.function); },
+                              [](const ConvTranspose<T>&) { return false; },
+                              [](const Recurrent<T>&) { return false; },
+                              [](const BatchNormalization<T>&) { return false; },
+                              [](const NormalizationLayer auto&) { return false; },
+                              [](const Input&) { return false; },
+                              [](const Constant<T>&) { return false; },
+                              [](const MatMul&) { return false; },
+                              [](const Pool&) { return false; },
+                              [](const GlobalPool&) { return false; },
+                              [](const Activation&) { return false; },
+                              [](const Concat&) { return false; },
+                              [](const Reshape&) { return false; },
+                              [](const Flatten&) { return false; },
+                              [](const Softmax&) { return false; },
+                              [](const MovementLayer auto&) { return false; },
+                              [](const ElementwiseLayer auto&) { return false; },
+                              [](const ReductionLayer auto&) { return false; }},
                     primary);
 }
 
@@ -68,7 +89,8 @@ template <class T>
            !model.is_output(group.dst) && !model.node(group.dst).dst_quantization) {
       const NodeId next = consumers[group.dst].front();
       const Node<T>& node = model.node(next);
-      if (std::holds_alternative<Activation>(node.layer)) {
+      if (const auto* activation = std::get_if<Activation>(&node.layer);
+          activation && detail::runs_as_post_operation(activation->function)) {
         has_activation = true;
       } else if (const auto* binary = std::get_if<Binary>(&node.layer);
                  binary && binary->function == BinaryKind::add && !has_sum) {

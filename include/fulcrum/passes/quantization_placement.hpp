@@ -40,15 +40,26 @@ template <class T>
 [[nodiscard]] IntegerStep integer_step(const Layer<T>& primary) {
   using enum IntegerStep;
   return std::visit(
-      Overloads{[](const Conv<T>&) { return computes; }, [](const Dense<T>&) { return computes; },
+      Overloads{[](const Conv<T>&) { return computes; },
+                [](const Dense<T>&) { return computes; },
                 [](const Binary& l) { return l.function == BinaryKind::add ? combines : in_float; },
                 [](const Concat&) { return combines; },
                 [](const Pool& l) { return l.pool == PoolKind::max ? passes : combines; },
                 [](const GlobalPool& l) { return l.pool == PoolKind::max ? passes : combines; },
-                [](const Reshape&) { return passes; }, [](const Flatten&) { return passes; },
+                [](const Reshape&) { return passes; },
+                [](const Flatten&) { return passes; },
                 [](const Activation& l) { return l.function == ActivationKind::relu ? passes : in_float; },
-                [](const Input&) { return in_float; }, [](const Constant<T>&) { return in_float; },
-                [](const BatchNormalization<T>&) { return in_float; }, [](const Softmax&) { return in_float; }},
+                [](const Input&) { return in_float; },
+                [](const Constant<T>&) { return in_float; },
+                [](const BatchNormalization<T>&) { return in_float; },
+                [](const Softmax&) { return in_float; },
+                [](const ConvTranspose<T>&) { return in_float; },
+                [](const Recurrent<T>&) { return in_float; },
+                [](const MatMul&) { return in_float; },
+                [](const NormalizationLayer auto&) { return in_float; },
+                [](const MovementLayer auto&) { return in_float; },
+                [](const ElementwiseLayer auto&) { return in_float; },
+                [](const ReductionLayer auto&) { return in_float; }},
       primary);
 }
 

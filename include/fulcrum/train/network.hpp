@@ -15,6 +15,7 @@
 #include <fulcrum/train/detail/record_linear.hpp>
 #include <fulcrum/train/detail/record_shape.hpp>
 #include <fulcrum/train/detail/relu_order.hpp>
+#include <fulcrum/train/detail/trainable.hpp>
 
 namespace fulcrum {
 
@@ -123,8 +124,16 @@ private:
 
   void record(NodeId id) {
     const Node<float>& node = tape_->model().node(id);
+    if (!detail::training::is_trainable(node.layer, tape_->shape(id))) {
+      throw Error("layer '" + node.name + "'", "is of a kind that cannot be trained (" + kind_of(node.layer) + ")",
+                  "train the model elsewhere and import its weights");
+    }
     try {
-      std::visit([&](const auto& layer) { detail::training::record(*tape_, id, layer); }, node.layer);
+      std::visit(
+          [&]<class L>(const L& layer) {
+            if constexpr (!detail::training::ForwardOnly<L>) detail::training::record(*tape_, id, layer);
+          },
+          node.layer);
     } catch (const dnnl::error& error) {
       throw Error("layer '" + node.name + "'", "cannot be trained with oneDNN: " + std::string(error.what()));
     }

@@ -8,8 +8,19 @@
 #include <string_view>
 #include <vector>
 
+#include <fulcrum/zoo/bert_base.hpp>
+#include <fulcrum/zoo/densenet121.hpp>
+#include <fulcrum/zoo/efficientnet_b0.hpp>
 #include <fulcrum/zoo/fashion_cnn.hpp>
 #include <fulcrum/zoo/mlp.hpp>
+#include <fulcrum/zoo/mobilenet_v2.hpp>
+#include <fulcrum/zoo/recommendation.hpp>
+#include <fulcrum/zoo/resnet18.hpp>
+#include <fulcrum/zoo/resnet50.hpp>
+#include <fulcrum/zoo/speech_lstm.hpp>
+#include <fulcrum/zoo/squeezenet1_1.hpp>
+#include <fulcrum/zoo/vgg11.hpp>
+#include <fulcrum/zoo/vit_b_16.hpp>
 
 namespace fulcrum {
 
@@ -24,6 +35,20 @@ struct ZooEntry {
 inline constexpr std::array zoo_entries{
     ZooEntry{"fashion_cnn", "two convolutions and two dense layers for 28×28 grey images", &fashion_cnn<float>},
     ZooEntry{"mlp", "three dense layers for 28×28 grey images", &mlp<float>},
+    ZooEntry{"resnet18", "residual network of 18 layers for images", &resnet18<float>},
+    ZooEntry{"resnet50", "residual network of 50 layers for images", &resnet50<float>},
+    ZooEntry{"mobilenet_v2", "depthwise convolutions for images on small devices", &mobilenet_v2<float>},
+    ZooEntry{"squeezenet1_1", "few parameters for images, no dense layer", &squeezenet1_1<float>},
+    ZooEntry{"vgg11", "plain convolutions and large dense layers for images", &vgg11<float>},
+    ZooEntry{"densenet121", "layers that read all before them, for images", &densenet121<float>},
+    ZooEntry{"efficientnet_b0", "depthwise convolutions with squeeze-and-excitation for images",
+             &efficientnet_b0<float>},
+    ZooEntry{"vit_b_16", "transformer over patches of images", &vit_b_16<float>},
+    ZooEntry{"bert_base", "transformer encoder for text of 128 tokens",
+             [](std::uint64_t seed) { return bert_base<float>(seed); }},
+    ZooEntry{"speech_lstm", "dense layers and an LSTM for speech",
+             [](std::uint64_t seed) { return speech_lstm<float>(seed); }},
+    ZooEntry{"recommendation", "embeddings and perceptrons for click prediction", &recommendation<float>},
 };
 
 [[nodiscard]] inline std::vector<std::string> zoo_names() {

@@ -8,7 +8,7 @@
 
 #include <fulcrum/cost/step.hpp>
 #include <fulcrum/model/is_quantized.hpp>
-#include <fulcrum/passes/fusion.hpp>
+#include <fulcrum/passes/computes_in_f32.hpp>
 #include <fulcrum/passes/quantization_placement.hpp>
 
 namespace fulcrum::detail {
@@ -20,7 +20,8 @@ bool is_view(const Layer<T>& layer) {
 
 template <class T>
 bool is_product(const Layer<T>& layer) {
-  return std::holds_alternative<Conv<T>>(layer) || std::holds_alternative<Dense<T>>(layer);
+  return std::holds_alternative<Conv<T>>(layer) || std::holds_alternative<Dense<T>>(layer) ||
+         std::holds_alternative<MatMul>(layer);
 }
 
 /// The types of a step's source and result.
@@ -48,8 +49,7 @@ public:
   [[nodiscard]] StepTypes types_of(const FusionGroup& group) const {
     const Layer<T>& layer = model_.node(group.primary).layer;
     const DType kept = kept_[group.dst];
-    const bool softmax = std::holds_alternative<Softmax>(layer);
-    if (precision_ == Precision::f32 || softmax) return {};
+    if (precision_ == Precision::f32 || computes_in_f32(layer)) return {};
     if (precision_ == Precision::bf16) return {DType::bf16, is_product(layer) ? kept : DType::bf16, Precision::bf16};
     const DType src = kept_[model_.node(group.primary).src.front()];
     if (!is_integer(src) || !on_integers(group)) return {};
@@ -60,20 +60,20 @@ public:
 private:
   static bool is_integer(DType dtype) { return dtype == DType::u8 || dtype == DType::s8; }
 
-  /// bf16 everywhere but for the inputs, for what Softmax makes, and for what a product makes for the user or a Softmax
-  /// alone.
+  /// bf16 everywhere but for the inputs, for what layers that compute in f32 make, and for what a product makes for the
+  /// user or such a layer alone.
   void plan_bf16(const std::vector<FusionGroup>& groups) {
     const auto consumers = model_.consumers();
     std::vector<bool> read_as_f32(model_.size(), true);
     for (NodeId id = model_.size(); id-- > 0;) {
       for (const NodeId c : consumers[id]) {
         const Layer<T>& layer = model_.node(c).layer;
-        if (!std::holds_alternative<Softmax>(layer) && !(is_view(layer) && read_as_f32[c])) read_as_f32[id] = false;
+        if (!computes_in_f32(layer) && !(is_view(layer) && read_as_f32[c])) read_as_f32[id] = false;
       }
     }
     for (const FusionGroup& group : groups) {
       const Layer<T>& layer = model_.node(group.primary).layer;
-      const bool f32 = std::holds_alternative<Softmax>(layer) || (is_product(layer) && read_as_f32[group.dst]);
+      const bool f32 = computes_in_f32(layer) || (is_product(layer) && read_as_f32[group.dst]);
       kept_[group.dst] = is_view(layer) ? kept_[model_.node(group.dst).src[0]] : f32 ? DType::f32 : DType::bf16;
     }
   }
@@ -112,9 +112,19 @@ private:
                                 [&](const Binary&) {
                                   return dst_is_integer && is_integer(kept_[model_.node(group.primary).src.back()]);
                                 },
-                                [&](const Concat&) { return dst_is_integer; }, [](const Softmax&) { return false; },
-                                [](const BatchNormalization<T>&) { return false; }, [](const Input&) { return false; },
-                                [](const Constant<T>&) { return false; }, [](const Reshape&) { return false; },
+                                [&](const Concat&) { return dst_is_integer; },
+                                [](const Softmax&) { return false; },
+                                [](const BatchNormalization<T>&) { return false; },
+                                [](const Input&) { return false; },
+                                [](const ConvTranspose<T>&) { return false; },
+                                [](const Recurrent<T>&) { return false; },
+                                [](const MatMul&) { return false; },
+                                [](const NormalizationLayer auto&) { return false; },
+                                [](const MovementLayer auto&) { return false; },
+                                [](const ElementwiseLayer auto&) { return false; },
+                                [](const ReductionLayer auto&) { return false; },
+                                [](const Constant<T>&) { return false; },
+                                [](const Reshape&) { return false; },
                                 [](const Flatten&) { return false; }},
                       model_.node(group.primary).layer);
   }

@@ -9,7 +9,10 @@
 #include <variant>
 
 #include <fulcrum/exec/detail/lower_elementwise.hpp>
+#include <fulcrum/exec/detail/lower_matmul.hpp>
+#include <fulcrum/exec/detail/lower_native.hpp>
 #include <fulcrum/exec/detail/lower_product.hpp>
+#include <fulcrum/exec/detail/lower_rows.hpp>
 #include <fulcrum/exec/detail/lower_shape.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
 
@@ -46,18 +49,64 @@ inline void lower_source(Lowering& lowering, NodeId id, std::size_t& next_input)
   }
 }
 
+/// The group's steps, as far as oneDNN has primitives for it.
+inline void lower_layer(Lowering& lowering, const FusionGroup& group) {
+  const auto native = [&] { lower_natively(lowering, group); };
+  std::visit(Overloads{
+                 [](const Input&) {},  // no groups: lower_source()
+                 [](const Constant<float>&) {},
+                 [&](const Conv<float>& l) { lower(lowering, group, l); },
+                 [&](const ConvTranspose<float>& l) { lower(lowering, group, l); },
+                 [&](const Dense<float>& l) { lower(lowering, group, l); },
+                 [&](const MatMul& l) { lower(lowering, group, l); },
+                 [&](const Recurrent<float>&) { native(); },
+                 [&](const BatchNormalization<float>& l) { lower(lowering, group, l); },
+                 [&](const LayerNormalization<float>& l) { lower(lowering, group, l); },
+                 [&](const InstanceNormalization<float>&) { native(); },
+                 [&](const LocalResponseNormalization&) { native(); },
+                 [&](const Pool& l) { lower(lowering, group, l); },
+                 [&](const GlobalPool& l) { lower(lowering, group, l); },
+                 [&](const MaxPoolIndices&) { native(); },
+                 [&](const Activation& l) { lower(lowering, group, l); },
+                 [&](const Binary& l) { lower(lowering, group, l); },
+                 [&](const ElementwiseLayer auto&) { native(); },
+                 [&](const Softmax& l) { lower(lowering, group, l); },
+                 [&](const Reduce& l) { lower(lowering, group, l); },
+                 [&](const ArgReduce&) { native(); },
+                 [&](const Concat& l) { lower(lowering, group, l); },
+                 [&](const Reshape&) { lower_view(lowering, group); },
+                 [&](const Flatten&) { lower_view(lowering, group); },
+                 [&](const Transpose& l) { lower(lowering, group, l); },
+                 [&](const Slice&) { native(); },
+                 [&](const Expand&) { native(); },
+                 [&](const Tile&) { native(); },
+                 [&](const Gather&) { native(); },
+                 [&](const Pad&) { native(); },
+                 [&](const Resize&) { native(); },
+             },
+             lowering.node(group.primary).layer);
+}
+
+/// Whether the group takes or gives a value without elements, which oneDNN's primitives are not made for. (Concat
+/// leaves such sources out by itself.)
+[[nodiscard]] inline bool meets_nothing(const Lowering& lowering, const FusionGroup& group) {
+  const auto is_empty = [&](NodeId id) { return element_count(lowering.shape(id)) == 0; };
+  const Layer<float>& layer = lowering.node(group.primary).layer;
+  if (std::holds_alternative<Reshape>(layer) || std::holds_alternative<Flatten>(layer)) return false;
+  if (is_empty(group.dst)) return true;
+  const std::vector<NodeId> sources = group_sources(lowering.model(), group);
+  return !std::holds_alternative<Concat>(layer) && std::any_of(sources.begin(), sources.end(), is_empty);
+}
+
+/// What oneDNN has no form of runs in Fulcrum's own loops.
 inline void lower_group(Lowering& lowering, const FusionGroup& group) {
-  std::visit(
-      Overloads{
-          [](const Input&) {},  // no groups: lower_source()
-          [](const Constant<float>&) {}, [&](const Conv<float>& l) { lower(lowering, group, l); },
-          [&](const Dense<float>& l) { lower(lowering, group, l); },
-          [&](const BatchNormalization<float>& l) { lower(lowering, group, l); },
-          [&](const Pool& l) { lower(lowering, group, l); }, [&](const GlobalPool& l) { lower(lowering, group, l); },
-          [&](const Activation& l) { lower(lowering, group, l); }, [&](const Binary& l) { lower(lowering, group, l); },
-          [&](const Concat& l) { lower(lowering, group, l); }, [&](const Reshape&) { lower_view(lowering, group); },
-          [&](const Flatten&) { lower_view(lowering, group); }, [&](const Softmax& l) { lower(lowering, group, l); }},
-      lowering.node(group.primary).layer);
+  if (meets_nothing(lowering, group)) return lower_natively(lowering, group);
+  try {
+    lower_layer(lowering, group);
+  } catch (const dnnl::error& error) {
+    if (!is_refusal(error)) throw;
+    lower_natively(lowering, group);
+  }
 }
 
 /// \throws Error naming the layer that cannot be run

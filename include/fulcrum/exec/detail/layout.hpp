@@ -25,11 +25,19 @@ namespace fulcrum::detail::onednn {
   return {dims.begin(), dims.end()};
 }
 
-/// Channels innermost: what (n, h, w, c) is in memory, as a layout of (n, c, h, w).
+/// Channels innermost: what (n, h, w, c) is in memory, as a layout of (n, c, h, w); likewise of (n, c, d, h, w).
 [[nodiscard]] inline Desc channels_last_desc(const Shape& shape, DType dtype) {
-  const std::int64_t c = shape[1], h = shape[2], w = shape[3];
-  return {Dims(shape.begin(), shape.end()), data_type_of(dtype), Dims{h * w * c, 1, w * c, c}};
+  Dims strides(shape.size(), 1);
+  std::int64_t stride = shape[1];
+  for (std::size_t axis = shape.size(); axis-- > 2;) {
+    strides[axis] = stride;
+    stride *= shape[axis];
+  }
+  strides[0] = stride;
+  return {Dims(shape.begin(), shape.end()), data_type_of(dtype), strides};
 }
+/// Whether a value of as many axes has channels and rows to order: (n, c, h, w) or (n, c, d, h, w).
+[[nodiscard]] constexpr bool has_channels_last(std::size_t rank) noexcept { return rank == 4 || rank == 5; }
 
 /// A run of equally spaced elements along one axis; a blocked axis has several.
 struct Piece {

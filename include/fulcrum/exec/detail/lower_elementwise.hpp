@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include <fulcrum/exec/detail/lowering.hpp>
+#include <fulcrum/exec/detail/lower_native.hpp>
 
 namespace fulcrum::detail::onednn {
 
@@ -25,17 +25,22 @@ namespace fulcrum::detail::onednn {
 }
 
 inline void lower(Lowering& lowering, const FusionGroup& group, const Activation& activation) {
+  const std::vector<Eltwise> functions = eltwise_of(activation);
+  if (functions.empty()) return lower_natively(lowering, group);
   const NodeId src = lowering.node(group.primary).src[0];
   const Configured configured = configure_product({}, std::nullopt);
   const std::optional<AffineMap>& map = lowering.value(src).map;
   // max(x, 0) commutes with a scale, so it may stay in integers where 0 is 0.
   const bool on_integers = map && map->zero_point == 0 && activation.function == ActivationKind::relu;
-  Value from = on_integers ? lowering.value(src) : lowering.real_value(src, lowering.compute_dtype());
-  Value to = elementwise_dst(lowering, src, from, group.dst);
+  Value from = on_integers ? lowering.value(src) : lowering.real_value(src, lowering.compute_dtype(group.primary));
+  std::vector<dnnl::eltwise_forward::primitive_desc> steps;  // all described before the first may overwrite the source
+  for (const Eltwise& function : functions) {
+    steps.push_back(eltwise_forward(dnnl::prop_kind::forward_inference, function.algorithm, from.desc, from.desc,
+                                    function.alpha, function.beta, configured.attributes));
+  }
+  const Value to = elementwise_dst(lowering, src, from, group.dst);
   ProgramBuilder::Label label = lowering.label(group);
-  for (const Eltwise& function : eltwise_of(activation)) {
-    const auto pd = eltwise_forward(dnnl::prop_kind::forward_inference, function.algorithm, from.desc, from.desc,
-                                    function.alpha, function.beta, configured.attributes);
+  for (const auto& pd : steps) {
     lowering.builder().emit(label, pd, dnnl::eltwise_forward(pd),
                             {{DNNL_ARG_SRC, from.desc, from.where}, {DNNL_ARG_DST, to.desc, to.where}}, configured);
     from = to;  // a second function works in place
@@ -46,7 +51,7 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Activation
 
 inline void lower(Lowering& lowering, const FusionGroup& group, const BatchNormalization<float>& layer) {
   const NodeId src = lowering.node(group.primary).src[0];
-  const Value from = lowering.real_value_in_shape(src, lowering.compute_dtype());
+  const Value from = lowering.real_value_in_shape(src, lowering.compute_dtype(group.primary));
   const Value to = elementwise_dst(lowering, src, from, group.dst);
   const Configured configured = configure_product({}, std::nullopt);
   using dnnl::normalization_flags;
@@ -69,51 +74,88 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const BatchNorma
   lowering.finish(group.dst, to);
 }
 
-/// A source under as many dims as the result has, ones in front.
-[[nodiscard]] inline Value with_rank(Lowering& lowering, NodeId src, Value value, std::size_t rank) {
-  Shape dims = lowering.shape(src);
-  dims.insert(dims.begin(), rank - dims.size(), 1);
-  return lowering.builder().with_dims(value, dims, lowering.node(src).name);
+/// A shape with as many ones in front as make up a rank.
+[[nodiscard]] inline Shape with_leading_ones(Shape shape, std::size_t rank) {
+  shape.insert(shape.begin(), rank - shape.size(), 1);
+  return shape;
+}
+
+[[nodiscard]] inline std::optional<dnnl::algorithm> binary_algorithm(BinaryKind function) {
+  switch (function) {
+    case BinaryKind::add: return dnnl::algorithm::binary_add;
+    case BinaryKind::mul: return dnnl::algorithm::binary_mul;
+    case BinaryKind::sub: return dnnl::algorithm::binary_sub;
+    case BinaryKind::div: return dnnl::algorithm::binary_div;
+    case BinaryKind::min: return dnnl::algorithm::binary_min;
+    case BinaryKind::max: return dnnl::algorithm::binary_max;
+    case BinaryKind::pow:
+    case BinaryKind::remainder:
+    case BinaryKind::fmod:
+    case BinaryKind::prelu:
+    case BinaryKind::equal:
+    case BinaryKind::less:
+    case BinaryKind::less_or_equal:
+    case BinaryKind::greater:
+    case BinaryKind::greater_or_equal:
+    case BinaryKind::logical_and:
+    case BinaryKind::logical_or:
+    case BinaryKind::logical_xor: break;
+  }
+  return std::nullopt;
+}
+
+/// The sources in the order in which oneDNN takes them: the one of the result's shape goes first, as oneDNN broadcasts
+/// the second.
+struct BinaryOrder {
+  NodeId first = 0;
+  NodeId second = 0;
+  bool negated = false;  ///< the primitive's result is the negative of the layer's
+};
+
+/// Nothing when both sources are broadcast or the function cannot be turned round.
+[[nodiscard]] inline std::optional<BinaryOrder> binary_order(const Lowering& lowering, const FusionGroup& group,
+                                                             BinaryKind function, const Shape& dims) {
+  const std::vector<NodeId>& src = lowering.node(group.primary).src;
+  const auto is_whole = [&](NodeId id) { return with_leading_ones(lowering.shape(id), dims.size()) == dims; };
+  if (is_whole(src[0])) return BinaryOrder{src[0], src[1], false};
+  if (!is_whole(src[1]) || function == BinaryKind::div) return std::nullopt;
+  // The sign is one linear function, and kernels of the 2.x line take no second one.
+  if (function == BinaryKind::sub && !group.absorbed.empty()) return std::nullopt;
+  return BinaryOrder{src[1], src[0], function == BinaryKind::sub};
 }
 
 inline void lower(Lowering& lowering, const FusionGroup& group, const Binary& binary) {
   ProgramBuilder& builder = lowering.builder();
-  const Node<float>& node = lowering.node(group.primary);
   const Shape& dst_shape = lowering.shape(group.dst);
-  const Tail tail = tail_of(lowering.model(), group);
-  const bool is_add = binary.function == BinaryKind::add;
-  const std::optional<AffineMap> dst_map = lowering.dst_map(group.dst);
+  const Shape dims = onednn_dims(dst_shape);
+  const std::optional<dnnl::algorithm> algorithm = binary_algorithm(binary.function);
+  std::optional<BinaryOrder> order;
+  if (algorithm && dst_shape.size() <= DNNL_MAX_NDIMS) order = binary_order(lowering, group, binary.function, dims);
+  if (!order) return lower_natively(lowering, group);
 
-  // The source that has the result's shape goes first: oneDNN broadcasts the second.
-  NodeId first = node.src[0];
-  NodeId second = node.src[1];
-  if (lowering.shape(first) != dst_shape) std::swap(first, second);
+  const NodeId first = order->first;
+  const NodeId second = order->second;
+  const std::optional<AffineMap> dst_map = lowering.dst_map(group.dst);
   const auto zero_is_zero = [&](NodeId id) {
     const std::optional<AffineMap>& map = lowering.value(id).map;
     return map && map->zero_point == 0;
   };
-  const bool on_integers = dst_map && zero_is_zero(first) && zero_is_zero(second);
+  const bool scales = binary.function == BinaryKind::add || binary.function == BinaryKind::mul;
+  const bool on_integers = scales && dst_map && zero_is_zero(first) && zero_is_zero(second);
 
-  const DType dtype = lowering.compute_dtype();
-  const std::size_t rank = std::max<std::size_t>(dst_shape.size(), 1);
-  Value a = with_rank(lowering, first, on_integers ? lowering.value(first) : lowering.real_value(first, dtype), rank);
-  Value b =
-      with_rank(lowering, second, on_integers ? lowering.value(second) : lowering.real_value(second, dtype), rank);
-  const Shape dims = dst_shape.empty() ? Shape{1} : dst_shape;
-  if (shape_of(a.desc) != dims) {
-    // Both are broadcast. The first is written out: ones of the result's shape times it.
-    const std::vector<float> ones(static_cast<std::size_t>(element_count(dims)), 1.0F);
-    const Value full = builder.with_type(builder.constant(dims, std::span<const float>(ones)), dtype_of_desc(a.desc),
-                                         std::nullopt, node.name);
-    const Value wide = builder.allocate(dst_shape, full.desc, a.map);
-    const Configured plain = configure_product({}, std::nullopt);
-    const auto pd = binary_forward(dnnl::algorithm::binary_mul, full.desc, a.desc, wide.desc, plain.attributes);
-    builder.emit({node.name, "Broadcast", 0.0}, pd, dnnl::binary(pd),
-                 {{DNNL_ARG_SRC_0, full.desc, full.where},
-                  {DNNL_ARG_SRC_1, a.desc, a.where},
-                  {DNNL_ARG_DST, wide.desc, wide.where}});
-    a = wide;
+  const DType dtype = lowering.compute_dtype(group.primary);
+  const auto shape_taken = [&](NodeId id) { return with_leading_ones(lowering.shape(id), dims.size()); };
+  if (!on_integers) {
+    const Desc whole = plain_desc(dims, dtype);
+    const auto pd = binary_forward(*algorithm, whole, plain_desc(shape_taken(second), dtype), whole);
+    if (is_reference(pd.impl_info_str())) return lower_natively(lowering, group);
   }
+  const auto taken = [&](NodeId id) {
+    const Value value = on_integers ? lowering.value(id) : lowering.real_value(id, dtype);
+    return builder.with_dims(value, shape_taken(id), lowering.node(id).name);
+  };
+  const Value a = taken(first);
+  Value b = taken(second);
   if (shape_of(b.desc) == dims) {
     // Kernels take both sources in one layout.
     if (const std::optional<Desc> like_a = with_dtype(a.desc, dtype_of_desc(b.desc))) {
@@ -122,7 +164,8 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Binary& bi
   }
 
   Epilogue epilogue;
-  epilogue.eltwise = tail.eltwise;
+  epilogue.eltwise = tail_of(lowering.model(), group).eltwise;
+  if (order->negated) epilogue.eltwise = {{dnnl::algorithm::eltwise_linear, -1.0F}};
   if (on_integers) epilogue.dst = dst_map;
   const Configured configured =
       configure_binary(a.map.value_or(AffineMap{}).scale, b.map.value_or(AffineMap{}).scale, epilogue);
@@ -130,13 +173,12 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Binary& bi
   const std::optional<Desc> dst_desc = with_dtype(a.desc, dst_dtype);
   const bool in_place = lowering.may_overwrite(first, a) && dst_desc;
   Value dst{dst_shape, dst_desc.value_or(plain_desc(dims, dst_dtype)), a.where, epilogue.dst};
+  const auto pd = binary_forward(*algorithm, a.desc, b.desc, dst.desc, configured.attributes);
   if (in_place) {
     builder.forget_conversions(a.where);
   } else {
     dst = builder.allocate(dst_shape, dst.desc, epilogue.dst);
   }
-  const auto pd = binary_forward(is_add ? dnnl::algorithm::binary_add : dnnl::algorithm::binary_mul, a.desc, b.desc,
-                                 dst.desc, configured.attributes);
   builder.emit(
       lowering.label(group), pd, dnnl::binary(pd),
       {{DNNL_ARG_SRC_0, a.desc, a.where}, {DNNL_ARG_SRC_1, b.desc, b.where}, {DNNL_ARG_DST, dst.desc, dst.where}},

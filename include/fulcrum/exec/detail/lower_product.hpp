@@ -11,7 +11,7 @@
 #include <vector>
 
 #include <fulcrum/exec/detail/int8_saturation.hpp>
-#include <fulcrum/exec/detail/lowering.hpp>
+#include <fulcrum/exec/detail/lower_native.hpp>
 #include <fulcrum/exec/precision_support.hpp>
 
 namespace fulcrum::detail::onednn {
@@ -28,10 +28,6 @@ struct Product {
   const RowLayout* columns =
       nullptr;  ///< dense: where the weights' columns go in the rows of a source that is not plain
 };
-
-[[nodiscard]] inline bool is_reference(const std::string& implementation) {
-  return implementation.find("ref") != std::string::npos;
-}
 
 /// The weights as s8; empty when they are not quantized in the form that oneDNN's int8 kernels take.
 [[nodiscard]] inline std::vector<std::int8_t> int8_weights(const Parameter<float>& weights) {
@@ -69,7 +65,7 @@ struct ProductAttempt {
 
 /// Emits the group as one primitive. `describe(attributes, weights dtype, bias desc, dst dtype)` makes its descriptor
 /// and `source(wanted desc)` gives the source in the layout that the descriptor asks for.
-/// \return the result; nothing when oneDNN has no optimized form of the attempt
+/// \return the result; nothing when oneDNN refuses the attempt, or has no optimized form of it in int8
 template <class Describe, class Source>
 std::optional<Value> emit_product(Lowering& lowering, const FusionGroup& group, const Product& product,
                                   const ProductAttempt& attempt, const Describe& describe, const Source& source) {
@@ -121,11 +117,13 @@ std::optional<Value> emit_product(Lowering& lowering, const FusionGroup& group, 
   const Desc bias_desc = has_bias ? plain_desc({static_cast<std::int64_t>(oc)}, DType::f32) : Desc{};
   using PrimitiveDesc = decltype(describe(configured.attributes, DType::f32, bias_desc, DType::f32));
   std::optional<PrimitiveDesc> pd;
+  dnnl::primitive primitive;
   try {
     pd = describe(configured.attributes, attempt.int8 ? DType::s8 : attempt.compute, bias_desc, attempt.dst);
+    primitive = dnnl::primitive(pd->get());  // 2.6 finds out only here that it lacks some bf16 kernels
   } catch (const dnnl::error& error) {
-    if (error.status == dnnl_unimplemented && attempt.int8) return std::nullopt;
-    throw;
+    if (!is_refusal(error)) throw;
+    return std::nullopt;
   }
   if (attempt.int8 && is_reference(pd->impl_info_str())) return std::nullopt;
 
@@ -170,12 +168,12 @@ std::optional<Value> emit_product(Lowering& lowering, const FusionGroup& group, 
     }
   }
   arguments.push_back({DNNL_ARG_DST, dst_desc, dst.where});
-  builder.emit(lowering.label(group), *pd, dnnl::primitive(pd->get()), std::move(arguments), configured);
+  builder.emit(lowering.label(group), *pd, std::move(primitive), std::move(arguments), configured);
   return dst;
 }
 
-/// Tries the product with an integer result, with integers in and real numbers out, and in floating point, in that
-/// order as far as the model's quantization allows.
+/// Tries the product with an integer result, with integers in and real numbers out, in floating point as the precision
+/// says and in f32, in that order as far as the model's quantization allows; at last in Fulcrum's own loops.
 template <class Run>
 void lower_product(Lowering& lowering, const FusionGroup& group, const Product& product, const Run& run) {
   const Node<float>& node = lowering.node(group.primary);
@@ -209,34 +207,39 @@ void lower_product(Lowering& lowering, const FusionGroup& group, const Product& 
     attempts.push_back({true, weights, DType::f32, lowering.dst_dtype(group.dst), lowering.dst_map(group.dst)});
   }
   if (int8) attempts.push_back({true, weights, DType::f32, DType::f32, std::nullopt});
-  if (product.f32_only) {
+  if (!product.f32_only) {
+    attempts.push_back(
+        {false, {}, lowering.compute_dtype(group.primary), lowering.activation_dtype(group.dst), std::nullopt});
+  }
+  if (product.f32_only || lowering.precision() == Precision::bf16) {
     attempts.push_back({false, {}, DType::f32, DType::f32, std::nullopt});
-  } else {
-    attempts.push_back({false, {}, lowering.compute_dtype(), lowering.activation_dtype(group.dst), std::nullopt});
   }
   for (const ProductAttempt& attempt : attempts) {
     if (const std::optional<Value> result = run(attempt)) {
       if (int8 && !attempt.int8) {
         lowering.builder().note("layer '" + node.name + "' runs in f32: oneDNN has no int8 kernel for it");
+      } else if (!product.f32_only && attempt.compute != lowering.compute_dtype(group.primary)) {
+        lowering.builder().note("layer '" + node.name + "' runs in f32: oneDNN has no bf16 kernel for it");
       }
       lowering.finish(group.dst, *result);
       return;
     }
   }
-  throw Error("layer '" + node.name + "'", "has no form that oneDNN can run");
+  lower_natively(lowering, group);
 }
 
 inline void lower(Lowering& lowering, const FusionGroup& group, const Conv<float>& conv) {
   const NodeId src = lowering.node(group.primary).src[0];
   const Shape& from = lowering.shape(src);
   const Shape& to = lowering.shape(group.dst);
-  const Geometry geometry = geometry_of(conv.window, {from[2], from[3]}, {to[2], to[3]});
-  const Padding& padding = conv.window.padding;
+  const Geometry geometry = geometry_of(conv.window, window_extents(from), window_extents(to));
 
   Product product{src, &conv.weights, &conv.bias, conv.weights.value->dims()};
   product.grouped = conv.groups > 1;
-  product.f32_only = needs_f32({from[2], from[3]}, {to[2], to[3]}, geometry);
-  product.padded = padding != Padding(0);
+  product.f32_only = needs_f32(window_extents(from), window_extents(to), geometry);
+  for (std::size_t axis = 0; axis < geometry.kernel.size(); ++axis) {
+    product.padded = product.padded || geometry.padding_l[axis] != 0 || geometry.padding_r[axis] != 0;
+  }
   if (product.grouped) {
     Shape& dims = product.weights_dims;
     dims[0] /= conv.groups;
@@ -290,6 +293,64 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Dense<floa
           return Value{value.shape, wanted, value.where, value.map};
         });
   });
+}
+
+/// Weights (ic, oc / groups, …) as they lie, under the dims (oc, ic, …), or (g, oc / g, ic / g, …) when grouped.
+[[nodiscard]] inline Desc transposed_weights_desc(const Shape& weights, std::int64_t groups) {
+  const std::int64_t ic = weights[0] / groups, oc = weights[1];
+  const Dims taps(weights.begin() + 2, weights.end());
+  const Desc plain = plain_desc(weights, DType::f32);
+  const Dims strides = blocking_of(plain).strides;
+  Dims dims{oc, ic};
+  Dims steps{strides[1], strides[0]};
+  if (groups > 1) {
+    dims.insert(dims.begin(), groups);
+    steps.insert(steps.begin(), ic * strides[0]);
+  }
+  dims.insert(dims.end(), taps.begin(), taps.end());
+  steps.insert(steps.end(), strides.begin() + 2, strides.end());
+  return {dims, data_type_of(DType::f32), steps};
+}
+
+inline void lower(Lowering& lowering, const FusionGroup& group, const ConvTranspose<float>& layer) {
+  ProgramBuilder& builder = lowering.builder();
+  const NodeId src = lowering.node(group.primary).src[0];
+  const Shape& from = lowering.shape(src);
+  const Shape& to = lowering.shape(group.dst);
+  Geometry geometry = geometry_of(layer.window, window_extents(from), window_extents(to));
+  for (std::size_t axis = 0; axis < geometry.kernel.size(); ++axis) {
+    // Rows that output_padding adds are padding that is not taken away.
+    const std::int64_t span = (geometry.dilations[axis] + 1) * (geometry.kernel[axis] - 1) + 1;
+    geometry.padding_r[axis] =
+        (from[axis + 2] - 1) * geometry.strides[axis] + span - to[axis + 2] - geometry.padding_l[axis];
+    const bool usual =
+        geometry.padding_l[axis] < span && geometry.padding_r[axis] >= 0 && geometry.padding_r[axis] < span;
+    if (!usual) return lower_natively(lowering, group);
+  }
+  const Desc given = transposed_weights_desc(layer.weights.value->dims(), layer.groups);
+  const Desc bias_desc = layer.bias.empty() ? Desc{} : plain_desc({to[1]}, DType::f32);
+  const Configured configured = configure_product({}, std::nullopt);
+  const auto pd = deconv_forward(dnnl::prop_kind::forward_inference, any_desc(from, DType::f32),
+                                 any_desc(shape_of(given), DType::f32), bias_desc, any_desc(to, DType::f32), geometry,
+                                 configured.attributes);
+  if (is_reference(pd.impl_info_str())) return lower_natively(lowering, group);
+
+  const Value value = builder.with_dims(lowering.value(src), from, lowering.node(src).name);
+  const Value source = builder.convert(value, pd.src_desc(), std::nullopt, lowering.node(src).name);
+  const SharedTensor<float> weights = lowering.elements(layer.weights);
+  const Value dst = builder.allocate(to, pd.dst_desc());
+  std::vector<Argument> arguments{
+      {DNNL_ARG_SRC, source.desc, source.where},
+      {DNNL_ARG_WEIGHTS, pd.weights_desc(),
+       builder.pack_strided(given, std::span<const float>(weights->flat()), pd.weights_desc())},
+      {DNNL_ARG_DST, dst.desc, dst.where}};
+  if (!layer.bias.empty()) {
+    const SharedTensor<float> bias = lowering.elements(layer.bias);
+    arguments.push_back(
+        {DNNL_ARG_BIAS, bias_desc, builder.pack({to[1]}, std::span<const float>(bias->flat()), bias_desc)});
+  }
+  builder.emit(lowering.label(group), pd, dnnl::deconvolution_forward(pd), std::move(arguments), configured);
+  lowering.finish(group.dst, dst);
 }
 
 }  // namespace fulcrum::detail::onednn

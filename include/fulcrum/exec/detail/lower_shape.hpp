@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// Pooling, concatenation, softmax, and the layers that only give the same elements another shape.
+/// Pooling, concatenation, softmax, transposition, and the layers that only give the same elements another shape.
 
 #include <algorithm>
 #include <optional>
@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include <fulcrum/exec/detail/lowering.hpp>
+#include <fulcrum/exec/detail/lower_native.hpp>
 
 namespace fulcrum::detail::onednn {
 
@@ -18,30 +18,27 @@ inline void lower_view(Lowering& lowering, const FusionGroup& group) {
 }
 
 /// For each position of the result, what the average over a whole kernel must be multiplied by to be the average over
-/// the part of it that lies inside the plane and its padding; empty when that is the whole kernel everywhere.
+/// the part of it that lies inside the source and its padding; empty when that is the whole kernel everywhere.
 /// A last window of ceil_mode may reach past the padding, and that part never counts.
 [[nodiscard]] inline std::vector<float> partial_window_factors(const Pool& pool, const Shape& src, const Shape& dst) {
-  const Window& w = pool.window;
-  const Extent2 before{w.padding.top, w.padding.left};
-  const Extent2 after{w.padding.bottom, w.padding.right};
-  if (pool.pool != PoolKind::average || !pool.count_include_pad || !w.ceil_mode) return {};
-  const auto counted = [&](std::size_t axis, std::int64_t at) {
-    const std::int64_t end = src[axis + 2] + after[axis];
-    std::int64_t count = 0;
-    for (std::int64_t k = 0; k < w.kernel[axis]; ++k) {
-      count += at * w.stride[axis] - before[axis] + k * w.dilation[axis] < end ? 1 : 0;
-    }
-    return count;
-  };
-  std::vector<float> factors;
+  if (pool.pool != PoolKind::average || !pool.count_include_pad || !pool.window.ceil_mode) return {};
+  const std::vector<WindowAxis> axes = window_axes(pool.window, src.size() - 2);
+  std::vector<float> factors{1.0F};
   bool all_whole = true;
-  for (std::int64_t y = 0; y < dst[2]; ++y) {
-    for (std::int64_t x = 0; x < dst[3]; ++x) {
-      const std::int64_t count = counted(0, y) * counted(1, x);
-      const std::int64_t whole = w.kernel[0] * w.kernel[1];
-      all_whole = all_whole && count == whole;
-      factors.push_back(static_cast<float>(whole) / static_cast<float>(count));
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    const WindowAxis& axis = axes[i];
+    std::vector<float> longer;
+    for (const float factor : factors) {
+      for (std::int64_t at = 0; at < dst[i + 2]; ++at) {
+        std::int64_t count = 0;
+        for (std::int64_t k = 0; k < axis.kernel; ++k) {
+          count += at * axis.stride - axis.before + k * axis.dilation < src[i + 2] + axis.after ? 1 : 0;
+        }
+        all_whole = all_whole && count == axis.kernel;
+        longer.push_back(factor * static_cast<float>(axis.kernel) / static_cast<float>(count));
+      }
     }
+    factors = std::move(longer);
   }
   return all_whole ? std::vector<float>{} : factors;
 }
@@ -65,8 +62,8 @@ inline void lower_pool(Lowering& lowering, const FusionGroup& group, const Pool&
       map && (is_max || (map == lowering.dst_map(group.dst) && map->zero_point == 0 &&
                          dtype_of_desc(lowering.value(src).desc) == lowering.dst_dtype(group.dst) && factors.empty()));
   Value from = on_integers ? builder.with_dims(lowering.value(src), from_shape, name)
-                           : lowering.real_value_in_shape(src, lowering.compute_dtype());
-  const Geometry geometry = geometry_of(pool.window, {from_shape[2], from_shape[3]}, {to_shape[2], to_shape[3]});
+                           : lowering.real_value_in_shape(src, lowering.compute_dtype(group.primary));
+  const Geometry geometry = geometry_of(pool.window, window_extents(from_shape), window_extents(to_shape));
   const Configured configured = configure_product({}, std::nullopt);
   const DType dtype = dtype_of_desc(from.desc);
   const auto describe = [&] {
@@ -83,8 +80,10 @@ inline void lower_pool(Lowering& lowering, const FusionGroup& group, const Pool&
   builder.emit(lowering.label(group), pd, PoolingForward(pd),
                {{DNNL_ARG_SRC, from.desc, from.where}, {DNNL_ARG_DST, dst.desc, dst.where}}, configured);
   if (!factors.empty()) {
-    const Value factor = builder.with_type(
-        builder.constant({1, 1, to_shape[2], to_shape[3]}, std::span<const float>(factors)), dtype, std::nullopt, name);
+    Shape shape = to_shape;
+    shape[0] = shape[1] = 1;
+    const Value factor =
+        builder.with_type(builder.constant(shape, std::span<const float>(factors)), dtype, std::nullopt, name);
     const auto scale =
         binary_forward(dnnl::algorithm::binary_mul, dst.desc, factor.desc, dst.desc, configured.attributes);
     builder.emit({lowering.node(group.primary).name, "Rescale", 0.0}, scale, dnnl::binary(scale),
@@ -108,35 +107,41 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const GlobalPool
 
 inline void lower(Lowering& lowering, const FusionGroup& group, const Concat& concat) {
   ProgramBuilder& builder = lowering.builder();
-  const Node<float>& node = lowering.node(group.primary);
   const Shape& dst_shape = lowering.shape(group.dst);
+  std::vector<NodeId> src;
+  for (const NodeId s : lowering.node(group.primary).src) {
+    if (element_count(lowering.shape(s)) != 0) src.push_back(s);
+  }
+  constexpr std::size_t most_sources = 64;  // of oneDNN's fast implementations
+  if (dst_shape.size() > DNNL_MAX_NDIMS || src.size() > most_sources) return lower_natively(lowering, group);
+
   // Integers join as they are when all have the result's map, or one map and the result none.
   std::optional<AffineMap> map = lowering.dst_map(group.dst);
   DType dtype = lowering.dst_dtype(group.dst);
-  const Value& leader = lowering.value(node.src[0]);
-  const bool alike = std::all_of(node.src.begin(), node.src.end(), [&](NodeId s) {
+  const Value& leader = lowering.value(src[0]);
+  const bool alike = std::all_of(src.begin(), src.end(), [&](NodeId s) {
     return lowering.value(s).map == leader.map && data_type_of(lowering.value(s).desc) == data_type_of(leader.desc);
   });
   if (!map && alike && leader.map) {
     map = leader.map;
     dtype = dtype_of_desc(leader.desc);
   } else if (!map) {
-    dtype = lowering.compute_dtype();
+    dtype = lowering.compute_dtype(group.primary);
   }
 
   std::vector<Value> from;
   bool all_plain = true;
-  for (const NodeId s : node.src) {
+  for (const NodeId s : src) {
     from.push_back(builder.with_dims(lowering.value(s), lowering.shape(s), lowering.node(s).name));
     all_plain = all_plain && is_plain(from.back().desc);
   }
   const auto layout = [&](const Shape& shape) {
-    return !all_plain && shape.size() == 4 ? channels_last_desc(shape, dtype) : plain_desc(shape, dtype);
+    return !all_plain && has_channels_last(shape.size()) ? channels_last_desc(shape, dtype) : plain_desc(shape, dtype);
   };
   std::vector<Desc> src_desc;
   std::vector<Argument> arguments;
   for (std::size_t i = 0; i < from.size(); ++i) {
-    from[i] = builder.convert(from[i], layout(lowering.shape(node.src[i])), map, lowering.node(node.src[i]).name);
+    from[i] = builder.convert(from[i], layout(lowering.shape(src[i])), map, lowering.node(src[i]).name);
     src_desc.push_back(from[i].desc);
     arguments.push_back({DNNL_ARG_MULTIPLE_SRC + static_cast<int>(i), from[i].desc, from[i].where});
   }
@@ -153,14 +158,46 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Softmax& s
   ProgramBuilder& builder = lowering.builder();
   const NodeId src = lowering.node(group.primary).src[0];
   const Shape& shape = lowering.shape(group.dst);
-  Value from = lowering.real_value_in_shape(src, DType::f32);
-  from = builder.convert(from, plain_desc(shape, DType::f32), std::nullopt, lowering.node(src).name);
-  const Value dst = builder.allocate(shape, from.desc);
+  if (shape.size() > DNNL_MAX_NDIMS) return lower_natively(lowering, group);
+  const std::size_t axis = normalized_axis(softmax.axis, shape.size());
+  if (shape[axis] == 1) return lower_natively(lowering, group);  // exactly 1, or 0 as a logarithm
+  const Desc desc = plain_desc(shape, DType::f32);
   const Configured configured = configure_product({}, std::nullopt);
-  const auto pd = softmax_forward(dnnl::prop_kind::forward_inference, from.desc, dst.desc,
-                                  static_cast<int>(normalized_axis(softmax.axis, shape.size())), configured.attributes);
+  const auto pd = softmax_forward(dnnl::prop_kind::forward_inference,
+                                  softmax.logarithm ? dnnl::algorithm::softmax_log : dnnl::algorithm::softmax_accurate,
+                                  desc, desc, static_cast<int>(axis), configured.attributes);
+  if (is_reference(pd.impl_info_str())) return lower_natively(lowering, group);
+  const Value from = builder.plain_f32(lowering.value(src), lowering.node(src).name);
+  const Value dst = builder.allocate(shape, desc);
   builder.emit(lowering.label(group), pd, SoftmaxForward(pd),
-               {{DNNL_ARG_SRC, from.desc, from.where}, {DNNL_ARG_DST, dst.desc, dst.where}}, configured);
+               {{DNNL_ARG_SRC, desc, from.where}, {DNNL_ARG_DST, desc, dst.where}}, configured);
+  lowering.finish(group.dst, dst);
+}
+
+/// A reorder from the source's layout with its axes permuted.
+inline void lower(Lowering& lowering, const FusionGroup& group, const Transpose& transpose) {
+  constexpr std::size_t most_axes = 6;  // of oneDNN's fast reorders
+  ProgramBuilder& builder = lowering.builder();
+  const NodeId src = lowering.node(group.primary).src[0];
+  const Shape& shape = lowering.shape(group.dst);
+  if (shape.empty() || shape.size() > most_axes) return lower_natively(lowering, group);
+  const std::string& name = lowering.node(src).name;
+  Value from = lowering.real_value_in_shape(src, DType::f32);
+  if (!blocking_of(from.desc).inner_blocks.empty()) from = builder.plain_f32(from, name);
+  const Dims strides = blocking_of(from.desc).strides;
+  Dims permuted;
+  for (const std::size_t axis : transpose.permutation(shape.size())) permuted.push_back(strides[axis]);
+  const Desc desc(Dims(shape.begin(), shape.end()), data_type_of(DType::f32), permuted);
+  const Desc dst_desc = plain_desc(shape, DType::f32);
+  const Configured configured = configure_reorder(std::nullopt, std::nullopt);
+  const auto pd = reorder_forward(desc, dst_desc, configured.attributes);
+  const std::string implementation = pd.impl_info_str();
+  if (is_reference(implementation) || implementation.find("simple") != std::string::npos)
+    return lower_natively(lowering, group);
+
+  const Value dst = builder.allocate(shape, dst_desc);
+  builder.emit(lowering.label(group), pd, dnnl::reorder(pd),
+               {{DNNL_ARG_SRC, desc, from.where}, {DNNL_ARG_DST, dst_desc, dst.where}}, configured);
   lowering.finish(group.dst, dst);
 }
 

@@ -10,7 +10,8 @@
 #include <vector>
 
 #include <fulcrum/exec/detail/program_builder.hpp>
-#include <fulcrum/passes/fusion.hpp>
+#include <fulcrum/model/infer_elements.hpp>
+#include <fulcrum/passes/computes_in_f32.hpp>
 
 namespace fulcrum::detail::onednn {
 
@@ -22,6 +23,7 @@ public:
         precision_(precision),
         shapes_(infer_shapes(model, batch)),
         work_(infer_work(model, shapes_)),
+        elements_(infer_elements(model)),
         groups_(fusion_groups(model)),
         consumers_(model.consumers()),
         values_(model.size()) {
@@ -56,9 +58,11 @@ public:
     return activation_dtype(id);
   }
 
-  /// What a result that is not quantized is stored as: f32 where only Softmax or the user takes it.
+  /// What a result that is not quantized is stored as: f32 where only the user and layers that compute in it take it,
+  /// and where it stands for integers, which bf16 would round.
   [[nodiscard]] DType activation_dtype(NodeId id) const {
-    return precision_ == Precision::bf16 && !only_read_as_f32(id) ? DType::bf16 : DType::f32;
+    return precision_ == Precision::bf16 && is_floating(elements_[id]) && !only_read_as_f32(id) ? DType::bf16
+                                                                                                : DType::f32;
   }
 
   /// The node's value as real numbers of a type, in the layout it has.
@@ -69,8 +73,10 @@ public:
   [[nodiscard]] Value real_value_in_shape(NodeId id, DType dtype) {
     return builder_.with_dims(real_value(id, dtype), shapes_[id], node(id).name);
   }
-  /// What sources in floating point are taken as.
-  [[nodiscard]] DType compute_dtype() const { return precision_ == Precision::bf16 ? DType::bf16 : DType::f32; }
+  /// What the node takes sources in floating point as.
+  [[nodiscard]] DType compute_dtype(NodeId id) const {
+    return precision_ == Precision::bf16 && !takes_f32(id) ? DType::bf16 : DType::f32;
+  }
 
   /// Whether the group being lowered may write its result over this source, whose bytes nobody reads afterwards.
   [[nodiscard]] bool may_overwrite(NodeId id, const Value& as_used) const {
@@ -102,7 +108,7 @@ private:
     const bool for_conv = std::any_of(consumers_[id].begin(), consumers_[id].end(),
                                       [&](NodeId c) { return std::holds_alternative<Conv<float>>(node(c).layer); });
     const Shape dims = shape_of(result.desc);
-    if (for_conv && dims.size() == 4) {
+    if (for_conv && has_channels_last(dims.size())) {
       return builder_.convert(result, channels_last_desc(dims, dtype), map, node(id).name);
     }
     return builder_.with_type(result, dtype, map, node(id).name);
@@ -117,10 +123,15 @@ private:
     return id;
   }
 
+  /// Whether the node computes in f32 in every precision: by its layer, or because bf16 would round integers.
+  [[nodiscard]] bool takes_f32(NodeId id) const {
+    const std::vector<NodeId>& src = node(id).src;
+    return computes_in_f32(node(id).layer) || !is_floating(elements_[id]) ||
+           std::any_of(src.begin(), src.end(), [&](NodeId s) { return !is_floating(elements_[s]); });
+  }
   [[nodiscard]] bool only_read_as_f32(NodeId id) const {
-    return std::all_of(consumers_[id].begin(), consumers_[id].end(), [&](NodeId c) {
-      return std::holds_alternative<Softmax>(node(c).layer) || (is_view(c) && only_read_as_f32(c));
-    });
+    return std::all_of(consumers_[id].begin(), consumers_[id].end(),
+                       [&](NodeId c) { return is_view(c) ? only_read_as_f32(c) : takes_f32(c); });
   }
 
   [[nodiscard]] std::size_t uses_in_current(NodeId id) const {
@@ -144,6 +155,7 @@ private:
   Precision precision_;
   std::vector<Shape> shapes_;
   std::vector<Work> work_;
+  std::vector<ElementType> elements_;
   std::vector<FusionGroup> groups_;
   std::vector<std::vector<NodeId>> consumers_;
   std::vector<std::optional<Value>> values_;

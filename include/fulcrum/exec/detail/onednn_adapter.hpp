@@ -93,9 +93,9 @@ template <class Primitive, class Hint, class... Args>
 #endif
 
 /// Whether a convolution must run in f32. 2.6 crashes in AMX kernels where a window holds nothing but padding.
-[[nodiscard]] inline bool needs_f32(const Extent2& src, const Extent2& dst, const Geometry& g) {
+[[nodiscard]] inline bool needs_f32(const Shape& src, const Shape& dst, const Geometry& g) {
 #if DNNL_VERSION_MAJOR < 3
-  for (std::size_t axis = 0; axis < 2; ++axis) {
+  for (std::size_t axis = 0; axis < g.strides.size(); ++axis) {
     const std::int64_t span = (g.dilations[axis] + 1) * (g.kernel[axis] - 1) + 1;
     const std::int64_t last = (dst[axis] - 1) * g.strides[axis] - g.padding_l[axis];  // where the last window starts
     if (g.padding_l[axis] >= span || last >= src[axis]) return true;
@@ -108,7 +108,7 @@ template <class Primitive, class Hint, class... Args>
   return false;
 }
 
-/// Weights are (oc, ic, kh, kw), or (g, oc/g, ic/g, kh, kw) when grouped; `bias` may be Desc{} for none.
+/// Weights are (oc, ic, (kd,) kh, kw), or (g, oc/g, ic/g, (kd,) kh, kw) when grouped; `bias` may be Desc{} for none.
 [[nodiscard]] inline auto conv_forward(dnnl::prop_kind kind, const Desc& src, const Desc& weights, const Desc& bias,
                                        const Desc& dst, const Geometry& g, const Attributes& attributes = {}) {
   auto pd = describe<dnnl::convolution_forward>(attributes, kind, dnnl::algorithm::convolution_direct, src, weights,
@@ -116,7 +116,7 @@ template <class Primitive, class Hint, class... Args>
 #if DNNL_VERSION_MAJOR >= 3
   // Some kernels of 3.7 give wrong results where a single strided window leaves part of the source unread.
   bool unsafe = false;
-  for (std::size_t axis = 0; axis < 2; ++axis) {
+  for (std::size_t axis = 0; axis < g.strides.size(); ++axis) {
     const std::int64_t span = (g.dilations[axis] + 1) * (g.kernel[axis] - 1) + 1;
     const std::int64_t room = dims_of(src)[axis + 2] + g.padding_l[axis] + g.padding_r[axis];
     unsafe = unsafe || (dims_of(dst)[axis + 2] == 1 && g.strides[axis] > 1 && room > span);
@@ -139,6 +139,14 @@ template <class Primitive, class Hint, class... Args>
   return describe_backward<dnnl::convolution_backward_weights>(hint, dnnl::algorithm::convolution_direct, src,
                                                                diff_weights, diff_bias, diff_dst, g.strides,
                                                                g.dilations, g.padding_l, g.padding_r);
+}
+
+/// Transposed convolution; weights are (oc, ic, (kd,) kh, kw), or (g, oc/g, ic/g, (kd,) kh, kw) when grouped; `bias`
+/// may be Desc{} for none.
+[[nodiscard]] inline auto deconv_forward(dnnl::prop_kind kind, const Desc& src, const Desc& weights, const Desc& bias,
+                                         const Desc& dst, const Geometry& g, const Attributes& attributes = {}) {
+  return describe<dnnl::deconvolution_forward>(attributes, kind, dnnl::algorithm::deconvolution_direct, src, weights,
+                                               bias, dst, g.strides, g.dilations, g.padding_l, g.padding_r);
 }
 
 /// src (n, ic[, h, w]), weights (oc, ic[, h, w]), bias (oc) or Desc{}, dst (n, oc).
@@ -222,9 +230,26 @@ inline constexpr bool batch_normalization_backward_takes_shift = DNNL_VERSION_MA
 #endif
 }
 
+/// Over the last axis. With use_scale | use_shift the parameters go in as DNNL_ARG_SCALE and DNNL_ARG_SHIFT.
+[[nodiscard]] inline auto layer_normalization_forward(dnnl::prop_kind kind, const Desc& src, const Desc& dst,
+                                                      float epsilon, dnnl::normalization_flags flags,
+                                                      const Attributes& attributes = {}) {
+#if DNNL_VERSION_MAJOR >= 3
+  return describe<dnnl::layer_normalization_forward>(attributes, kind, src, dst, epsilon, flags);
+#else
+  static_cast<void>(dst);
+  return describe<dnnl::layer_normalization_forward>(attributes, kind, src, epsilon, flags);
+#endif
+}
+
+/// `algorithm`: softmax_accurate or softmax_log.
+[[nodiscard]] inline auto softmax_forward(dnnl::prop_kind kind, dnnl::algorithm algorithm, const Desc& src,
+                                          const Desc& dst, int axis, const Attributes& attributes = {}) {
+  return describe<SoftmaxForward>(attributes, kind, algorithm, src, dst, axis);
+}
 [[nodiscard]] inline auto softmax_forward(dnnl::prop_kind kind, const Desc& src, const Desc& dst, int axis,
                                           const Attributes& attributes = {}) {
-  return describe<SoftmaxForward>(attributes, kind, dnnl::algorithm::softmax_accurate, src, dst, axis);
+  return softmax_forward(kind, dnnl::algorithm::softmax_accurate, src, dst, axis, attributes);
 }
 [[nodiscard]] inline auto softmax_backward(const Desc& diff_src, const Desc& diff_dst, const Desc& dst, int axis,
                                            const SoftmaxForward::primitive_desc& hint) {
@@ -238,8 +263,9 @@ inline constexpr bool batch_normalization_backward_takes_shift = DNNL_VERSION_MA
 }
 
 /// `algorithm`: reduction_sum, … over the axes whose extent in dst is 1.
-[[nodiscard]] inline auto reduction_forward(dnnl::algorithm algorithm, const Desc& src, const Desc& dst) {
-  return describe<dnnl::reduction>({}, algorithm, src, dst, 0.0F, 0.0F);
+[[nodiscard]] inline auto reduction_forward(dnnl::algorithm algorithm, const Desc& src, const Desc& dst,
+                                            const Attributes& attributes = {}) {
+  return describe<dnnl::reduction>(attributes, algorithm, src, dst, 0.0F, 0.0F);
 }
 
 [[nodiscard]] inline dnnl::concat::primitive_desc concat_forward(const Desc& dst, int axis,
@@ -259,6 +285,7 @@ inline constexpr bool batch_normalization_backward_takes_shift = DNNL_VERSION_MA
 
 // --- element-wise functions ---------------------------------------------------------------------------------------
 
+/// The functions that make up an activation, one after another; none where oneDNN has no form of it that is as exact.
 [[nodiscard]] inline std::vector<Eltwise> eltwise_of(const Activation& activation) {
   using dnnl::algorithm;
   const float a = activation.alpha;
@@ -282,6 +309,26 @@ inline constexpr bool batch_normalization_backward_takes_shift = DNNL_VERSION_MA
     case ActivationKind::softplus: return {{algorithm::eltwise_soft_relu, 1.0F}};
     case ActivationKind::gelu: return {{algorithm::eltwise_gelu_erf}};
     case ActivationKind::gelu_tanh: return {{algorithm::eltwise_gelu_tanh}};
+    case ActivationKind::selu: return {{algorithm::eltwise_elu, a}, {algorithm::eltwise_linear, b}};
+    case ActivationKind::mish: return {{algorithm::eltwise_mish}};
+    case ActivationKind::abs: return {{algorithm::eltwise_abs}};
+    case ActivationKind::neg: return {{algorithm::eltwise_linear, -1.0F, -0.0F}};  // −0 keeps the sign of zeros right
+    case ActivationKind::exp: return {{algorithm::eltwise_exp}};
+    case ActivationKind::sqrt: return {{algorithm::eltwise_sqrt}};
+    case ActivationKind::round: return {{algorithm::eltwise_round}};
+    case ActivationKind::log:  // eltwise_log is 1e-6 off around 1, where the result is 0
+    case ActivationKind::celu:
+    case ActivationKind::softsign:
+    case ActivationKind::thresholded_relu:
+    case ActivationKind::shrink:
+    case ActivationKind::reciprocal:
+    case ActivationKind::erf:
+    case ActivationKind::floor:
+    case ActivationKind::ceil:
+    case ActivationKind::sign:
+    case ActivationKind::sin:
+    case ActivationKind::cos:
+    case ActivationKind::logical_not: break;
   }
   return {};
 }

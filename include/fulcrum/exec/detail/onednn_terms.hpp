@@ -40,9 +40,16 @@ inline const dnnl::engine& cpu_engine() {
   throw Error("dtype " + std::string(name_of(dtype)), "has no oneDNN form");
 }
 
-/// Row-major; a scalar (rank 0) becomes (1).
+/// The dims under which oneDNN sees a value: a scalar (rank 0) becomes (1), and one of more axes than oneDNN knows
+/// becomes a vector of its elements.
+[[nodiscard]] inline Shape onednn_dims(const Shape& shape) {
+  if (shape.empty()) return {1};
+  return shape.size() > DNNL_MAX_NDIMS ? Shape{element_count(shape)} : shape;
+}
+
+/// Row-major, of onednn_dims().
 [[nodiscard]] inline Desc plain_desc(const Shape& shape, DType dtype) {
-  const Dims dims = shape.empty() ? Dims{1} : Dims(shape.begin(), shape.end());
+  const Dims dims = onednn_dims(shape);
   Dims strides(dims.size(), 1);
   for (std::size_t i = dims.size() - 1; i > 0; --i) strides[i - 1] = strides[i] * (dims[i] > 0 ? dims[i] : 1);
   return {dims, data_type_of(dtype), strides};
@@ -58,17 +65,29 @@ struct Geometry {
   Dims kernel, strides, dilations, padding_l, padding_r;
 };
 
-/// \param src  rows and columns of the source
-/// \param dst  rows and columns of the result; with ceil_mode they may need more padding than the window states
-[[nodiscard]] inline Geometry geometry_of(const Window& window, const Extent2& src, const Extent2& dst) {
-  Geometry g{{window.kernel[0], window.kernel[1]},
-             {window.stride[0], window.stride[1]},
-             {window.dilation[0] - 1, window.dilation[1] - 1},
-             {window.padding.top, window.padding.left},
-             {window.padding.bottom, window.padding.right}};
-  for (std::size_t axis = 0; window.ceil_mode && axis < 2; ++axis) {
-    const std::int64_t span = window.dilation[axis] * (window.kernel[axis] - 1) + 1;
-    g.padding_r[axis] = (dst[axis] - 1) * window.stride[axis] + span - src[axis] - g.padding_l[axis];
+/// The extents of a shape (n, c, h, w) or (n, c, d, h, w) that a window moves over.
+[[nodiscard]] inline Shape window_extents(const Shape& shape) { return {shape.begin() + 2, shape.end()}; }
+
+/// The window's axes along those extents.
+[[nodiscard]] inline std::vector<WindowAxis> window_axes(const Window& window, std::size_t extents) {
+  const auto plane = plane_axes(window);
+  if (extents == 2) return {plane[0], plane[1]};
+  return {depth_axis(window), plane[0], plane[1]};
+}
+
+/// \param src  window_extents() of the source
+/// \param dst  of the result; with ceil_mode they may need more padding than the window states
+[[nodiscard]] inline Geometry geometry_of(const Window& window, const Shape& src, const Shape& dst) {
+  Geometry g;
+  const std::vector<WindowAxis> axes = window_axes(window, src.size());
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    const WindowAxis& axis = axes[i];
+    const std::int64_t span = axis.dilation * (axis.kernel - 1) + 1;
+    g.kernel.push_back(axis.kernel);
+    g.strides.push_back(axis.stride);
+    g.dilations.push_back(axis.dilation - 1);
+    g.padding_l.push_back(axis.before);
+    g.padding_r.push_back(axis.ceil_mode ? (dst[i] - 1) * axis.stride + span - src[i] - axis.before : axis.after);
   }
   return g;
 }

@@ -1,9 +1,12 @@
 #pragma once
 /// \file
-/// A compiled model as data: steps in order, each a oneDNN primitive and where its arguments lie.
+/// A compiled model as data: steps in order, each a oneDNN primitive or a function of Fulcrum's own, and where its
+/// arguments lie.
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,11 +29,17 @@ struct Argument {
   Location where;
 };
 
+/// A step that oneDNN has no primitive for: reads and writes row-major f32 at one pointer per argument, in the order of
+/// Step::arguments. It may change what it holds when it runs, so each executor runs a copy of its own.
+using NativeFunction = std::function<void(std::span<void* const>)>;
+
 struct Step {
   StepInfo info;
-  dnnl::primitive primitive;
+  dnnl::primitive primitive;  ///< empty in a step that `native` runs
   std::vector<Argument> arguments;
   Desc scratchpad;
+  NativeFunction native;           ///< empty in a step that `primitive` runs
+  std::size_t native_weights = 0;  ///< [B] of the weights that `native` reads
 };
 
 struct Program {

@@ -59,7 +59,7 @@ public:
   [[nodiscard]] Value constant(const Shape& shape, std::span<const T> elements) {
     const Desc desc = plain_desc(shape, dtype_of<T>);
     dnnl::memory memory(desc, cpu_engine());
-    std::memcpy(memory.get_data_handle(), elements.data(), elements.size_bytes());
+    if (!elements.empty()) std::memcpy(memory.get_data_handle(), elements.data(), elements.size_bytes());
     return {shape, desc, add_constant(std::move(memory)), std::nullopt};
   }
 
@@ -92,8 +92,9 @@ public:
     return result;
   }
 
-  /// A Reorder step that writes `value` to `to`.
+  /// A Reorder step that writes `value` to `to`; none where there is nothing to write.
   void reorder(const Value& value, const Value& to, const std::string& name) {
+    if (to.desc.get_size() == 0) return;
     const Configured configured = configure_reorder(value.map, to.map);
     const auto pd = reorder_forward(value.desc, to.desc, configured.attributes);
     emit({name, "Reorder", 0.0}, pd, dnnl::reorder(pd),
@@ -102,7 +103,7 @@ public:
 
   /// The value under other dims with the same elements in the same order; through a row-major copy where it must be.
   [[nodiscard]] Value with_dims(const Value& value, const Shape& dims, const std::string& name) {
-    const Shape wanted = dims.empty() ? Shape{1} : dims;
+    const Shape wanted = onednn_dims(dims);
     if (shape_of(value.desc) == wanted) return value;
     const DType dtype = dtype_of_desc(value.desc);
     const Value plain = convert(value, plain_desc(shape_of(value.desc), dtype), value.map, name);
@@ -115,16 +116,26 @@ public:
     if (dtype_of_desc(value.desc) == dtype && value.map == map) return value;
     const Shape dims = shape_of(value.desc);
     std::optional<Desc> wanted = with_dtype(value.desc, dtype);
-    if (!wanted) wanted = dims.size() == 4 ? channels_last_desc(dims, dtype) : plain_desc(dims, dtype);
+    if (!wanted) wanted = has_channels_last(dims.size()) ? channels_last_desc(dims, dtype) : plain_desc(dims, dtype);
     return convert(value, *wanted, map, name);
   }
 
-  /// Row-major weights in the layout and type that a primitive asks for, packed here and now.
+  /// The value as row-major real numbers in f32, whatever dims its elements are grouped under.
+  [[nodiscard]] Value plain_f32(const Value& value, const std::string& name) {
+    return convert(value, plain_desc(shape_of(value.desc), DType::f32), std::nullopt, name);
+  }
+
+  /// Weights that lie as `given` says in the layout and type that a primitive asks for, packed here and now.
+  template <class T>
+  [[nodiscard]] Location pack_strided(const Desc& given, std::span<const T> elements, const Desc& wanted) {
+    // oneDNN only reads through the pointer.
+    const dnnl::memory from(given, cpu_engine(), const_cast<T*>(elements.data()));
+    return add_constant(reordered(from, wanted, {}));
+  }
+  /// The same for row-major weights.
   template <class T>
   [[nodiscard]] Location pack(const Shape& shape, std::span<const T> elements, const Desc& wanted) {
-    // oneDNN only reads through the pointer.
-    const dnnl::memory from(plain_desc(shape, dtype_of<T>), cpu_engine(), const_cast<T*>(elements.data()));
-    return add_constant(reordered(from, wanted, {}));
+    return pack_strided(plain_desc(shape, dtype_of<T>), elements, wanted);
   }
 
   /// A step. Sources, constants and destinations are read and written where `arguments` say.
@@ -134,16 +145,10 @@ public:
     Step step{{label.name, label.kind, pd.impl_info_str(), DType::f32, DType::f32, label.flops, 0.0},
               std::move(primitive),
               std::move(arguments),
-              pd.scratchpad_desc()};
-    for (const Argument& argument : step.arguments) {
-      if (argument.id == DNNL_ARG_DST) step.info.dst = dtype_of_desc(argument.desc);
-      if (argument.id == DNNL_ARG_SRC) step.info.src = dtype_of_desc(argument.desc);
-      step.info.bytes += static_cast<double>(argument.desc.get_size());
-      if (argument.where.place != Location::Place::arena) continue;
-      BufferLifetime& life = buffers_[argument.where.index];
-      life.first_step = std::min(life.first_step, program_.steps.size());
-      life.last_step = program_.steps.size();
-    }
+              pd.scratchpad_desc(),
+              {},
+              0};
+    account(step);
     for (const RuntimeArgument& extra : configured.arguments) {
       dnnl::memory memory = memory_of(extra);
       const Desc desc = memory.get_desc();
@@ -152,6 +157,20 @@ public:
     if (step.scratchpad.get_size() > 0) {
       program_.scratchpad_bytes = std::max(program_.scratchpad_bytes, step.scratchpad.get_size());
     }
+    program_.steps.push_back(std::move(step));
+  }
+
+  /// A step that `function` runs. It reads all of `arguments` but the last and writes that one; all are row-major f32.
+  /// \param weights  [B] of the weights that the function holds
+  void emit_native(const Label& label, NativeFunction function, std::vector<Argument> arguments, std::size_t weights) {
+    Step step{{label.name, label.kind, "fulcrum:" + label.kind, DType::f32, DType::f32, label.flops,
+               static_cast<double>(weights)},
+              {},
+              std::move(arguments),
+              {},
+              std::move(function),
+              weights};
+    account(step);
     program_.steps.push_back(std::move(step));
   }
 
@@ -216,6 +235,19 @@ private:
     Value to;
   };
 
+  /// Adds up what a step reads and writes and keeps its buffers alive until it has run. The step comes next.
+  void account(Step& step) {
+    for (const Argument& argument : step.arguments) {
+      if (argument.id == DNNL_ARG_DST) step.info.dst = dtype_of_desc(argument.desc);
+      if (argument.id == DNNL_ARG_SRC) step.info.src = dtype_of_desc(argument.desc);
+      step.info.bytes += static_cast<double>(argument.desc.get_size());
+      if (argument.where.place != Location::Place::arena) continue;
+      BufferLifetime& life = buffers_[argument.where.index];
+      life.first_step = std::min(life.first_step, program_.steps.size());
+      life.last_step = program_.steps.size();
+    }
+  }
+
   Location add_constant(dnnl::memory memory) {
     program_.constants.push_back(std::move(memory));
     return {Location::Place::constant, program_.constants.size() - 1};
@@ -224,6 +256,7 @@ private:
   Location convert_constant(const Value& value, const Desc& wanted, const std::optional<AffineMap>& map) {
     const dnnl::memory& owner = program_.constants[value.where.index];
     const dnnl::memory from(value.desc, cpu_engine(), owner.get_data_handle());
+    if (wanted.get_size() == 0) return add_constant(dnnl::memory(wanted, cpu_engine()));
     return add_constant(reordered(from, wanted, configure_reorder(value.map, map)));
   }
 

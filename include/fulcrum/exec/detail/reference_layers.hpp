@@ -3,6 +3,7 @@
 /// Each layer as its header defines it, in plain loops. Products alone go through Eigen.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -10,30 +11,55 @@
 #include <span>
 #include <vector>
 
+#include <fulcrum/layers/kernels/kernels.hpp>
 #include <fulcrum/layers/layer.hpp>
 #include <fulcrum/tensor/matrix_view.hpp>
 
 namespace fulcrum::detail::reference {
 
-/// The patches under a window, one column per output position: (c · kh · kw) × (oh · ow), 0 where the window hangs over
-/// the edge. `plane` is (c, ih, iw).
+/// Depth, height and width.
+using Extent3 = std::array<std::int64_t, 3>;
+
+/// The last three extents of a shape (n, c, d, h, w); depth 1 of (n, c, h, w).
+[[nodiscard]] inline Extent3 volume_of(const Shape& shape) {
+  const std::size_t rank = shape.size();
+  return {rank == 5 ? shape[2] : 1, shape[rank - 2], shape[rank - 1]};
+}
+[[nodiscard]] inline std::int64_t count_of(const Extent3& volume) { return volume[0] * volume[1] * volume[2]; }
+
+/// A window's axes along depth, height and width. (Depth is 1 wide by default, as sources without one need it.)
+[[nodiscard]] inline std::array<WindowAxis, 3> volume_axes(const Window& window) {
+  const auto plane = plane_axes(window);
+  return {depth_axis(window), plane[0], plane[1]};
+}
+
+/// The patches under a window, one column per output position: (c · kd · kh · kw) × (od · oh · ow), 0 where the window
+/// hangs over the edge. `volume` is (c, id, ih, iw).
 template <class T>
-[[nodiscard]] Matrix<T> patches(std::span<const T> plane, const Shape& src, const Window& window, std::int64_t oh,
-                                std::int64_t ow) {
-  const std::int64_t channels = src[0], ih = src[1], iw = src[2];
-  const std::int64_t kh = window.kernel[0], kw = window.kernel[1];
-  Matrix<T> columns = Matrix<T>::Zero(channels * kh * kw, oh * ow);
-  for (std::int64_t c = 0; c < channels; ++c) {
-    for (std::int64_t i = 0; i < kh; ++i) {
-      for (std::int64_t j = 0; j < kw; ++j) {
-        for (std::int64_t y = 0; y < oh; ++y) {
-          const std::int64_t h = y * window.stride[0] - window.padding.top + i * window.dilation[0];
-          if (h < 0 || h >= ih) continue;
-          for (std::int64_t x = 0; x < ow; ++x) {
-            const std::int64_t w = x * window.stride[1] - window.padding.left + j * window.dilation[1];
-            if (w < 0 || w >= iw) continue;
-            columns((c * kh + i) * kw + j, y * ow + x) = plane[static_cast<std::size_t>((c * ih + h) * iw + w)];
-          }
+[[nodiscard]] Matrix<T> patches(std::span<const T> volume, std::int64_t channels, const Extent3& src,
+                                const Window& window, const Extent3& dst) {
+  const auto axes = volume_axes(window);
+  const auto at = [&](std::size_t axis, std::int64_t position, std::int64_t tap) {
+    return position * axes[axis].stride - axes[axis].before + tap * axes[axis].dilation;
+  };
+  const std::int64_t taps = axes[0].kernel * axes[1].kernel * axes[2].kernel;
+  Matrix<T> columns = Matrix<T>::Zero(channels * taps, count_of(dst));
+  for (std::int64_t row = 0; row < columns.rows(); ++row) {
+    const std::int64_t c = row / taps;
+    const std::int64_t k = row / (axes[1].kernel * axes[2].kernel) % axes[0].kernel;
+    const std::int64_t i = row / axes[2].kernel % axes[1].kernel;
+    const std::int64_t j = row % axes[2].kernel;
+    for (std::int64_t z = 0; z < dst[0]; ++z) {
+      const std::int64_t d = at(0, z, k);
+      if (d < 0 || d >= src[0]) continue;
+      for (std::int64_t y = 0; y < dst[1]; ++y) {
+        const std::int64_t h = at(1, y, i);
+        if (h < 0 || h >= src[1]) continue;
+        for (std::int64_t x = 0; x < dst[2]; ++x) {
+          const std::int64_t w = at(2, x, j);
+          if (w < 0 || w >= src[2]) continue;
+          columns(row, (z * dst[1] + y) * dst[2] + x) =
+              volume[static_cast<std::size_t>(((c * src[0] + d) * src[1] + h) * src[2] + w)];
         }
       }
     }
@@ -45,18 +71,19 @@ template <class T>
 [[nodiscard]] Tensor<T> run(const Conv<T>& layer, const Tensor<T>& src, const Shape& dst_shape) {
   using Map = Eigen::Map<Matrix<T>>;
   using ConstMap = Eigen::Map<const Matrix<T>>;
-  const std::int64_t ic = src.dim(1) / layer.groups, ih = src.dim(2), iw = src.dim(3);
-  const std::int64_t oc = dst_shape[1] / layer.groups, oh = dst_shape[2], ow = dst_shape[3];
-  const std::int64_t depth = ic * layer.window.kernel[0] * layer.window.kernel[1];
+  const Extent3 from = volume_of(src.dims()), to = volume_of(dst_shape);
+  const std::int64_t ic = src.dim(1) / layer.groups, oc = dst_shape[1] / layer.groups;
+  const std::int64_t positions = count_of(to);
+  const auto volume_size = static_cast<std::size_t>(ic * count_of(from));
   Tensor<T> dst(dst_shape);
   for (std::int64_t n = 0; n < dst_shape[0]; ++n) {
     for (std::int64_t g = 0; g < layer.groups; ++g) {
-      const std::span<const T> plane = src.flat().subspan(
-          static_cast<std::size_t>((n * layer.groups + g) * ic * ih * iw), static_cast<std::size_t>(ic * ih * iw));
-      const Matrix<T> columns = patches(plane, {ic, ih, iw}, layer.window, oh, ow);
-      const ConstMap weights(layer.weights.value->flat().data() + g * oc * depth, oc, depth);
-      Map result(dst.flat().data() + (n * layer.groups + g) * oc * oh * ow, oc, oh * ow);
-      result.noalias() = weights * columns;  // (oc, ic·kh·kw) · (ic·kh·kw, oh·ow) → (oc, oh·ow)
+      const auto volume = static_cast<std::size_t>(n * layer.groups + g);
+      const Matrix<T> columns =
+          patches(src.flat().subspan(volume * volume_size, volume_size), ic, from, layer.window, to);
+      const ConstMap weights(layer.weights.value->flat().data() + g * oc * columns.rows(), oc, columns.rows());
+      Map result(dst.flat().data() + (n * layer.groups + g) * oc * positions, oc, positions);
+      result.noalias() = weights * columns;  // (oc, ic·kd·kh·kw) · (ic·kd·kh·kw, od·oh·ow) → (oc, od·oh·ow)
       if (layer.bias.empty()) continue;
       for (std::int64_t c = 0; c < oc; ++c) {
         result.row(c).array() += layer.bias.value->flat()[static_cast<std::size_t>(g * oc + c)];
@@ -89,30 +116,36 @@ template <class T>
   return dst;
 }
 
-/// Maximum or average of the positions of one window that lie inside the plane (ih, iw).
+/// Maximum or average of the positions of one window that lie inside the volume (id, ih, iw).
 ///
-/// The average divides by their number or, with count_include_pad, by the number of positions inside the plane and its
+/// The average divides by their number or, with count_include_pad, by the number of positions inside the volume and its
 /// padding: what a last window of ceil_mode reaches past that never counts (ONNX AveragePool since opset 19, PyTorch).
 template <class T>
-[[nodiscard]] T pool_window(const Pool& layer, std::span<const T> plane, Extent2 extent, std::int64_t y,
-                            std::int64_t x) {
-  const Window& window = layer.window;
+[[nodiscard]] T pool_window(const Pool& layer, const std::array<WindowAxis, 3>& axes, std::span<const T> volume,
+                            const Extent3& extent, const Extent3& position) {
+  const auto at = [&](std::size_t axis, std::int64_t tap) {
+    return position[axis] * axes[axis].stride - axes[axis].before + tap * axes[axis].dilation;
+  };
   T sum{0};
   T largest = -std::numeric_limits<T>::infinity();
   std::int64_t inside = 0;
   std::int64_t padded = 0;
-  for (std::int64_t i = 0; i < window.kernel[0]; ++i) {
-    const std::int64_t h = y * window.stride[0] - window.padding.top + i * window.dilation[0];
-    if (h >= extent[0] + window.padding.bottom) break;
-    for (std::int64_t j = 0; j < window.kernel[1]; ++j) {
-      const std::int64_t w = x * window.stride[1] - window.padding.left + j * window.dilation[1];
-      if (w >= extent[1] + window.padding.right) break;
-      ++padded;
-      if (h < 0 || h >= extent[0] || w < 0 || w >= extent[1]) continue;
-      const T value = plane[static_cast<std::size_t>(h * extent[1] + w)];
-      ++inside;
-      sum += value;
-      largest = std::max(largest, value);
+  for (std::int64_t k = 0; k < axes[0].kernel; ++k) {
+    const std::int64_t d = at(0, k);
+    if (d >= extent[0] + axes[0].after) break;
+    for (std::int64_t i = 0; i < axes[1].kernel; ++i) {
+      const std::int64_t h = at(1, i);
+      if (h >= extent[1] + axes[1].after) break;
+      for (std::int64_t j = 0; j < axes[2].kernel; ++j) {
+        const std::int64_t w = at(2, j);
+        if (w >= extent[2] + axes[2].after) break;
+        ++padded;
+        if (d < 0 || d >= extent[0] || h < 0 || h >= extent[1] || w < 0 || w >= extent[2]) continue;
+        const T value = volume[static_cast<std::size_t>((d * extent[1] + h) * extent[2] + w)];
+        ++inside;
+        sum += value;
+        largest = std::max(largest, value);
+      }
     }
   }
   if (layer.pool == PoolKind::max) return largest;
@@ -122,15 +155,17 @@ template <class T>
 
 template <class T>
 [[nodiscard]] Tensor<T> run(const Pool& layer, const Tensor<T>& src, const Shape& dst_shape) {
-  const Extent2 extent{src.dim(2), src.dim(3)};
-  const auto plane_size = static_cast<std::size_t>(extent[0] * extent[1]);
-  const auto planes = static_cast<std::size_t>(dst_shape[0] * dst_shape[1]);
+  const auto axes = volume_axes(layer.window);
+  const Extent3 from = volume_of(src.dims()), to = volume_of(dst_shape);
+  const auto volume_size = static_cast<std::size_t>(count_of(from));
+  const auto volumes = static_cast<std::size_t>(dst_shape[0] * dst_shape[1]);
   Tensor<T> dst(dst_shape);
   std::size_t at = 0;
-  for (std::size_t p = 0; p < planes; ++p) {
-    for (std::int64_t y = 0; y < dst_shape[2]; ++y) {
-      for (std::int64_t x = 0; x < dst_shape[3]; ++x) {
-        dst.flat()[at++] = pool_window(layer, src.flat().subspan(p * plane_size, plane_size), extent, y, x);
+  for (std::size_t v = 0; v < volumes; ++v) {
+    const std::span<const T> volume = src.flat().subspan(v * volume_size, volume_size);
+    for (std::int64_t z = 0; z < to[0]; ++z) {
+      for (std::int64_t y = 0; y < to[1]; ++y) {
+        for (std::int64_t x = 0; x < to[2]; ++x) dst.flat()[at++] = pool_window(layer, axes, volume, from, {z, y, x});
       }
     }
   }
@@ -145,81 +180,13 @@ template <class T>
   return run(whole, src, dst_shape);
 }
 
-template <class T>
-[[nodiscard]] Tensor<T> run(const Activation& layer, const Tensor<T>& src) {
-  Tensor<T> dst(src.dims());
-  std::transform(src.flat().begin(), src.flat().end(), dst.flat().begin(), [&](T x) { return layer(x); });
-  return dst;
-}
-
-/// How far one step along each axis of `dst` moves in `src`, 0 where `src` is broadcast.
-[[nodiscard]] inline Shape broadcast_strides(const Shape& src, const Shape& dst) {
-  Shape strides(dst.size(), 0);
-  std::int64_t stride = 1;
-  for (std::size_t axis = src.size(); axis-- > 0;) {
-    if (src[axis] != 1) strides[axis + dst.size() - src.size()] = stride;
-    stride *= src[axis];
-  }
-  return strides;
-}
-
-template <class T>
-[[nodiscard]] Tensor<T> run(const Binary& layer, const Tensor<T>& a, const Tensor<T>& b, const Shape& dst_shape) {
-  const Shape stride_a = broadcast_strides(a.dims(), dst_shape);
-  const Shape stride_b = broadcast_strides(b.dims(), dst_shape);
+/// A layer whose kernel stands in layers/kernels.
+template <class T, class L>
+[[nodiscard]] Tensor<T> run(const L& layer, std::span<const Tensor<T>* const> src, const Shape& dst_shape) {
+  std::vector<kernels::Source<T>> from;
+  for (const Tensor<T>* tensor : src) from.push_back({tensor->flat(), tensor->dims()});
   Tensor<T> dst(dst_shape);
-  for (std::size_t i = 0; i < dst.flat().size(); ++i) {
-    auto rest = static_cast<std::int64_t>(i);
-    std::int64_t at_a = 0;
-    std::int64_t at_b = 0;
-    for (std::size_t axis = dst_shape.size(); axis-- > 0;) {
-      const std::int64_t index = rest % dst_shape[axis];
-      rest /= dst_shape[axis];
-      at_a += index * stride_a[axis];
-      at_b += index * stride_b[axis];
-    }
-    dst.flat()[i] = layer(a.flat()[static_cast<std::size_t>(at_a)], b.flat()[static_cast<std::size_t>(at_b)]);
-  }
-  return dst;
-}
-
-template <class T>
-[[nodiscard]] Tensor<T> run(const Concat& layer, std::span<const Tensor<T>* const> src, const Shape& dst_shape) {
-  const std::size_t axis = normalized_axis(layer.axis, dst_shape.size());
-  const auto axis_offset = static_cast<std::ptrdiff_t>(axis);
-  const std::int64_t outer = element_count(Shape(dst_shape.begin(), dst_shape.begin() + axis_offset));
-  Tensor<T> dst(dst_shape);
-  auto to = dst.flat().begin();
-  for (std::int64_t o = 0; o < outer; ++o) {
-    for (const Tensor<T>* part : src) {
-      const Shape shape = part->dims();
-      const auto rows = static_cast<std::size_t>(element_count(Shape(shape.begin() + axis_offset, shape.end())));
-      const auto from = part->flat().subspan(static_cast<std::size_t>(o) * rows, rows);
-      to = std::copy(from.begin(), from.end(), to);
-    }
-  }
-  return dst;
-}
-
-template <class T>
-[[nodiscard]] Tensor<T> run(const Softmax& layer, const Tensor<T>& src) {
-  const Shape shape = src.dims();
-  const std::size_t axis = normalized_axis(layer.axis, shape.size());
-  const auto axis_offset = static_cast<std::ptrdiff_t>(axis);
-  const auto extent = static_cast<std::size_t>(shape[axis]);
-  const auto outer = static_cast<std::size_t>(element_count(Shape(shape.begin(), shape.begin() + axis_offset)));
-  const auto inner = static_cast<std::size_t>(element_count(Shape(shape.begin() + axis_offset + 1, shape.end())));
-  Tensor<T> dst(shape);
-  for (std::size_t o = 0; o < outer; ++o) {
-    for (std::size_t i = 0; i < inner; ++i) {
-      const auto at = [&](std::size_t k) { return (o * extent + k) * inner + i; };
-      T largest = -std::numeric_limits<T>::infinity();
-      for (std::size_t k = 0; k < extent; ++k) largest = std::max(largest, src.flat()[at(k)]);
-      T sum{0};
-      for (std::size_t k = 0; k < extent; ++k) sum += dst.flat()[at(k)] = std::exp(src.flat()[at(k)] - largest);
-      for (std::size_t k = 0; k < extent; ++k) dst.flat()[at(k)] /= sum;
-    }
-  }
+  kernels::run(layer, std::span<const kernels::Source<T>>(from), kernels::Result<T>{dst.flat(), dst_shape});
   return dst;
 }
 
@@ -236,12 +203,9 @@ template <class T>
                               [&](const BatchNormalization<T>& l) { return run(l, *src[0], dst_shape); },
                               [&](const Pool& l) { return run(l, *src[0], dst_shape); },
                               [&](const GlobalPool& l) { return run(l, *src[0], dst_shape); },
-                              [&](const Activation& l) { return run(l, *src[0]); },
-                              [&](const Binary& l) { return run(l, *src[0], *src[1], dst_shape); },
-                              [&](const Concat& l) { return run(l, src, dst_shape); },
                               [&](const Reshape&) { return src[0]->reshaped(dst_shape); },
                               [&](const Flatten&) { return src[0]->reshaped(dst_shape); },
-                              [&](const Softmax& l) { return run(l, *src[0]); }},
+                              [&](const KernelLayer auto& l) { return run<T>(l, src, dst_shape); }},
                     layer);
 }
 

@@ -17,11 +17,11 @@
 #include <vector>
 
 #include <fulcrum/core/cpu_limits.hpp>
-#include <fulcrum/core/random.hpp>
 #include <fulcrum/core/units.hpp>
 #include <fulcrum/exec/onednn.hpp>
 #include <fulcrum/measure/detail/pinned_team.hpp>
 #include <fulcrum/measure/statistics.hpp>
+#include <fulcrum/model/random_sources.hpp>
 
 namespace fulcrum::detail {
 
@@ -36,10 +36,11 @@ struct InstancePlan {
   std::int64_t warm_up_runs = 5;
   Seconds min_duration{1.0};
   Seconds max_duration{30.0};
-  std::int64_t min_samples = 50;  ///< of each instance
-  std::int64_t step_runs = 50;    ///< runs whose steps are timed, by the first instance; 0: none
-  Seconds step_duration{0.5};     ///< the timing of steps ends after this even with fewer runs
-  std::size_t rotate_bytes = 0;   ///< sources rotate over buffers of this size together; 0: one buffer
+  std::int64_t min_samples = 50;    ///< of each instance
+  std::int64_t step_runs = 50;      ///< runs whose steps are timed, by the first instance; 0: none
+  Seconds step_duration{0.5};       ///< the timing of steps ends after this even with fewer runs
+  std::size_t rotate_bytes = 0;     ///< sources rotate over buffers of this size together; 0: one buffer
+  std::vector<SourceRange> ranges;  ///< of the sources; empty: reals
   std::uint64_t seed = 0;
 };
 
@@ -55,7 +56,8 @@ struct InstanceSamples {
 /// Sources and results of one instance: several sets of sources when they rotate.
 class InstanceBuffers {
 public:
-  InstanceBuffers(const OnednnModel& model, std::size_t rotate_bytes, std::uint64_t seed) {
+  InstanceBuffers(const OnednnModel& model, std::size_t rotate_bytes, const std::vector<SourceRange>& ranges,
+                  std::uint64_t seed) {
     std::size_t set_bytes = 0;
     for (const Shape& shape : model.src_shapes()) set_bytes += 4 * static_cast<std::size_t>(element_count(shape));
     const std::size_t sets =
@@ -67,7 +69,7 @@ public:
       std::vector<const float*> pointers;
       for (const Shape& shape : model.src_shapes()) {
         Tensor<float> tensor(shape);
-        for (float& x : tensor.flat()) x = static_cast<float>(random.uniform());
+        fill_source(tensor.flat(), ranges.empty() ? SourceRange{} : ranges[pointers.size()], random);
         tensors_.push_back(std::move(tensor));
         pointers.push_back(tensors_.back().flat().data());  // the elements stay where they are when a tensor moves
       }
@@ -113,7 +115,7 @@ inline InstanceSamples run_instance(const std::shared_ptr<const OnednnModel>& mo
     if (static_cast<int>(cpus.size()) == model->options().threads) pin_team(cpus);
   }
   OnednnExecutor executor(model);
-  InstanceBuffers buffers(*model, plan.rotate_bytes, plan.seed + index);
+  InstanceBuffers buffers(*model, plan.rotate_bytes, plan.ranges, plan.seed + index);
 
   const Clock::time_point warm_up_start = Clock::now();
   nanoseconds fastest = nanoseconds::max();

@@ -50,6 +50,12 @@ inline std::vector<std::int64_t> integers_attribute(const GraphNode& node, const
   return {attribute->ints().begin(), attribute->ints().end()};
 }
 
+inline std::vector<std::string> texts_attribute(const GraphNode& node, const char* name) {
+  const auto* attribute = find_attribute(node, name, ::onnx::AttributeProto::STRINGS);
+  if (attribute == nullptr) return {};
+  return {attribute->strings().begin(), attribute->strings().end()};
+}
+
 /// \throws Error when it is NaN
 inline float number_attribute(const GraphNode& node, const char* name, float otherwise) {
   const auto* attribute = find_attribute(node, name, ::onnx::AttributeProto::FLOAT);
@@ -58,6 +64,18 @@ inline float number_attribute(const GraphNode& node, const char* name, float oth
     throw Error("attribute '" + attribute->name() + "'", "is NaN", "the file is damaged; export it again");
   }
   return attribute->f();
+}
+
+/// \throws Error when one is NaN
+inline std::vector<float> numbers_attribute(const GraphNode& node, const char* name) {
+  const auto* attribute = find_attribute(node, name, ::onnx::AttributeProto::FLOATS);
+  if (attribute == nullptr) return {};
+  for (const float number : attribute->floats()) {
+    if (std::isnan(number)) {
+      throw Error("attribute '" + attribute->name() + "'", "holds a NaN", "the file is damaged; export it again");
+    }
+  }
+  return {attribute->floats().begin(), attribute->floats().end()};
 }
 
 /// The double that was meant by a float: the shortest decimal that rounds to it (1e-5, not 9.99999974738e-6).

@@ -2,6 +2,7 @@
 /// \file
 /// Values that are known while a model is imported: initializers, Constant nodes and what is computed from them.
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <memory>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include <fulcrum/io/detail/onnx/tensor_data.hpp>
+#include <fulcrum/io/detail/onnx/traced.hpp>
 #include <fulcrum/layers/parameter.hpp>
 
 namespace fulcrum::detail::onnx_io {
@@ -19,7 +21,9 @@ namespace fulcrum::detail::onnx_io {
 /// copies of one initializer.
 class Budget {
 public:
-  explicit Budget(std::size_t file_bytes) : left_((std::size_t{64} << 20U) + 32 * file_bytes) {}
+  /// \param fill_bytes  for tensors of one repeated value, of which a file says the shape alone
+  Budget(std::size_t file_bytes, std::size_t fill_bytes)
+      : left_((std::size_t{64} << 20U) + 32 * file_bytes), fill_left_(fill_bytes) {}
 
   void charge(std::size_t bytes) {
     if (bytes > left_) {
@@ -27,11 +31,19 @@ public:
     }
     left_ -= bytes;
   }
+  void charge_fill(std::size_t bytes) {
+    if (bytes > fill_left_) {
+      throw Error("the model", "fills more memory with one repeated value than is allowed",
+                  "raise OnnxImportOptions::max_fill_bytes if the file is trusted");
+    }
+    fill_left_ -= bytes;
+  }
   /// External data counts as part of the file.
   void grant(std::size_t file_bytes) { left_ += 32 * file_bytes; }
 
 private:
   std::size_t left_;
+  std::size_t fill_left_;
 };
 
 /// A known value. The elements stay in the file's message until somebody asks for them.
@@ -42,6 +54,7 @@ struct Constant {
   const Proto* proto = nullptr;              ///< where the elements are; null: in one of the next two
   SharedTensor<float> floats;                ///< elements of a floating type, once they were asked for
   std::vector<std::int64_t> integers;        ///< computed elements of an integer type
+  std::optional<double> fill;                ///< every element is this; proto is null
   std::optional<Quantization> quantization;  ///< of weights that come out of a DequantizeLinear
   bool pruned = false;                       ///< its zeros are a pruning mask
 };
@@ -56,6 +69,11 @@ struct ConstantReader {
   /// \throws Error when it holds integers or damaged data
   [[nodiscard]] SharedTensor<float> floats(Constant& constant) {
     if (!constant.floats.empty()) return constant.floats;
+    if (constant.fill && is_floating(constant.type)) {
+      budget.charge_fill(static_cast<std::size_t>(element_count(constant.dims)) * sizeof(float));
+      constant.floats = Tensor<float>(constant.dims, static_cast<float>(*constant.fill));
+      return constant.floats;
+    }
     if (constant.proto == nullptr || !is_floating(constant.type)) {
       throw Error("tensor '" + constant.name + "'", "holds " + element_type_name(constant.type) + " elements",
                   "give it as float");
@@ -72,6 +90,11 @@ struct ConstantReader {
   /// The elements as integers.
   /// \throws Error when it holds floats or damaged data
   [[nodiscard]] std::vector<std::int64_t> integers(const Constant& constant) {
+    if (constant.fill && !is_floating(constant.type)) {
+      const auto count = static_cast<std::size_t>(element_count(constant.dims));
+      budget.charge_fill(count * sizeof(std::int64_t));
+      return std::vector<std::int64_t>(count, to_integer(*constant.fill));
+    }
     if (constant.proto == nullptr && !is_floating(constant.type)) return constant.integers;
     if (constant.proto == nullptr || is_floating(constant.type)) {
       throw Error("tensor '" + constant.name + "'", "holds " + element_type_name(constant.type) + " elements",
@@ -83,6 +106,30 @@ struct ConstantReader {
       return elements.data();
     });
     return elements;
+  }
+
+  /// The elements in double, whatever their type. Integers past 2^53 lose their last bits.
+  /// \throws Error when the data is damaged, or the type is none of numbers
+  [[nodiscard]] Tensor<double> numbers(Constant& constant) {
+    Tensor<double> result;
+    if (constant.proto != nullptr) {
+      read<double>(*constant.proto, [&](std::size_t) {
+        result = Tensor<double>(constant.dims);
+        return result.flat().data();
+      });
+      return result;
+    }
+    budget.charge(static_cast<std::size_t>(element_count(constant.dims)) * sizeof(double));
+    result = Tensor<double>(constant.dims);
+    if (is_floating(constant.type)) {
+      const SharedTensor<float> from = floats(constant);
+      std::copy(from->flat().begin(), from->flat().end(), result.flat().begin());
+    } else {
+      const std::vector<std::int64_t> from = integers(constant);
+      std::transform(from.begin(), from.end(), result.flat().begin(),
+                     [](std::int64_t value) { return static_cast<double>(value); });
+    }
+    return result;
   }
 
   /// The constant as weights: finite float32, with the quantization and the pruning mask that came with it.

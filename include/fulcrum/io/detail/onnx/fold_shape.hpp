@@ -147,7 +147,7 @@ inline ConstantPtr fold_cast(ConstantReader& reader, const GraphNode& node, std:
     static_cast<void>(reader.floats(*inputs[0]));
     constant->floats = inputs[0]->floats;
     constant->proto = nullptr;
-    constant->type = Proto::FLOAT;
+    constant->type = type;
     return constant;
   }
   if (is_floating(from.type) || (type != Proto::INT64 && type != Proto::INT32)) return nullptr;
@@ -159,8 +159,29 @@ inline ConstantPtr fold_cast(ConstantReader& reader, const GraphNode& node, std:
     }
   }
   constant->integers = std::move(integers);
+  constant->fill.reset();
   constant->proto = nullptr;
   constant->type = type;
+  return constant;
+}
+
+/// ConstantOfShape of a constant shape: the elements are made when somebody asks for them.
+inline ConstantPtr fold_fill(ConstantReader& reader, const GraphNode& node, std::span<const ConstantPtr> inputs) {
+  auto constant = std::make_shared<Constant>();
+  constant->name = node.outputs[0];
+  constant->dims = reader.integers(*inputs[0]);
+  for (const std::int64_t dim : constant->dims) {
+    if (dim < 0) throw Error("its shape", "has a negative extent: " + to_string(constant->dims), "check the export");
+  }
+  expect_sane(constant->dims);
+  constant->type = Proto::FLOAT;
+  constant->fill = 0.0;
+  if (const auto* value = find_attribute(node, "value", ::onnx::AttributeProto::TENSOR)) {
+    const Tensor<double> element = reader.numbers(*make_constant(node.outputs[0], value->t()));
+    if (element.flat().size() != 1) throw Error("attribute 'value'", "does not hold one element", "check the export");
+    constant->fill = element.flat()[0];
+    constant->type = value->t().data_type();
+  }
   return constant;
 }
 

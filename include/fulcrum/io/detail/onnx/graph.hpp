@@ -2,6 +2,7 @@
 /// \file
 /// An ONNX graph as the importer works on it: names checked, nodes in an order in which they can run.
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <map>
@@ -113,6 +114,12 @@ public:
     return node.removed ? nullptr : &node;
   }
 
+  /// How often the nodes of the file take a value; one time more when it is an output of the graph.
+  [[nodiscard]] std::size_t uses(const std::string& name) const {
+    const auto at = consumers_.find(name);
+    return (at == consumers_.end() ? 0 : at->second.size()) + is_output_.count(name);
+  }
+
 private:
   static constexpr std::size_t no_node = ~std::size_t{0};
 
@@ -151,11 +158,13 @@ private:
       node.opset = opset == opsets.end() ? 0 : opset->second;
       node.inputs.assign(proto.input().begin(), proto.input().end());
       node.outputs.assign(proto.output().begin(), proto.output().end());
-      node.name = !proto.name().empty() ? proto.name() : node.outputs.empty() ? node.type : node.outputs.front();
+      const auto first = std::find_if(node.outputs.begin(), node.outputs.end(),
+                                      [](const std::string& output) { return !output.empty(); });
+      node.name = !proto.name().empty() ? proto.name() : first == node.outputs.end() ? node.type : *first;
       for (const std::string& output : node.outputs) {
         if (!output.empty()) define(output, nodes.size(), node.label());
       }
-      if (node.outputs.empty() || node.outputs.front().empty()) {
+      if (first == node.outputs.end()) {
         throw Error(node.label(), "has no output", "the file is damaged; export it again");
       }
       nodes.push_back(std::move(node));

@@ -5,12 +5,15 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
+#include <fulcrum/core/element_type.hpp>
+#include <fulcrum/io/detail/onnx/element.hpp>
 #include <fulcrum/io/detail/onnx/proto.hpp>
 #include <fulcrum/io/detail/onnx/pruned_names.hpp>
 #include <fulcrum/layers/parameter.hpp>
@@ -42,6 +45,15 @@ public:
     return node;
   }
 
+  /// Adds a node of several outputs; an empty name leaves one out.
+  ::onnx::NodeProto& node_of(const char* type, const std::string& name, const std::vector<std::string>& inputs,
+                             const std::vector<std::string>& outputs) {
+    ::onnx::NodeProto& added = node(type, name, inputs, outputs.at(0));
+    added.set_output(0, outputs[0]);
+    for (std::size_t i = 1; i < outputs.size(); ++i) added.add_output(outputs[i]);
+    return added;
+  }
+
   /// Adds a node in the middle of a layer's nodes; returns its value's name.
   [[nodiscard]] std::string step(const char* type, const std::string& name, const std::vector<std::string>& inputs) {
     const std::string reserved = reserve(name);
@@ -68,6 +80,25 @@ public:
     for (const std::int64_t value : values) attribute.add_ints(value);
   }
 
+  static void attribute(::onnx::NodeProto& node, const char* name, const std::vector<float>& values) {
+    auto& attribute = *node.add_attribute();
+    attribute.set_name(name);
+    attribute.set_type(::onnx::AttributeProto::FLOATS);
+    for (const float value : values) attribute.add_floats(value);
+  }
+  static void attribute(::onnx::NodeProto& node, const char* name, const std::string& text) {
+    auto& attribute = *node.add_attribute();
+    attribute.set_name(name);
+    attribute.set_type(::onnx::AttributeProto::STRING);
+    attribute.set_s(text);
+  }
+  static void attribute(::onnx::NodeProto& node, const char* name, const std::vector<std::string>& texts) {
+    auto& attribute = *node.add_attribute();
+    attribute.set_name(name);
+    attribute.set_type(::onnx::AttributeProto::STRINGS);
+    for (const std::string& text : texts) attribute.add_strings(text);
+  }
+
   /// Adds an initializer from elements in row-major order; returns its name, which starts as wanted.
   template <class T>
   std::string initializer(const std::string& wanted, const Shape& dims, std::span<const T> elements) {
@@ -76,12 +107,34 @@ public:
   /// The same under a name that is reserved already.
   template <class T>
   std::string initializer_named(const std::string& name, const Shape& dims, std::span<const T> elements) {
-    Proto& tensor = *graph_.add_initializer();
-    tensor.set_name(name);
-    tensor.set_data_type(element_type<T>());
-    for (const std::int64_t dim : dims) tensor.add_dims(dim);
-    tensor.set_raw_data(elements.data(), elements.size_bytes());
-    return tensor.name();
+    return initializer_named<T>(name, dims, elements, element_type<T>());
+  }
+  /// Integers of rank 1: a shape, axes, positions.
+  std::string integers(const std::string& name, const std::vector<std::int64_t>& values) {
+    return initializer<std::int64_t>(name, {static_cast<std::int64_t>(values.size())},
+                                     std::span<const std::int64_t>(values));
+  }
+  /// Floats as elements of a type, under a name that is reserved already. Floating types other than f32 become f32.
+  std::string initializer_of(const std::string& name, const Shape& dims, std::span<const float> elements,
+                             ElementType type) {
+    if (is_floating(type)) return initializer_named<float>(name, dims, elements);
+    const auto write = [&]<class Integer>(Integer) {
+      std::vector<Integer> integers;
+      integers.reserve(elements.size());
+      for (const float element : elements) integers.push_back(as_integer<Integer>(converted_to(type, element)));
+      return initializer_named<Integer>(name, dims, std::span<const Integer>(integers), proto_type_of(type));
+    };
+    switch (type) {
+      case ElementType::s8: return write(std::int8_t{});
+      case ElementType::s16: return write(std::int16_t{});
+      case ElementType::s32: return write(std::int32_t{});
+      case ElementType::u16: return write(std::uint16_t{});
+      case ElementType::u32: return write(std::uint32_t{});
+      case ElementType::u64: return write(std::uint64_t{});
+      case ElementType::u8:
+      case ElementType::boolean: return write(std::uint8_t{});
+      default: return write(std::int64_t{});
+    }
   }
   std::string scalar(const std::string& name, float value) {
     return initializer<float>(name, {}, std::span<const float>(&value, 1));
@@ -96,6 +149,26 @@ public:
   [[nodiscard]] std::int64_t opset() const noexcept { return opset_; }
 
 private:
+  template <class T>
+  std::string initializer_named(const std::string& name, const Shape& dims, std::span<const T> elements,
+                                std::int32_t type) {
+    Proto& tensor = *graph_.add_initializer();
+    tensor.set_name(name);
+    tensor.set_data_type(type);
+    for (const std::int64_t dim : dims) tensor.add_dims(dim);
+    tensor.set_raw_data(elements.data(), elements.size_bytes());
+    return tensor.name();
+  }
+
+  /// A whole number; past the type's range its nearest end.
+  template <class Integer>
+  static Integer as_integer(float whole) {
+    constexpr auto low = static_cast<float>(std::numeric_limits<Integer>::min());
+    constexpr auto high = static_cast<float>(std::numeric_limits<Integer>::max());
+    if (whole <= low) return std::numeric_limits<Integer>::min();
+    return whole >= high ? std::numeric_limits<Integer>::max() : static_cast<Integer>(whole);
+  }
+
   template <class T>
   static std::int32_t element_type() {
     switch (dtype_of<T>) {

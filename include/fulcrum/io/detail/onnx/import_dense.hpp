@@ -1,13 +1,18 @@
 #pragma once
 /// \file
-/// Matrix products with constant weights: Gemm, MatMul, and the pattern of a MatMul with a bias added.
+/// Matrix products: Gemm, MatMul, and the pattern of a MatMul with a bias added. A constant matrix on the right makes a
+/// Dense layer; all others are a MatMul.
 
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
-#include <fulcrum/io/detail/onnx/operator.hpp>
+#include <fulcrum/io/detail/onnx/pieces.hpp>
 
 namespace fulcrum::detail::onnx_io {
 
@@ -53,14 +58,16 @@ inline void scale_parameter(Parameter<float>& parameter, float factor, Budget& b
   }
 }
 
+/// Whether input 1 is a constant matrix of floats, which can be the weights of a Dense layer.
+inline bool has_constant_weights(ImportContext& context, const GraphNode& node) {
+  const ConstantPtr weights = context.constant_or_null(node, 1);
+  return weights && is_floating(weights->type) && weights->dims.size() == 2 && element_count(weights->dims) > 0;
+}
+
 /// dst = src · weights + bias from weights (ic, oc), or (oc, ic) when transposed already.
 inline Dense<float> dense_layer(ImportContext& context, const GraphNode& node, bool weights_transposed) {
   Dense<float> layer;
   layer.weights = context.weights(node, 1);
-  if (layer.weights.value->dims().size() != 2) {
-    throw Error("its weights", "have the shape " + to_string(layer.weights.value->dims()),
-                "only matrices (rank 2) are supported");
-  }
   if (!weights_transposed) layer.weights = transposed(std::move(layer.weights), context.reader.budget);
   if (layer.weights.quantization && layer.weights.quantization->axis > 0) layer.weights.quantization.reset();
   return layer;
@@ -82,57 +89,120 @@ inline std::optional<Parameter<float>> bias_vector(Parameter<float> bias, std::i
   return std::nullopt;
 }
 
-inline void import_gemm(ImportContext& context, const GraphNode& node) {
-  if (integer_attribute(node, "transA", 0) != 0) {
-    throw Error("attribute 'transA'", "is set", "only sources of (batch, features) are supported");
+/// product + beta · C, the node's output.
+inline void append_addend(ImportContext& context, const GraphNode& node, NodeId product, float beta) {
+  NodeId addend = context.src(node, 2);
+  if (beta != 1.0F) {
+    const NodeId factor = append_number(context, node.name + "/beta", beta);
+    addend = context.append(node.name + "/addend", Binary{BinaryKind::mul}, {addend, factor});
   }
-  const NodeId src = context.src(node, 0);
+  context.append(node, Binary{BinaryKind::add}, {product, addend});
+}
+
+/// \throws Error when one operand of a product is real and the other is not
+inline void expect_like_operands(const ImportContext& context, NodeId a, NodeId b) {
+  if (is_floating(context.element(a)) == is_floating(context.element(b))) return;
+  throw Error(
+      "", "multiplies " + std::string(name_of(context.element(a))) + " by " + std::string(name_of(context.element(b))),
+      "give both operands the same type");
+}
+
+/// alpha · A · B + beta · C, A and B perhaps transposed.
+inline void import_gemm(ImportContext& context, const GraphNode& node) {
+  NodeId src = context.src(node, 0);
   if (context.shape(src).rank() != 2) {
     throw Error("", "takes a source of shape " + to_string(context.shape(src).first), "give it a matrix");
   }
-  Dense<float> layer = dense_layer(context, node, integer_attribute(node, "transB", 0) != 0);
-  scale_parameter(layer.weights, number_attribute(node, "alpha", 1.0F), context.reader.budget);
-  const std::int64_t oc = layer.weights.value->dim(0);
+  const bool src_transposed = integer_attribute(node, "transA", 0) != 0;
+  const bool weights_transposed = integer_attribute(node, "transB", 0) != 0;
+  const float alpha = number_attribute(node, "alpha", 1.0F);
   const float beta = number_attribute(node, "beta", 1.0F);
-  if (!context.has_input(node, 2) || beta == 0.0F) {
-    context.append(node, std::move(layer), {src});
+  if (!std::isfinite(alpha) || !std::isfinite(beta)) {
+    throw Error("", "has an alpha or beta that is not finite", "check the export");
+  }
+  const bool adds = context.has_input(node, 2) && beta != 0.0F;
+  if (!has_constant_weights(context, node)) {
+    const NodeId weights = context.src(node, 1);
+    expect_like_operands(context, src, weights);
+    const MatMul layer{src_transposed, weights_transposed, alpha};
+    if (!adds) {
+      context.append(node, layer, {src, weights});
+      return;
+    }
+    append_addend(context, node, context.append(node.name + "/product", layer, {src, weights}), beta);
     return;
   }
-  if (!context.constant_or_null(node, 2)) {  // a residual: src · weights + C
-    if (beta != 1.0F) throw Error("attribute 'beta'", "scales a computed C", "use a beta of 1");
+  if (src_transposed) src = context.append(node.name + "/transpose", Transpose{{1, 0}}, {src});
+  Dense<float> layer = dense_layer(context, node, weights_transposed);
+  scale_parameter(layer.weights, alpha, context.reader.budget);
+  const ConstantPtr addend = adds ? context.constant_or_null(node, 2) : nullptr;
+  if (addend && is_floating(addend->type) && element_count(addend->dims) > 0) {
+    Parameter<float> bias = context.parameter(node, 2, "biases");
+    scale_parameter(bias, beta, context.reader.budget);
+    std::optional<Parameter<float>> vector = bias_vector(bias, layer.weights.value->dim(0), context.reader.budget);
+    if (vector) {
+      layer.bias = std::move(*vector);
+      context.append(node, std::move(layer), {src});
+      return;
+    }
     const NodeId product = context.append(node.name + "/product", std::move(layer), {src});
-    const NodeId other = context.src(node, 2);
-    context.append(node, Binary{BinaryKind::add}, {product, other});
+    const NodeId constant = context.append(node.name + "/addend", fulcrum::Constant<float>{std::move(bias)}, {});
+    context.append(node, Binary{BinaryKind::add}, {product, constant});
     return;
   }
-  Parameter<float> bias = context.parameter(node, 2, "biases");
-  scale_parameter(bias, beta, context.reader.budget);
-  if (std::optional<Parameter<float>> vector = bias_vector(bias, oc, context.reader.budget)) {
-    layer.bias = std::move(*vector);
+  if (!adds) {
     context.append(node, std::move(layer), {src});
     return;
   }
-  const NodeId product = context.append(node.name + "/product", std::move(layer), {src});
-  const NodeId addend = context.append(node.name + "/addend", fulcrum::Constant<float>{std::move(bias)}, {});
-  context.append(node, Binary{BinaryKind::add}, {product, addend});
+  append_addend(context, node, context.append(node.name + "/product", std::move(layer), {src}), beta);
+}
+
+/// a · b as NumPy's matmul: an operand of rank 1 is a row on the left and a column on the right, and the product does
+/// not have that axis. `layer` with constant weights, which b then are, or a MatMul.
+inline NodeId append_product(ImportContext& context, const std::string& name, Layer<float> layer, NodeId a,
+                             std::optional<NodeId> b) {
+  const bool row = context.shape(a).rank() == 1;
+  const bool column = b && context.shape(*b).rank() == 1;
+  if (row) a = append_reshape(context, name + "/row", a, with_axis(context.shape(a), 0));
+  if (column) b = append_reshape(context, name + "/column", *b, with_axis(context.shape(*b), 1));
+  std::vector<NodeId> src{a};
+  if (b) src.push_back(*b);
+  const NodeId product = context.append(name, std::move(layer), std::move(src));
+  if (!row && !column) return product;
+  TracedShape shape = context.shape(product);
+  if (column) shape = without_axis(shape, shape.rank() - 1);
+  if (row) shape = without_axis(shape, shape.rank() - (column ? 1 : 2));
+  return append_reshape(context, name + "/line", product, shape);
 }
 
 /// MatMul, and MatMul followed by an Add of a constant vector (input 2, which only the pattern has).
 inline void import_matmul(ImportContext& context, const GraphNode& node) {
-  if (context.constant_or_null(node, 0) && !context.constant_or_null(node, 1)) {
-    throw Error("", "multiplies a constant by a computed value", "only constant weights on the right are supported");
-  }
   const NodeId src = context.src(node, 0);
-  Dense<float> layer = dense_layer(context, node, false);
-  if (node.is_pattern) {
+  const bool constant = has_constant_weights(context, node);
+  if (constant && node.is_pattern && context.shape(src).rank() > 1) {
+    Dense<float> layer = dense_layer(context, node, false);
     layer.bias =
         bias_vector(context.parameter(node, 2, "biases"), layer.weights.value->dim(0), context.reader.budget).value();
+    context.append(node, std::move(layer), {src});
+    return;
   }
-  context.append(node, std::move(layer), {src});
+  NodeId product = 0;
+  if (constant) {
+    product = append_product(context, node.name, dense_layer(context, node, false), src, std::nullopt);
+  } else {
+    const NodeId weights = context.src(node, 1);
+    expect_like_operands(context, src, weights);
+    product = append_product(context, node.name, MatMul{}, src, weights);
+  }
+  if (node.is_pattern) {
+    const NodeId addend = context.src(node, 2);
+    product = context.append(node.name + "/sum", Binary{BinaryKind::add}, {product, addend});
+  }
+  context.define(node, 0, product);
 }
 
 inline constexpr Operator dense_operators[] = {
-    {"Gemm", 7, import_gemm},
+    {"Gemm", 6, import_gemm},
     {"MatMul", 1, import_matmul},
 };
 

@@ -7,15 +7,19 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
+#include <fulcrum/io/detail/onnx/finish_layers.hpp>
+#include <fulcrum/io/detail/onnx/graph_inputs.hpp>
 #include <fulcrum/io/detail/onnx/operators.hpp>
 #include <fulcrum/io/detail/onnx/patterns.hpp>
 #include <fulcrum/io/detail/onnx/plan_batch.hpp>
 #include <fulcrum/io/detail/onnx/pruned_names.hpp>
+#include <fulcrum/io/detail/onnx/replacements.hpp>
 #include <fulcrum/model/model.hpp>
 
 namespace fulcrum::detail::onnx_io {
@@ -59,7 +63,11 @@ inline void fold_constants(Graph& graph, ConstantReader& reader) {
 
 /// \throws Error naming every node whose operator is not supported, or one whose operator is too old
 inline void expect_known_operators(const Graph& graph) {
-  std::map<std::string, std::string> unknown;  // operator → its nodes
+  struct Unknown {
+    std::string names;  // of its nodes
+    std::string_view instead;
+  };
+  std::map<std::string, Unknown> unknown;  // by operator
   for (const GraphNode& node : graph.nodes) {
     const Operator* op = find_operator(node);
     if (node.removed) continue;
@@ -70,14 +78,16 @@ inline void expect_known_operators(const Graph& graph) {
       }
       continue;
     }
-    std::string& names = unknown[node.domain.empty() ? node.type : node.domain + "." + node.type];
-    names.append(names.empty() ? "'" : ", '").append(node.name).append("'");
+    Unknown& entry = unknown[node.domain.empty() ? node.type : node.domain + "." + node.type];
+    entry.names.append(entry.names.empty() ? "'" : ", '").append(node.name).append("'");
+    entry.instead = replacement_for(node);
   }
   if (unknown.empty()) return;
   std::string list;
-  for (const auto& [type, names] : unknown) {
-    if (!list.empty()) list += ", ";
-    list.append(type).append(" (").append(names).append(")");
+  for (const auto& [type, entry] : unknown) {
+    if (!list.empty()) list += "; ";
+    list.append(type).append(" at ").append(entry.names);
+    if (!entry.instead.empty()) list.append(" (use ").append(entry.instead).append(")");
   }
   throw Error("", "has operators that are not supported here: " + list,
               "export the model without them, or with constant folding");
@@ -111,16 +121,21 @@ struct Assembly {
 };
 
 /// The nodes of the graph as layers under a plan for the batch.
-inline Assembly assemble(Graph& graph, const ConstantReader& reader, const std::vector<Shape>& inputs,
+inline Assembly assemble(Graph& graph, const ConstantReader& reader, const std::vector<GraphInput>& inputs,
                          const BatchPlan& plan) {
   ImportContext context(graph, reader, plan);
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    Shape shape = inputs[i];
-    if (!shape.empty() && plan.free && (plan.given || shape[0] == batch_dim)) shape[0] = batch_dim;
+  for (const GraphInput& input : inputs) {
+    Shape shape = input.shape;
+    if (!shape.empty() && plan.given) shape[0] = batch_dim;
     if (!plan.free) shape = with_batch(std::move(shape), plan.extent);
-    const NodeId id = context.append(graph.inputs[i]->name(), Input{std::move(shape)}, {});
+    const NodeId id = context.append(input.name, Input{std::move(shape), input.element}, {});
     context.built[id].from_input = true;
-    context.define_input(graph.inputs[i]->name(), id);
+    if (input.known != nullptr) {
+      context.built[id].computed = false;
+      context.built[id].known =
+          std::make_shared<const TracedTensor>(TracedTensor{*input.known, *input.known, input.element});
+    }
+    context.define_input(input.name, id);
   }
   for (const GraphNode& node : graph.nodes) {
     if (node.removed) continue;
@@ -134,7 +149,9 @@ inline Assembly assemble(Graph& graph, const ConstantReader& reader, const std::
       throw Error("output '" + output + "':", phrase(error), error.remedy());
     }
   }
+  fold_known_values(context, assembly.outputs);
   assembly.built = std::move(context.built);
+  remove_unused(assembly.built, assembly.outputs);
   merge_rounding(assembly.built, assembly.outputs);
   return assembly;
 }
@@ -142,20 +159,25 @@ inline Assembly assemble(Graph& graph, const ConstantReader& reader, const std::
 /// \param file_bytes  size of what was read, which bounds the memory that the import may take
 /// \param name        for a graph without one
 inline Model<float> import_model(const ::onnx::ModelProto& proto, ExternalFolder folder, std::size_t file_bytes,
-                                 const std::string& name) {
+                                 const std::string& name, const OnnxImportOptions& options) {
   check_versions(proto);
   Graph graph(proto);
   for (const std::string& pruned : pruned_names(proto)) {
     if (const ConstantPtr constant = graph.constant(pruned)) constant->pruned = true;
   }
-  ConstantReader reader{std::move(folder), Budget(file_bytes)};
+  ConstantReader reader{std::move(folder), Budget(file_bytes, options.max_fill_bytes)};
   fold_constants(graph, reader);
   Patterns(graph, reader).recognise();
   expect_known_operators(graph);
 
-  std::vector<Shape> inputs;
-  for (const auto* input : graph.inputs) inputs.push_back(declared_shape(*input));
-  BatchPlan plan = plan_batch(inputs, proto.producer_name() == own_producer_name);
+  const std::vector<GraphInput> inputs = InputBinder(graph, options).bound();
+  std::vector<Shape> shapes;
+  bool means_what_it_says = proto.producer_name() == own_producer_name;
+  for (const GraphInput& input : inputs) {
+    shapes.push_back(input.shape);
+    means_what_it_says = means_what_it_says || input.known != nullptr || input.says_batch;
+  }
+  BatchPlan plan = plan_batch(shapes, means_what_it_says);
   std::optional<Assembly> assembly;
   if (plan.free) {
     try {

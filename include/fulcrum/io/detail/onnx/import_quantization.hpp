@@ -21,9 +21,12 @@ struct AffineMap {
   std::int64_t axis = -1;                ///< of the channels; −1: one scale for all
 };
 
-/// \param shape  of the value that is mapped
+/// \param shape      of the value that is mapped
+/// \param otherwise  type of the integers when no zero point says it
+/// \param axis       of the channels, when there are several scales; negative counts from the end
 inline AffineMap read_affine_map(ConstantReader& reader, const GraphNode& node, const ConstantPtr& scale,
-                                 const ConstantPtr& zero_point, const Shape& shape, std::int32_t otherwise) {
+                                 const ConstantPtr& zero_point, const Shape& shape, std::int32_t otherwise,
+                                 std::int64_t axis) {
   if (!scale) throw Error("its scales", "are computed by the graph, not constant", "quantize the model statically");
   if (integer_attribute(node, "block_size", 0) != 0) {
     throw Error("attribute 'block_size'", "is set", "only scales per tensor or per channel are supported");
@@ -44,9 +47,8 @@ inline AffineMap read_affine_map(ConstantReader& reader, const GraphNode& node, 
     what.append(" and ").append(std::to_string(map.zero_point.size())).append(" zero point(s)");
     throw Error("", what, "give one of each, or one of each per channel");
   }
-  const bool per_channel = scale->dims.size() == 1 && !shape.empty();
+  const bool per_channel = map.scale.size() > 1 && !shape.empty();
   if (per_channel) {
-    const std::int64_t axis = integer_attribute(node, "axis", 1);
     const auto rank = static_cast<std::int64_t>(shape.size());
     const bool fits = axis >= -rank && axis < rank &&
                       shape[static_cast<std::size_t>(axis < 0 ? axis + rank : axis)] == scale->dims[0];
@@ -77,30 +79,35 @@ inline std::optional<Quantization> as_quantization(const AffineMap& map) {
 }
 
 /// Integers of constant weights as floats: scale · (q − zero point).
-inline ConstantPtr fold_dequantize(ConstantReader& reader, const GraphNode& node, std::span<const ConstantPtr> inputs) {
-  if (inputs.size() < 2) throw Error("", "has no scale", "the file is damaged; export it again");
-  const Constant& from = *inputs[0];
+inline ConstantPtr dequantized_constant(ConstantReader& reader, const GraphNode& node, const std::string& name,
+                                        const Constant& from, const ConstantPtr& scale, const ConstantPtr& zero_point,
+                                        std::int64_t axis) {
   if (is_floating(from.type)) throw Error("tensor '" + from.name + "'", "holds floats, not integers");
-  const AffineMap map =
-      read_affine_map(reader, node, inputs[1], inputs.size() > 2 ? inputs[2] : nullptr, from.dims, from.type);
+  const AffineMap map = read_affine_map(reader, node, scale, zero_point, from.dims, from.type, axis);
   const std::vector<std::int64_t> integers = reader.integers(from);
   reader.budget.charge(integers.size() * sizeof(float));
   Tensor<float> value(from.dims);
   for_each_channel_element(from.dims, map.axis, [&](std::size_t i, std::size_t c) {
     value.flat()[i] = static_cast<float>(integers[i] - map.zero_point[c]) * map.scale[c];
   });
-  const ConstantPtr constant = make_constant(node.outputs[0], std::move(value));
+  const ConstantPtr constant = make_constant(name, std::move(value));
   constant->quantization = as_quantization(map);
   constant->pruned = from.pruned;
   return constant;
+}
+
+inline ConstantPtr fold_dequantize(ConstantReader& reader, const GraphNode& node, std::span<const ConstantPtr> inputs) {
+  if (inputs.size() < 2) throw Error("", "has no scale", "the file is damaged; export it again");
+  return dequantized_constant(reader, node, node.outputs[0], *inputs[0], inputs[1],
+                              inputs.size() > 2 ? inputs[2] : nullptr, integer_attribute(node, "axis", 1));
 }
 
 /// Constant floats that are rounded to integers in the graph (by exporters that keep float weights).
 inline ConstantPtr fold_quantize(ConstantReader& reader, const GraphNode& node, std::span<const ConstantPtr> inputs) {
   if (inputs.size() < 2) throw Error("", "has no scale", "the file is damaged; export it again");
   const Constant& from = *inputs[0];
-  const AffineMap map =
-      read_affine_map(reader, node, inputs[1], inputs.size() > 2 ? inputs[2] : nullptr, from.dims, Proto::UINT8);
+  const AffineMap map = read_affine_map(reader, node, inputs[1], inputs.size() > 2 ? inputs[2] : nullptr, from.dims,
+                                        Proto::UINT8, integer_attribute(node, "axis", 1));
   const std::optional<Quantization> q = as_quantization(map);
   if (!q) throw Error("", "rounds to integers that are not 8 bits wide, or with a scale that is not positive");
   const SharedTensor<float> value = reader.floats(*inputs[0]);
@@ -117,11 +124,14 @@ inline ConstantPtr fold_quantize(ConstantReader& reader, const GraphNode& node, 
   return constant;
 }
 
-/// The quantization of a computed value.
-inline Quantization read_quantization(ImportContext& context, const GraphNode& node, NodeId value) {
-  const TracedShape& shape = context.shape(value);
-  const AffineMap map = read_affine_map(context.reader, node, context.constant_or_null(node, 1),
-                                        context.constant_or_null(node, 2), shape.first, Proto::UINT8);
+/// The quantization of a computed value whose scale and zero point are inputs `scale` and `zero_point` of the node.
+inline Quantization read_quantization(ImportContext& context, const GraphNode& node, NodeId value, std::size_t scale,
+                                      std::size_t zero_point, std::int32_t otherwise) {
+  const TracedShape shape = context.shape(value);
+  const ConstantPtr zero =
+      context.has_input(node, zero_point) ? context.constant(node, zero_point, "zero points") : nullptr;
+  const AffineMap map = read_affine_map(context.reader, node, context.constant(node, scale, "scales"), zero,
+                                        shape.first, otherwise, integer_attribute(node, "axis", 1));
   if (map.axis >= 0 && shape.depends_on_batch(static_cast<std::size_t>(map.axis))) {
     throw Error("its scales", "are one per sample of the batch", "quantize per tensor or per channel");
   }
@@ -133,27 +143,95 @@ inline Quantization read_quantization(ImportContext& context, const GraphNode& n
   return std::move(*q);
 }
 
-inline void import_quantize(ImportContext& context, const GraphNode& node) {
-  const NodeId src = context.src(node, 0);
-  context.define(node, QuantizedValue{src, read_quantization(context, node, src)});
+/// The value of an input as f32, whatever integers it holds.
+inline NodeId in_f32(ImportContext& context, const GraphNode& node, const std::string& what, NodeId value) {
+  if (context.element(value) == ElementType::f32) return value;
+  return context.append(node.name + what, Cast{ElementType::f32}, {value});
 }
 
-/// The second half of a pair: a layer that only rounds, until merge_rounding() gives its rounding to its source.
-inline void import_dequantize(ImportContext& context, const GraphNode& node) {
-  const QuantizedValue* quantized = context.quantized_src(node, 0);
-  if (quantized == nullptr) {
-    throw Error("", "takes a value that no QuantizeLinear gives", "only float inputs and QDQ pairs are supported");
+/// saturate(round(value / scale) + zero point) with a scale that is computed at run time, per tensor.
+inline NodeId quantized_by_value(ImportContext& context, const GraphNode& node, NodeId value, NodeId scale,
+                                 std::optional<NodeId> zero_point) {
+  const NodeId ratio = context.append(node.name + "/ratio", Binary{BinaryKind::div}, {value, scale});
+  NodeId rounded = context.append(node.name + "/round", Activation{ActivationKind::round}, {ratio});
+  const ElementType element = zero_point ? context.element(*zero_point) : ElementType::u8;
+  if (element != ElementType::u8 && element != ElementType::s8) {
+    throw Error("", "rounds to " + std::string(name_of(element)), "only int8 and uint8 are supported");
   }
-  const QuantizedValue from = *quantized;
-  if (read_quantization(context, node, from.node) != from.quantization) {
-    throw Error("", "has another scale, zero point or axis than the QuantizeLinear before it",
-                "only pairs with equal ones are supported");
+  if (zero_point) {
+    const NodeId zero = in_f32(context, node, "/zero_point", *zero_point);
+    rounded = context.append(node.name + "/shifted", Binary{BinaryKind::add}, {rounded, zero});
   }
+  const bool is_signed = element == ElementType::s8;
+  const NodeId clipped = context.append(
+      node.name + "/saturated",
+      Activation{ActivationKind::clip, is_signed ? -128.0F : 0.0F, is_signed ? 127.0F : 255.0F}, {rounded});
+  return context.append(node.name, Cast{element}, {clipped});
+}
+
+inline void import_quantize(ImportContext& context, const GraphNode& node) {
+  const NodeId src = context.src(node, 0);
+  if (context.is_computed(node, 1)) {
+    std::optional<NodeId> zero_point;
+    if (context.has_input(node, 2)) zero_point = context.src(node, 2);
+    context.define(node, 0, quantized_by_value(context, node, src, context.src(node, 1), zero_point));
+    return;
+  }
+  context.append(node, QuantizeLinear{read_quantization(context, node, src, 1, 2, Proto::UINT8)}, {src});
+}
+
+/// A value that holds integers as the reals they stand for. After a QuantizeLinear with the same numbers this is a
+/// layer that only rounds, until merge_rounding() gives its rounding to its source.
+inline NodeId dequantized(ImportContext& context, const GraphNode& node, const std::string& name, NodeId src,
+                          std::size_t scale, std::size_t zero_point) {
+  const ElementType element = context.element(src);
+  if (element != ElementType::u8 && element != ElementType::s8) {  // (src − zero point) · scale, in f32
+    const Shape shape = context.shape(src).first;
+    const ConstantPtr zero =
+        context.has_input(node, zero_point) ? context.constant(node, zero_point, "zero points") : nullptr;
+    const AffineMap map = read_affine_map(context.reader, node, context.constant(node, scale, "scales"), zero, shape,
+                                          proto_type_of(element), integer_attribute(node, "axis", 1));
+    Shape dims(map.axis < 0 ? 0 : shape.size() - static_cast<std::size_t>(map.axis), 1);
+    if (!dims.empty()) dims[0] = shape[static_cast<std::size_t>(map.axis)];
+    Tensor<double> scales(dims);
+    Tensor<double> zeros(dims);
+    for (std::size_t c = 0; c < map.scale.size(); ++c) {
+      scales.flat()[c] = static_cast<double>(map.scale[c]);
+      zeros.flat()[c] = static_cast<double>(map.zero_point[c]);
+    }
+    NodeId value = in_f32(context, node, "/real", src);
+    if (zero) {
+      const NodeId shift = context.append_known(name + "/zero_point", {zeros, zeros, ElementType::f32});
+      value = context.append(name + "/shifted", Binary{BinaryKind::sub}, {value, shift});
+    }
+    const NodeId factor = context.append_known(name + "/scale", {scales, scales, ElementType::f32});
+    return context.append(name, Binary{BinaryKind::mul}, {value, factor});
+  }
+  const std::int32_t type = element == ElementType::u8 ? Proto::UINT8 : Proto::INT8;
+  const Quantization q = read_quantization(context, node, src, scale, zero_point, type);
+  const auto* quantize = std::get_if<QuantizeLinear>(&context.built[src].node.layer);
+  if (quantize == nullptr || quantize->quantization != q) return context.append(name, DequantizeLinear{q}, {src});
   // Clipping to the whole range of float is the identity.
   constexpr float end = std::numeric_limits<float>::max();
-  const NodeId id = context.append(node, Activation{ActivationKind::clip, -end, end}, {from.node});
-  context.built[id].node.dst_quantization = from.quantization;
+  const NodeId from = context.built[src].node.src[0];
+  const NodeId id = context.append(name, Activation{ActivationKind::clip, -end, end}, {from});
+  context.built[id].node.dst_quantization = q;
   context.built[id].only_rounds = true;
+  return id;
+}
+
+inline void import_dequantize(ImportContext& context, const GraphNode& node) {
+  const NodeId src = context.src(node, 0);
+  if (!context.is_computed(node, 1)) {
+    context.define(node, 0, dequantized(context, node, node.name, src, 1, 2));
+    return;
+  }
+  NodeId value = in_f32(context, node, "/real", src);
+  if (context.has_input(node, 2)) {
+    const NodeId zero = in_f32(context, node, "/zero_point", context.src(node, 2));
+    value = context.append(node.name + "/shifted", Binary{BinaryKind::sub}, {value, zero});
+  }
+  context.append(node, Binary{BinaryKind::mul}, {value, context.src(node, 1)});
 }
 
 inline constexpr Operator quantization_operators[] = {

@@ -1,67 +1,49 @@
 #pragma once
 /// \file
-/// Operators that join, rename or reshape values: Concat, Flatten, Reshape, Squeeze, Unsqueeze, Identity, Dropout and
-/// Softmax (whose old form flattens).
+/// Operators that only rename or reshape a value (Reshape, Flatten, Squeeze, Unsqueeze, Identity, Dropout), and those
+/// that make values of shapes (Shape, Size, ConstantOfShape, Range, Constant). The table lists those of
+/// import_movement.hpp and import_resize.hpp too.
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include <fulcrum/io/detail/onnx/fold_shape.hpp>
+#include <fulcrum/io/detail/onnx/fold_sparse.hpp>
+#include <fulcrum/io/detail/onnx/import_arithmetic.hpp>
+#include <fulcrum/io/detail/onnx/import_movement.hpp>
+#include <fulcrum/io/detail/onnx/import_reduce.hpp>
+#include <fulcrum/io/detail/onnx/import_resize.hpp>
 
 namespace fulcrum::detail::onnx_io {
-
-inline void import_concat(ImportContext& context, const GraphNode& node) {
-  if (!has_attribute(node, "axis")) throw Error("attribute 'axis'", "is missing", "the file is damaged");
-  std::vector<NodeId> src;
-  for (std::size_t i = 0; i < node.inputs.size(); ++i) src.push_back(context.src(node, i));
-  if (src.empty()) throw Error("", "has no input", "the file is damaged; export it again");
-  context.append(node, Concat{integer_attribute(node, "axis", 1)}, std::move(src));
-}
 
 inline void import_flatten(ImportContext& context, const GraphNode& node) {
   const NodeId src = context.src(node, 0);
   context.append(node, Flatten{integer_attribute(node, "axis", 1)}, {src});
 }
 
-/// The dims of a Reshape from `src` to `dst`, whatever the batch: an extent that depends on it is copied (0) when it
-/// stands where it stood, and otherwise what is left (−1).
-inline Shape reshape_dims(const TracedShape& src, const TracedShape& dst) {
-  Shape dims = dst.first;
-  for (std::size_t axis = 0; axis < dims.size(); ++axis) {
-    if (!dst.depends_on_batch(axis)) continue;
-    const bool copied = axis < src.rank() && src.first[axis] == dst.first[axis] && src.second[axis] == dst.second[axis];
-    dims[axis] = copied ? 0 : -1;
-  }
-  return dims;
-}
-
+/// A shape that is the same for every batch stays as the file has it; else it is resolved at both batch sizes.
 inline void import_reshape(ImportContext& context, const GraphNode& node) {
   const NodeId src = context.src(node, 0);
-  if (!context.constant_or_null(node, 1)) {
-    throw Error("its shape", "is computed by the graph", "export with fixed sizes and constant folding");
-  }
-  Reshape layer;
-  layer.dims = context.reader.integers(*context.constant_or_null(node, 1));
-  layer.allow_zero = integer_attribute(node, "allowzero", 0) != 0;
-  if (layer.dims.size() > max_rank) throw Error("its shape", "has rank " + std::to_string(layer.dims.size()));
-  // A model exported for one batch size repeats it in its Reshapes: (1, −1) means "each sample, flat".
-  const TracedShape& shape = context.shape(src);
-  if (context.plan.given && !layer.allow_zero && !layer.dims.empty() && layer.dims[0] == context.plan.extent &&
-      shape.rank() > 0 && shape.depends_on_batch(0) && shape.first[0] == context.plan.extent) {
+  const TracedShape shape = context.shape(src);
+  const TracedIntegers dims = traced_dims(context, node, 1, "dims");
+  Reshape layer{dims.first, integer_attribute(node, "allowzero", 0) != 0};
+  if (!dims.same()) {
+    const Reshape other{dims.second, layer.allow_zero};
+    layer = reshape_layer(shape, {layer.dst_shape(std::span<const Shape>(&shape.first, 1)),
+                                  other.dst_shape(std::span<const Shape>(&shape.second, 1))});
+  } else if (context.plan.given && !layer.allow_zero && !layer.dims.empty() && layer.dims[0] == context.plan.extent &&
+             shape.rank() > 0 && shape.depends_on_batch(0) && shape.first[0] == context.plan.extent) {
+    // A model exported for one batch size repeats it in its Reshapes: (1, −1) means "each sample, flat".
     layer.dims[0] = 0;
   }
   context.append(node, std::move(layer), {src});
-}
-
-/// Axes of Squeeze and Unsqueeze: an attribute up to opset 12, then an input.
-inline std::optional<std::vector<std::int64_t>> read_axes(ImportContext& context, const GraphNode& node) {
-  if (context.has_input(node, 1)) return context.reader.integers(*context.constant(node, 1, "axes"));
-  if (has_attribute(node, "axes")) return integers_attribute(node, "axes");
-  return std::nullopt;
 }
 
 inline void import_squeeze(ImportContext& context, const GraphNode& node) {
@@ -84,72 +66,151 @@ inline void import_squeeze(ImportContext& context, const GraphNode& node) {
       throw Error("", "drops axis " + std::to_string(axis) + " of a source " + to_string(shape.second));
     }
   }
-  context.append(node, Reshape{reshape_dims(shape, dst)}, {src});
+  context.append(node, reshape_layer(shape, dst), {src});
 }
 
 inline void import_unsqueeze(ImportContext& context, const GraphNode& node) {
   const NodeId src = context.src(node, 0);
-  const TracedShape shape = context.shape(src);
+  TracedShape dst = context.shape(src);
   const auto axes = read_axes(context, node);
   if (!axes) throw Error("its axes", "are missing", "the file is damaged; export it again");
   if (axes->size() > max_rank) throw Error("its axes", "are too many", "the file is damaged; export it again");
-  const std::size_t rank = shape.rank() + axes->size();
-  const std::set<std::size_t> added = normalized_axes(*axes, rank);
-  TracedShape dst;
-  for (std::size_t axis = 0, from = 0; axis < rank; ++axis) {
-    const bool is_added = added.count(axis) != 0;
-    dst.first.push_back(is_added ? 1 : shape.first[from]);
-    dst.second.push_back(is_added ? 1 : shape.second[from]);
-    if (!is_added) ++from;
-  }
-  context.append(node, Reshape{reshape_dims(shape, dst)}, {src});
+  for (const std::size_t axis : normalized_axes(*axes, dst.rank() + axes->size())) dst = with_axis(dst, axis);
+  context.append(node, reshape_layer(context.shape(src), dst), {src});
 }
 
-/// Softmax over one axis from opset 13 on; before, over all axes from `axis` on, as if they were one.
-inline void import_softmax(ImportContext& context, const GraphNode& node) {
+inline void import_identity(ImportContext& context, const GraphNode& node) {
+  context.define(node, 0, context.src(node, 0));
+}
+
+/// Dropout does nothing in inference; its mask then keeps everything.
+inline void import_dropout(ImportContext& context, const GraphNode& node) {
   const NodeId src = context.src(node, 0);
-  const TracedShape shape = context.shape(src);
-  const bool flattens = node.opset < 13;
-  const std::int64_t given = integer_attribute(node, "axis", flattens ? 1 : -1);
-  const auto axis = static_cast<std::int64_t>(normalized_axis(given, shape.rank()));
-  const auto is_one = [](std::int64_t extent) { return extent == 1; };
-  const auto after = [&](const Shape& s) { return s.begin() + axis + 1; };
-  const bool one_axis = std::all_of(after(shape.first), shape.first.end(), is_one) &&
-                        std::all_of(after(shape.second), shape.second.end(), is_one);
-  if (!flattens || one_axis) {
-    context.append(node, Softmax{given}, {src});
+  if (context.has_input(node, 2)) {
+    const std::optional<float> training = known_number(context, node, 2, "training mode");
+    const bool drops = known_number(context, node, 1, "ratio").value_or(0.5F) != 0.0F;
+    if (!training) throw Error("its training mode", "is computed at run time", "export it in evaluation mode");
+    if (*training != 0.0F && drops) {
+      throw Error("", "is in training mode", "export the model in evaluation mode");
+    }
+  }
+  context.define(node, 0, src);
+  if (!context.wants(node, 1)) return;
+  const NodeId one = append_number(context, node.name + "/one", 1.0F, ElementType::boolean);
+  context.define(node, 1, context.append(node.name + "/mask", Binary{BinaryKind::logical_or}, {src, one}));
+}
+
+/// Integers that are known at both batch sizes, of rank 1, or 0 where there is one.
+inline TracedTensor traced_tensor(const std::vector<double>& first, const std::vector<double>& second, bool scalar,
+                                  ElementType element) {
+  const auto tensor = [&](const std::vector<double>& values) {
+    const Shape dims = scalar ? Shape{} : Shape{static_cast<std::int64_t>(values.size())};
+    return Tensor<double>(dims, std::span<const double>(values));
+  };
+  return {tensor(first), tensor(second), element};
+}
+
+/// The extents from `start` up to, and without, `end` (opset 15); all before.
+inline void import_shape_of(ImportContext& context, const GraphNode& node) {
+  const TracedShape shape = context.shape(context.src(node, 0));
+  const auto rank = static_cast<std::int64_t>(shape.rank());
+  const auto position = [&](const char* name, std::int64_t otherwise) {
+    const std::int64_t given = integer_attribute(node, name, otherwise);
+    return std::clamp<std::int64_t>(given < 0 ? std::max(given, -rank) + rank : given, 0, rank);
+  };
+  const std::int64_t start = position("start", 0);
+  const std::int64_t end = std::max(position("end", rank), start);
+  const auto part = [&](const Shape& s) { return std::vector<double>(s.begin() + start, s.begin() + end); };
+  context.define_traced(node, traced_tensor(part(shape.first), part(shape.second), false, ElementType::s64));
+}
+
+inline void import_size(ImportContext& context, const GraphNode& node) {
+  const TracedShape shape = context.shape(context.src(node, 0));
+  const auto count = [](const Shape& s) { return std::vector<double>{static_cast<double>(element_count(s))}; };
+  context.define_traced(node, traced_tensor(count(shape.first), count(shape.second), true, ElementType::s64));
+}
+
+/// The one element of attribute `value`, broadcast; 0 of type float by default.
+inline void import_constant_of_shape(ImportContext& context, const GraphNode& node) {
+  const TracedIntegers dims = traced_dims(context, node, 0, "dims");
+  for (const std::int64_t dim : dims.first) {
+    if (dim < 0) throw Error("its dims", "hold an extent of " + std::to_string(dim), "the file is damaged");
+  }
+  const std::optional<Shape> wanted = with_batch_dim(context, {dims.first, dims.second});
+  if (!wanted) throw Error("its dims", "hold an extent that is not simply the batch", "export with a fixed batch");
+  float value = 0.0F;
+  ElementType element = ElementType::f32;
+  if (const auto* attribute = find_attribute(node, "value", ::onnx::AttributeProto::TENSOR)) {
+    const Proto& tensor = attribute->t();
+    if (element_count(checked_dims(tensor)) != 1) throw Error("attribute 'value'", "holds not one element");
+    decode<float>(tensor, context.reader.folder, [&](std::size_t) { return &value; });
+    element = expect_element(tensor.data_type(), "value");
+  }
+  const NodeId one = append_number(context, node.name + "/value", value, element);
+  context.append(node, Expand{*wanted}, {one});
+}
+
+/// start, start + delta, … up to, and without, limit.
+inline void import_range(ImportContext& context, const GraphNode& node) {
+  const auto range = [&](double start, double limit, double delta) {
+    if (delta == 0.0) throw Error("its delta", "is 0", "the file is damaged; export it again");
+    const double count = std::max(std::ceil((limit - start) / delta), 0.0);
+    if (!(count <= 0x1p24)) throw Error("", "has more than 2^24 elements", "check its limits");
+    context.reader.budget.charge(static_cast<std::size_t>(count) * 2 * sizeof(double));
+    std::vector<double> values;
+    for (double i = 0.0; i < count; ++i) values.push_back(start + i * delta);
+    return values;
+  };
+  const ElementType element = context.element(context.src(node, 2));
+  if (is_floating(element)) {
+    std::vector<double> settings;
+    for (std::size_t i = 0; i < 3; ++i) {
+      const std::optional<float> number = known_number(context, node, i, "limits");
+      if (!number) throw Error("its limits", "are computed at run time", "export with fixed sizes");
+      settings.push_back(decimal(*number));
+    }
+    const std::vector<double> values = range(settings[0], settings[1], settings[2]);
+    context.define_traced(node, traced_tensor(values, values, false, element));
     return;
   }
-  const NodeId flat = context.append(node.name + "/flatten", Flatten{axis}, {src});
-  const NodeId softmax = context.append(node.name + "/softmax", Softmax{1}, {flat});
-  Shape dims = shape.first;
-  for (std::size_t i = 0; i < dims.size(); ++i) {
-    if (shape.depends_on_batch(i)) dims[i] = i == 0 && axis == 1 ? 0 : -1;
+  std::vector<double> first;
+  std::vector<double> second;
+  for (std::size_t i = 0; i < 3; ++i) {
+    const std::optional<TracedIntegers> number = context.traced_integers(node, i);
+    if (!number || number->first.size() != 1) {
+      throw Error("its limits", "are computed at run time", "export with fixed sizes");
+    }
+    first.push_back(static_cast<double>(number->first[0]));
+    second.push_back(static_cast<double>(number->second[0]));
   }
-  context.append(node, Reshape{std::move(dims)}, {softmax});
-}
-
-/// Identity, and Dropout, which does nothing in inference.
-inline void import_identity(ImportContext& context, const GraphNode& node) {
-  if (const ConstantPtr training = context.constant_or_null(node, 2); node.type == "Dropout" && training) {
-    const std::vector<std::int64_t> value = context.reader.integers(*training);
-    if (!value.empty() && value[0] != 0) throw Error("", "is in training mode", "export the model in evaluation mode");
-  }
-  context.define(node, context.src(node, 0));
+  context.define_traced(
+      node, traced_tensor(range(first[0], first[1], first[2]), range(second[0], second[1], second[2]), false, element));
 }
 
 inline constexpr Operator shape_operators[] = {
-    {"Concat", 4, import_concat},
     {"Flatten", 1, import_flatten, fold_reshape},
     {"Reshape", 5, import_reshape, fold_reshape},
     {"Squeeze", 1, import_squeeze, fold_reshape},
     {"Unsqueeze", 1, import_unsqueeze, fold_reshape},
-    {"Softmax", 1, import_softmax},
     {"Identity", 1, import_identity, fold_identity},
-    {"Dropout", 7, import_identity, fold_identity},
-    {"Constant", 1, nullptr, fold_constant},
-    {"Transpose", 1, nullptr, fold_transpose},
-    {"Cast", 6, nullptr, fold_cast},
+    {"Dropout", 7, import_dropout, fold_identity},
+    {"Shape", 1, import_shape_of},
+    {"Size", 1, import_size},
+    {"ConstantOfShape", 9, import_constant_of_shape, fold_fill},
+    {"Range", 11, import_range},
+    {"Constant", 1, nullptr, fold_any_constant},
+    {"Concat", 4, import_concat},
+    {"Split", 2, import_split},
+    {"Slice", 1, import_slice},
+    {"Transpose", 1, import_transpose, fold_transpose},
+    {"Expand", 8, import_expand},
+    {"Tile", 6, import_tile},
+    {"Gather", 1, import_gather},
+    {"Pad", 2, import_pad},
+    {"DepthToSpace", 1, import_depth_to_space},
+    {"SpaceToDepth", 1, import_space_to_depth},
+    {"Resize", 10, import_resize},
+    {"Upsample", 7, import_old_resize},
 };
 
 }  // namespace fulcrum::detail::onnx_io

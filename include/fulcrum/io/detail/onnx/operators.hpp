@@ -7,8 +7,12 @@
 #include <unordered_map>
 
 #include <fulcrum/io/detail/onnx/import_activation.hpp>
+#include <fulcrum/io/detail/onnx/import_arithmetic.hpp>
 #include <fulcrum/io/detail/onnx/import_dense.hpp>
+#include <fulcrum/io/detail/onnx/import_integer.hpp>
 #include <fulcrum/io/detail/onnx/import_quantization.hpp>
+#include <fulcrum/io/detail/onnx/import_recurrent.hpp>
+#include <fulcrum/io/detail/onnx/import_reduce.hpp>
 #include <fulcrum/io/detail/onnx/import_shape.hpp>
 #include <fulcrum/io/detail/onnx/import_window.hpp>
 
@@ -20,6 +24,7 @@ inline constexpr Operator pattern_operators[] = {
     {"HardSwish", 0, import_activation<ActivationKind::hard_swish>},
     {"Gelu", 0, import_gelu},
     {"MatMul", 0, import_matmul},
+    {"LayerNormalization", 0, import_layer_normalization},
 };
 
 /// The operator of a node, or null when it is unknown.
@@ -40,6 +45,10 @@ inline const Operator* find_operator(const GraphNode& node) {
     add(activation_operators);
     add(shape_operators);
     add(quantization_operators);
+    add(integer_operators);
+    add(arithmetic_operators);
+    add(reduce_operators);
+    add(recurrent_operators);
     return table;
   }();
   if (!node.domain.empty()) return nullptr;

@@ -1,10 +1,12 @@
 #pragma once
 /// \file
-/// Groups of nodes that are one layer: Swish, HardSwish, GELU in both forms, and MatMul with a bias.
+/// Groups of nodes that are one layer: Swish, HardSwish, GELU in both forms, layer normalization, and MatMul with a
+/// bias.
 ///
 /// Each recogniser looks at one node, asks whether it ends (or holds) its pattern, and if so turns that node into one
 /// that stands for all, marked GraphNode::is_pattern. Values between the nodes must have no other use.
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <optional>
@@ -27,6 +29,7 @@ public:
         if (node.type == "Mul") return swish(node);
         if (node.type == "Erf") return gelu(node);
         if (node.type == "Tanh") return gelu_tanh(node);
+        if (node.type == "Div") return layer_normalization(node);
         return node.type == "MatMul" && dense(node);
       });
     }
@@ -208,6 +211,76 @@ private:
       }
     }
     return false;
+  }
+
+  /// How many of the last axes a ReduceMean with keepdims averages; nothing when it does otherwise.
+  [[nodiscard]] std::optional<std::int64_t> averaged_axes(const GraphNode& mean) {
+    if (integer_attribute(mean, "keepdims", 1) != 1) return std::nullopt;
+    std::vector<std::int64_t> axes = integers_attribute(mean, "axes");
+    if (mean.inputs.size() > 1) {
+      const ConstantPtr given = graph_.constant(mean.inputs[1]);
+      if (!given || is_floating(given->type)) return std::nullopt;
+      axes = reader_.integers(*given);
+    }
+    std::sort(axes.begin(), axes.end());
+    const auto count = static_cast<std::int64_t>(axes.size());
+    for (std::int64_t i = 0; i < count; ++i) {
+      if (axes[static_cast<std::size_t>(i)] != i - count) return std::nullopt;
+    }
+    return count > 0 ? std::optional(count) : std::nullopt;
+  }
+
+  /// d/√(mean(d²) + ε)·scale + shift with d = x − mean(x) and constant scale and shift.
+  bool layer_normalization(GraphNode& quotient) {
+    if (quotient.inputs.size() != 2) return false;
+    const std::string d = quotient.inputs[0];
+    GraphNode* difference = graph_.producer(d);
+    GraphNode* root = only_from(quotient.inputs[1], "Sqrt");
+    GraphNode* sum = root == nullptr ? nullptr : only_from(root->inputs[0], "Add");
+    if (difference == nullptr || !difference->is_standard() || difference->type != "Sub" || sum == nullptr)
+      return false;
+    const std::size_t side = scalar(sum->inputs[0]) ? 1 : 0;
+    const std::optional<double> epsilon = scalar(sum->inputs[1 - side]);
+    GraphNode* variance = only_from(sum->inputs[side], "ReduceMean");
+    if (!epsilon || variance == nullptr) return false;
+    GraphNode* square = only_from(variance->inputs[0], "Pow");
+    if (square != nullptr && (square->inputs[0] != d || !near(scalar(square->inputs[1]), 2.0))) return false;
+    if (square == nullptr) square = only_from(variance->inputs[0], "Mul");
+    if (square == nullptr || square->inputs[0] != d || (square->type == "Mul" && square->inputs[1] != d)) return false;
+    if (graph_.uses(d) != (square->type == "Mul" ? 3 : 2)) return false;
+    GraphNode* mean = only_from(difference->inputs[1], "ReduceMean");
+    const std::string x = difference->inputs[0];
+    const auto axes = averaged_axes(*variance);
+    if (mean == nullptr || mean->inputs[0] != x || !axes || averaged_axes(*mean) != axes) return false;
+
+    GraphNode* scaled = only_use(quotient, "Mul");
+    const std::string scale = scaled == nullptr ? "" : scaled->inputs[scaled->inputs[0] == quotient.outputs[0] ? 1 : 0];
+    const ConstantPtr scale_value = graph_.constant(scale);
+    if (!scale_value || static_cast<std::int64_t>(scale_value->dims.size()) != *axes) return false;
+    std::vector<std::string> inputs{x, scale};
+    std::vector<GraphNode*> rest{difference, mean, square, variance, sum, root, &quotient};
+    GraphNode* last = scaled;
+    if (GraphNode* shifted = only_use(*scaled, "Add")) {
+      const std::string& shift = shifted->inputs[shifted->inputs[0] == scaled->outputs[0] ? 1 : 0];
+      const ConstantPtr shift_value = graph_.constant(shift);
+      if (shift_value && shift_value->dims == scale_value->dims) {
+        inputs.push_back(shift);
+        rest.push_back(scaled);
+        last = shifted;
+      }
+    }
+    replace(*last, "LayerNormalization", std::move(inputs), rest);
+    auto proto = std::make_shared<::onnx::NodeProto>();
+    auto* axis = proto->add_attribute();
+    axis->set_name("axis");
+    axis->set_type(::onnx::AttributeProto::INT);
+    axis->set_i(-*axes);
+    auto* number = proto->add_attribute();
+    number->set_name("epsilon");
+    number->set_type(::onnx::AttributeProto::FLOAT);
+    number->set_f(static_cast<float>(*epsilon));
+    last->proto = std::move(proto);
+    return true;
   }
 
   /// Add(MatMul(x, W), b) with a constant vector b of W's columns.

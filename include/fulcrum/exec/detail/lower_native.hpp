@@ -1,0 +1,127 @@
+#pragma once
+/// \file
+/// Steps in Fulcrum's own loops: layers that oneDNN has no primitive for, and what it refuses.
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/exec/detail/lowering.hpp>
+#include <fulcrum/exec/detail/reference_layers.hpp>
+
+namespace fulcrum::detail::onednn {
+
+/// The kernel of a layer on values of these shapes. Nothing is allocated for its sources and result when it runs.
+template <KernelLayer L>
+[[nodiscard]] NativeFunction native_function(const L& layer, std::vector<Shape> src, Shape dst) {
+  std::vector<kernels::Source<float>> from;
+  for (Shape& shape : src) from.push_back({{}, std::move(shape)});
+  return [layer, from = std::move(from),
+          to = kernels::Result<float>{{}, std::move(dst)}](std::span<void* const> pointers) mutable {
+    const auto count = [](const Shape& shape) { return static_cast<std::size_t>(element_count(shape)); };
+    for (std::size_t i = 0; i < from.size(); ++i) {
+      from[i].elements = {static_cast<const float*>(pointers[i]), count(from[i].shape)};
+    }
+    to.elements = {static_cast<float*>(pointers.back()), count(to.shape)};
+    kernels::run(layer, std::span<const kernels::Source<float>>(from), to);
+  };
+}
+
+/// A layer that has no kernel of its own, through the reference's tensors.
+[[nodiscard]] inline NativeFunction reference_function(Layer<float> layer, std::vector<Shape> src, Shape dst) {
+  std::vector<Tensor<float>> from;
+  for (const Shape& shape : src) from.emplace_back(shape);
+  return [layer = std::move(layer), from = std::move(from),
+          dst = std::move(dst)](std::span<void* const> pointers) mutable {
+    std::vector<const Tensor<float>*> sources;
+    for (std::size_t i = 0; i < from.size(); ++i) {
+      std::copy_n(static_cast<const float*>(pointers[i]), from[i].flat().size(), from[i].flat().begin());
+      sources.push_back(&from[i]);
+    }
+    const Tensor<float> result = reference::run(layer, std::span<const Tensor<float>* const>(sources), dst);
+    std::copy(result.flat().begin(), result.flat().end(), static_cast<float*>(pointers.back()));
+  };
+}
+
+[[nodiscard]] inline NativeFunction native_function(const Layer<float>& layer, std::vector<Shape> src, Shape dst) {
+  const auto by_reference = [&] { return reference_function(layer, std::move(src), std::move(dst)); };
+  return std::visit(
+      Overloads{[&](const KernelLayer auto& l) { return native_function(l, std::move(src), std::move(dst)); },
+                [&](const Input&) { return by_reference(); }, [&](const Constant<float>&) { return by_reference(); },
+                [&](const Conv<float>&) { return by_reference(); }, [&](const Dense<float>&) { return by_reference(); },
+                [&](const BatchNormalization<float>&) { return by_reference(); },
+                [&](const Pool&) { return by_reference(); }, [&](const GlobalPool&) { return by_reference(); },
+                [&](const Reshape&) { return by_reference(); }, [&](const Flatten&) { return by_reference(); }},
+      layer);
+}
+
+/// The function with the rest of its group on its result: the sum with the value after its sources, then the
+/// activation.
+[[nodiscard]] inline NativeFunction with_tail(NativeFunction first, std::size_t sources, bool has_addend,
+                                              const std::optional<Activation>& activation, std::size_t count) {
+  if (!has_addend && !activation) return first;
+  return [first = std::move(first), own = std::vector<void*>(sources + 1), has_addend, activation,
+          count](std::span<void* const> pointers) mutable {
+    std::copy_n(pointers.begin(), own.size() - 1, own.begin());
+    own.back() = pointers.back();
+    first(own);
+    const std::span<float> dst(static_cast<float*>(pointers.back()), count);
+    if (has_addend) {
+      const auto* addend = static_cast<const float*>(pointers[own.size() - 1]);
+      std::transform(dst.begin(), dst.end(), addend, dst.begin(), [](float a, float b) { return a + b; });
+    }
+    if (activation) std::transform(dst.begin(), dst.end(), dst.begin(), *activation);
+  };
+}
+
+/// The group as one step of Fulcrum's own, on row-major f32 values under the model's shapes.
+inline void lower_natively(Lowering& lowering, const FusionGroup& group) {
+  ProgramBuilder& builder = lowering.builder();
+  const Node<float>& node = lowering.node(group.primary);
+  Layer<float> layer = node.layer;
+  std::size_t weights = 0;
+  for_each_parameter(layer, [&](const char*, Parameter<float>& parameter) {
+    if (parameter.empty()) return;
+    parameter.value = lowering.elements(parameter);
+    weights += static_cast<std::size_t>(parameter.size()) * sizeof(float);
+  });
+
+  std::optional<Activation> activation;
+  for (const NodeId id : group.absorbed) {
+    if (const auto* function = std::get_if<Activation>(&lowering.node(id).layer)) activation = *function;
+  }
+  const std::vector<NodeId> sources = group_sources(lowering.model(), group);
+  std::vector<Shape> shapes;
+  for (const NodeId id : node.src) shapes.push_back(lowering.shape(id));
+  std::vector<Argument> arguments;
+  for (const NodeId id : sources) {
+    const Value from = builder.plain_f32(lowering.value(id), lowering.node(id).name);
+    arguments.push_back({DNNL_ARG_MULTIPLE_SRC + static_cast<int>(arguments.size()), from.desc, from.where});
+  }
+  const Shape& shape = lowering.shape(group.dst);
+  const Value dst = builder.allocate(shape, plain_desc(shape, DType::f32));
+  arguments.push_back({DNNL_ARG_DST, dst.desc, dst.where});
+
+  NativeFunction function =
+      with_tail(native_function(layer, std::move(shapes), lowering.shape(group.primary)), node.src.size(),
+                sources.size() > node.src.size(), activation, static_cast<std::size_t>(element_count(shape)));
+  builder.emit_native(lowering.label(group), std::move(function), std::move(arguments), weights);
+  lowering.finish(group.dst, dst);
+}
+
+/// Whether the error says that oneDNN has no form of what was asked for.
+[[nodiscard]] inline bool is_refusal(const dnnl::error& error) {
+  return error.status == dnnl_unimplemented || error.status == dnnl_invalid_arguments ||
+         error.status == dnnl_runtime_error;
+}
+
+/// Whether oneDNN picked an implementation that loops over elements one by one: Fulcrum's own is no slower.
+[[nodiscard]] inline bool is_reference(const std::string& implementation) {
+  return implementation.find("ref") != std::string::npos;
+}
+
+}  // namespace fulcrum::detail::onednn

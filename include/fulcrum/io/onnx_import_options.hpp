@@ -1,0 +1,31 @@
+#pragma once
+/// \file
+/// What an import of an ONNX model may be told beside the file.
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <fulcrum/tensor/tensor.hpp>
+
+namespace fulcrum {
+
+struct OnnxImportOptions {
+  /// Extents of symbolic dimensions, by the name that the file gives them. One symbol may stay open: the batch.
+  std::map<std::string, std::int64_t> dims{};
+
+  /// Shapes that the inputs will have, in the graph's order: they bind symbolic dimensions where `dims` does not.
+  std::vector<Shape> input_shapes{};
+
+  /// Values of inputs that are known already, by the input's name: they bind the input's shape, and stand where the
+  /// graph needs a constant (weights, axes, a shape). An input that the graph takes otherwise as well stays an input.
+  std::map<std::string, Tensor<double>> known_inputs{};
+
+  /// [B] for tensors of which the file says a shape and one value (ConstantOfShape): the only ones that may take much
+  /// more memory than the file.
+  std::size_t max_fill_bytes = std::size_t{2} << 30U;
+};
+
+}  // namespace fulcrum

@@ -1,0 +1,64 @@
+#pragma once
+/// \file
+/// MatMul: one product of matrices per batch.
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include <Eigen/Core>
+
+#include <fulcrum/layers/kernels/strided.hpp>
+#include <fulcrum/layers/kernels/view.hpp>
+#include <fulcrum/layers/matmul.hpp>
+#include <fulcrum/tensor/matrix_view.hpp>
+
+namespace fulcrum::kernels {
+
+template <class T>
+void run(const MatMul& layer, std::span<const Source<T>> src, const Result<T>& dst) {
+  using Map = Eigen::Map<const Matrix<T>>;
+  const std::size_t outer = dst.shape.size() - 2;
+  const Shape& a_shape = src[0].shape;
+  const Shape& b_shape = src[1].shape;
+  const std::int64_t a_rows = a_shape[a_shape.size() - 2], a_cols = a_shape.back();
+  const std::int64_t b_rows = b_shape[b_shape.size() - 2], b_cols = b_shape.back();
+  const std::int64_t m = dst.shape[outer], n = dst.shape.back();
+  const T scale = static_cast<T>(layer.scale);
+  T* to = dst.elements.data();
+  const auto multiply = [&](const T* a_data, std::int64_t rows, const T* b_data) {
+    const Map a(a_data, layer.transpose_src ? a_rows : rows, a_cols);
+    const Map b(b_data, b_rows, b_cols);
+    Eigen::Map<Matrix<T>> result(to, rows, n);
+    if (layer.transpose_src && layer.transpose_weights)
+      result.noalias() = scale * a.transpose() * b.transpose();
+    else if (layer.transpose_src)
+      result.noalias() = scale * a.transpose() * b;
+    else if (layer.transpose_weights)
+      result.noalias() = scale * a * b.transpose();
+    else
+      result.noalias() = scale * a * b;
+    to += rows * n;
+  };
+
+  // Matrices that all meet the same weights are one matrix of more rows.
+  const Shape batch(dst.shape.begin(), dst.shape.end() - 2);
+  const std::int64_t batches = element_count(batch);
+  if (!layer.transpose_src && src[1].elements.size() == static_cast<std::size_t>(b_rows * b_cols) &&
+      src[0].elements.size() == static_cast<std::size_t>(batches * m * a_cols)) {
+    return multiply(src[0].elements.data(), batches * m, src[1].elements.data());
+  }
+  const auto batch_strides = [&](const Shape& shape, std::int64_t matrix) {
+    Shape strides = broadcast_strides(Shape(shape.begin(), shape.end() - 2), batch);
+    for (std::int64_t& stride : strides) stride *= matrix;
+    return strides;
+  };
+  const Loops<2> loops =
+      merged<2>(batch, {batch_strides(a_shape, a_rows * a_cols), batch_strides(b_shape, b_rows * b_cols)});
+  for_each_position(loops, {0, 0}, [&](const std::array<std::int64_t, 2>& at) {
+    multiply(src[0].elements.data() + at[0], m, src[1].elements.data() + at[1]);
+  });
+}
+
+}  // namespace fulcrum::kernels

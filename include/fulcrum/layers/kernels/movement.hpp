@@ -1,0 +1,124 @@
+#pragma once
+/// \file
+/// Concat, Transpose, Slice, Expand, Tile, Gather, Pad.
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/layers/concat.hpp>
+#include <fulcrum/layers/kernels/strided.hpp>
+#include <fulcrum/layers/kernels/view.hpp>
+#include <fulcrum/layers/movement.hpp>
+
+namespace fulcrum::kernels {
+
+template <class T>
+void run(const Concat& layer, std::span<const Source<T>> src, const Result<T>& dst) {
+  const std::size_t axis = normalized_axis(layer.axis, dst.shape.size());
+  const std::int64_t outer = around_axis(dst.shape, axis).outer;
+  T* to = dst.elements.data();
+  for (std::int64_t o = 0; o < outer; ++o) {
+    for (const Source<T>& part : src) {
+      const AxisExtents extents = around_axis(part.shape, axis);
+      const std::int64_t rows = extents.extent * extents.inner;
+      const T* from = part.elements.data() + o * rows;
+      to = std::copy(from, from + rows, to);
+    }
+  }
+}
+
+template <class T>
+void run(const Transpose& layer, std::span<const Source<T>> src, const Result<T>& dst) {
+  const Shape strides = row_major_strides(src[0].shape);
+  Shape moved;
+  for (const std::size_t axis : layer.permutation(src[0].shape.size())) moved.push_back(strides[axis]);
+  copy_strided(src[0].elements.data(), 0, moved, dst.shape, dst.elements.data());
+}
+
+template <class T>
+void run(const Slice& layer, std::span<const Source<T>> src, const Result<T>& dst) {
+  Shape strides = row_major_strides(src[0].shape);
+  const std::vector<Slice::Range> ranges = layer.ranges(src[0].shape);
+  std::int64_t start = 0;
+  for (std::size_t axis = 0; axis < ranges.size(); ++axis) {
+    if (ranges[axis].count == 0) return;
+    start += ranges[axis].start * strides[axis];
+    if (ranges[axis].count > 1) strides[axis] *= ranges[axis].step;
+  }
+  copy_strided(src[0].elements.data(), start, strides, dst.shape, dst.elements.data());
+}
+
+template <class T>
+void run(const Expand& /*layer*/, std::span<const Source<T>> src, const Result<T>& dst) {
+  copy_strided(src[0].elements.data(), 0, broadcast_strides(src[0].shape, dst.shape), dst.shape, dst.elements.data());
+}
+
+template <class T>
+void run(const Tile& layer, std::span<const Source<T>> src, const Result<T>& dst) {
+  const Shape src_strides = row_major_strides(src[0].shape);
+  Shape extents;
+  Shape strides;
+  for (std::size_t axis = 0; axis < src_strides.size(); ++axis) {  // axis of dst: repeats × extent
+    extents.insert(extents.end(), {layer.repeats[axis], src[0].shape[axis]});
+    strides.insert(strides.end(), {0, src_strides[axis]});
+  }
+  copy_strided(src[0].elements.data(), 0, strides, extents, dst.elements.data());
+}
+
+/// \throws Error when an index is outside [−extent, extent)
+template <class T>
+void run(const Gather& layer, std::span<const Source<T>> src, const Result<T>& dst) {
+  const AxisExtents extents = around_axis(src[0].shape, normalized_axis(layer.axis, src[0].shape.size()));
+  T* to = dst.elements.data();
+  for (std::int64_t o = 0; o < extents.outer; ++o) {
+    const T* plane = src[0].elements.data() + o * extents.extent * extents.inner;
+    for (const T given : src[1].elements) {
+      const T bound = static_cast<T>(extents.extent);
+      if (!(given >= -bound && given < bound)) {
+        const bool counts = std::abs(given) < static_cast<T>(0x1p62);  // neither NaN nor infinite
+        throw Error("Gather", "takes index " +
+                                  (counts ? std::to_string(static_cast<std::int64_t>(given)) : std::to_string(given)) +
+                                  " of an axis of extent " + std::to_string(extents.extent));
+      }
+      const auto index = static_cast<std::int64_t>(given);
+      const T* from = plane + (index < 0 ? index + extents.extent : index) * extents.inner;
+      if (extents.inner == 1)
+        *to++ = *from;
+      else
+        to = std::copy(from, from + extents.inner, to);
+    }
+  }
+}
+
+template <class T>
+void run(const Pad& layer, std::span<const Source<T>> src, const Result<T>& dst) {
+  std::vector<std::vector<std::int64_t>> maps;
+  for (std::size_t axis = 0; axis < dst.shape.size(); ++axis) {
+    const std::int64_t extent = src[0].shape[axis];
+    const std::int64_t last = extent - 1;
+    std::vector<std::int64_t> map;
+    map.reserve(static_cast<std::size_t>(dst.shape[axis]));
+    for (std::int64_t i = 0; i < dst.shape[axis]; ++i) {
+      std::int64_t at = i - layer.before[axis];
+      if (at < 0 || at > last) {
+        switch (layer.mode) {
+          case PadKind::constant: at = -1; break;
+          case PadKind::reflect: at = at < 0 ? -at : 2 * last - at; break;
+          case PadKind::edge: at = at < 0 ? 0 : last; break;
+          case PadKind::wrap: at = at < 0 ? at + extent : at - extent; break;
+        }
+      }
+      map.push_back(at);
+    }
+    maps.push_back(std::move(map));
+  }
+  copy_mapped(src[0], maps, static_cast<T>(layer.value), dst.elements.data());
+}
+
+}  // namespace fulcrum::kernels

@@ -1,0 +1,52 @@
+#pragma once
+/// \file
+/// Rounding to integers, and back, where the integers themselves are wanted (ONNX QuantizeLinear, DequantizeLinear). A
+/// pair of both on a computed value is no layer: it is that value's Node::dst_quantization.
+
+#include <span>
+#include <string_view>
+
+#include <fulcrum/layers/work.hpp>
+#include <fulcrum/tensor/quantization.hpp>
+
+namespace fulcrum {
+
+/// dst = saturate(round_half_even(src / scale) + zero_point), as floats that hold integers.
+/// src (any shape) → dst of the same shape. Work: 1 FLOP per element.
+struct QuantizeLinear {
+  Quantization quantization;
+
+  static constexpr std::string_view kind = "QuantizeLinear";
+
+  [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
+    detail::expect_sources(src, 1, "QuantizeLinear");
+    validate(quantization, src[0]);
+    return src[0];
+  }
+  [[nodiscard]] Work work(std::span<const Shape> src, const Shape& dst) const {
+    return detail::elementwise_work(src, dst, 1.0);
+  }
+
+  friend bool operator==(const QuantizeLinear&, const QuantizeLinear&) = default;
+};
+
+/// dst = (src − zero_point) · scale, of floats that hold integers.
+/// src (any shape) → dst of the same shape. Work: 1 FLOP per element.
+struct DequantizeLinear {
+  Quantization quantization;
+
+  static constexpr std::string_view kind = "DequantizeLinear";
+
+  [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
+    detail::expect_sources(src, 1, "DequantizeLinear");
+    validate(quantization, src[0]);
+    return src[0];
+  }
+  [[nodiscard]] Work work(std::span<const Shape> src, const Shape& dst) const {
+    return detail::elementwise_work(src, dst, 1.0);
+  }
+
+  friend bool operator==(const DequantizeLinear&, const DequantizeLinear&) = default;
+};
+
+}  // namespace fulcrum

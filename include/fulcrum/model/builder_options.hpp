@@ -1,0 +1,43 @@
+#pragma once
+/// \file
+/// What the layers of a ModelBuilder may be told beside their sizes.
+
+#include <cstdint>
+
+#include <fulcrum/layers/recurrent.hpp>
+#include <fulcrum/layers/window.hpp>
+
+namespace fulcrum {
+
+/// What a convolution may be told beside its channels and kernel.
+struct ConvOptions {
+  Extent2 stride{1, 1};
+  Padding padding = 0;
+  Extent2 dilation{1, 1};
+  std::int64_t groups = 1;
+  bool bias = true;
+};
+
+/// What pooling may be told beside its kernel.
+struct PoolOptions {
+  Extent2 stride{0, 0};  ///< 0: the kernel's extent
+  Padding padding = 0;
+  bool ceil_mode = false;
+  bool count_include_pad = false;
+};
+
+/// What a product of two values may be told.
+struct MatMulOptions {
+  bool transpose_src = false;      ///< the last value is (…, k, m)
+  bool transpose_weights = false;  ///< the other value is (…, n, k)
+  float scale = 1.0F;              ///< of the product
+};
+
+/// What an LSTM, GRU or RNN may be told beside its size.
+struct RecurrentOptions {
+  RecurrentDirection direction = RecurrentDirection::forward;
+  bool bias = true;
+  bool linear_before_reset = false;  ///< GRU: as PyTorch and cuDNN compute it
+};
+
+}  // namespace fulcrum

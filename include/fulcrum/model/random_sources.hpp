@@ -1,0 +1,73 @@
+#pragma once
+/// \file
+/// Sources to run a model on when nobody has better ones: for timing, and for comparing executors.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include <fulcrum/core/random.hpp>
+#include <fulcrum/model/infer_shapes.hpp>
+
+namespace fulcrum {
+
+/// What random numbers an input takes: reals in [0, 1), or whole numbers from 0 up to, and without, `limit`.
+struct SourceRange {
+  std::int64_t limit = 0;  ///< 0: reals
+};
+
+/// For each Input of the model, in order: whole numbers below every extent that they index (rows of an embedding
+/// table), truth values where they index nothing, reals for a floating input.
+template <class T>
+[[nodiscard]] std::vector<SourceRange> source_ranges(const Model<T>& model, const std::vector<Shape>& shapes) {
+  // From the last node to the first: what the values that go into a node may index.
+  constexpr std::int64_t any = std::numeric_limits<std::int64_t>::max();
+  std::vector<std::int64_t> limit(model.size(), any);
+  for (NodeId id = model.size(); id-- > 0;) {
+    const Node<T>& node = model.node(id);
+    if (const auto* gather = std::get_if<Gather>(&node.layer)) {
+      const Shape& table = shapes[node.src[0]];
+      std::int64_t& indices = limit[node.src[1]];
+      indices = std::min(indices, table[normalized_axis(gather->axis, table.size())]);
+    }
+    const bool passes_on = std::holds_alternative<Reshape>(node.layer) || std::holds_alternative<Flatten>(node.layer) ||
+                           std::holds_alternative<Cast>(node.layer) || std::holds_alternative<Slice>(node.layer) ||
+                           std::holds_alternative<Transpose>(node.layer) || std::holds_alternative<Expand>(node.layer);
+    if (passes_on) limit[node.src[0]] = std::min(limit[node.src[0]], limit[id]);
+  }
+  std::vector<SourceRange> ranges;
+  for (const NodeId id : model.inputs()) {
+    const bool whole = !is_floating(std::get<Input>(model.node(id).layer).element);
+    const bool indexes = limit[id] != any;
+    ranges.push_back({indexes ? std::max<std::int64_t>(limit[id], 1) : whole ? 2 : 0});
+  }
+  return ranges;
+}
+
+/// Fills a source with random numbers of a range.
+inline void fill_source(std::span<float> elements, SourceRange range, Random& random) {
+  for (float& x : elements) {
+    const double uniform = random.uniform();
+    x = static_cast<float>(range.limit == 0 ? uniform : std::floor(uniform * static_cast<double>(range.limit)));
+  }
+}
+
+/// One source per input for a batch.
+/// \param seed  the same seed gives the same sources
+template <class T>
+[[nodiscard]] std::vector<Tensor<float>> random_sources(const Model<T>& model, std::int64_t batch, std::uint64_t seed) {
+  const std::vector<Shape> shapes = infer_shapes(model, batch);
+  const std::vector<SourceRange> ranges = source_ranges(model, shapes);
+  Random random(seed);
+  std::vector<Tensor<float>> sources;
+  for (const NodeId id : model.inputs()) {
+    sources.emplace_back(shapes[id]);
+    fill_source(sources.back().flat(), ranges[sources.size() - 1], random);
+  }
+  return sources;
+}
+
+}  // namespace fulcrum

@@ -1,0 +1,29 @@
+#pragma once
+/// \file
+/// Which layers gradients are known for.
+
+#include <fulcrum/exec/detail/onednn_adapter.hpp>
+#include <fulcrum/layers/layer.hpp>
+
+namespace fulcrum::detail::training {
+
+/// Layers that only run forward.
+template <class L>
+concept ForwardOnly = MovementLayer<L> || ElementwiseLayer<L> || NormalizationLayer<L> || ReductionLayer<L> ||
+    is_one_of<L, ConvTranspose<float>, MatMul, Recurrent<float>>;
+
+/// Whether training can take the layer on a value of this shape.
+[[nodiscard]] inline bool is_trainable(const Layer<float>& layer, const Shape& dst) {
+  return std::visit(
+      Overloads{[](const ForwardOnly auto&) { return false; }, [](const Input&) { return true; },
+                [](const Constant<float>&) { return true; }, [&](const Conv<float>&) { return dst.size() == 4; },
+                [](const Dense<float>&) { return true; }, [](const BatchNormalization<float>&) { return true; },
+                [&](const Pool&) { return dst.size() == 4; }, [](const GlobalPool&) { return true; },
+                [](const Activation& l) { return !onednn::eltwise_of(l).empty(); },
+                [](const Binary& l) { return l.function == BinaryKind::add || l.function == BinaryKind::mul; },
+                [](const Concat&) { return true; }, [](const Reshape&) { return true; },
+                [](const Flatten&) { return true; }, [](const Softmax& l) { return !l.logarithm; }},
+      layer);
+}
+
+}  // namespace fulcrum::detail::training

@@ -1,0 +1,37 @@
+#pragma once
+/// \file
+/// ResNet-50 for images of 224×224 pixels.
+
+#include <cstdint>
+
+#include <fulcrum/zoo/detail/blocks.hpp>
+
+namespace fulcrum {
+
+/// (N, 3, 224, 224) → (N, 1000) class scores: a 7×7 convolution, sixteen bottleneck blocks (1×1, 3×3, 1×1), and a dense
+/// layer over the channel means (He et al., "Deep Residual Learning for Image Recognition", 2016; layers as in
+/// torchvision's resnet50, which has the stride in the 3×3 convolution).
+/// 25,557,032 learned parameters and 53,120 running statistics; 4.089 G multiply-adds per image.
+template <class T>
+[[nodiscard]] Model<T> resnet50(std::uint64_t seed = 0) {
+  struct Stage {
+    std::int64_t channels;
+    int blocks;
+  };
+  ModelBuilder<T> b("resnet50", seed, WeightInit::he_uniform);
+  detail::residual_stem(b);
+  for (const Stage& stage : {Stage{64, 3}, Stage{128, 4}, Stage{256, 6}, Stage{512, 3}}) {
+    for (int block = 0; block < stage.blocks; ++block) {
+      const std::int64_t stride = block == 0 && stage.channels > 64 ? 2 : 1;
+      const NodeId x = b.last();
+      detail::conv_normalized(b, stage.channels, 1).relu();
+      detail::conv_normalized(b, stage.channels, 3, stride).relu();
+      const NodeId y = detail::conv_normalized(b, 4 * stage.channels, 1).last();
+      const NodeId shortcut = detail::residual_shortcut(b, x, 4 * stage.channels, stride);
+      b.from(y).add(shortcut).relu();
+    }
+  }
+  return detail::classify_means(b, 1000).build();
+}
+
+}  // namespace fulcrum

@@ -1,0 +1,50 @@
+#include <fulcrum/layers/quantize_linear.hpp>
+
+#include <vector>
+
+#include <support/catch.hpp>
+#include <support/data.hpp>
+#include <support/run_kernel.hpp>
+
+using namespace fulcrum;
+using test::random_tensor;
+using test::run_kernel;
+using Values = Tensor<double>;
+
+namespace {
+const Quantization halves{DType::u8, {0.5F}, {10}, -1};
+const Quantization by_channel{DType::s8, {1.0F, 0.25F}, {0, -3}, 1};
+}  // namespace
+
+TEST_CASE("quantizing rounds half to even, adds the zero point and saturates") {
+  CHECK(run_kernel(QuantizeLinear{halves}, {Values({7}, {0, 0.25, 0.75, 1.0, -5.25, -9, 500})}) ==
+        Values({7}, {10, 10, 12, 12, 0, 0, 255}));
+}
+
+TEST_CASE("dequantizing is the way back") {
+  CHECK(run_kernel(DequantizeLinear{halves}, {Values({3}, {10, 0, 255})}) == Values({3}, {0, -5, 122.5}));
+}
+
+TEST_CASE("each channel has its own scale and zero point") {
+  const Values src({1, 2, 2}, {1.5, -200, 1.0, 0.5});
+  CHECK(run_kernel(QuantizeLinear{by_channel}, {src}) == Values({1, 2, 2}, {2, -128, 1, -1}));
+  CHECK(run_kernel(DequantizeLinear{by_channel}, {Values({1, 2, 2}, {2, -128, 1, -1})}) ==
+        Values({1, 2, 2}, {2, -128, 1, 0.5}));
+  CHECK(run_kernel(QuantizeLinear{by_channel}, {Values({0, 2, 3})}).dims() == Shape{0, 2, 3});
+}
+
+TEST_CASE("both together are the round trip that a quantized value takes") {
+  const Quantization q{DType::s8, {0.013F, 0.02F, 0.007F}, {0, 5, -7}, 1};
+  const auto src = random_tensor<float>({4, 3, 5}, 1, -2.0, 2.0);
+  const auto integers = run_kernel<float>(QuantizeLinear{q}, {src});
+  CHECK(run_kernel<float>(DequantizeLinear{q}, {integers}) == quantize_dequantize(src, q));
+}
+
+TEST_CASE("a quantization that does not fit the source is refused") {
+  const std::vector<Shape> src{{1, 3, 2}};
+  CHECK_THROWS_AS(QuantizeLinear{by_channel}.dst_shape(src), Error);
+  CHECK_THROWS_AS(DequantizeLinear{by_channel}.dst_shape(src), Error);
+  CHECK(QuantizeLinear{halves}.dst_shape(src) == src[0]);
+  CHECK(QuantizeLinear{halves}.work(src, src[0]) == Work{6.0, 6, 0, 6});
+  CHECK(DequantizeLinear{halves}.work(src, src[0]) == Work{6.0, 6, 0, 6});
+}
