@@ -6,7 +6,7 @@
 using namespace fulcrum;
 
 namespace {
-Model<float> network() {
+Model<float> predicted_network() {
   return ModelBuilder<float>("network")
       .input({3, 16, 16})
       .conv(16, 3, {.padding = 1})
@@ -22,7 +22,7 @@ Model<float> network() {
 
 TEST_CASE("without efficiencies a prediction is the roofline") {
   const MachineProfile machine = synthetic::machine();
-  const LatencyReport report = predict(network(), {4, 1, 1, Precision::f32}, machine);
+  const LatencyReport report = predict(predicted_network(), {4, 1, 1, Precision::f32}, machine);
   CHECK(report.kind == ReportKind::predicted);
   CHECK(report.model == "network");
   REQUIRE(report.layers.size() == 4);  // the batch normalization is folded, the flatten moves nothing
@@ -34,7 +34,7 @@ TEST_CASE("without efficiencies a prediction is the roofline") {
     total_ms += layer.latency.count();
   }
   CHECK(report.latency.p50.count() == Approx(total_ms));
-  const Step conv = predicted_steps(network(), {4, 1, 1, Precision::f32}, machine).front();
+  const Step conv = predicted_steps(predicted_network(), {4, 1, 1, Precision::f32}, machine).front();
   CHECK(Microseconds(report.layers[0].latency).count() == Approx(roofline_point(conv, machine.rates, 1).time_us()));
   CHECK(report.throughput_per_s == Approx(4.0 / (report.latency.mean.count() * 1e-3)));
   CHECK(report.flops > 0.0);
@@ -46,9 +46,9 @@ TEST_CASE("a layer that is slower than its roofline everywhere is predicted so")
   std::vector<TimedStep> timed;
   for (const Step& step : synthetic::conv_steps(30, 1))
     timed.push_back({step, 1, 2.0 * roofline_point(step, machine.rates, 1).time_us()});
-  const LatencyReport before = predict(network(), {4, 1, 1, Precision::f32}, machine);
+  const LatencyReport before = predict(predicted_network(), {4, 1, 1, Precision::f32}, machine);
   machine.efficiency = fit_efficiencies(timed, machine.rates);
-  const LatencyReport after = predict(network(), {4, 1, 1, Precision::f32}, machine);
+  const LatencyReport after = predict(predicted_network(), {4, 1, 1, Precision::f32}, machine);
   CHECK(after.layers[0].latency / before.layers[0].latency == Approx(2.0).epsilon(0.1));
   CHECK(after.layers[1].latency == before.layers[1].latency);
 }
@@ -58,7 +58,7 @@ TEST_CASE("more samples take longer, and never more than in proportion on a fixe
   double before_ms = 0.0;
   double before_throughput = 0.0;
   for (const std::int64_t batch : {1, 2, 4, 8, 16, 32, 64}) {
-    const LatencyReport report = predict(network(), {batch, 1, 1, Precision::f32}, machine);
+    const LatencyReport report = predict(predicted_network(), {batch, 1, 1, Precision::f32}, machine);
     CHECK(report.latency.p50.count() > before_ms);
     if (batch <= 8) CHECK(report.throughput_per_s > before_throughput);  // beyond, the caches are full
     before_ms = report.latency.p50.count();
@@ -69,7 +69,7 @@ TEST_CASE("more samples take longer, and never more than in proportion on a fixe
 TEST_CASE("threads and narrower numbers make big layers quicker") {
   const MachineProfile machine = synthetic::machine();
   const auto p50 = [&](int threads, Precision precision) {
-    return predict(network(), {64, threads, 1, precision}, machine).latency.p50.count();
+    return predict(predicted_network(), {64, threads, 1, precision}, machine).latency.p50.count();
   };
   CHECK(p50(2, Precision::f32) < p50(1, Precision::f32));
   CHECK(p50(1, Precision::bf16) < p50(1, Precision::f32));
@@ -78,12 +78,12 @@ TEST_CASE("threads and narrower numbers make big layers quicker") {
 
 TEST_CASE("instances multiply the throughput but for what they share") {
   MachineProfile machine = synthetic::machine();
-  const LatencyReport one = predict(network(), {8, 1, 1, Precision::f32}, machine);
-  const LatencyReport two = predict(network(), {8, 1, 2, Precision::f32}, machine);
+  const LatencyReport one = predict(predicted_network(), {8, 1, 1, Precision::f32}, machine);
+  const LatencyReport two = predict(predicted_network(), {8, 1, 2, Precision::f32}, machine);
   CHECK(two.throughput_per_s > one.throughput_per_s);
   CHECK(two.throughput_per_s <= 2.0 * one.throughput_per_s * (1.0 + 1e-9));
   machine.contention = {{2, 1, 1.5, 0.0}};
-  const LatencyReport contended = predict(network(), {8, 1, 2, Precision::f32}, machine);
+  const LatencyReport contended = predict(predicted_network(), {8, 1, 2, Precision::f32}, machine);
   CHECK(contended.latency.p50 / two.latency.p50 == Approx(1.5));
   CHECK(two.notes.empty());
 }
@@ -91,7 +91,7 @@ TEST_CASE("instances multiply the throughput but for what they share") {
 TEST_CASE("percentiles follow the machine's jitter") {
   MachineProfile machine = synthetic::machine();
   machine.jitter = {{1, 1.0, 0.8, 1.1, 1.2, 1.3, 1.7, 4.0}};
-  const LatencyStatistics l = predict(network(), {1, 1, 1, Precision::f32}, machine).latency;
+  const LatencyStatistics l = predict(predicted_network(), {1, 1, 1, Precision::f32}, machine).latency;
   CHECK(l.min.count() == Approx(0.8 * l.p50.count()));
   CHECK(l.mean.count() == Approx(1.1 * l.p50.count()));
   CHECK(l.p99.count() == Approx(1.7 * l.p50.count()));
@@ -101,10 +101,10 @@ TEST_CASE("percentiles follow the machine's jitter") {
 
 TEST_CASE("the reader is told what a prediction supposes") {
   const MachineProfile machine = synthetic::machine();
-  const LatencyReport int8 = predict(network(), {1, 1, 1, Precision::int8}, machine);
+  const LatencyReport int8 = predict(predicted_network(), {1, 1, 1, Precision::int8}, machine);
   REQUIRE(int8.notes.size() == 1);
   CHECK_THAT(int8.notes[0], ContainsSubstring("not quantized"));
-  const LatencyReport crowded = predict(network(), {1, 2, 2, Precision::f32}, machine);
+  const LatencyReport crowded = predict(predicted_network(), {1, 2, 2, Precision::f32}, machine);
   REQUIRE(crowded.notes.size() == 1);
   CHECK_THAT(crowded.notes[0], ContainsSubstring("4 threads share 2 usable core(s)"));
 }
@@ -112,6 +112,6 @@ TEST_CASE("the reader is told what a prediction supposes") {
 TEST_CASE("a precision that was not calibrated is not guessed at") {
   MachineProfile machine = synthetic::machine();
   std::erase_if(machine.rates.peaks, [](const PeakRate& p) { return p.precision == Precision::bf16; });
-  CHECK_THROWS_WITH(predict(network(), {1, 1, 1, Precision::bf16}, machine), ContainsSubstring("bf16"));
-  CHECK_THROWS_WITH(predict(network(), {1, 0, 1, Precision::f32}, machine), ContainsSubstring("--threads"));
+  CHECK_THROWS_WITH(predict(predicted_network(), {1, 1, 1, Precision::bf16}, machine), ContainsSubstring("bf16"));
+  CHECK_THROWS_WITH(predict(predicted_network(), {1, 0, 1, Precision::f32}, machine), ContainsSubstring("--threads"));
 }

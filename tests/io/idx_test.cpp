@@ -14,14 +14,14 @@ using namespace fulcrum;
 namespace {
 
 /// A folder of its own, gone at the end.
-class TemporaryFolder {
+class IdxFolder {
 public:
-  TemporaryFolder() : path_(std::filesystem::temp_directory_path() / ("fulcrum_idx_" + std::to_string(getpid()))) {
+  IdxFolder() : path_(std::filesystem::temp_directory_path() / ("fulcrum_idx_" + std::to_string(getpid()))) {
     std::filesystem::create_directories(path_);
   }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  ~IdxFolder() { std::filesystem::remove_all(path_); }
+  IdxFolder(const IdxFolder&) = delete;
+  IdxFolder& operator=(const IdxFolder&) = delete;
 
   [[nodiscard]] std::string plain(const std::string& bytes) const {
     const auto path = path_ / "file";
@@ -48,7 +48,7 @@ const std::string small = "\0\0\x08\x02\0\0\0\x02\0\0\0\x03\x01\x02\x03\x04\x05\
 }  // namespace
 
 TEST_CASE("an IDX file reads the same plain and gzipped") {
-  const TemporaryFolder folder;
+  const IdxFolder folder;
   for (const std::string& path : {folder.plain(small), folder.gzipped(small)}) {
     const IdxArray array = read_idx(path);
     CHECK(array.shape == Shape{2, 3});
@@ -57,7 +57,7 @@ TEST_CASE("an IDX file reads the same plain and gzipped") {
 }
 
 TEST_CASE("a file larger than one chunk reads whole") {
-  const TemporaryFolder folder;
+  const IdxFolder folder;
   std::string bytes = "\0\0\x08\x01\0\x30\0\x05"_bytes;  // 3 MiB and 5 bytes
   for (std::size_t i = 0; i < (std::size_t{3} << 20U) + 5; ++i) bytes.push_back(static_cast<char>(i % 251));
   const IdxArray array = read_idx(folder.gzipped(bytes));
@@ -68,14 +68,14 @@ TEST_CASE("a file larger than one chunk reads whole") {
 }
 
 TEST_CASE("a file that is cut is refused wherever the cut is") {
-  const TemporaryFolder folder;
+  const IdxFolder folder;
   for (std::size_t size = 0; size < small.size(); ++size) {
     CHECK_THROWS_WITH(read_idx(folder.plain(small.substr(0, size))), ContainsSubstring("is cut"));
   }
 }
 
 TEST_CASE("a gzip stream that is cut or damaged is refused") {
-  const TemporaryFolder folder;
+  const IdxFolder folder;
   std::string noise(5000, '\0');
   for (std::size_t i = 0; i < noise.size(); ++i) noise[i] = static_cast<char>((i * i * 2654435761U) >> 13U);
   const std::string path = folder.gzipped("\0\0\x08\x01\0\0\x13\x88"_bytes + noise);
@@ -88,7 +88,7 @@ TEST_CASE("a gzip stream that is cut or damaged is refused") {
 }
 
 TEST_CASE("memory does not follow a header that promises terabytes") {
-  const TemporaryFolder folder;
+  const IdxFolder folder;
   CHECK_THROWS_WITH(read_idx(folder.plain("\0\0\x08\x02\x7f\xff\xff\xff\0\0\x7f\xff\x01\x02"_bytes)),
                     ContainsSubstring("holds 2"));
   CHECK_THROWS_WITH(read_idx(folder.plain("\0\0\x08\x03\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"_bytes)),
@@ -96,7 +96,7 @@ TEST_CASE("memory does not follow a header that promises terabytes") {
 }
 
 TEST_CASE("what is no IDX file of bytes is refused") {
-  const TemporaryFolder folder;
+  const IdxFolder folder;
   CHECK_THROWS_WITH(read_idx(folder.plain("not an IDX file")), ContainsSubstring("no IDX file"));
   CHECK_THROWS_WITH(read_idx(folder.plain("\0\0\x08\0"_bytes)), ContainsSubstring("no IDX file"));
   CHECK_THROWS_WITH(read_idx(folder.plain("\0\0\x0d\x01\0\0\0\0"_bytes)), ContainsSubstring("element type 13"));

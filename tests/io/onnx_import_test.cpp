@@ -31,7 +31,7 @@ L through(const std::string& type, const std::vector<OnnxAttribute>& attributes 
   return layer_of<L>(model, "y_node");
 }
 
-Tensor<float> run(const Model<float>& model, const Tensor<float>& x) {
+Tensor<float> run_model(const Model<float>& model, const Tensor<float>& x) {
   return ReferenceExecutor<float>(model).run(std::span<const Tensor<float>>(&x, 1)).at(0);
 }
 
@@ -195,7 +195,7 @@ TEST_CASE("constants that are no weights become Constant layers, once each") {
   CHECK(model.size() == 4);
   CHECK(*layer_of<Constant<float>>(model, "c").value.value == Tensor<float>({2, 1, 1}, {1, 2}));
   const auto x = random_tensor<float>({2, 2, 3, 3}, 5);
-  const auto y = run(model, x);
+  const auto y = run_model(model, x);
   CHECK(y.at(1, 1, 2, 0) == Approx(x.at(1, 1, 2, 0) * 2 + 2));
   CHECK(y.at(0, 0, 0, 1) == Approx(x.at(0, 0, 0, 1) + 1));
 }
@@ -242,7 +242,8 @@ TEST_CASE("reshapes keep the batch wherever it stands") {
 TEST_CASE("Softmax before opset 13 is over all axes from its axis on") {
   const auto x = random_tensor<float>({3, 4, 5}, 8);
   const auto softmax = [&](std::int64_t opset, const std::vector<OnnxAttribute>& attributes) {
-    return run(OnnxGraph(opset).input("x", {0, 4, 5}).node("Softmax", {"x"}, "y", attributes).output("y").import(), x);
+    return run_model(
+        OnnxGraph(opset).input("x", {0, 4, 5}).node("Softmax", {"x"}, "y", attributes).output("y").import(), x);
   };
   const auto sum = [](const Tensor<float>& t, std::size_t from, std::size_t count) {
     double total = 0.0;

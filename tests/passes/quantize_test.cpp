@@ -16,7 +16,7 @@ using fulcrum::test::random_tensor;
 
 namespace {
 
-std::vector<Tensor<float>> run(const Model<float>& model, const Tensor<float>& images) {
+std::vector<Tensor<float>> outputs_of(const Model<float>& model, const Tensor<float>& images) {
   return ReferenceExecutor<float>(model).run(std::span(&images, 1));
 }
 
