@@ -19,6 +19,13 @@ bool moves_memory(const Layer<float>& layer) {
                         [](const fulcrum::Concat&) { return true; },
                         [](const fulcrum::Reshape&) { return false; },
                         [](const fulcrum::Flatten&) { return false; },
+                        [](const fulcrum::ConvTranspose<float>&) { return true; },
+                        [](const fulcrum::MatMul&) { return true; },
+                        [](const fulcrum::Recurrent<float>&) { return true; },
+                        [](const fulcrum::NormalizationLayer auto&) { return true; },
+                        [](const fulcrum::MovementLayer auto&) { return true; },
+                        [](const fulcrum::ElementwiseLayer auto&) { return true; },
+                        [](const fulcrum::ReductionLayer auto&) { return true; },
 #ifndef MUST_FAIL
                         [](const fulcrum::Softmax&) { return true; },
 #endif

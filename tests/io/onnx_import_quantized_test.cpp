@@ -164,9 +164,9 @@ TEST_CASE("quantizations that cannot be run are refused with the node's name") {
                     ContainsSubstring("3 scales, which fit no channels"));
   CHECK_THROWS_WITH(
       pair([](OnnxGraph& g) {
-        g.floats("s", {}, {1}).floats("s2", {}, {1}).initializer<std::int16_t>("z", {}, {0}, onnx::TensorProto::INT16);
+        g.floats("s", {}, {1}).floats("s2", {}, {1}).initializer<std::int32_t>("z", {}, {0}, onnx::TensorProto::INT32);
       }),
-      ContainsSubstring("maps to int16"));
+      ContainsSubstring("maps to int32"));
 }
 
 TEST_CASE("integers that are wanted as such, or dequantized by other numbers, are layers of their own") {

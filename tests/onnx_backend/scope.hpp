@@ -129,6 +129,16 @@ inline std::optional<Exclusion> excluded(const ::onnx::ModelProto& model, const 
                      node.domain().empty() ? node.op_type() : node.domain() + "." + node.op_type()};
   }
   for (const auto& node : model.graph().node()) {
+    if (detail::integer_attribute(node, "block_size", 0) != 0) {
+      return Exclusion{Exclusion::Kind::type, "scales for blocks of a tensor"};
+    }
+    // ONNX 1.17's outputs of int8 products wrap around (−236 became 20) where the specification says saturate.
+    const auto& output = model.graph().output(0).type().tensor_type();
+    if (node.op_type() == "QLinearMatMul" && output.elem_type() == Proto::INT8) {
+      return Exclusion{Exclusion::Kind::type, "int8 products whose data wraps around"};
+    }
+  }
+  for (const auto& node : model.graph().node()) {
     if (detail::is_training(model.graph(), inputs, node)) {
       return Exclusion{Exclusion::Kind::training, node.op_type() + " in training mode"};
     }

@@ -30,18 +30,20 @@ inline constexpr std::int64_t batch_dim = -1;
 }
 
 /// Number of elements; 1 for a scalar.
-/// \throws Error for a negative dimension or a product past 2^63 - 1
+/// \throws Error for a negative dimension or a product past 2^63 - 1, extents of 0 aside: strides multiply them too
 [[nodiscard]] inline std::int64_t element_count(const Shape& shape) {
-  std::int64_t count = 1;
+  std::int64_t product = 1;
+  bool empty = false;
   for (const std::int64_t dim : shape) {
     if (dim < 0)
       throw Error("shape " + to_string(shape), "has a dimension that is not yet known", "bind the batch size");
-    if (dim != 0 && count > std::numeric_limits<std::int64_t>::max() / dim) {
+    empty = empty || dim == 0;
+    if (dim != 0 && product > std::numeric_limits<std::int64_t>::max() / dim) {
       throw Error("shape " + to_string(shape), "has more elements than can be counted");
     }
-    count *= dim;
+    product *= dim == 0 ? 1 : dim;
   }
-  return count;
+  return empty ? 0 : product;
 }
 
 /// The shape with every batch dimension bound to `batch`.

@@ -149,31 +149,37 @@ inline NodeId in_f32(ImportContext& context, const GraphNode& node, const std::s
   return context.append(node.name + what, Cast{ElementType::f32}, {value});
 }
 
-/// saturate(round(value / scale) + zero point) with a scale that is computed at run time, per tensor.
+/// saturate(round(value / scale) + zero point), per tensor: with a scale that is computed at run time, or to 16 bits.
 inline NodeId quantized_by_value(ImportContext& context, const GraphNode& node, NodeId value, NodeId scale,
                                  std::optional<NodeId> zero_point) {
   const NodeId ratio = context.append(node.name + "/ratio", Binary{BinaryKind::div}, {value, scale});
   NodeId rounded = context.append(node.name + "/round", Activation{ActivationKind::round}, {ratio});
   const ElementType element = zero_point ? context.element(*zero_point) : ElementType::u8;
-  if (element != ElementType::u8 && element != ElementType::s8) {
-    throw Error("", "rounds to " + std::string(name_of(element)), "only int8 and uint8 are supported");
+  const int bits = integer_bits(element);
+  if (bits != 8 && bits != 16) {
+    throw Error("", "rounds to " + std::string(name_of(element)), "only integers of 8 and 16 bits are supported");
   }
   if (zero_point) {
     const NodeId zero = in_f32(context, node, "/zero_point", *zero_point);
     rounded = context.append(node.name + "/shifted", Binary{BinaryKind::add}, {rounded, zero});
   }
-  const bool is_signed = element == ElementType::s8;
-  const NodeId clipped = context.append(
-      node.name + "/saturated",
-      Activation{ActivationKind::clip, is_signed ? -128.0F : 0.0F, is_signed ? 127.0F : 255.0F}, {rounded});
+  const bool is_signed = element == ElementType::s8 || element == ElementType::s16;
+  const auto span = static_cast<float>(1 << bits);
+  const Activation range{ActivationKind::clip, is_signed ? -span / 2.0F : 0.0F,
+                         is_signed ? span / 2.0F - 1.0F : span - 1.0F};
+  const NodeId clipped = context.append(node.name + "/saturated", range, {rounded});
   return context.append(node.name, Cast{element}, {clipped});
 }
 
 inline void import_quantize(ImportContext& context, const GraphNode& node) {
   const NodeId src = context.src(node, 0);
-  if (context.is_computed(node, 1)) {
-    std::optional<NodeId> zero_point;
-    if (context.has_input(node, 2)) zero_point = context.src(node, 2);
+  std::optional<NodeId> zero_point;
+  if (context.has_input(node, 2)) zero_point = context.src(node, 2);
+  if (context.is_computed(node, 1) || (zero_point && integer_bits(context.element(*zero_point)) == 16)) {
+    if (integer_attribute(node, "block_size", 0) != 0 ||
+        element_count(context.shape(context.src(node, 1)).first) != 1) {
+      throw Error("its scales", "are several, and computed or of 16 bits", "use one for the whole tensor");
+    }
     context.define(node, 0, quantized_by_value(context, node, src, context.src(node, 1), zero_point));
     return;
   }
