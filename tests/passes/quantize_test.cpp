@@ -71,7 +71,7 @@ TEST_CASE("values that are never negative take u8, others symmetric s8, and noth
 TEST_CASE("a quantized model carries scales beside unchanged weights, and the report repeats them") {
   const Model<float> model = plain_cnn(1);
   const auto images = random_tensor<float>({20, 1, 12, 12}, 2, 0.0, 1.0);
-  const auto [quantized, report] = quantize_post_training(model, images, run);
+  const auto [quantized, report] = quantize_post_training(model, images, outputs_of);
   CHECK(is_quantized(quantized));
   CHECK_FALSE(is_quantized(model));
   CHECK(conv_of(quantized, "conv1").weights.value.shares_with(conv_of(model, "conv1").weights.value));
@@ -105,10 +105,10 @@ TEST_CASE("int8 stays close to float on networks of many kinds of layers") {
     Shape shape = sample;
     shape.insert(shape.begin(), 24);
     const auto images = random_tensor<float>(shape, seed + 10, -0.5, 1.0);
-    const Model<float> by_minmax = quantize_post_training(model, images, run).model;
+    const Model<float> by_minmax = quantize_post_training(model, images, outputs_of).model;
     CHECK(output_sqnr_db(model, by_minmax, images) > 28.0);
     const Model<float> by_percentile =
-        quantize_post_training(model, images, run, {.method = CalibrationMethod::percentile}).model;
+        quantize_post_training(model, images, outputs_of, {.method = CalibrationMethod::percentile}).model;
     CHECK(output_sqnr_db(model, by_percentile, images) > 28.0);
   };
   check(plain_cnn(seed), {1, 12, 12});
@@ -118,7 +118,7 @@ TEST_CASE("int8 stays close to float on networks of many kinds of layers") {
 TEST_CASE("quantization leaves every fusion group whole") {
   const Model<float> model = fold_batch_normalization(residual_network(7)).model;
   const auto images = random_tensor<float>({4, 3, 8, 8}, 3);
-  const Model<float> quantized = quantize_post_training(model, images, run).model;
+  const Model<float> quantized = quantize_post_training(model, images, outputs_of).model;
   const auto before = fusion_groups(model);
   const auto after = fusion_groups(quantized);
   REQUIRE(after.size() == before.size());
@@ -132,7 +132,7 @@ TEST_CASE("random networks: integers stand where the agreement says, and little 
   const std::uint64_t seed = GENERATE(range(std::uint64_t{1}, std::uint64_t{40}));
   const Model<float> model = test::random_model(seed);
   const auto images = random_tensor<float>(infer_shapes(model, 6).front(), seed, -0.5, 1.0);
-  const auto [quantized, report] = quantize_post_training(model, images, run);
+  const auto [quantized, report] = quantize_post_training(model, images, outputs_of);
   const auto groups = fusion_groups(quantized);
   std::vector<bool> ends_step(quantized.size(), false);
   for (const FusionGroup& group : groups) ends_step[group.dst] = true;
@@ -157,14 +157,15 @@ TEST_CASE("random networks: integers stand where the agreement says, and little 
 
 TEST_CASE("batch normalization is folded on the way") {
   const auto images = random_tensor<float>({4, 3, 8, 8}, 3);
-  const Model<float> quantized = quantize_post_training(residual_network(7), images, run).model;
+  const Model<float> quantized = quantize_post_training(residual_network(7), images, outputs_of).model;
   CHECK_FALSE(quantized.find("batchnormalization1"));
   CHECK(conv_of(quantized, "conv1").bias.size() == 8);
 }
 
 TEST_CASE("skipped layers keep float weights and give their reason") {
   const auto images = random_tensor<float>({4, 1, 12, 12}, 3);
-  const auto [quantized, report] = quantize_post_training(plain_cnn(1), images, run, {.skip = {"conv1", "dense2"}});
+  const auto [quantized, report] =
+      quantize_post_training(plain_cnn(1), images, outputs_of, {.skip = {"conv1", "dense2"}});
   CHECK_FALSE(conv_of(quantized, "conv1").weights.quantization);
   CHECK(conv_of(quantized, "conv2").weights.quantization);
   CHECK_FALSE(quantized.node(0).dst_quantization);
@@ -190,7 +191,7 @@ TEST_CASE("values that are all zero and weights that are all zero quantize to ze
     for (float& w : std::get<Dense<float>>(model.edit_layer(id)).weights.value.edit().flat()) w = 0.0F;
   }
   const Tensor<float> images({2, 2});
-  const auto quantized = quantize_post_training(model, images, run).model;
+  const auto quantized = quantize_post_training(model, images, outputs_of).model;
   const auto dst = ReferenceExecutor<float>(quantized, {.quantized = true}).run(std::span(&images, 1));
   CHECK(dst.at(0) == Tensor<float>({2, 1}));
 }
@@ -198,10 +199,10 @@ TEST_CASE("values that are all zero and weights that are all zero quantize to ze
 TEST_CASE("a second quantization, a missing range and weights that are not finite are refused") {
   const Model<float> model = plain_cnn(1);
   const auto images = random_tensor<float>({4, 1, 12, 12}, 3);
-  const ValueRanges ranges = calibrate_ranges(model, images, run);
+  const ValueRanges ranges = calibrate_ranges(model, images, outputs_of);
   const Model<float> quantized = quantize(model, ranges).model;
   CHECK_THROWS_WITH(quantize(quantized, ranges), ContainsSubstring("quantized already"));
-  CHECK_THROWS_WITH(quantize_post_training(quantized, images, run), ContainsSubstring("quantized already"));
+  CHECK_THROWS_WITH(quantize_post_training(quantized, images, outputs_of), ContainsSubstring("quantized already"));
 
   ValueRanges incomplete = ranges;
   incomplete.erase("relu2");
