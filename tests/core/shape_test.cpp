@@ -17,7 +17,10 @@ TEST_CASE("the number of elements is the product of the extents") {
   CHECK(element_count({5}) == 5);
   CHECK(element_count({2, 3, 4}) == 24);
   CHECK(element_count({2, 0, 4}) == 0);
-  CHECK(element_count({0, std::int64_t{1} << 62, std::int64_t{1} << 62}) == 0);
+  CHECK(element_count({0, 3, std::int64_t{1} << 61}) == 0);
+  // Strides multiply the extents behind a 0 as well.
+  CHECK_THROWS_WITH(element_count({0, std::int64_t{1} << 62, std::int64_t{1} << 62}),
+                    ContainsSubstring("more elements than can be counted"));
 }
 
 TEST_CASE("a shape that cannot be counted is refused") {

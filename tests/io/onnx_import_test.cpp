@@ -421,24 +421,24 @@ TEST_CASE("initializers that are listed among the inputs are no inputs") {
 // ---- How elements are stored ---------------------------------------------------------------------------------------
 
 TEST_CASE("weights are read from every floating type, raw or typed") {
-  using Proto = onnx::TensorProto;
-  const auto imported = [](const Proto& tensor) {
+  using Stored = onnx::TensorProto;
+  const auto imported = [](const Stored& tensor) {
     OnnxGraph graph;
     graph.input("x", {0, 4}).node("Add", {"x", "c"}, "y").output("y");
     *graph.model.mutable_graph()->add_initializer() = tensor;
     return *layer_of<Constant<float>>(graph.import(), "c").value.value;
   };
   const Tensor<float> wanted({4}, {1.0F, -2.5F, 0.0F, 6.103515625e-5F});
-  Proto tensor;
+  Stored tensor;
   tensor.set_name("c");
   tensor.add_dims(4);
   SECTION("float, typed") {
-    tensor.set_data_type(Proto::FLOAT);
+    tensor.set_data_type(Stored::FLOAT);
     for (const float x : wanted.flat()) tensor.add_float_data(x);
     CHECK(imported(tensor) == wanted);
   }
   SECTION("double, raw and typed") {
-    tensor.set_data_type(Proto::DOUBLE);
+    tensor.set_data_type(Stored::DOUBLE);
     const std::vector<double> values(wanted.flat().begin(), wanted.flat().end());
     for (const double x : values) tensor.add_double_data(x);
     CHECK(imported(tensor) == wanted);
@@ -447,7 +447,7 @@ TEST_CASE("weights are read from every floating type, raw or typed") {
     CHECK(imported(tensor) == wanted);
   }
   SECTION("float16, raw and typed") {
-    tensor.set_data_type(Proto::FLOAT16);
+    tensor.set_data_type(Stored::FLOAT16);
     const std::vector<std::uint16_t> bits{0x3c00, 0xc100, 0x0000, 0x0400};
     for (const std::uint16_t b : bits) tensor.add_int32_data(b);
     CHECK(imported(tensor) == wanted);
@@ -459,7 +459,7 @@ TEST_CASE("weights are read from every floating type, raw or typed") {
     CHECK(imported(tensor) == Tensor<float>({4}, {0x1p-24F, -0x1.ff8p-15F, 65504.0F, -0.0F}));
   }
   SECTION("bfloat16, raw") {
-    tensor.set_data_type(Proto::BFLOAT16);
+    tensor.set_data_type(Stored::BFLOAT16);
     const std::vector<std::uint16_t> bits{0x3f80, 0xc020, 0x0000, 0x3880};
     tensor.set_raw_data(bits.data(), 8);
     CHECK(imported(tensor) == wanted);
