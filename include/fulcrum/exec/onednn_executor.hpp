@@ -97,6 +97,21 @@ public:
     stream_.wait();
   }
 
+  /// Runs one step again and again on whatever its buffers hold, for timing it by itself: the results mean nothing.
+  /// Precondition: as execute()
+  /// \param times  one time per repetition
+  void time_step(std::size_t step, std::span<const float* const> src, std::span<float* const> dst,
+                 std::span<std::chrono::nanoseconds> times) {
+    const detail::ThreadScope threads(model_->options().threads);
+    set_handles(src, dst);
+    for (std::chrono::nanoseconds& time : times) {
+      const auto before = std::chrono::steady_clock::now();
+      run_step(step);
+      stream_.wait();
+      time = std::chrono::steady_clock::now() - before;
+    }
+  }
+
 private:
   using Bytes = std::vector<std::byte, AlignedAllocator<std::byte>>;
 
