@@ -25,7 +25,7 @@ Tensor<float> random_images(std::int64_t batch) {
 Model<float> model_in(Precision precision) {
   const Model<float> model = zoo_model("fashion_cnn", 1);
   if (precision != Precision::int8) return model;
-  return quantize_post_training(model, random_images(64), onednn_runner()).model;
+  return quantize_post_training(model, random_images(64), onednn_runner(), int8_options_for_this_cpu()).model;
 }
 
 /// Checked against the reference before anything is timed.

@@ -17,7 +17,8 @@ int main() {
 
   // Ranges of the activations come from a slice of the training images, run in f32 with all values visible.
   const ModelRunner runner = onednn_runner();
-  const auto quantized = quantize_post_training(pruned.model, slice(train_set, 0, 256).images, runner);
+  const Tensor<float> images = slice(train_set, 0, 256).images;
+  const auto quantized = quantize_post_training(pruned.model, images, runner, int8_options_for_this_cpu());
   std::printf("%s\n", to_text(quantized.report).c_str());
 
   OnednnExecutor int8(quantized.model, {.batch = 1, .precision = Precision::int8});

@@ -93,6 +93,7 @@
 #include <fulcrum/cost/latency_report.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/cost/machine_rates.hpp>
+#include <fulcrum/cost/memory_use.hpp>
 #include <fulcrum/cost/model_steps.hpp>
 #include <fulcrum/cost/movement.hpp>
 #include <fulcrum/cost/predict.hpp>
@@ -102,6 +103,7 @@
 #include <fulcrum/cost/step.hpp>
 
 #include <fulcrum/exec/executor.hpp>
+#include <fulcrum/exec/explanation.hpp>
 #include <fulcrum/exec/memory_plan.hpp>
 #include <fulcrum/exec/onednn_options.hpp>
 #include <fulcrum/exec/reference.hpp>
@@ -118,6 +120,8 @@
 #include <fulcrum/plan/space.hpp>
 #include <fulcrum/plan/study.hpp>
 
+#include <fulcrum/report/explanation_json.hpp>
+#include <fulcrum/report/explanation_text.hpp>
 #include <fulcrum/report/html.hpp>
 #include <fulcrum/report/json.hpp>
 #include <fulcrum/report/latency_text.hpp>

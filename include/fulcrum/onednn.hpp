@@ -3,10 +3,13 @@
 /// Everything that runs on oneDNN (target fulcrum::onednn): the executor, training, measuring, calibration and the
 /// trade-off study.
 
+#include <fulcrum/exec/explain.hpp>
+#include <fulcrum/exec/int8_options.hpp>
 #include <fulcrum/exec/onednn.hpp>
 #include <fulcrum/exec/onednn_environment.hpp>
 #include <fulcrum/exec/onednn_executor.hpp>
 #include <fulcrum/exec/onednn_model.hpp>
+#include <fulcrum/exec/onednn_model_cache.hpp>
 #include <fulcrum/exec/onednn_runner.hpp>
 #include <fulcrum/exec/precision_support.hpp>
 
@@ -19,6 +22,7 @@
 
 #include <fulcrum/measure/accuracy.hpp>
 #include <fulcrum/measure/calibrate.hpp>
+#include <fulcrum/measure/choose_precision.hpp>
 #include <fulcrum/measure/measure.hpp>
 
 #include <fulcrum/plan/measure_in_turns.hpp>

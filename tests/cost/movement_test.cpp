@@ -1,5 +1,7 @@
 #include <fulcrum/cost/movement.hpp>
 
+#include <algorithm>
+
 #include <fulcrum/model/builder.hpp>
 
 #include <support/catch.hpp>
@@ -109,4 +111,18 @@ TEST_CASE("a float-only step of an int8 model is surrounded by conversions") {
   const auto sigmoid = std::find(names.begin(), names.end(), "Sigmoid sigmoid1");
   REQUIRE(sigmoid != names.end());
   CHECK(*(sigmoid + 1) == "Reorder sigmoid1");
+}
+
+TEST_CASE("a Concat whose sources are computed in its result costs nothing on a machine where that was seen") {
+  ModelBuilder<float> b("branches");
+  const NodeId left = b.input({8, 6, 6}).conv(8, 1).last();
+  const Model<float> model = b.from(0).conv(8, 1).concat({left}).conv(4, 1).build();
+  const auto joins = [&](std::int64_t batch, const std::vector<LayoutChange>& seen) {
+    const auto steps = with_movements(model_steps(model, {batch, 1, 1, Precision::f32}), Precision::f32, seen);
+    return std::count_if(steps.begin(), steps.end(), [](const Step& step) { return step.kind == "Concat"; });
+  };
+  CHECK(joins(1, {}) == 1);
+  const LayoutChange seen{Precision::f32, "sources", "joined_sample", false, 16, 0.0};
+  CHECK(joins(1, {seen}) == 0);
+  CHECK(joins(4, {seen}) == 1);
 }

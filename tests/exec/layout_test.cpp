@@ -54,3 +54,35 @@ TEST_CASE("a strided layout exists in every type, a blocked one is left alone") 
   CHECK(*bytes == channels_last_desc({2, 3, 4, 5}, DType::u8));
   CHECK_FALSE(with_dtype(tagged({2, 16, 4, 5}, tag::nChw16c), DType::u8).has_value());
 }
+
+TEST_CASE("a layout's name gives the order of the axes in memory and the blocks") {
+  using tag = dnnl::memory::format_tag;
+  CHECK(layout_name(plain_desc({2, 3, 4, 5}, DType::f32)) == "abcd");
+  CHECK(layout_name(tagged({2, 3, 4, 5}, tag::nhwc)) == "acdb");
+  CHECK(layout_name(tagged({2, 16, 4, 5}, tag::nChw8c)) == "aBcd8b");
+}
+
+TEST_CASE("a blocked channels layout is recognised by its block") {
+  for (const std::int64_t block : {4, 8, 16}) {
+    CHECK(channel_block_of(blocked_channels_desc({2, 32, 3, 3}, DType::f32, block)) == block);
+    CHECK(channel_block_of(blocked_channels_desc({2, 32, 3, 3, 3}, DType::f32, block)) == block);
+  }
+  CHECK(channel_block_of(channels_last_desc({2, 32, 3, 3}, DType::f32)) == 0);
+}
+
+TEST_CASE("a part has a place in the whole where it lies there in one piece") {
+  const auto blocked = [](const Shape& shape) { return blocked_channels_desc(shape, DType::f32, 8); };
+  // One sample: 16 of 40 channels after the first 8.
+  CHECK(place_of_part(blocked({1, 40, 3, 3}), blocked({1, 16, 3, 3}), 1, 8) == 8U * 9 * sizeof(float));
+  // The next sample's channels lie elsewhere.
+  CHECK_FALSE(place_of_part(blocked({2, 40, 3, 3}), blocked({2, 16, 3, 3}), 1, 8));
+  // A part that begins or ends within a block, unless the whole ends with it.
+  CHECK_FALSE(place_of_part(blocked({1, 40, 3, 3}), blocked({1, 16, 3, 3}), 1, 4));
+  CHECK_FALSE(place_of_part(blocked({1, 40, 3, 3}), blocked({1, 12, 3, 3}), 1, 8));
+  CHECK(place_of_part(blocked({1, 20, 3, 3}), blocked({1, 12, 3, 3}), 1, 8) == 8U * 9 * sizeof(float));
+  // Channels of one pixel are neighbours when they come last.
+  CHECK_FALSE(place_of_part(channels_last_desc({1, 40, 3, 3}, DType::f32),
+                            channels_last_desc({1, 16, 3, 3}, DType::f32), 1, 8));
+  CHECK(place_of_part(plain_desc({4, 6}, DType::u8), plain_desc({2, 6}, DType::u8), 0, 1) == 6U);
+  CHECK_FALSE(place_of_part(plain_desc({4, 6}, DType::u8), plain_desc({2, 6}, DType::s8), 0, 1));
+}

@@ -58,3 +58,16 @@ TEST_CASE("no buffers need no memory") {
   CHECK(plan_memory({}).total == 0);
   CHECK(largest_live_set({}) == 0);
 }
+
+TEST_CASE("plans of random lifetimes stay close to the largest live set") {
+  Random random(7);
+  for (int run = 0; run < 50; ++run) {
+    std::vector<BufferLifetime> buffers;
+    for (std::size_t step = 0; step < 60; ++step) {  // as in a network: each step writes one, most are read soon
+      const std::size_t reach = random.below(8) == 0 ? 1 + random.below(12) : 1 + random.below(2);
+      buffers.push_back({4096 * (1 + random.below(32)), step, step + reach});
+    }
+    const MemoryPlan plan = plan_memory(buffers);
+    CHECK(static_cast<double>(plan.total) <= 1.1 * static_cast<double>(largest_live_set(buffers)));
+  }
+}

@@ -35,7 +35,9 @@ constexpr double exact = test::relative_tolerance(Precision::f32);
 
 Model<float> quantized(const Model<float>& model) {
   const Shape shape = with_batch(std::get<Input>(model.node(model.inputs().front()).layer).shape, 8);
-  return quantize_post_training(model, test::random_tensor<float>(shape, 99), onednn_runner()).model;
+  return quantize_post_training(model, test::random_tensor<float>(shape, 99), onednn_runner(),
+                                int8_options_for_this_cpu())
+      .model;
 }
 
 }  // namespace

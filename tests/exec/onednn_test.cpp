@@ -15,7 +15,8 @@ TEST_CASE("fashion_cnn runs in every precision of the CPU as the reference does,
   for (const Precision precision : all_precisions) {
     if (!cpu_supports(precision)) continue;
     Model<float> model = fashion_cnn<float>(1);
-    if (precision == Precision::int8) model = quantize_post_training(model, src, onednn_runner()).model;
+    if (precision == Precision::int8)
+      model = quantize_post_training(model, src, onednn_runner(), int8_options_for_this_cpu()).model;
     const Tensor<float> expected =
         ReferenceExecutor<float>(model, {.quantized = precision == Precision::int8}).run({&src, 1}).front();
     OnednnExecutor executor(model, {.batch = 4, .precision = precision});

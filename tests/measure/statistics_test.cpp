@@ -64,6 +64,17 @@ TEST_CASE("the median of steps is an observed value, and that of none is nothing
   CHECK(median({}) == 0us);
 }
 
+TEST_CASE("quartiles are observed figures around the median") {
+  const Quartiles q = quartiles({7.0, 1.0, 5.0, 3.0, 2.0, 6.0, 4.0});
+  CHECK(q.lower == 2.0);
+  CHECK(q.median == 4.0);
+  CHECK(q.upper == 6.0);
+  const Quartiles single = quartiles({1.5});
+  CHECK(single.lower == 1.5);
+  CHECK(single.upper == 1.5);
+  CHECK_THROWS_WITH(quartiles({}), ContainsSubstring("no figures"));
+}
+
 TEST_CASE("steady samples give no cause for notes") {
   Samples steady;
   for (int i = 0; i < 100; ++i) steady.push_back(100us + 10ns * (i % 7));

@@ -40,6 +40,39 @@ TEST_CASE("the later of two convolutions absorbs their sum") {
   CHECK(group_sources(model, group) == std::vector<NodeId>{0, left});
 }
 
+TEST_CASE("an activation may come before the sum") {
+  auto b = ModelBuilder<float>("m").input({2, 6, 6}).conv(2, 1).relu().add(0);
+  CHECK(kinds(b.build()) == Kinds{"Conv+Relu+Add"});
+}
+
+TEST_CASE("a step says why the layer after it is no part of it") {
+  const auto why = [](const Model<float>& model) { return fusion_groups(model).front().why_ended; };
+  CHECK(why(ModelBuilder<float>("m").input({2, 6, 6}).conv(2, 1).relu().build()).empty());
+  CHECK_THAT(why(ModelBuilder<float>("m").input({2, 6, 6}).conv(2, 1).relu().sigmoid().build()),
+             ContainsSubstring("'sigmoid1' is apart: the step has an activation already"));
+  CHECK_THAT(why(ModelBuilder<float>("m").input({2, 6, 6}).conv(2, 1).activation(ActivationKind::sin).build()),
+             ContainsSubstring("is no function that runs as a post-operation"));
+  auto twice = ModelBuilder<float>("m").input({2, 6, 6}).conv(2, 1);
+  const NodeId conv = twice.last();
+  twice.relu().add(conv);
+  CHECK_THAT(why(twice.build()), ContainsSubstring("2 layers take 'conv1'"));
+}
+
+TEST_CASE("a Transpose between matrix products is a view, any other is not") {
+  ModelBuilder<float> b("attention", 1);
+  const NodeId x = b.input({6, 8}).last();
+  const NodeId q = b.from(x).dense(8).reshape({0, 6, 2, 4}).transpose({0, 2, 1, 3}).last();
+  const NodeId k = b.from(x).dense(8).reshape({0, 6, 2, 4}).transpose({0, 2, 1, 3}).last();
+  b.from(q).matmul(k, {.transpose_weights = true}).transpose({0, 2, 1, 3});
+  const NodeId back = b.last();
+  b.relu().transpose({0, 2, 1, 3});
+  const Model<float> model = b.build();
+  CHECK(is_view(model, q));
+  CHECK(is_view(model, k));
+  CHECK(is_view(model, back));
+  CHECK_FALSE(is_view(model, model.outputs().front()));
+}
+
 TEST_CASE("a step absorbs one sum only") {
   auto b = ModelBuilder<float>("m").input({2, 6, 6}).conv(2, 1);
   CHECK(kinds(b.add(0).add(0).relu().build()) == Kinds{"Conv+Add", "Add+Relu"});

@@ -68,6 +68,25 @@ TEST_CASE("values that are never negative take u8, others symmetric s8, and noth
   CHECK(quantization_for({0.0F, 0.0F}) == Quantization{DType::u8, {1.0F}, {0}, -1});
 }
 
+TEST_CASE("for CPUs that add products in 16 bits weights have 7 bits and values are unsigned") {
+  const Tensor<float> weights({2, 2}, {-0.63F, 0.1F, 0.2F, 1.26F});
+  const Quantization q = weight_quantization_for(weights, 7);
+  CHECK(q.scale == std::vector<float>{0.63F / 63.0F, 1.26F / 63.0F});
+  for (std::size_t i = 0; i < 4; ++i) CHECK(std::abs(quantize(weights.flat()[i], q.scale[i / 2], 0, DType::s8)) <= 63);
+
+  const Quantization both = quantization_for({-1.0F, 1.55F}, true);
+  CHECK(both.dtype == DType::u8);
+  CHECK(both.scale[0] == Approx(0.01F));
+  CHECK(both.zero_point[0] == 100);
+  const Quantization negative = quantization_for({-2.55F, -1.0F}, true);  // 0 stays a number that it can hold
+  CHECK(negative.zero_point[0] == 255);
+  CHECK(quantization_for({0.0F, 2.55F}, true) == quantization_for({0.0F, 2.55F}));
+
+  const auto images = random_tensor<float>({4, 1, 12, 12}, 2, 0.0, 1.0);
+  CHECK_THROWS_WITH(quantize_post_training(plain_cnn(1), images, outputs_of, {.weight_bits = 4}),
+                    ContainsSubstring("7 or 8"));
+}
+
 TEST_CASE("a quantized model carries scales beside unchanged weights, and the report repeats them") {
   const Model<float> model = plain_cnn(1);
   const auto images = random_tensor<float>({20, 1, 12, 12}, 2, 0.0, 1.0);

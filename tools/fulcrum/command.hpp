@@ -8,6 +8,7 @@
 /// Adds the commands; each runs in its own callback and throws fulcrum::Error on bad input.
 void add_info(CLI::App& app);
 void add_calibrate(CLI::App& app);
+void add_explain(CLI::App& app);
 void add_predict(CLI::App& app);
 void add_measure(CLI::App& app);
 void add_run(CLI::App& app);

@@ -5,6 +5,7 @@
 #include <string>
 
 #include <fulcrum/core/file.hpp>
+#include <fulcrum/exec/int8_options.hpp>
 #include <fulcrum/io/onnx_export.hpp>
 #include <fulcrum/passes/fake_quantize.hpp>
 #include <fulcrum/passes/prune.hpp>
@@ -24,6 +25,7 @@ struct CompressCommand {
   std::string output, prune, scope = "global", fake_quantize, quantize, calibrate = "minmax", data;
   double percentile = 99.99;
   std::int64_t samples = 512;
+  int weight_bits = 0;  // 0: as this CPU needs
   bool per_tensor = false, narrow_range = false, json = false;
 };
 
@@ -92,7 +94,11 @@ void compress(const CompressCommand& command) {
     text += to_text(result.report) + "\n";
   }
   if (!command.quantize.empty()) {
-    QuantizeOptions options;
+    QuantizeOptions options = int8_options_for_this_cpu();
+    if (command.weight_bits != 0) {
+      options.weight_bits = command.weight_bits;
+      options.unsigned_values = command.weight_bits == 7;
+    }
     options.method = calibration_method_from(command.calibrate);
     options.percentile = command.percentile;
     auto result = quantized_on(model, command.data, options, command.samples);
@@ -129,6 +135,10 @@ void add_compress(CLI::App& app) {
       ->capture_default_str();
   sub->add_option("--percentile", command->percentile, "share of magnitudes kept by --calibrate percentile")
       ->capture_default_str();
+  sub->add_option(
+         "--weight-bits", command->weight_bits,
+         "8, or 7 for CPUs without VNNI, which lose sums of full 8-bit products (default: what this CPU needs)")
+      ->check(CLI::IsMember({7, 8}));
   sub->add_option("--data", command->data, "data set whose training images calibrate: fashion-mnist or a folder");
   sub->add_option("--samples", command->samples, "training images to calibrate on")
       ->check(CLI::PositiveNumber)

@@ -2,6 +2,7 @@
 
 #include <fulcrum/core/cpu.hpp>
 #include <fulcrum/core/random.hpp>
+#include <fulcrum/exec/int8_options.hpp>
 #include <fulcrum/exec/onednn_runner.hpp>
 #include <fulcrum/io/dataset.hpp>
 
@@ -24,5 +25,6 @@ Model<float> quantized_for_timing(const Model<float>& model) {
   Tensor<float> images(with_batch(std::get<Input>(model.node(inputs[0]).layer).shape, 8));
   Random random(0);
   for (float& x : images.flat()) x = static_cast<float>(random.uniform());
-  return quantize_post_training(model, images, onednn_runner(current_environment().cores)).model;
+  return quantize_post_training(model, images, onednn_runner(current_environment().cores), int8_options_for_this_cpu())
+      .model;
 }

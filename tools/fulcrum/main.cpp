@@ -67,6 +67,7 @@ int main(int argc, char** argv) {
       "  fulcrum tradeoff model.onnx --data fashion-mnist --slo-p99-ms 5 --max-accuracy-drop 0.5 --report report.html");
   add_info(app);
   add_calibrate(app);
+  add_explain(app);
   add_predict(app);
   add_measure(app);
   add_run(app);

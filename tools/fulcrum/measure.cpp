@@ -2,8 +2,10 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <fulcrum/cost/predict.hpp>
+#include <fulcrum/measure/choose_precision.hpp>
 #include <fulcrum/measure/measure.hpp>
 #include <fulcrum/report/json.hpp>
 #include <fulcrum/report/latency_text.hpp>
@@ -52,9 +54,12 @@ void predict_model(ReportCommand& command) {
 }
 
 void measure_model(ReportCommand& command) {
+  const bool chooses = command.precision == "auto";
+  if (chooses) command.precision.clear();
   const Model<float> model = model_for(command);
   MeasureOptions options;
   options.min_duration = Seconds(command.seconds);
+  options.max_duration = 10.0 * options.min_duration;
   options.cold_cache = command.cold_cache;
   std::optional<MachineProfile> profile;
   if (!command.profile.empty()) {
@@ -62,12 +67,24 @@ void measure_model(ReportCommand& command) {
     options.profile = &*profile;
   }
   ProgressBar bar;
-  const LatencyReport report = measure(model, command.config, options, bar.sink());
+  std::vector<std::string> notes;
+  if (chooses) {
+    const PrecisionChoice choice =
+        choose_precision(model, {command.config.batch, command.config.threads}, {}, bar.sink());
+    command.config.precision = choice.precision;
+    options.layer_precision = choice.layer_precision;
+    std::string note = "auto: " + to_string(choice) + "; medians";
+    for (const auto& candidate : choice.candidates)
+      note += " " + std::string(name_of(candidate.precision)) + " " + format_latency(candidate.latency);
+    notes.push_back(note + ", chosen " + format_latency(choice.latency));
+  }
+  LatencyReport report = measure(model, command.config, options, bar.sink());
   bar.clear();
+  report.notes.insert(report.notes.begin(), notes.begin(), notes.end());
   show(report, command.json);
 }
 
-CLI::App* add_report(CLI::App& app, const char* name, const char* description,
+CLI::App* add_report(CLI::App& app, const char* name, const char* description, const std::string& more_precisions,
                      const std::shared_ptr<ReportCommand>& command) {
   CLI::App* sub = app.add_subcommand(name, description);
   command->model.add_to(*sub)->required();
@@ -75,7 +92,7 @@ CLI::App* add_report(CLI::App& app, const char* name, const char* description,
   sub->add_option("--threads", command->config.threads, "threads of each instance")->capture_default_str();
   sub->add_option("--instances", command->config.instances, "copies that run side by side")->capture_default_str();
   sub->add_option("--precision", command->precision,
-                  "f32, bf16 or int8 (default: int8 for a quantized model, else f32)");
+                  "f32, bf16 or int8" + more_precisions + " (default: int8 for a quantized model, else f32)");
   sub->add_flag("--json", command->json, "print one JSON object");
   return sub;
 }
@@ -84,7 +101,7 @@ CLI::App* add_report(CLI::App& app, const char* name, const char* description,
 
 void add_predict(CLI::App& app) {
   auto command = std::make_shared<ReportCommand>();
-  CLI::App* sub = add_report(app, "predict", "Predict latency and throughput from the machine's profile", command);
+  CLI::App* sub = add_report(app, "predict", "Predict latency and throughput from the machine's profile", "", command);
   sub->add_option("--profile", command->profile,
                   "a profile of this machine (default: the one calibrate keeps; made when there is none)");
   sub->footer("Example:\n  fulcrum predict model.onnx --batch 8 --threads 2 --precision bf16");
@@ -93,9 +110,11 @@ void add_predict(CLI::App& app) {
 
 void add_measure(CLI::App& app) {
   auto command = std::make_shared<ReportCommand>();
-  CLI::App* sub = add_report(app, "measure", "Measure latency and throughput", command);
+  CLI::App* sub = add_report(app, "measure", "Measure latency and throughput",
+                             ", or auto: the fastest, layer by layer where that pays", command);
   sub->add_option("--profile", command->profile, "a profile of this machine: layers then say what bounds them");
-  sub->add_option("--seconds", command->seconds, "time to measure for")
+  sub->add_option("--seconds", command->seconds,
+                  "time to measure for; slow models take up to ten times as long, until there are 50 samples")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   sub->add_flag("--cold-cache", command->cold_cache, "use other sources each time, so that none is in a cache");

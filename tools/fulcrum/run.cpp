@@ -9,6 +9,7 @@
 #include <fulcrum/exec/reference.hpp>
 #include <fulcrum/io/npy.hpp>
 #include <fulcrum/model/infer_elements.hpp>
+#include <fulcrum/model/infer_shapes.hpp>
 #include <nlohmann/json.hpp>
 
 #include "command.hpp"
@@ -37,6 +38,23 @@ std::int64_t batch_of(const Model<float>& model, const std::vector<Tensor<float>
     }
   }
   return 1;
+}
+
+/// \throws Error naming the file whose shape its input does not take
+void check_sources(const RunOptions& options, const Model<float>& model, const std::vector<Tensor<float>>& src) {
+  const std::vector<NodeId> inputs = model.inputs();
+  if (inputs.size() != src.size()) {
+    throw Error("--input", "names " + std::to_string(src.size()) + " file(s) for a model with " +
+                               std::to_string(inputs.size()) + " input(s)");
+  }
+  const std::vector<Shape> shapes = infer_shapes(model, batch_of(model, src));
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Node<float>& node = model.node(inputs[i]);
+    const Shape given = src[i].dims();
+    if (given == shapes[inputs[i]]) continue;
+    throw Error("--input " + options.inputs[i], "holds " + to_string(given) + " but input '" + node.name + "' takes " +
+                                                    to_string(std::get<Input>(node.layer).shape));
+  }
 }
 
 std::vector<Tensor<float>> results_of(const RunOptions& options, const Model<float>& model,
@@ -71,6 +89,7 @@ void run(RunOptions& options) {
     throw Error("--output", "names " + std::to_string(options.outputs.size()) + " files for a model with " +
                                 std::to_string(model.outputs().size()) + " result(s)");
   }
+  check_sources(options, model, src);
   const std::vector<Tensor<float>> dst = results_of(options, model, src);
   const std::vector<ElementType> elements = infer_elements(model);
   for (std::size_t i = 0; i < options.outputs.size(); ++i) {

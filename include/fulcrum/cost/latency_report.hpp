@@ -10,6 +10,7 @@
 
 #include <fulcrum/core/environment.hpp>
 #include <fulcrum/core/units.hpp>
+#include <fulcrum/cost/memory_use.hpp>
 #include <fulcrum/cost/run_config.hpp>
 
 namespace fulcrum {
@@ -60,6 +61,7 @@ struct LatencyReport {
   double throughput_per_s = 0.0;  ///< samples per second of all instances together
   std::vector<LayerLatency> layers;
   Milliseconds creation{};         ///< time to prepare the model before the first inference; 0 in a prediction
+  MemoryUse memory;                ///< 0 in a prediction
   std::vector<std::string> notes;  ///< what the reader should know ("the machine was noisy: …")
   Environment environment;
 };

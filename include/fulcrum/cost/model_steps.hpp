@@ -56,7 +56,7 @@ template <class T>
   std::vector<NodeId> origin;  // the value a view looks at; any other value: itself
   for (NodeId id = 0; id < model.size(); ++id) {
     const Node<T>& node = model.node(id);
-    origin.push_back(detail::is_view(node.layer) ? origin[node.src[0]] : id);
+    origin.push_back(is_view(model, id) ? origin[node.src[0]] : id);
     result.names.push_back(node.name);
   }
   result.inputs = model.inputs();
@@ -65,7 +65,7 @@ template <class T>
   for (const FusionGroup& group : groups) {
     const Node<T>& node = model.node(group.primary);
     const auto classified = detail::classify(node.layer, src_shapes(node, result.shapes), result.shapes[group.primary]);
-    if (!classified) continue;
+    if (!classified || is_view(model, group.primary)) continue;
     ModelStep entry;
     Step& step = entry.step;
     step.name = node.name;

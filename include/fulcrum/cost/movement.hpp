@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,8 +19,10 @@ namespace fulcrum {
 /// How often a value was reordered on its way between two kinds of places.
 struct LayoutChange {
   Precision precision = Precision::f32;  ///< of the run
-  std::string from;                      ///< "input" or a kernel class
-  std::string to;  ///< "output", a kernel class, or how a sum takes its residual: "sum" in its place, "copied_sum"
+  std::string from;                      ///< "input" or a kernel class; "sources" of a Concat
+  /// "output", a kernel class, how a sum takes its residual ("sum" in its place, "copied_sum"), or what a Concat joins
+  /// ("joined_sample" of a batch of one, "joined_samples"); where sources are computed in the result nothing is moved.
+  std::string to;
   bool converts = false;      ///< the two ends differ in type
   std::int64_t channels = 0;  ///< 1, 3 (two to four) or 16 (more); 0: no extents, so that every layout is the same
   double share = 0.0;         ///< 0 … 1
@@ -40,25 +44,40 @@ struct ValueEdge {
   DType dst = DType::f32;
 };
 
+namespace detail {
+/// How many channels decide about layouts: see LayoutChange::channels.
+[[nodiscard]] inline std::int64_t channel_class(const Shape& shape) {
+  if (shape.size() < 3 || element_count(shape) == shape[0] * shape[1]) return 0;
+  return shape[1] == 1 ? 1 : shape[1] <= 4 ? 3 : 16;
+}
+}  // namespace detail
+
+/// The place of a step that joins values; nothing for any other step.
+[[nodiscard]] inline std::optional<LayoutChange> joining_place(const ModelSteps& steps, const ModelStep& entry,
+                                                               Precision precision) {
+  if (entry.step.kind != "Concat") return std::nullopt;
+  const Shape& shape = steps.shapes[entry.dst];
+  const bool one = shape.empty() || shape[0] == 1;
+  return LayoutChange{
+      precision, "sources", one ? "joined_sample" : "joined_samples", false, detail::channel_class(shape), 0.0};
+}
+
 /// All ways that values of a model take, in the order of the steps that take them.
 [[nodiscard]] inline std::vector<ValueEdge> value_edges(const ModelSteps& steps, Precision precision) {
   std::vector<std::string> maker(steps.shapes.size());
   for (const NodeId id : steps.inputs) maker[id] = "input";
   for (const ModelStep& entry : steps.steps) maker[entry.dst] = std::string(name_of(entry.step.kernel));
 
-  const auto channels_of = [](const Shape& shape) -> std::int64_t {
-    if (shape.size() < 3 || element_count(shape) == shape[0] * shape[1]) return 0;
-    return shape[1] == 1 ? 1 : shape[1] <= 4 ? 3 : 16;
-  };
   std::vector<ValueEdge> edges;
   const auto add = [&](NodeId value, std::size_t before, std::string to, DType dst) {
     if (maker[value].empty()) return;  // a constant: prepared when the model is compiled
     const DType src = steps.dtypes[value];
-    edges.push_back({value,
-                     before,
-                     {precision, maker[value], std::move(to), src != dst, channels_of(steps.shapes[value]), 0.0},
-                     src,
-                     dst});
+    edges.push_back(
+        {value,
+         before,
+         {precision, maker[value], std::move(to), src != dst, detail::channel_class(steps.shapes[value]), 0.0},
+         src,
+         dst});
   };
   for (std::size_t i = 0; i < steps.steps.size(); ++i) {
     const ModelStep& entry = steps.steps[i];
@@ -124,6 +143,11 @@ struct ValueEdge {
     }
     if (i == steps.steps.size()) break;
     const ModelStep& entry = steps.steps[i];
+    if (const auto place = joining_place(steps, entry, precision)) {
+      const auto known =
+          std::find_if(seen.begin(), seen.end(), [&](const LayoutChange& c) { return c.same_place(*place); });
+      if (known != seen.end() && known->share <= 0.5) continue;
+    }
     result.push_back(entry.step);
     const DType kept = steps.dtypes[entry.dst];
     if (entry.step.dst != kept)

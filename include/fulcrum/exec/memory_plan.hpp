@@ -6,7 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
+#include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace fulcrum {
@@ -71,20 +73,52 @@ inline MemoryPlan place_in_order(std::span<const BufferLifetime> buffers, const 
 }
 }  // namespace detail
 
+namespace detail {
+/// Buffers in an order of their own, placed; then again with those that reach the end of the arena placed earlier, as
+/// long as that helps.
+inline MemoryPlan place_and_improve(std::span<const BufferLifetime> buffers, std::vector<std::size_t> order,
+                                    std::size_t alignment, std::size_t bound) {
+  constexpr int most_rounds = 40;
+  MemoryPlan best = place_in_order(buffers, order, alignment);
+  MemoryPlan plan = best;
+  for (int round = 0; round < most_rounds && best.total > bound; ++round) {
+    // The highest one goes halfway to the front: there it finds a gap, and those it displaces move up.
+    std::size_t highest = 0;
+    for (std::size_t i = 1; i < order.size(); ++i) {
+      const auto end = [&](std::size_t id) { return plan.offsets[id] + buffers[id].bytes; };
+      if (end(order[i]) > end(order[highest])) highest = i;
+    }
+    if (highest == 0) break;
+    const auto at = static_cast<std::ptrdiff_t>(highest);
+    std::rotate(order.begin() + at / 2, order.begin() + at, order.begin() + at + 1);
+    plan = place_in_order(buffers, order, alignment);
+    if (plan.total < best.total) best = plan;
+  }
+  return best;
+}
+}  // namespace detail
+
 /// Offsets such that buffers whose lifetimes overlap never share a byte: greedy by size into the smallest gap that fits
-/// (Pisarchyk and Lee 2020, "Efficient memory management for deep neural net inference"), and greedy by first step,
-/// whichever needs less.
+/// (Pisarchyk and Lee 2020, "Efficient memory management for deep neural net inference"), by first step and by size
+/// times lifetime, each improved by what is in its way; whichever needs least.
 /// \param alignment  [B], a power of two
 [[nodiscard]] inline MemoryPlan plan_memory(std::span<const BufferLifetime> buffers, std::size_t alignment = 64) {
+  const std::size_t bound = largest_live_set(buffers, alignment);
   std::vector<std::size_t> order(buffers.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return buffers[a].bytes > buffers[b].bytes; });
-  MemoryPlan by_size = detail::place_in_order(buffers, order, alignment);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return buffers[a].first_step < buffers[b].first_step; });
-  MemoryPlan by_time = detail::place_in_order(buffers, order, alignment);
-  return by_time.total < by_size.total ? by_time : by_size;
+  std::optional<MemoryPlan> best;
+  const auto by = [&](auto&& goes_before) {
+    if (best && best->total <= bound) return;
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return goes_before(buffers[a], buffers[b]); });
+    MemoryPlan plan = detail::place_and_improve(buffers, order, alignment, bound);
+    if (!best || plan.total < best->total) best = std::move(plan);
+  };
+  const auto area = [](const BufferLifetime& b) { return b.bytes * (b.last_step - b.first_step + 1); };
+  by([](const BufferLifetime& a, const BufferLifetime& b) { return a.bytes > b.bytes; });
+  by([](const BufferLifetime& a, const BufferLifetime& b) { return a.first_step < b.first_step; });
+  by([&](const BufferLifetime& a, const BufferLifetime& b) { return area(a) > area(b); });
+  return std::move(*best);
 }
 
 }  // namespace fulcrum

@@ -3,8 +3,10 @@
 /// The oneDNN executor: f32, bf16 and int8 on CPUs.
 
 #include <fulcrum/exec/executor.hpp>
+#include <fulcrum/exec/int8_options.hpp>
 #include <fulcrum/exec/onednn_executor.hpp>
 #include <fulcrum/exec/onednn_model.hpp>
+#include <fulcrum/exec/onednn_model_cache.hpp>
 #include <fulcrum/exec/onednn_options.hpp>
 #include <fulcrum/exec/onednn_runner.hpp>
 #include <fulcrum/exec/precision_support.hpp>

@@ -73,6 +73,7 @@ public:
   ///         usable
   void execute(std::span<const float* const> src, std::span<float* const> dst) {
     const detail::ThreadScope threads(model_->options().threads);
+    threads_ = model_->options().threads;
     set_handles(src, dst);
     for (std::size_t i = 0; i < calls_.size(); ++i) run_step(i);
     stream_.wait();
@@ -86,6 +87,7 @@ public:
                   "give " + std::to_string(calls_.size()));
     }
     const detail::ThreadScope threads(model_->options().threads);
+    threads_ = model_->options().threads;
     set_handles(src, dst);
     auto before = std::chrono::steady_clock::now();
     for (std::size_t i = 0; i < calls_.size(); ++i) {
@@ -103,6 +105,7 @@ public:
   void time_step(std::size_t step, std::span<const float* const> src, std::span<float* const> dst,
                  std::span<std::chrono::nanoseconds> times) {
     const detail::ThreadScope threads(model_->options().threads);
+    threads_ = model_->options().threads;
     set_handles(src, dst);
     for (std::chrono::nanoseconds& time : times) {
       const auto before = std::chrono::steady_clock::now();
@@ -113,22 +116,23 @@ public:
   }
 
 private:
-  using Bytes = std::vector<std::byte, AlignedAllocator<std::byte>>;
-
   struct Call {
     const_dnnl_primitive_t primitive = nullptr;
     std::vector<dnnl_exec_arg_t> arguments;  ///< of the primitive
     detail::onednn::NativeFunction native;   ///< runs where there is no primitive
     std::vector<void*> pointers;             ///< of the native function
+    int threads = 1;
   };
   struct UserArgument {
     dnnl::memory memory;
-    std::size_t index = 0;  ///< of the model's input or output
+    std::size_t index = 0;   ///< of the model's input or output
+    std::size_t offset = 0;  ///< [B] from its start
   };
   struct UserPointer {
     std::size_t call = 0;
     std::size_t position = 0;  ///< among the call's pointers
     std::size_t index = 0;     ///< of the model's input or output
+    std::size_t offset = 0;    ///< [B] from its start
   };
 
   [[nodiscard]] const detail::onednn::Program& program() const noexcept { return model_->program(); }
@@ -141,23 +145,24 @@ private:
         bind_native(step);
         continue;
       }
-      Call call{step.primitive.get(), {}, {}, {}};
+      Call call{step.primitive.get(), {}, {}, {}, step.info.threads};
       for (const detail::onednn::Argument& argument : step.arguments) {
         const std::size_t index = argument.where.index;
         switch (argument.where.place) {
           case Place::arena:
-            memories_.emplace_back(argument.desc, engine, arena_.data() + program().offsets[index]);
+            memories_.emplace_back(argument.desc, engine,
+                                   arena_.data() + program().offsets[index] + argument.where.offset);
             break;
           case Place::constant:
-            memories_.emplace_back(argument.desc, engine, program().constants[index].get_data_handle());
+            memories_.emplace_back(argument.desc, engine, program().constants[index]->memory.get_data_handle());
             break;
           case Place::input:
             memories_.emplace_back(argument.desc, engine, static_cast<void*>(nullptr));
-            sources_.push_back({memories_.back(), index});
+            sources_.push_back({memories_.back(), index, argument.where.offset});
             break;
           case Place::output:
             memories_.emplace_back(argument.desc, engine, static_cast<void*>(nullptr));
-            destinations_.push_back({memories_.back(), index});
+            destinations_.push_back({memories_.back(), index, argument.where.offset});
             break;
         }
         call.arguments.push_back({argument.id, memories_.back().get()});
@@ -172,13 +177,15 @@ private:
 
   void bind_native(const detail::onednn::Step& step) {
     using Place = detail::onednn::Location::Place;
-    Call call{nullptr, {}, step.native, {}};
+    Call call{nullptr, {}, step.native, {}, step.info.threads};
     for (const detail::onednn::Argument& argument : step.arguments) {
       const std::size_t index = argument.where.index;
-      const UserPointer user{calls_.size(), call.pointers.size(), index};
+      const UserPointer user{calls_.size(), call.pointers.size(), index, argument.where.offset};
       switch (argument.where.place) {
-        case Place::arena: call.pointers.push_back(arena_.data() + program().offsets[index]); break;
-        case Place::constant: call.pointers.push_back(program().constants[index].get_data_handle()); break;
+        case Place::arena:
+          call.pointers.push_back(arena_.data() + program().offsets[index] + argument.where.offset);
+          break;
+        case Place::constant: call.pointers.push_back(program().constants[index]->memory.get_data_handle()); break;
         case Place::input:
           call.pointers.push_back(nullptr);
           source_pointers_.push_back(user);
@@ -200,22 +207,26 @@ private:
           "give " + std::to_string(model_->src_shapes().size()) + " and " +
               std::to_string(model_->dst_shapes().size()));
     }
-    for (UserArgument& s : sources_) {
-      // oneDNN only reads through the pointer.
-      auto* handle = const_cast<float*>(src[s.index]);
-      if (s.memory.get_data_handle() != handle) s.memory.set_data_handle(handle);
-    }
-    for (UserArgument& d : destinations_) {
-      if (d.memory.get_data_handle() != dst[d.index]) d.memory.set_data_handle(dst[d.index]);
-    }
-    // Native functions only read through the pointers of their sources.
-    for (const UserPointer& s : source_pointers_)
-      calls_[s.call].pointers[s.position] = const_cast<float*>(src[s.index]);
-    for (const UserPointer& d : destination_pointers_) calls_[d.call].pointers[d.position] = dst[d.index];
+    const auto set = [](UserArgument& user, float* base) {
+      std::byte* handle = reinterpret_cast<std::byte*>(base) + user.offset;
+      if (user.memory.get_data_handle() != handle) user.memory.set_data_handle(handle);
+    };
+    // oneDNN and native functions only read through the pointers of their sources.
+    for (UserArgument& s : sources_) set(s, const_cast<float*>(src[s.index]));
+    for (UserArgument& d : destinations_) set(d, dst[d.index]);
+    const auto point = [&](const UserPointer& user, float* base) {
+      calls_[user.call].pointers[user.position] = reinterpret_cast<std::byte*>(base) + user.offset;
+    };
+    for (const UserPointer& s : source_pointers_) point(s, const_cast<float*>(src[s.index]));
+    for (const UserPointer& d : destination_pointers_) point(d, dst[d.index]);
   }
 
   void run_step(std::size_t i) {
     const Call& call = calls_[i];
+    if (call.threads != threads_) {
+      threads_ = call.threads;
+      detail::fulcrum_omp_set_num_threads(threads_);
+    }
     if (call.native) {
       stream_.wait();
       try {
@@ -234,8 +245,8 @@ private:
   }
 
   std::shared_ptr<const OnednnModel> model_;
-  Bytes arena_;
-  Bytes scratchpad_;
+  detail::PageBuffer arena_;
+  detail::PageBuffer scratchpad_;
   dnnl::stream stream_;
   std::vector<dnnl::memory> memories_;
   std::vector<Call> calls_;
@@ -243,6 +254,7 @@ private:
   std::vector<UserArgument> destinations_;
   std::vector<UserPointer> source_pointers_;
   std::vector<UserPointer> destination_pointers_;
+  int threads_ = 1;  // that OpenMP is set to while a run lasts
 };
 
 static_assert(Executor<OnednnExecutor>);

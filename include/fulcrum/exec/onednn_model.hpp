@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,9 +26,12 @@ public:
   /// \throws Error when an option is out of range, the CPU lacks the precision (unless allow_fallback), int8 is asked
   /// of
   ///         a model without quantized weights, or oneDNN refuses a layer
-  [[nodiscard]] static std::shared_ptr<const OnednnModel> compile(const Model<float>& model,
-                                                                  const OnednnOptions& options) {
-    return std::shared_ptr<const OnednnModel>(new OnednnModel(model, options));
+  /// \param constants  packed weights that other compiled models may hold already; empty: none
+  [[nodiscard]] static std::shared_ptr<const OnednnModel> compile(
+      const Model<float>& model, const OnednnOptions& options,
+      std::shared_ptr<detail::onednn::ConstantStore> constants = {}) {
+    if (!constants) constants = std::make_shared<detail::onednn::ConstantStore>();
+    return std::shared_ptr<const OnednnModel>(new OnednnModel(model, options, std::move(constants)));
   }
 
   [[nodiscard]] const OnednnOptions& options() const noexcept { return options_; }
@@ -48,7 +52,8 @@ public:
   [[nodiscard]] const detail::onednn::Program& program() const noexcept { return program_; }
 
 private:
-  OnednnModel(const Model<float>& model, const OnednnOptions& options)
+  OnednnModel(const Model<float>& model, const OnednnOptions& options,
+              std::shared_ptr<detail::onednn::ConstantStore> constants)
       : options_(options), precision_(options.precision) {
     const auto start = std::chrono::steady_clock::now();
     if (options.batch < 1) {
@@ -64,15 +69,16 @@ private:
       precision_ = Precision::f32;
     }
     const detail::ThreadScope threads(options.threads);
-    program_ = detail::onednn::compile(model, options.batch, precision_);
+    program_ = detail::onednn::compile(model, options_, precision_, std::move(constants));
     if (!fallback.empty()) program_.notes.push_back(std::move(fallback));
 
     for (const detail::onednn::Step& step : program_.steps) {
       steps_.push_back(step.info);
       memory_.weights += step.native_weights;
     }
-    for (const dnnl::memory& constant : program_.constants) {
-      if (constant) memory_.weights += constant.get_desc().get_size();
+    const std::set<detail::onednn::SharedConstant> constants_once(program_.constants.begin(), program_.constants.end());
+    for (const detail::onednn::SharedConstant& constant : constants_once) {
+      if (constant) memory_.weights += constant->memory.get_desc().get_size();
     }
     memory_.activations = program_.arena_bytes;
     memory_.scratchpad = program_.scratchpad_bytes;

@@ -4,9 +4,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
+#include <vector>
 
 #include <fulcrum/core/dtype.hpp>
+#include <fulcrum/cost/memory_use.hpp>
 
 namespace fulcrum {
 
@@ -16,6 +19,9 @@ struct OnednnOptions {
   int threads = 1;                       ///< threads that one run uses; ≥ 1
   Precision precision = Precision::f32;  ///< int8 takes a model that a quantization pass has been over
   bool allow_fallback = false;           ///< a precision the CPU lacks runs as f32, with a note, instead of an Error
+  /// Layers by name that compute in another precision than the rest (see measure/choose_precision.hpp). One in f32 of
+  /// an int8 model still rounds its weights and result as the model says.
+  std::map<std::string, Precision> layer_precision{};
 };
 
 /// One thing that runs: a fused group of layers, or a change of layout or type between two of them.
@@ -25,15 +31,13 @@ struct StepInfo {
   std::string implementation;  ///< what oneDNN picked ("brgconv:avx512_core_amx_int8"), or "fulcrum:Gather" of its own
   DType src = DType::f32;
   DType dst = DType::f32;
-  double flops = 0.0;  ///< [FLOP] of the batch
-  double bytes = 0.0;  ///< [B] read and written: activations, weights, biases
-};
-
-/// Memory that a compiled model and one instance of it take, in bytes.
-struct MemoryUse {
-  std::size_t weights = 0;      ///< packed weights and constants, shared by all instances
-  std::size_t activations = 0;  ///< one arena per instance
-  std::size_t scratchpad = 0;   ///< per instance
+  double flops = 0.0;               ///< [FLOP] of the batch
+  double bytes = 0.0;               ///< [B] read and written: activations, weights, biases
+  int threads = 1;                  ///< that run it: one where it is too small for more
+  std::string src_layout;           ///< of the first source, as oneDNN names layouts: "abcd", "acdb", "aBcd8b"
+  std::string dst_layout;           ///< of the result
+  std::vector<std::string> layers;  ///< of the model that run in it; empty in a Reorder
+  std::string why_ended;            ///< why the layer after it is no part of it; empty: nothing follows that could be
 };
 
 }  // namespace fulcrum

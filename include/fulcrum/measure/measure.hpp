@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,7 +34,8 @@ struct MeasureOptions {
   bool cold_cache = false;        ///< sources rotate over buffers of twice the last-level cache, so that none is cached
   bool allow_fallback = false;    ///< a precision that the CPU lacks runs as f32, with a note
   std::uint64_t seed = 0;         ///< of the random sources
-  const MachineProfile* profile = nullptr;  ///< when given, layers say what bounds them; not owned
+  std::map<std::string, Precision> layer_precision{};  ///< layers in a precision of their own; see choose_precision()
+  const MachineProfile* profile = nullptr;             ///< when given, layers say what bounds them; not owned
 };
 
 namespace detail {
@@ -149,9 +151,10 @@ inline void fill_bounds(LatencyReport& report, const Model<float>& model, const 
   report.environment.seed = options.seed;
 
   say(0.0, "compiling " + model.name());
-  const auto compiled =
-      OnednnModel::compile(model, {config.batch, config.threads, config.precision, options.allow_fallback});
+  const auto compiled = OnednnModel::compile(
+      model, {config.batch, config.threads, config.precision, options.allow_fallback, options.layer_precision});
   report.creation = compiled->creation_time();
+  report.memory = compiled->memory();
   report.notes = compiled->notes();
 
   say(0.05, "measuring " + model.name());

@@ -67,6 +67,22 @@ template <class T>
   return *middle;
 }
 
+/// The middle of some figures and what encloses the middle half of them, each an observed one (see percentile()).
+struct Quartiles {
+  double lower = 0.0;   ///< 25 %
+  double median = 0.0;  ///< 50 %
+  double upper = 0.0;   ///< 75 %
+};
+
+/// \param figures  in any order, not NaN
+/// \throws Error when there are none
+[[nodiscard]] inline Quartiles quartiles(std::vector<double> figures) {
+  if (figures.empty()) throw Error("quartiles", "was given no figures");
+  std::sort(figures.begin(), figures.end());
+  const std::span<const double> sorted(figures);
+  return {percentile(sorted, 0.25), percentile(sorted, 0.5), percentile(sorted, 0.75)};
+}
+
 /// What speaks against believing the samples, one sentence each; empty when nothing does.
 ///
 /// \param samples  in the order in which they were taken, by one instance

@@ -56,20 +56,27 @@ inline float usable_scale(float scale) { return std::isnormal(scale) ? scale : 1
 }  // namespace detail
 
 /// u8 with zero point 0 (scale max/255) for values that are never negative, else symmetric s8
-/// (scale max(|min|, |max|)/127).
-[[nodiscard]] inline Quantization quantization_for(const Range& range) {
+/// (scale max(|min|, |max|)/127); with `unsigned_values` u8 with the zero point that maps [min, max] to [0, 255]
+/// (scale (max − min)/255).
+[[nodiscard]] inline Quantization quantization_for(const Range& range, bool unsigned_values = false) {
   if (range.min >= 0.0F) return {DType::u8, {detail::usable_scale(range.max / 255.0F)}, {0}, -1};
+  if (unsigned_values) {
+    const float scale = detail::usable_scale((std::max(range.max, 0.0F) - range.min) / 255.0F);
+    const float zero_point = std::clamp(std::nearbyint(-range.min / scale), 0.0F, 255.0F);
+    return {DType::u8, {scale}, {static_cast<std::int32_t>(zero_point)}, -1};
+  }
   return {DType::s8, {detail::usable_scale(std::max(-range.min, range.max) / 127.0F)}, {0}, -1};
 }
 
-/// Symmetric s8 per output channel (axis 0): scale = max|w_c| / 127, zero point 0; a channel of zeros has scale 1.
-[[nodiscard]] inline Quantization weight_quantization_for(const Tensor<float>& weights) {
+/// Symmetric s8 per output channel (axis 0): scale = max|w_c| / (2^(bits − 1) − 1), zero point 0; a channel of zeros
+/// has scale 1. \param bits  7 or 8
+[[nodiscard]] inline Quantization weight_quantization_for(const Tensor<float>& weights, int bits = 8) {
   const auto channels = static_cast<std::size_t>(weights.dim(0));
   std::vector<float> scale(channels, 0.0F);
   detail::for_each_channel_element(weights.dims(), 0, [&](std::size_t i, std::size_t c) {
     scale[c] = std::max(scale[c], std::abs(weights.flat()[i]));
   });
-  for (float& s : scale) s = detail::usable_scale(s / 127.0F);
+  for (float& s : scale) s = detail::usable_scale(s / (bits == 7 ? 63.0F : 127.0F));
   return {DType::s8, std::move(scale), std::vector<std::int32_t>(channels, 0), 0};
 }
 
@@ -81,6 +88,9 @@ inline float usable_scale(float scale) { return std::isnormal(scale) ? scale : 1
                                              const QuantizeOptions& options = {}) {
   detail::refuse_quantized(model, "quantize the float model instead");
   detail::refuse_not_finite(model);
+  if (options.weight_bits != 7 && options.weight_bits != 8) {
+    throw Error("weight bits", "are " + std::to_string(options.weight_bits), "give 7 or 8");
+  }
   QuantizeResult result{fold_batch_normalization(model).model, {}};
   Model<float>& quantized = result.model;
   const QuantizationPlacement placement = place_quantization(quantized, options.skip);
@@ -92,7 +102,7 @@ inline float usable_scale(float scale) { return std::isnormal(scale) ? scale : 1
     if (range == ranges.end()) {
       throw Error("layer '" + root + "'", "has no calibrated range", "calibrate the same model with the same options");
     }
-    const Quantization q = quantization_for(range->second);
+    const Quantization q = quantization_for(range->second, options.unsigned_values);
     quantized.set_dst_quantization(id, q);
     result.report.values.push_back({quantized.node(id).name, q});
   }
@@ -100,7 +110,7 @@ inline float usable_scale(float scale) { return std::isnormal(scale) ? scale : 1
   SignalToNoise total;
   for (const NodeId id : placement.layers) {
     Parameter<float>& weights = *detail::weights_of(quantized.edit_layer(id));
-    const Quantization q = weight_quantization_for(*weights.value);
+    const Quantization q = weight_quantization_for(*weights.value, options.weight_bits);
     const Tensor<float> rounded = quantize_dequantize(*weights.value, q);
     SignalToNoise ratio;
     ratio.add<float>(weights.value->flat(), rounded.flat());

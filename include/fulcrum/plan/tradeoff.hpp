@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <fulcrum/cost/predict.hpp>
+#include <fulcrum/exec/int8_options.hpp>
 #include <fulcrum/exec/onednn_environment.hpp>
 #include <fulcrum/plan/measure_in_turns.hpp>
 #include <fulcrum/plan/selection.hpp>
@@ -32,7 +33,7 @@ struct TradeoffOptions {
   Seconds time_per_round{0.15};           ///< that a candidate is timed for in each round, at least
   std::int64_t samples_per_round = 60;    ///< of each instance, at least
   std::int64_t calibration_images = 512;  ///< of the training set, for int8; ≥ 1
-  QuantizeOptions quantization;
+  QuantizeOptions quantization = int8_options_for_this_cpu();
   std::uint64_t seed = 0;  ///< of the calibration sample and the random sources
   std::string data;        ///< name of the data set, for the report
 };

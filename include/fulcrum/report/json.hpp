@@ -83,8 +83,14 @@ inline nlohmann::json latency_to_json(const LatencyStatistics& latency) {
   return j;
 }
 
+/// {"weights", "activations", "scratchpad"} [B]
+[[nodiscard]] inline nlohmann::json to_json(const MemoryUse& memory) {
+  return {{"weights", memory.weights}, {"activations", memory.activations}, {"scratchpad", memory.scratchpad}};
+}
+
 /// A prediction or a measurement: {"kind", "model", "batch", "threads", "instances", "precision", "flops", "bytes",
-/// "latency_ms" {…}, "samples", "throughput_per_s", "layers" […], "creation_ms", "notes", "environment"}.
+/// "latency_ms" {…}, "samples", "throughput_per_s", "layers" […], "creation_ms", "memory_bytes" {…}, "notes",
+/// "environment"}.
 [[nodiscard]] inline nlohmann::json to_json(const LatencyReport& report) {
   nlohmann::json j = to_json(report.config);
   j["kind"] = name_of(report.kind);
@@ -97,6 +103,7 @@ inline nlohmann::json latency_to_json(const LatencyStatistics& latency) {
   nlohmann::json& layers = j["layers"] = nlohmann::json::array();
   for (const LayerLatency& layer : report.layers) layers.push_back(to_json(layer));
   j["creation_ms"] = report.creation.count();
+  j["memory_bytes"] = to_json(report.memory);
   j["notes"] = detail::valid_utf8(report.notes);
   j["environment"] = to_json(report.environment);
   return j;

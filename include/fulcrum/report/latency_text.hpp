@@ -39,6 +39,13 @@ inline std::string notes_text(const std::vector<std::string>& notes) {
 
 }  // namespace detail
 
+/// "12.3 MiB of weights (shared by all instances), 1.20 MiB of activations and 0 B of scratch per instance"
+[[nodiscard]] inline std::string to_text(const MemoryUse& memory) {
+  const auto bytes = [](std::size_t count) { return format_bytes(static_cast<double>(count)); };
+  return bytes(memory.weights) + " of weights (shared by all instances), " + bytes(memory.activations) +
+         " of activations and " + bytes(memory.scratchpad) + " of scratch per instance";
+}
+
 /// The order statistics, the throughput and a row for each layer.
 [[nodiscard]] inline std::string to_text(const LatencyReport& report) {
   const LatencyStatistics& l = report.latency;
@@ -48,7 +55,9 @@ inline std::string notes_text(const std::vector<std::string>& notes) {
           format_bytes(report.bytes) + " per inference";
   if (l.samples > 0) text += ", " + format_count(l.samples) + " samples";
   if (report.creation.count() > 0.0) text += ", ready after " + format_latency(report.creation);
-  text += "\n\n";
+  text += "\n";
+  if (report.kind == ReportKind::measured) text += to_text(report.memory) + "\n";
+  text += "\n";
 
   Table statistics({{"latency", Align::left},
                     {"min", Align::right},

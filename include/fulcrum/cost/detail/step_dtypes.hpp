@@ -14,11 +14,6 @@
 namespace fulcrum::detail {
 
 template <class T>
-bool is_view(const Layer<T>& layer) {
-  return std::holds_alternative<Reshape>(layer) || std::holds_alternative<Flatten>(layer);
-}
-
-template <class T>
 bool is_product(const Layer<T>& layer) {
   return std::holds_alternative<Conv<T>>(layer) || std::holds_alternative<Dense<T>>(layer) ||
          std::holds_alternative<MatMul>(layer);
@@ -68,13 +63,15 @@ private:
     for (NodeId id = model_.size(); id-- > 0;) {
       for (const NodeId c : consumers[id]) {
         const Layer<T>& layer = model_.node(c).layer;
-        if (!computes_in_f32(layer) && !(is_view(layer) && read_as_f32[c])) read_as_f32[id] = false;
+        if (!computes_in_f32(layer) && !(is_view(model_, c) && read_as_f32[c])) read_as_f32[id] = false;
       }
     }
     for (const FusionGroup& group : groups) {
       const Layer<T>& layer = model_.node(group.primary).layer;
       const bool f32 = computes_in_f32(layer) || (is_product(layer) && read_as_f32[group.dst]);
-      kept_[group.dst] = is_view(layer) ? kept_[model_.node(group.dst).src[0]] : f32 ? DType::f32 : DType::bf16;
+      kept_[group.dst] = is_view(model_, group.primary) ? kept_[model_.node(group.dst).src[0]]
+                         : f32                          ? DType::f32
+                                                        : DType::bf16;
     }
   }
 

@@ -14,6 +14,7 @@
 #include <fulcrum/exec/detail/lower_product.hpp>
 #include <fulcrum/exec/detail/lower_rows.hpp>
 #include <fulcrum/exec/detail/lower_shape.hpp>
+#include <fulcrum/exec/detail/thread_scope.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
 
 namespace fulcrum::detail::onednn {
@@ -110,11 +111,12 @@ inline void lower_group(Lowering& lowering, const FusionGroup& group) {
 }
 
 /// \throws Error naming the layer that cannot be run
-[[nodiscard]] inline Program compile(const Model<float>& model, std::int64_t batch, Precision precision) {
+[[nodiscard]] inline Program compile(const Model<float>& model, const OnednnOptions& options, Precision precision,
+                                     std::shared_ptr<ConstantStore> store) {
   if (model.outputs().empty())
     throw Error("model '" + model.name() + "'", "has no outputs", "name them with set_outputs()");
   const Model<float> source = prepared(model, precision);
-  Lowering lowering(source, batch, precision);
+  Lowering lowering(source, options, precision, std::move(store));
   std::string at;
   try {
     std::size_t next_input = 0;
@@ -125,7 +127,9 @@ inline void lower_group(Lowering& lowering, const FusionGroup& group) {
     for (std::size_t g = 0; g < lowering.groups().size(); ++g) {
       const FusionGroup& group = lowering.groups()[g];
       at = source.node(group.primary).name;
-      lowering.begin(g);
+      const int threads = lowering.threads_for(group);
+      const ThreadScope scope(threads);
+      lowering.begin(g, threads);
       lower_group(lowering, group);
     }
     for (std::size_t k = 0; k < source.outputs().size(); ++k) {

@@ -57,11 +57,88 @@ struct MatMulBatch {
   return {dims, data_type_of(dtype), strides};
 }
 
+/// Matrices in any order of the axes, of `rank` axes with those that are missing in front.
+[[nodiscard]] inline Desc strided_matrices_desc(const Desc& value, std::size_t rank, bool transposed) {
+  const Blocking b = blocking_of(value);
+  Dims dims = b.dims;
+  Dims strides = b.strides;
+  dims.insert(dims.begin(), rank - dims.size(), 1);
+  strides.insert(strides.begin(), rank - strides.size(), strides.front() * b.dims.front());
+  if (transposed) {
+    std::swap(dims[rank - 1], dims[rank - 2]);
+    std::swap(strides[rank - 1], strides[rank - 2]);
+  }
+  return {dims, data_type_of(value), strides};
+}
+
+/// A matrix product in oneDNN's terms.
+struct MatMulDescs {
+  Desc src, weights, dst;
+  Desc result;  ///< dst under the dims that the model gives it
+};
+
+/// The layout in which a product is wanted: row-major, or, where only a Transpose takes it, so that the transposed
+/// value is row-major.
+[[nodiscard]] inline Desc wanted_product_desc(const Lowering& lowering, NodeId dst, DType dtype) {
+  const Shape& shape = lowering.shape(dst);
+  const Desc plain = plain_desc(shape, dtype);
+  if (lowering.consumers(dst).size() != 1 || lowering.model().is_output(dst)) return plain;
+  const NodeId next = lowering.consumers(dst).front();
+  const auto* transpose = std::get_if<Transpose>(&lowering.node(next).layer);
+  if (transpose == nullptr || !is_view(lowering.model(), next)) return plain;
+  const Dims transposed = blocking_of(plain_desc(lowering.shape(next), dtype)).strides;
+  const std::vector<std::size_t> permutation = transpose->permutation(shape.size());
+  Dims strides(shape.size(), 1);
+  for (std::size_t i = 0; i < permutation.size(); ++i) strides[permutation[i]] = transposed[i];
+  return {Dims(shape.begin(), shape.end()), data_type_of(dtype), strides};
+}
+
 inline void lower(Lowering& lowering, const FusionGroup& group, const MatMul& layer) {
   ProgramBuilder& builder = lowering.builder();
   const Node<float>& node = lowering.node(group.primary);
   const Shape& src = lowering.shape(node.src[0]);
   const Shape& dst = lowering.shape(group.dst);
+  const DType dtype = lowering.compute_dtype(group.primary);
+  const DType dst_dtype = dtype == DType::f32 ? DType::f32 : lowering.activation_dtype(group.dst);
+  Epilogue epilogue;
+  if (layer.scale != 1.0F) epilogue.eltwise.push_back({dnnl::algorithm::eltwise_linear, layer.scale});
+  const Configured configured = configure_product(epilogue, std::nullopt);
+
+  const auto emit = [&](const dnnl::matmul::primitive_desc& pd, const MatMulDescs& descs, const Value& a,
+                        const Value& b) {
+    const Value result = builder.allocate(dst, descs.result);
+    builder.emit(lowering.label(group), pd, dnnl::matmul(pd),
+                 {{DNNL_ARG_SRC, descs.src, a.where},
+                  {DNNL_ARG_WEIGHTS, descs.weights, b.where},
+                  {DNNL_ARG_DST, descs.dst, result.where}},
+                 configured);
+    lowering.finish(group.dst, result);
+  };
+
+  // As the values lie, where that is in some order of the axes.
+  const auto in_any_order = [&](NodeId id) {
+    const Value value = builder.with_dims(lowering.value(id), lowering.shape(id), lowering.node(id).name);
+    if (!blocking_of(value.desc).inner_blocks.empty()) {
+      return builder.convert(value, plain_desc(shape_of(value.desc), dtype), std::nullopt, lowering.node(id).name);
+    }
+    return builder.with_type(value, dtype, std::nullopt, lowering.node(id).name);
+  };
+  const Desc wanted = wanted_product_desc(lowering, group.dst, dst_dtype);
+  const bool ordered =
+      is_plain(wanted) && is_plain(lowering.value(node.src[0]).desc) && is_plain(lowering.value(node.src[1]).desc);
+  if (!ordered && dst.size() <= DNNL_MAX_NDIMS) {
+    const Value a = in_any_order(node.src[0]);
+    const Value b = in_any_order(node.src[1]);
+    const MatMulDescs descs{strided_matrices_desc(a.desc, dst.size(), layer.transpose_src),
+                            strided_matrices_desc(b.desc, dst.size(), layer.transpose_weights), wanted, wanted};
+    try {
+      const auto pd = matmul_forward(descs.src, descs.weights, Desc{}, descs.dst, configured.attributes);
+      if (!is_reference(pd.impl_info_str())) return emit(pd, descs, a, b);
+    } catch (const dnnl::error& error) {
+      if (!is_refusal(error)) throw;
+    }
+  }
+
   std::int64_t m = dst[dst.size() - 2];
   const std::int64_t n = dst.back();
   const std::int64_t k = src[src.size() - (layer.transpose_src ? 2 : 1)];
@@ -70,31 +147,16 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const MatMul& la
     m *= batch.dst[0];  // matrices that all meet the same weights are one matrix of more rows
     batch = {};
   }
-
-  const DType dtype = lowering.compute_dtype(group.primary);
-  const DType dst_dtype = lowering.activation_dtype(group.dst);
-  const Desc src_desc = matrices_desc(batch.src, m, k, layer.transpose_src, dtype);
-  const Desc weights_desc = matrices_desc(batch.weights, k, n, layer.transpose_weights, dtype);
-  const Desc dst_desc = matrices_desc(batch.dst, m, n, false, dst_dtype);
-  Epilogue epilogue;
-  if (layer.scale != 1.0F) epilogue.eltwise.push_back({dnnl::algorithm::eltwise_linear, layer.scale});
-  const Configured configured = configure_product(epilogue, std::nullopt);
-  const auto pd = matmul_forward(src_desc, weights_desc, Desc{}, dst_desc, configured.attributes);
+  const MatMulDescs descs{matrices_desc(batch.src, m, k, layer.transpose_src, dtype),
+                          matrices_desc(batch.weights, k, n, layer.transpose_weights, dtype),
+                          matrices_desc(batch.dst, m, n, false, dst_dtype), plain_desc(dst, dst_dtype)};
+  const auto pd = matmul_forward(descs.src, descs.weights, Desc{}, descs.dst, configured.attributes);
   if (is_reference(pd.impl_info_str())) return lower_natively(lowering, group);
-
   const auto plain = [&](NodeId id) {
     const Value& value = lowering.value(id);
     return builder.convert(value, plain_desc(shape_of(value.desc), dtype), std::nullopt, lowering.node(id).name);
   };
-  const Value a = plain(node.src[0]);
-  const Value b = plain(node.src[1]);
-  const Value result = builder.allocate(dst, plain_desc(dst, dst_dtype));
-  builder.emit(lowering.label(group), pd, dnnl::matmul(pd),
-               {{DNNL_ARG_SRC, src_desc, a.where},
-                {DNNL_ARG_WEIGHTS, weights_desc, b.where},
-                {DNNL_ARG_DST, dst_desc, result.where}},
-               configured);
-  lowering.finish(group.dst, result);
+  emit(pd, descs, plain(node.src[0]), plain(node.src[1]));
 }
 
 }  // namespace fulcrum::detail::onednn

@@ -59,27 +59,10 @@ template <KernelLayer L>
       layer);
 }
 
-/// The function with the rest of its group on its result: the sum with the value after its sources, then the
-/// activation.
-[[nodiscard]] inline NativeFunction with_tail(NativeFunction first, std::size_t sources, bool has_addend,
-                                              const std::optional<Activation>& activation, std::size_t count) {
-  if (!has_addend && !activation) return first;
-  return [first = std::move(first), own = std::vector<void*>(sources + 1), has_addend, activation,
-          count](std::span<void* const> pointers) mutable {
-    std::copy_n(pointers.begin(), own.size() - 1, own.begin());
-    own.back() = pointers.back();
-    first(own);
-    const std::span<float> dst(static_cast<float*>(pointers.back()), count);
-    if (has_addend) {
-      const auto* addend = static_cast<const float*>(pointers[own.size() - 1]);
-      std::transform(dst.begin(), dst.end(), addend, dst.begin(), [](float a, float b) { return a + b; });
-    }
-    if (activation) std::transform(dst.begin(), dst.end(), dst.begin(), *activation);
-  };
-}
-
-/// The group as one step of Fulcrum's own, on row-major f32 values under the model's shapes.
+/// The group's layer as a step of Fulcrum's own, on row-major f32 values under the model's shapes; what the group has
+/// after it runs apart.
 inline void lower_natively(Lowering& lowering, const FusionGroup& group) {
+  if (!group.absorbed.empty()) return lower_apart(lowering, group);
   ProgramBuilder& builder = lowering.builder();
   const Node<float>& node = lowering.node(group.primary);
   Layer<float> layer = node.layer;
@@ -90,15 +73,10 @@ inline void lower_natively(Lowering& lowering, const FusionGroup& group) {
     weights += static_cast<std::size_t>(parameter.size()) * sizeof(float);
   });
 
-  std::optional<Activation> activation;
-  for (const NodeId id : group.absorbed) {
-    if (const auto* function = std::get_if<Activation>(&lowering.node(id).layer)) activation = *function;
-  }
-  const std::vector<NodeId> sources = group_sources(lowering.model(), group);
   std::vector<Shape> shapes;
   for (const NodeId id : node.src) shapes.push_back(lowering.shape(id));
   std::vector<Argument> arguments;
-  for (const NodeId id : sources) {
+  for (const NodeId id : node.src) {
     const Value from = builder.plain_f32(lowering.value(id), lowering.node(id).name);
     arguments.push_back({DNNL_ARG_MULTIPLE_SRC + static_cast<int>(arguments.size()), from.desc, from.where});
   }
@@ -106,10 +84,8 @@ inline void lower_natively(Lowering& lowering, const FusionGroup& group) {
   const Value dst = builder.allocate(shape, plain_desc(shape, DType::f32));
   arguments.push_back({DNNL_ARG_DST, dst.desc, dst.where});
 
-  NativeFunction function =
-      with_tail(native_function(layer, std::move(shapes), lowering.shape(group.primary)), node.src.size(),
-                sources.size() > node.src.size(), activation, static_cast<std::size_t>(element_count(shape)));
-  builder.emit_native(lowering.label(group), std::move(function), std::move(arguments), weights);
+  builder.emit_native(lowering.label(group), native_function(layer, std::move(shapes), shape), std::move(arguments),
+                      weights);
   lowering.finish(group.dst, dst);
 }
 

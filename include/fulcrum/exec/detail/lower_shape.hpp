@@ -86,7 +86,7 @@ inline void lower_pool(Lowering& lowering, const FusionGroup& group, const Pool&
         builder.with_type(builder.constant(shape, std::span<const float>(factors)), dtype, std::nullopt, name);
     const auto scale =
         binary_forward(dnnl::algorithm::binary_mul, dst.desc, factor.desc, dst.desc, configured.attributes);
-    builder.emit({lowering.node(group.primary).name, "Rescale", 0.0}, scale, dnnl::binary(scale),
+    builder.emit({lowering.node(group.primary).name, "Rescale"}, scale, dnnl::binary(scale),
                  {{DNNL_ARG_SRC_0, dst.desc, dst.where},
                   {DNNL_ARG_SRC_1, factor.desc, factor.where},
                   {DNNL_ARG_DST, dst.desc, dst.where}},
@@ -103,6 +103,53 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const GlobalPool
   whole.pool = pool.pool;
   whole.window.kernel = {src[2], src[3]};
   lower_pool(lowering, group, whole);
+}
+
+/// The layout in which values are joined: that of the largest where the others fit it too, so that as little as
+/// possible is moved.
+struct JoinedLayout {
+  bool plain = true;
+  std::int64_t block = 0;  ///< of channels; 0: channels last, unless plain
+
+  [[nodiscard]] Desc desc(const Shape& shape, DType dtype) const {
+    if (plain || !has_channels_last(shape.size())) return plain_desc(shape, dtype);
+    return block == 0 ? channels_last_desc(shape, dtype) : blocked_channels_desc(shape, dtype, block);
+  }
+};
+
+[[nodiscard]] inline JoinedLayout joined_layout(const std::vector<Value>& values, std::size_t axis) {
+  JoinedLayout layout;
+  const Value* largest = &values.front();
+  for (const Value& value : values) {
+    layout.plain = layout.plain && is_plain(value.desc);
+    if (value.desc.get_size() > largest->desc.get_size()) largest = &value;
+  }
+  layout.block = channel_block_of(largest->desc);
+  if (axis != 1) return layout;
+  for (std::size_t i = 0; i + 1 < values.size() && layout.block != 0; ++i) {
+    if (dims_of(values[i].desc)[1] % layout.block != 0) layout.block = 0;  // the next one would begin within a block
+  }
+  return layout;
+}
+
+/// Joins values that lie in the result in one piece each: those that only this step reads are computed there, so that
+/// nothing runs for them, and the others are copied.
+inline void join_in_place(Lowering& lowering, const FusionGroup& group, const std::vector<NodeId>& src,
+                          const std::vector<Value>& from, const std::vector<std::optional<std::size_t>>& places,
+                          const Value& dst) {
+  ProgramBuilder& builder = lowering.builder();
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    if (lowering.may_overwrite(src[i], from[i]) && builder.is_movable(from[i])) {
+      builder.place_inside(from[i].where, dst.where, *places[i]);
+      continue;
+    }
+    Location where = dst.where;
+    where.offset = *places[i];
+    const Configured configured = configure_reorder(std::nullopt, std::nullopt);
+    const auto pd = reorder_forward(from[i].desc, from[i].desc, configured.attributes);
+    builder.emit(lowering.label(group), pd, dnnl::reorder(pd),
+                 {{DNNL_ARG_SRC, from[i].desc, from[i].where}, {DNNL_ARG_DST, from[i].desc, where}}, configured);
+  }
 }
 
 inline void lower(Lowering& lowering, const FusionGroup& group, const Concat& concat) {
@@ -130,27 +177,35 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Concat& co
   }
 
   std::vector<Value> from;
-  bool all_plain = true;
   for (const NodeId s : src) {
     from.push_back(builder.with_dims(lowering.value(s), lowering.shape(s), lowering.node(s).name));
-    all_plain = all_plain && is_plain(from.back().desc);
   }
-  const auto layout = [&](const Shape& shape) {
-    return !all_plain && has_channels_last(shape.size()) ? channels_last_desc(shape, dtype) : plain_desc(shape, dtype);
-  };
-  std::vector<Desc> src_desc;
-  std::vector<Argument> arguments;
+  const std::size_t axis = normalized_axis(concat.axis, dst_shape.size());
+  const JoinedLayout layout = joined_layout(from, axis);
+  const Value dst = builder.allocate(dst_shape, layout.desc(dst_shape, dtype), map);
+  // A source that nobody needs afterwards is computed where it belongs in the result.
+  std::vector<std::optional<std::size_t>> places;
+  std::int64_t at = 0;
   for (std::size_t i = 0; i < from.size(); ++i) {
-    from[i] = builder.convert(from[i], layout(lowering.shape(src[i])), map, lowering.node(src[i]).name);
-    src_desc.push_back(from[i].desc);
-    arguments.push_back({DNNL_ARG_MULTIPLE_SRC + static_cast<int>(i), from[i].desc, from[i].where});
+    from[i] = builder.convert(from[i], layout.desc(lowering.shape(src[i]), dtype), map, lowering.node(src[i]).name);
+    places.push_back(place_of_part(dst.desc, from[i].desc, axis, at));
+    at += lowering.shape(src[i])[axis];
   }
-  const Configured configured = configure_product({}, std::nullopt);
-  const Value dst = builder.allocate(dst_shape, layout(dst_shape), map);
-  const auto pd = concat_forward(dst.desc, static_cast<int>(normalized_axis(concat.axis, dst_shape.size())), src_desc,
-                                 configured.attributes);
-  arguments.push_back({DNNL_ARG_DST, dst.desc, dst.where});
-  builder.emit(lowering.label(group), pd, dnnl::concat(pd), std::move(arguments), configured);
+  const bool in_pieces = std::all_of(places.begin(), places.end(), [](const auto& place) { return place.has_value(); });
+  if (in_pieces) {
+    join_in_place(lowering, group, src, from, places, dst);
+  } else {
+    std::vector<Desc> src_desc;
+    std::vector<Argument> arguments;
+    for (std::size_t i = 0; i < from.size(); ++i) {
+      src_desc.push_back(from[i].desc);
+      arguments.push_back({DNNL_ARG_MULTIPLE_SRC + static_cast<int>(i), from[i].desc, from[i].where});
+    }
+    const Configured configured = configure_product({}, std::nullopt);
+    const auto pd = concat_forward(dst.desc, static_cast<int>(axis), src_desc, configured.attributes);
+    arguments.push_back({DNNL_ARG_DST, dst.desc, dst.where});
+    builder.emit(lowering.label(group), pd, dnnl::concat(pd), std::move(arguments), configured);
+  }
   lowering.finish(group.dst, dst);
 }
 
@@ -174,20 +229,37 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Softmax& s
   lowering.finish(group.dst, dst);
 }
 
-/// A reorder from the source's layout with its axes permuted.
+/// The layout of a value under permuted axes, which may not be blocked.
+[[nodiscard]] inline Desc permuted_desc(const Desc& desc, const std::vector<std::size_t>& permutation) {
+  const Blocking b = blocking_of(desc);
+  Dims dims;
+  Dims strides;
+  for (const std::size_t axis : permutation) {
+    dims.push_back(b.dims[axis]);
+    strides.push_back(b.strides[axis]);
+  }
+  return {dims, data_type_of(desc), strides};
+}
+
+/// Nothing where only matrix products see the order of the axes; else a reorder from the source's layout with its axes
+/// permuted.
 inline void lower(Lowering& lowering, const FusionGroup& group, const Transpose& transpose) {
   constexpr std::size_t most_axes = 6;  // of oneDNN's fast reorders
   ProgramBuilder& builder = lowering.builder();
   const NodeId src = lowering.node(group.primary).src[0];
   const Shape& shape = lowering.shape(group.dst);
+  if (is_view(lowering.model(), group.primary)) {
+    Value value = builder.with_dims(lowering.value(src), lowering.shape(src), lowering.node(src).name);
+    if (blocking_of(value.desc).inner_blocks.empty()) {
+      value.desc = permuted_desc(value.desc, transpose.permutation(shape.size()));
+      return lowering.finish(group.dst, value);
+    }
+  }
   if (shape.empty() || shape.size() > most_axes) return lower_natively(lowering, group);
   const std::string& name = lowering.node(src).name;
   Value from = lowering.real_value_in_shape(src, DType::f32);
   if (!blocking_of(from.desc).inner_blocks.empty()) from = builder.plain_f32(from, name);
-  const Dims strides = blocking_of(from.desc).strides;
-  Dims permuted;
-  for (const std::size_t axis : transpose.permutation(shape.size())) permuted.push_back(strides[axis]);
-  const Desc desc(Dims(shape.begin(), shape.end()), data_type_of(DType::f32), permuted);
+  const Desc desc = permuted_desc(from.desc, transpose.permutation(shape.size()));
   const Desc dst_desc = plain_desc(shape, DType::f32);
   const Configured configured = configure_reorder(std::nullopt, std::nullopt);
   const auto pd = reorder_forward(desc, dst_desc, configured.attributes);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -18,34 +19,58 @@ namespace fulcrum::detail::onednn {
 /// A model on its way to a program: its groups are lowered in order by the functions of the lower_….hpp headers.
 class Lowering {
 public:
-  Lowering(const Model<float>& model, std::int64_t batch, Precision precision)
+  /// \param precision  of all layers but those that options.layer_precision names
+  Lowering(const Model<float>& model, const OnednnOptions& options, Precision precision,
+           std::shared_ptr<ConstantStore> store)
       : model_(model),
+        options_(options),
         precision_(precision),
-        shapes_(infer_shapes(model, batch)),
+        shapes_(infer_shapes(model, options.batch)),
         work_(infer_work(model, shapes_)),
         elements_(infer_elements(model)),
         groups_(fusion_groups(model)),
         consumers_(model.consumers()),
-        values_(model.size()) {
+        values_(model.size()),
+        builder_(std::move(store)) {
     find_last_uses();
   }
 
   [[nodiscard]] const Model<float>& model() const noexcept { return model_; }
   [[nodiscard]] const Node<float>& node(NodeId id) const { return model_.node(id); }
   [[nodiscard]] const Shape& shape(NodeId id) const { return shapes_[id]; }
-  [[nodiscard]] Precision precision() const noexcept { return precision_; }
+  /// What the node computes in.
+  [[nodiscard]] Precision precision_of(NodeId id) const {
+    const auto own = options_.layer_precision.find(node(id).name);
+    return own == options_.layer_precision.end() ? precision_ : own->second;
+  }
   [[nodiscard]] const std::vector<FusionGroup>& groups() const noexcept { return groups_; }
   [[nodiscard]] const std::vector<NodeId>& consumers(NodeId id) const { return consumers_[id]; }
   [[nodiscard]] ProgramBuilder& builder() noexcept { return builder_; }
 
-  void begin(std::size_t group) noexcept { current_ = group; }
+  /// Starts with a group. Its steps run on as many threads as it has work for.
+  void begin(std::size_t group, int threads) noexcept {
+    current_ = group;
+    builder_.set_threads(threads);
+  }
+  /// Threads that pay for a group: one where splitting its work takes longer than it saves.
+  [[nodiscard]] int threads_for(const FusionGroup& group) const {
+    // About what one core does while a second one is woken and waited for.
+    constexpr double least_flops = 2e5;
+    constexpr double least_elements = 1.6e4;
+    double flops = work_[group.primary].flops;
+    double elements = static_cast<double>(work_[group.primary].weight_elements) + size_of_value(group.dst);
+    for (const NodeId id : group_sources(model_, group)) elements += size_of_value(id);
+    return flops < least_flops && elements < least_elements ? 1 : options_.threads;
+  }
   [[nodiscard]] const Value& value(NodeId id) const { return *values_[id]; }
   void set_value(NodeId id, Value value) { values_[id] = std::move(value); }
 
   [[nodiscard]] ProgramBuilder::Label label(const FusionGroup& group) const {
     double flops = work_[group.primary].flops;
     for (const NodeId id : group.absorbed) flops += work_[id].flops;
-    return {node(group.primary).name, kind_of(model_, group), flops};
+    std::vector<std::string> layers{node(group.primary).name};
+    for (const NodeId id : group.absorbed) layers.push_back(node(id).name);
+    return {node(group.primary).name, kind_of(model_, group), flops, std::move(layers), group.why_ended};
   }
 
   /// How the node's result maps to integers in this run; nothing outside int8.
@@ -61,8 +86,8 @@ public:
   /// What a result that is not quantized is stored as: f32 where only the user and layers that compute in it take it,
   /// and where it stands for integers, which bf16 would round.
   [[nodiscard]] DType activation_dtype(NodeId id) const {
-    return precision_ == Precision::bf16 && is_floating(elements_[id]) && !only_read_as_f32(id) ? DType::bf16
-                                                                                                : DType::f32;
+    return precision_of(id) == Precision::bf16 && is_floating(elements_[id]) && !only_read_as_f32(id) ? DType::bf16
+                                                                                                      : DType::f32;
   }
 
   /// The node's value as real numbers of a type, in the layout it has.
@@ -75,7 +100,7 @@ public:
   }
   /// What the node takes sources in floating point as.
   [[nodiscard]] DType compute_dtype(NodeId id) const {
-    return precision_ == Precision::bf16 && !takes_f32(id) ? DType::bf16 : DType::f32;
+    return precision_of(id) == Precision::bf16 && !takes_f32(id) ? DType::bf16 : DType::f32;
   }
 
   /// Whether the group being lowered may write its result over this source, whose bytes nobody reads afterwards.
@@ -114,12 +139,10 @@ private:
     return builder_.with_type(result, dtype, map, node(id).name);
   }
 
-  [[nodiscard]] bool is_view(NodeId id) const {
-    return std::holds_alternative<Reshape>(node(id).layer) || std::holds_alternative<Flatten>(node(id).layer);
-  }
+  [[nodiscard]] double size_of_value(NodeId id) const { return static_cast<double>(element_count(shapes_[id])); }
   /// The node whose bytes this one's value lies in.
   [[nodiscard]] NodeId root(NodeId id) const {
-    while (is_view(id)) id = node(id).src[0];
+    while (is_view(model_, id)) id = node(id).src[0];
     return id;
   }
 
@@ -131,7 +154,7 @@ private:
   }
   [[nodiscard]] bool only_read_as_f32(NodeId id) const {
     return std::all_of(consumers_[id].begin(), consumers_[id].end(),
-                       [&](NodeId c) { return is_view(c) ? only_read_as_f32(c) : takes_f32(c); });
+                       [&](NodeId c) { return is_view(model_, c) ? only_read_as_f32(c) : takes_f32(c); });
   }
 
   [[nodiscard]] std::size_t uses_in_current(NodeId id) const {
@@ -143,7 +166,7 @@ private:
   void find_last_uses() {
     last_use_.assign(model_.size(), 0);
     for (std::size_t g = 0; g < groups_.size(); ++g) {
-      if (is_view(groups_[g].primary)) continue;
+      if (is_view(model_, groups_[g].primary)) continue;
       for (const NodeId s : group_sources(model_, groups_[g])) {
         last_use_[root(s)] = std::max(last_use_[root(s)], g);
       }
@@ -152,6 +175,7 @@ private:
   }
 
   const Model<float>& model_;
+  const OnednnOptions& options_;
   Precision precision_;
   std::vector<Shape> shapes_;
   std::vector<Work> work_;
@@ -167,6 +191,7 @@ private:
 /// The residual sum and the activation that a group runs after its primary.
 struct Tail {
   std::optional<NodeId> addend;  ///< the other source of the sum
+  bool sum_is_last = false;      ///< the activation comes before it
   std::vector<Eltwise> eltwise;
 };
 
@@ -179,10 +204,26 @@ struct Tail {
       tail.eltwise = eltwise_of(*activation);
     } else {
       tail.addend = node.src[0] == before ? node.src[1] : node.src[0];
+      tail.sum_is_last = !tail.eltwise.empty();
     }
     before = id;
   }
   return tail;
+}
+
+/// The group's steps: of oneDNN's primitives where it has them, else of Fulcrum's own loops. (compile.hpp)
+inline void lower_group(Lowering& lowering, const FusionGroup& group);
+
+/// The group as two: its last layer apart from the others.
+inline void lower_apart(Lowering& lowering, const FusionGroup& group) {
+  FusionGroup first = group;
+  first.absorbed.pop_back();
+  first.dst = first.absorbed.empty() ? first.primary : first.absorbed.back();
+  const std::string& last = lowering.node(group.dst).name;
+  lowering.builder().note("layer '" + last + "' runs apart from '" + lowering.node(group.primary).name +
+                          "': oneDNN has no kernel for both");
+  lower_group(lowering, first);
+  lower_group(lowering, {group.dst, {}, group.dst, {}});
 }
 
 }  // namespace fulcrum::detail::onednn

@@ -362,10 +362,14 @@ struct Int8Product {
   bool grouped = false;               ///< weights are (g, oc/g, …)
 };
 
-[[nodiscard]] inline dnnl::post_ops post_operations(const Epilogue& epilogue, const MappedFunctions& mapped) {
+[[nodiscard]] inline dnnl::post_ops post_operations(const Epilogue& epilogue, const PostOperations& planned) {
   dnnl::post_ops operations;
-  if (epilogue.sum_scale) operations.append_sum(*epilogue.sum_scale * mapped.factor, 0, epilogue.sum_type);
-  for (const Eltwise& function : mapped.functions) append_eltwise(operations, function);
+  const std::vector<Eltwise>& functions = planned.mapped.functions;
+  for (std::size_t i = 0; i <= functions.size(); ++i) {
+    if (i == planned.sum_at && epilogue.sum_scale)
+      operations.append_sum(*epilogue.sum_scale * planned.mapped.factor, 0, epilogue.sum_type);
+    if (i < functions.size()) append_eltwise(operations, functions[i]);
+  }
   return operations;
 }
 
@@ -386,16 +390,16 @@ struct Int8Product {
       dst = {};
     }
   }
-  const MappedFunctions functions = mapped(epilogue.eltwise, dst, false);
+  const PostOperations operations = post_operations_of(epilogue, dst, false);
 #else
-  const MappedFunctions functions = mapped(epilogue.eltwise, dst, int8.has_value());
+  const PostOperations operations = post_operations_of(epilogue, dst, int8.has_value());
   if (int8) {
     std::vector<float> scales = int8->weights_scales;
-    for (float& scale : scales) scale *= int8->src_scale * functions.factor;
+    for (float& scale : scales) scale *= int8->src_scale * operations.mapped.factor;
     result.attributes.set_output_scales(1 << 1, scales);
   }
 #endif
-  result.attributes.set_post_ops(post_operations(epilogue, functions));
+  result.attributes.set_post_ops(post_operations(epilogue, operations));
   return result;
 }
 
@@ -453,8 +457,8 @@ struct Int8Product {
   };
   set(DNNL_ARG_SRC_0, src0_scale);
   set(DNNL_ARG_SRC_1, src1_scale);
-  const MappedFunctions functions = mapped(epilogue.eltwise, epilogue.dst.value_or(AffineMap{}), false);
-  result.attributes.set_post_ops(post_operations(epilogue, functions));
+  const PostOperations operations = post_operations_of(epilogue, epilogue.dst.value_or(AffineMap{}), false);
+  result.attributes.set_post_ops(post_operations(epilogue, operations));
   return result;
 }
 

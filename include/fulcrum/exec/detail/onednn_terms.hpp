@@ -111,6 +111,7 @@ struct Epilogue {
   std::optional<float> sum_scale;  ///< dst's earlier content times this is added first
   dnnl::memory::data_type sum_type = dnnl::memory::data_type::undef;  ///< of that content; undef: dst's
   std::vector<Eltwise> eltwise;
+  bool sum_is_last = false;      ///< the sum comes after the functions instead
   std::optional<AffineMap> dst;  ///< at last the result maps to integers
 };
 
@@ -118,6 +119,12 @@ struct Epilogue {
 struct MappedFunctions {
   std::vector<Eltwise> functions;
   float factor = 1.0F;
+};
+
+/// The functions that run after the product, and where among them the sum stands.
+struct PostOperations {
+  MappedFunctions mapped;
+  std::size_t sum_at = 0;  ///< how many functions run before it
 };
 
 /// f(x) / scale + zero_point. The division moves towards the front as far as the functions let it, so that it costs
@@ -146,6 +153,15 @@ struct MappedFunctions {
   if (at == 0 && shift == 0.0F && has_scale) return {std::move(functions), factor};
   functions.insert(functions.begin() + static_cast<std::ptrdiff_t>(at), {algorithm::eltwise_linear, factor, shift});
   return {std::move(functions), 1.0F};
+}
+
+/// The epilogue's functions, ending in its integers, around its sum. `has_scale`: as for mapped()
+[[nodiscard]] inline PostOperations post_operations_of(const Epilogue& epilogue, const AffineMap& dst, bool has_scale) {
+  if (!epilogue.sum_is_last) return {mapped(epilogue.eltwise, dst, has_scale), 0};
+  PostOperations result{{epilogue.eltwise, 1.0F}, epilogue.eltwise.size()};
+  const MappedFunctions after = mapped({}, dst, false);
+  result.mapped.functions.insert(result.mapped.functions.end(), after.functions.begin(), after.functions.end());
+  return result;
 }
 
 }  // namespace fulcrum::detail::onednn

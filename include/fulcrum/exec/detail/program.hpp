@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include <fulcrum/exec/detail/constant_store.hpp>
 #include <fulcrum/exec/detail/onednn_adapter.hpp>
 #include <fulcrum/exec/onednn_options.hpp>
 
@@ -19,7 +20,8 @@ namespace fulcrum::detail::onednn {
 struct Location {
   enum class Place : std::uint8_t { arena, input, output, constant };
   Place place = Place::arena;
-  std::size_t index = 0;  ///< of the buffer, of the model's input or output, or of the constant
+  std::size_t index = 0;   ///< of the buffer, of the model's input or output, or of the constant
+  std::size_t offset = 0;  ///< [B] from there
   friend bool operator==(const Location&, const Location&) = default;
 };
 
@@ -44,8 +46,8 @@ struct Step {
 
 struct Program {
   std::vector<Step> steps;
-  std::vector<dnnl::memory> constants;
-  std::vector<std::size_t> offsets;  ///< [B] of each buffer in the arena
+  std::vector<SharedConstant> constants;  ///< empty where no step reads it any more
+  std::vector<std::size_t> offsets;       ///< [B] of each buffer in the arena
   std::size_t arena_bytes = 0;
   std::size_t scratchpad_bytes = 0;
   std::vector<Shape> src_shapes;  ///< of the model's inputs

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -43,10 +44,16 @@ public:
   struct Label {
     std::string name;
     std::string kind;
-    double flops = 0.0;
+    double flops = 0.0;                 ///< [FLOP]
+    std::vector<std::string> layers{};  ///< as StepInfo has them
+    std::string why_ended{};
   };
 
-  ProgramBuilder() : stream_(cpu_engine()) {}
+  /// \param store  of constants that other programs may hold already
+  explicit ProgramBuilder(std::shared_ptr<ConstantStore> store) : stream_(cpu_engine()), store_(std::move(store)) {}
+
+  /// How many threads run the steps that come next; the caller has OpenMP set to them while they are described.
+  void set_threads(int threads) noexcept { threads_ = threads; }
 
   /// A new buffer in the arena for a value of this layout.
   [[nodiscard]] Value allocate(const Shape& shape, const Desc& desc, std::optional<AffineMap> map = std::nullopt) {
@@ -58,9 +65,7 @@ public:
   template <class T>
   [[nodiscard]] Value constant(const Shape& shape, std::span<const T> elements) {
     const Desc desc = plain_desc(shape, dtype_of<T>);
-    dnnl::memory memory(desc, cpu_engine());
-    if (!elements.empty()) std::memcpy(memory.get_data_handle(), elements.data(), elements.size_bytes());
-    return {shape, desc, add_constant(std::move(memory)), std::nullopt};
+    return {shape, desc, add_constant(stored(elements.data(), elements.size_bytes(), desc)), std::nullopt};
   }
 
   /// The value in a layout and type where it already is so: itself, or the result of an earlier conversion.
@@ -97,7 +102,7 @@ public:
     if (to.desc.get_size() == 0) return;
     const Configured configured = configure_reorder(value.map, to.map);
     const auto pd = reorder_forward(value.desc, to.desc, configured.attributes);
-    emit({name, "Reorder", 0.0}, pd, dnnl::reorder(pd),
+    emit({name, "Reorder"}, pd, dnnl::reorder(pd),
          {{DNNL_ARG_SRC, value.desc, value.where}, {DNNL_ARG_DST, to.desc, to.where}}, configured);
   }
 
@@ -128,9 +133,10 @@ public:
   /// Weights that lie as `given` says in the layout and type that a primitive asks for, packed here and now.
   template <class T>
   [[nodiscard]] Location pack_strided(const Desc& given, std::span<const T> elements, const Desc& wanted) {
-    // oneDNN only reads through the pointer.
-    const dnnl::memory from(given, cpu_engine(), const_cast<T*>(elements.data()));
-    return add_constant(reordered(from, wanted, {}));
+    return add_constant(store_->find_or_make(constant_key(elements.data(), elements.size_bytes(), given, wanted), [&] {
+      // oneDNN only reads through the pointer.
+      return reordered({given, cpu_engine(), const_cast<T*>(elements.data())}, wanted, {});
+    }));
   }
   /// The same for row-major weights.
   template <class T>
@@ -142,7 +148,7 @@ public:
   template <class PrimitiveDesc>
   void emit(const Label& label, const PrimitiveDesc& pd, dnnl::primitive primitive, std::vector<Argument> arguments,
             const Configured& configured = {}) {
-    Step step{{label.name, label.kind, pd.impl_info_str(), DType::f32, DType::f32, label.flops, 0.0},
+    Step step{info_of(label, pd.impl_info_str(), threads_),
               std::move(primitive),
               std::move(arguments),
               pd.scratchpad_desc(),
@@ -150,9 +156,9 @@ public:
               0};
     account(step);
     for (const RuntimeArgument& extra : configured.arguments) {
-      dnnl::memory memory = memory_of(extra);
-      const Desc desc = memory.get_desc();
-      step.arguments.push_back({extra.id, desc, add_constant(std::move(memory))});
+      SharedConstant constant = constant_of(extra);
+      const Desc desc = constant->memory.get_desc();
+      step.arguments.push_back({extra.id, desc, add_constant(std::move(constant))});
     }
     if (step.scratchpad.get_size() > 0) {
       program_.scratchpad_bytes = std::max(program_.scratchpad_bytes, step.scratchpad.get_size());
@@ -163,13 +169,8 @@ public:
   /// A step that `function` runs. It reads all of `arguments` but the last and writes that one; all are row-major f32.
   /// \param weights  [B] of the weights that the function holds
   void emit_native(const Label& label, NativeFunction function, std::vector<Argument> arguments, std::size_t weights) {
-    Step step{{label.name, label.kind, "fulcrum:" + label.kind, DType::f32, DType::f32, label.flops,
-               static_cast<double>(weights)},
-              {},
-              std::move(arguments),
-              {},
-              std::move(function),
-              weights};
+    Step step{info_of(label, "fulcrum:" + label.kind, 1), {}, std::move(arguments), {}, std::move(function), weights};
+    step.info.bytes = static_cast<double>(weights);
     account(step);
     program_.steps.push_back(std::move(step));
   }
@@ -177,6 +178,17 @@ public:
   /// Forgets conversions from and to bytes that are about to be overwritten.
   void forget_conversions(const Location& where) {
     std::erase_if(conversions_, [&](const Conversion& c) { return c.from == where || c.to.where == where; });
+  }
+
+  /// Has the bytes of a buffer lie inside another one, `offset` [B] from its start, so that what is written to the
+  /// part is there in the whole. Precondition: nobody overwrites the part any more, and it is inside no other buffer.
+  void place_inside(const Location& part, const Location& whole, std::size_t offset) {
+    inside_.emplace(part.index, Location{Location::Place::arena, whole.index, offset});
+  }
+  /// Whether the value has a buffer of its own in the arena, which place_inside() may move.
+  [[nodiscard]] bool is_movable(const Value& value) const {
+    return value.where.place == Location::Place::arena && !inside_.contains(value.where.index) &&
+           buffers_[value.where.index].bytes == value.desc.get_size();
   }
 
   void note(std::string text) {
@@ -189,10 +201,10 @@ public:
   void deliver(const Value& value, std::size_t index, const std::string& name) {
     const Location output{Location::Place::output, index};
     const Desc wanted = plain_desc(shape_of(value.desc), DType::f32);
-    const bool movable = value.where.place == Location::Place::arena && !value.map && is_plain(value.desc) &&
-                         dtype_of_desc(value.desc) == DType::f32 && !moved_.contains(value.where.index) &&
-                         buffers_[value.where.index].bytes == wanted.get_size();
-    if (movable) {
+    const bool becomes_output = is_movable(value) && !value.map && is_plain(value.desc) &&
+                                dtype_of_desc(value.desc) == DType::f32 && !moved_.contains(value.where.index) &&
+                                value.desc.get_size() == wanted.get_size();
+    if (becomes_output) {
       moved_.emplace(value.where.index, output);
     } else {
       reorder(value, {value.shape, wanted, output, std::nullopt}, name);
@@ -204,10 +216,16 @@ public:
 
   /// The finished program, its arena planned.
   [[nodiscard]] Program finish() && {
+    for (const auto& [part, unused] : inside_) {
+      if (buffers_[part].first_step == SIZE_MAX) continue;
+      BufferLifetime& whole = buffers_[resolved({Location::Place::arena, part}).index];
+      whole.first_step = std::min(whole.first_step, buffers_[part].first_step);
+      whole.last_step = std::max(whole.last_step, buffers_[part].last_step);
+    }
     std::vector<BufferLifetime> lives;
     std::vector<std::size_t> in_arena;
     for (std::size_t id = 0; id < buffers_.size(); ++id) {
-      if (moved_.contains(id) || buffers_[id].first_step == SIZE_MAX) continue;
+      if (moved_.contains(id) || inside_.contains(id) || buffers_[id].first_step == SIZE_MAX) continue;
       in_arena.push_back(id);
       lives.push_back(buffers_[id]);
     }
@@ -220,11 +238,15 @@ public:
       for (Argument& argument : step.arguments) {
         if (argument.where.place == Location::Place::constant) used[argument.where.index] = true;
         if (argument.where.place != Location::Place::arena) continue;
-        if (const auto to = moved_.find(argument.where.index); to != moved_.end()) argument.where = to->second;
+        argument.where = resolved(argument.where);
+        if (const auto to = moved_.find(argument.where.index); to != moved_.end()) {
+          argument.where.place = to->second.place;
+          argument.where.index = to->second.index;
+        }
       }
     }
     for (std::size_t i = 0; i < used.size(); ++i) {
-      if (!used[i]) program_.constants[i] = dnnl::memory();  // converted, and read by no step as it was
+      if (!used[i]) program_.constants[i].reset();  // converted, and read by no step as it was
     }
     return std::move(program_);
   }
@@ -235,11 +257,38 @@ private:
     Value to;
   };
 
+  /// Where the bytes are once buffers lie inside one another.
+  [[nodiscard]] Location resolved(Location where) const {
+    for (auto whole = inside_.find(where.index); whole != inside_.end(); whole = inside_.find(where.index)) {
+      where.index = whole->second.index;
+      where.offset += whole->second.offset;
+    }
+    return where;
+  }
+
+  [[nodiscard]] static StepInfo info_of(const Label& label, std::string implementation, int threads) {
+    StepInfo info;
+    info.name = label.name;
+    info.kind = label.kind;
+    info.implementation = std::move(implementation);
+    info.flops = label.flops;
+    info.threads = threads;
+    info.layers = label.layers;
+    info.why_ended = label.why_ended;
+    return info;
+  }
+
   /// Adds up what a step reads and writes and keeps its buffers alive until it has run. The step comes next.
   void account(Step& step) {
     for (const Argument& argument : step.arguments) {
-      if (argument.id == DNNL_ARG_DST) step.info.dst = dtype_of_desc(argument.desc);
-      if (argument.id == DNNL_ARG_SRC) step.info.src = dtype_of_desc(argument.desc);
+      if (argument.id == DNNL_ARG_DST) {
+        step.info.dst = dtype_of_desc(argument.desc);
+        step.info.dst_layout = layout_name(argument.desc);
+      }
+      if (argument.id == DNNL_ARG_SRC || argument.id == DNNL_ARG_MULTIPLE_SRC) {
+        step.info.src = dtype_of_desc(argument.desc);
+        step.info.src_layout = layout_name(argument.desc);
+      }
       step.info.bytes += static_cast<double>(argument.desc.get_size());
       if (argument.where.place != Location::Place::arena) continue;
       BufferLifetime& life = buffers_[argument.where.index];
@@ -248,34 +297,41 @@ private:
     }
   }
 
-  Location add_constant(dnnl::memory memory) {
-    program_.constants.push_back(std::move(memory));
+  Location add_constant(SharedConstant constant) {
+    program_.constants.push_back(std::move(constant));
     return {Location::Place::constant, program_.constants.size() - 1};
   }
 
   Location convert_constant(const Value& value, const Desc& wanted, const std::optional<AffineMap>& map) {
-    const dnnl::memory& owner = program_.constants[value.where.index];
-    const dnnl::memory from(value.desc, cpu_engine(), owner.get_data_handle());
-    if (wanted.get_size() == 0) return add_constant(dnnl::memory(wanted, cpu_engine()));
+    const SharedConstant owner = program_.constants[value.where.index];
+    const dnnl::memory from(value.desc, cpu_engine(), owner->memory.get_data_handle());
+    if (wanted.get_size() == 0) return add_constant(std::make_shared<const ConstantMemory>(wanted));
     return add_constant(reordered(from, wanted, configure_reorder(value.map, map)));
   }
 
-  [[nodiscard]] dnnl::memory reordered(const dnnl::memory& from, const Desc& wanted, Configured configured) {
+  [[nodiscard]] SharedConstant reordered(const dnnl::memory& from, const Desc& wanted, Configured configured) {
     configured.attributes.set_scratchpad_mode(dnnl::scratchpad_mode::library);
     const auto pd = reorder_forward(from.get_desc(), wanted, configured.attributes);
-    dnnl::memory to(wanted, cpu_engine());
-    std::unordered_map<int, dnnl::memory> arguments{{DNNL_ARG_SRC, from}, {DNNL_ARG_DST, to}};
-    for (const RuntimeArgument& extra : configured.arguments) arguments.emplace(extra.id, memory_of(extra));
+    auto to = std::make_shared<const ConstantMemory>(wanted);
+    std::unordered_map<int, dnnl::memory> arguments{{DNNL_ARG_SRC, from}, {DNNL_ARG_DST, to->memory}};
+    for (const RuntimeArgument& extra : configured.arguments) arguments.emplace(extra.id, constant_of(extra)->memory);
     dnnl::reorder(pd).execute(stream_, arguments);
     stream_.wait();
     return to;
   }
 
-  static dnnl::memory memory_of(const RuntimeArgument& argument) {
-    const auto filled = [](DType dtype, const void* from, std::size_t count) {
-      dnnl::memory memory(plain_desc({static_cast<std::int64_t>(count)}, dtype), cpu_engine());
-      std::memcpy(memory.get_data_handle(), from, count * size_of(dtype));
-      return memory;
+  /// The elements as they are.
+  [[nodiscard]] SharedConstant stored(const void* elements, std::size_t bytes, const Desc& desc) {
+    return store_->find_or_make(constant_key(elements, bytes, desc, desc), [&] {
+      auto constant = std::make_shared<const ConstantMemory>(desc);
+      if (bytes > 0) std::memcpy(constant->bytes.data(), elements, bytes);
+      return constant;
+    });
+  }
+
+  [[nodiscard]] SharedConstant constant_of(const RuntimeArgument& argument) {
+    const auto filled = [&](DType dtype, const void* from, std::size_t count) {
+      return stored(from, count * size_of(dtype), plain_desc({static_cast<std::int64_t>(count)}, dtype));
     };
     if (const auto* scales = std::get_if<std::vector<float>>(&argument.value)) {
       return filled(DType::f32, scales->data(), scales->size());
@@ -284,10 +340,13 @@ private:
   }
 
   dnnl::stream stream_;
+  std::shared_ptr<ConstantStore> store_;
+  int threads_ = 1;
   Program program_;
   std::vector<BufferLifetime> buffers_;
   std::vector<Conversion> conversions_;
-  std::map<std::size_t, Location> moved_;  // buffers that are the user's own
+  std::map<std::size_t, Location> moved_;   // buffers that are the user's own
+  std::map<std::size_t, Location> inside_;  // buffers that lie inside others
 };
 
 }  // namespace fulcrum::detail::onednn

@@ -22,17 +22,15 @@ public:
   explicit ThreadScope(int threads) : before_(fulcrum_omp_get_max_threads()) {
     if (threads < 1) throw Error("threads", "is " + std::to_string(threads), "give a number of 1 or more");
     if (threads != before_) fulcrum_omp_set_num_threads(threads);
-    changed_ = threads != before_;
   }
   ~ThreadScope() {
-    if (changed_) fulcrum_omp_set_num_threads(before_);
+    if (fulcrum_omp_get_max_threads() != before_) fulcrum_omp_set_num_threads(before_);
   }
   ThreadScope(const ThreadScope&) = delete;
   ThreadScope& operator=(const ThreadScope&) = delete;
 
 private:
   int before_;
-  bool changed_ = false;
 };
 
 }  // namespace fulcrum::detail

@@ -12,9 +12,11 @@
 #include <vector>
 
 #include <fulcrum/core/random.hpp>
+#include <fulcrum/exec/int8_options.hpp>
 #include <fulcrum/model/builder.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
 #include <fulcrum/passes/quantization_placement.hpp>
+#include <fulcrum/passes/quantize.hpp>
 
 namespace fulcrum::detail {
 
@@ -188,19 +190,19 @@ private:
 inline Model<float> quantized_probe(const Model<float>& model) {
   Model<float> quantized = fold_batch_normalization(model).model;
   const QuantizationPlacement placement = place_quantization(quantized);
+  const QuantizeOptions options = int8_options_for_this_cpu();
   for (NodeId id = 0; id < quantized.size(); ++id) {
     if (!placement.root[id]) continue;
     const NodeId root = *placement.root[id];
     const bool is_signed = std::holds_alternative<Binary>(quantized.node(root).layer);
     const float scale = (1.0F + 0.125F * static_cast<float>(root)) / 255.0F;
-    quantized.set_dst_quantization(id, Quantization{is_signed ? DType::s8 : DType::u8, {scale}, {0}, -1});
+    const Range range{is_signed ? -128.0F * scale : 0.0F, (is_signed ? 127.0F : 255.0F) * scale};
+    quantized.set_dst_quantization(id, quantization_for(range, options.unsigned_values));
   }
   for (const NodeId id : placement.layers) {
-    for_each_parameter(quantized.edit_layer(id), [](const char* name, auto& parameter) {
+    for_each_parameter(quantized.edit_layer(id), [&](const char* name, auto& parameter) {
       if (std::string_view(name) != "weights") return;
-      const auto oc = static_cast<std::size_t>(parameter.value->dim(0));
-      parameter.quantization =
-          Quantization{DType::s8, std::vector<float>(oc, 1e-3F), std::vector<std::int32_t>(oc, 0), 0};
+      parameter.quantization = weight_quantization_for(*parameter.value, options.weight_bits);
     });
   }
   return quantized;

@@ -75,6 +75,12 @@ inline std::vector<LayoutChange> observed_layout_changes(const ModelSteps& steps
     edge.place.share = reorders > 0 ? 1.0 : 0.0;
     result.push_back(edge.place);
   }
+  for (std::size_t i = 0; i < steps.steps.size(); ++i) {
+    std::optional<LayoutChange> place = joining_place(steps, steps.steps[i], precision);
+    if (!place) continue;
+    place->share = places[i] ? 1.0 : 0.0;
+    result.push_back(std::move(*place));
+  }
   return result;
 }
 

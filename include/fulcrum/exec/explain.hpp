@@ -1,0 +1,39 @@
+#pragma once
+/// \file
+/// What became of a model's layers when it was compiled.
+
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include <fulcrum/exec/explanation.hpp>
+#include <fulcrum/exec/onednn_model.hpp>
+
+namespace fulcrum {
+
+/// Compiles the model and tells what runs, what was fused and folded and why the rest was not.
+/// \throws Error as OnednnModel::compile()
+[[nodiscard]] inline Explanation explain(const Model<float>& model, const OnednnOptions& options) {
+  const auto compiled = OnednnModel::compile(model, options);
+  FoldResult<float> folded = fold_batch_normalization(model);
+  Explanation result;
+  result.model = model.name();
+  result.batch = options.batch;
+  result.threads = options.threads;
+  result.precision = compiled->precision();
+  result.steps = compiled->steps();
+  result.folded = std::move(folded.report);
+  result.memory = compiled->memory();
+  result.notes = compiled->notes();
+  std::set<std::string> in_steps;
+  for (const StepInfo& step : result.steps) in_steps.insert(step.layers.begin(), step.layers.end());
+  for (const Node<float>& node : folded.model.nodes()) {
+    const bool is_source =
+        std::holds_alternative<Input>(node.layer) || std::holds_alternative<Constant<float>>(node.layer);
+    if (!is_source && !in_steps.contains(node.name)) result.free_layers.push_back({node.name, kind_of(node.layer)});
+  }
+  return result;
+}
+
+}  // namespace fulcrum

@@ -1,0 +1,34 @@
+#pragma once
+/// \file
+/// The answer of explain(). Light: no oneDNN header.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <fulcrum/exec/onednn_options.hpp>
+#include <fulcrum/passes/fold_batch_normalization.hpp>
+
+namespace fulcrum {
+
+/// What became of a model's layers when it was compiled.
+struct Explanation {
+  /// A layer for which nothing runs: its result lies in its source's bytes, or its sources are computed in its
+  /// result's.
+  struct FreeLayer {
+    std::string name;
+    std::string kind;
+  };
+
+  std::string model;
+  std::int64_t batch = 1;
+  int threads = 1;
+  Precision precision = Precision::f32;
+  std::vector<StepInfo> steps;  ///< what runs, in order
+  FoldReport folded;            ///< batch normalizations that became part of weights, and those that did not
+  std::vector<FreeLayer> free_layers;
+  MemoryUse memory;
+  std::vector<std::string> notes;
+};
+
+}  // namespace fulcrum

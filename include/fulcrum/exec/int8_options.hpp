@@ -1,0 +1,21 @@
+#pragma once
+/// \file
+/// How to quantize for the CPU at hand.
+
+#include <utility>
+
+#include <fulcrum/exec/precision_support.hpp>
+#include <fulcrum/passes/calibration.hpp>
+
+namespace fulcrum {
+
+/// The options with the integers that this CPU's int8 kernels sum without loss: on one without VNNI weights of 7 bits
+/// and unsigned values, elsewhere as they are. A model quantized for such a CPU runs on all others as well.
+[[nodiscard]] inline QuantizeOptions int8_options_for_this_cpu(QuantizeOptions options = {}) {
+  if (cpu_sums_int8_exactly()) return options;
+  options.weight_bits = 7;
+  options.unsigned_values = true;
+  return options;
+}
+
+}  // namespace fulcrum

@@ -1,0 +1,83 @@
+#pragma once
+/// \file
+/// One model compiled for several batch sizes, with its weights in memory once.
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <future>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/exec/onednn_executor.hpp>
+
+namespace fulcrum {
+
+/// Compiles a model for a batch size when it is first asked for and keeps what it made. The batch sizes share the
+/// packed weights that they read in the same layout, and oneDNN keeps the code of their kernels. Threads may share a
+/// cache; those that ask for a batch size that is being compiled wait for it.
+class OnednnModelCache {
+public:
+  /// \param options  of all batch sizes; options.batch is not read
+  explicit OnednnModelCache(Model<float> model, OnednnOptions options = {})
+      : model_(std::move(model)), options_(std::move(options)) {}
+
+  /// The model compiled for `batch` samples.
+  /// \throws Error as OnednnModel::compile(); the next call tries again
+  [[nodiscard]] std::shared_ptr<const OnednnModel> at(std::int64_t batch) {
+    std::promise<std::shared_ptr<const OnednnModel>> promise;
+    Compiled compiled;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto known = compiled_.find(batch);
+      if (known != compiled_.end()) {
+        compiled = known->second;
+      } else {
+        compiled_.emplace(batch, promise.get_future().share());
+      }
+    }
+    if (compiled.valid()) return compiled.get();
+    try {
+      OnednnOptions options = options_;
+      options.batch = batch;
+      auto made = OnednnModel::compile(model_, options, constants_);
+      promise.set_value(made);
+      return made;
+    } catch (...) {
+      promise.set_exception(std::current_exception());
+      const std::lock_guard lock(mutex_);
+      compiled_.erase(batch);
+      throw;
+    }
+  }
+
+  /// Compiles the batch sizes and runs each once on sources of zeros, so that the first request meets no compilation,
+  /// no code generation and no page that was never touched.
+  /// \throws Error as at(), and as OnednnExecutor::run()
+  void warm_up(std::span<const std::int64_t> batches) {
+    for (const std::int64_t batch : batches) {
+      const auto compiled = at(batch);
+      std::vector<Tensor<float>> src;
+      for (const Shape& shape : compiled->src_shapes()) src.emplace_back(shape);
+      static_cast<void>(OnednnExecutor(compiled).run(src));
+    }
+  }
+
+  /// Bytes that all batch sizes compiled so far hold together, their shared weights once.
+  [[nodiscard]] std::size_t weight_bytes() const { return constants_->bytes(); }
+
+private:
+  using Compiled = std::shared_future<std::shared_ptr<const OnednnModel>>;
+
+  Model<float> model_;
+  OnednnOptions options_;
+  std::shared_ptr<detail::onednn::ConstantStore> constants_ = std::make_shared<detail::onednn::ConstantStore>();
+  std::mutex mutex_;
+  std::map<std::int64_t, Compiled> compiled_;
+};
+
+}  // namespace fulcrum

@@ -1,0 +1,49 @@
+#pragma once
+/// \file
+/// What became of a model's layers, as JSON.
+
+#include <fulcrum/exec/explanation.hpp>
+#include <fulcrum/report/json.hpp>
+
+namespace fulcrum {
+
+/// {"name", "kind", "layers", "implementation", "src", "dst", "src_layout", "dst_layout", "threads", "flops", "bytes",
+/// "why_ended"}; why_ended is null where nothing follows that could have been fused.
+[[nodiscard]] inline nlohmann::json to_json(const StepInfo& step) {
+  nlohmann::json j{{"name", detail::valid_utf8(step.name)},
+                   {"kind", detail::valid_utf8(step.kind)},
+                   {"layers", detail::valid_utf8(step.layers)},
+                   {"implementation", detail::valid_utf8(step.implementation)},
+                   {"src", name_of(step.src)},
+                   {"dst", name_of(step.dst)},
+                   {"src_layout", step.src_layout},
+                   {"dst_layout", step.dst_layout},
+                   {"threads", step.threads},
+                   {"flops", step.flops},
+                   {"bytes", step.bytes},
+                   {"why_ended", nullptr}};
+  if (!step.why_ended.empty()) j["why_ended"] = detail::valid_utf8(step.why_ended);
+  return j;
+}
+
+/// {"model", "batch", "threads", "precision", "steps" […], "folded" […], "kept" […], "free_layers" […], "memory_bytes"
+/// {…}, "notes"}
+[[nodiscard]] inline nlohmann::json to_json(const Explanation& explanation) {
+  nlohmann::json j{{"model", detail::valid_utf8(explanation.model)},
+                   {"batch", explanation.batch},
+                   {"threads", explanation.threads},
+                   {"precision", name_of(explanation.precision)},
+                   {"memory_bytes", to_json(explanation.memory)},
+                   {"notes", detail::valid_utf8(explanation.notes)}};
+  for (const char* key : {"steps", "folded", "kept", "free_layers"}) j[key] = nlohmann::json::array();
+  for (const StepInfo& step : explanation.steps) j["steps"].push_back(to_json(step));
+  for (const FoldReport::Folded& f : explanation.folded.folded)
+    j["folded"].push_back({{"name", detail::valid_utf8(f.name)}, {"into", detail::valid_utf8(f.into)}});
+  for (const FoldReport::Kept& k : explanation.folded.kept)
+    j["kept"].push_back({{"name", detail::valid_utf8(k.name)}, {"reason", detail::valid_utf8(k.reason)}});
+  for (const Explanation::FreeLayer& layer : explanation.free_layers)
+    j["free_layers"].push_back({{"name", detail::valid_utf8(layer.name)}, {"kind", layer.kind}});
+  return j;
+}
+
+}  // namespace fulcrum

@@ -1,0 +1,101 @@
+// A run in the steady state takes nothing from the heap.
+#include <dlfcn.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include <fulcrum/exec/int8_options.hpp>
+#include <fulcrum/exec/onednn_executor.hpp>
+#include <fulcrum/exec/onednn_runner.hpp>
+#include <fulcrum/passes/quantize.hpp>
+#include <fulcrum/zoo/zoo.hpp>
+
+#include <support/catch.hpp>
+#include <support/data.hpp>
+
+using namespace fulcrum;
+
+namespace {
+
+std::atomic<bool> counting = false;
+std::atomic<int> counted = 0;
+
+/// Fulcrum's code is headers, so whatever it allocates is asked for from within this executable. What oneDNN's and
+/// OpenMP's libraries allocate by themselves is theirs.
+bool is_ours(void* caller) {
+  static const void* own = [] {
+    Dl_info info{};
+    static_cast<void>(dladdr(reinterpret_cast<void*>(&is_ours), &info));
+    return static_cast<const void*>(info.dli_fbase);
+  }();
+  Dl_info info{};
+  return dladdr(caller, &info) != 0 && info.dli_fbase == own;
+}
+
+void* allocate(std::size_t bytes, std::size_t alignment, void* caller) {
+  if (counting && is_ours(caller)) ++counted;
+  bytes = (bytes + alignment - 1) / alignment * alignment;
+  void* result = std::aligned_alloc(alignment, bytes == 0 ? alignment : bytes);
+  if (result == nullptr) throw std::bad_alloc();
+  return result;
+}
+
+}  // namespace
+
+[[gnu::noinline]] void* operator new(std::size_t bytes) { return allocate(bytes, 16, __builtin_return_address(0)); }
+[[gnu::noinline]] void* operator new[](std::size_t bytes) { return allocate(bytes, 16, __builtin_return_address(0)); }
+[[gnu::noinline]] void* operator new(std::size_t bytes, std::align_val_t alignment) {
+  return allocate(bytes, static_cast<std::size_t>(alignment), __builtin_return_address(0));
+}
+[[gnu::noinline]] void operator delete(void* pointer) noexcept { std::free(pointer); }
+[[gnu::noinline]] void operator delete[](void* pointer) noexcept { std::free(pointer); }
+[[gnu::noinline]] void operator delete(void* pointer, std::size_t) noexcept { std::free(pointer); }
+[[gnu::noinline]] void operator delete[](void* pointer, std::size_t) noexcept { std::free(pointer); }
+[[gnu::noinline]] void operator delete(void* pointer, std::align_val_t) noexcept { std::free(pointer); }
+[[gnu::noinline]] void operator delete(void* pointer, std::size_t, std::align_val_t) noexcept { std::free(pointer); }
+
+namespace {
+
+/// What ten runs allocate once some have been made.
+int allocations(const Model<float>& model, const OnednnOptions& options) {
+  OnednnExecutor executor(model, options);
+  std::vector<Tensor<float>> src;
+  for (const Shape& shape : executor.compiled().src_shapes()) src.emplace_back(shape);
+  std::vector<Tensor<float>> dst;
+  for (const Shape& shape : executor.compiled().dst_shapes()) dst.emplace_back(shape);
+  std::vector<const float*> from;
+  for (const Tensor<float>& tensor : src) from.push_back(tensor.flat().data());
+  std::vector<float*> to;
+  for (Tensor<float>& tensor : dst) to.push_back(tensor.flat().data());
+  for (int i = 0; i < 3; ++i) executor.execute(from, to);
+  counted = 0;
+  counting = true;
+  for (int i = 0; i < 10; ++i) executor.execute(from, to);
+  counting = false;
+  return counted;
+}
+
+}  // namespace
+
+TEST_CASE("what is counted is what this executable allocates") {
+  counted = 0;
+  counting = true;
+  const auto owned = std::make_unique<std::vector<int>>(100);
+  counting = false;
+  CHECK(counted >= 2);
+}
+
+TEST_CASE("a run in the steady state allocates nothing") {
+  for (const std::string name : {"fashion_cnn", "squeezenet1_1", "mobilenet_v2"}) {
+    INFO(name);
+    CHECK(allocations(zoo_model(name), {.threads = 2}) == 0);
+  }
+}
+
+TEST_CASE("neither does one in int8") {
+  const Model<float> model = zoo_model("fashion_cnn");
+  const Tensor<float> images = test::random_tensor<float>({16, 1, 28, 28}, 1);
+  CHECK(allocations(quantize_post_training(model, images, onednn_runner(), int8_options_for_this_cpu()).model,
+                    {.precision = Precision::int8}) == 0);
+}

@@ -1,0 +1,17 @@
+#include <fulcrum/report/explanation_json.hpp>
+
+#include <report/explanations.hpp>
+#include <support/catch.hpp>
+
+using namespace fulcrum;
+using test::some_explanation;
+
+TEST_CASE("an explanation as JSON has every step and every reason") {
+  const nlohmann::json j = to_json(some_explanation());
+  CHECK(j.at("steps").at(0).at("layers") == nlohmann::json{"conv1", "relu1"});
+  CHECK(j.at("steps").at(0).at("why_ended") == "'add1' is apart: it broadcasts");
+  CHECK(j.at("folded").at(0).at("into") == "conv1");
+  CHECK(j.at("kept").empty());
+  CHECK(j.at("free_layers").at(0).at("name") == "flatten1");
+  CHECK(j.at("memory_bytes").at("weights") == 1024);
+}

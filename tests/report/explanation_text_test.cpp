@@ -1,0 +1,18 @@
+#include <fulcrum/report/explanation_text.hpp>
+
+#include <report/explanations.hpp>
+#include <support/catch.hpp>
+
+using namespace fulcrum;
+using test::some_explanation;
+
+TEST_CASE("an explanation reads as a table, then what was fused and why the rest was not") {
+  const std::string text = to_text(some_explanation());
+  CHECK_THAT(text, ContainsSubstring("jit_1x1:avx2"));
+  CHECK_THAT(text, ContainsSubstring("aBcd8b → aBcd8b"));
+  CHECK_THAT(text, ContainsSubstring("conv1 takes relu1"));
+  CHECK_THAT(text, ContainsSubstring("bn1 into conv1"));
+  CHECK_THAT(text, ContainsSubstring("flatten1 (Flatten)"));
+  CHECK_THAT(text, ContainsSubstring("conv1: 'add1' is apart: it broadcasts"));
+  CHECK_THAT(text, ContainsSubstring("1.00 KiB of weights"));
+}

@@ -1,0 +1,25 @@
+#pragma once
+// An explanation for tests of how it is shown.
+#include <fulcrum/exec/explanation.hpp>
+
+namespace fulcrum::test {
+
+inline Explanation some_explanation() {
+  Explanation explanation;
+  explanation.model = "m";
+  StepInfo step;
+  step.name = "conv1";
+  step.kind = "Conv+Relu";
+  step.implementation = "jit_1x1:avx2";
+  step.src_layout = step.dst_layout = "aBcd8b";
+  step.flops = 1e6;
+  step.layers = {"conv1", "relu1"};
+  step.why_ended = "'add1' is apart: it broadcasts";
+  explanation.steps = {step};
+  explanation.folded.folded = {{"bn1", "conv1"}};
+  explanation.free_layers = {{"flatten1", "Flatten"}};
+  explanation.memory.weights = 1024;
+  return explanation;
+}
+
+}  // namespace fulcrum::test
