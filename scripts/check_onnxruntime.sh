@@ -10,19 +10,11 @@ set -euo pipefail
 start=$PWD
 cd "$(dirname "$0")/.."
 
-for command in node npm; do
-  command -v "$command" >/dev/null || { echo "check_onnxruntime.sh: needs $command (apt install nodejs npm)" >&2; exit 1; }
-done
+ONNX_RUNTIME_FOLDER=$(./scripts/install_onnxruntime.sh)
+export ONNX_RUNTIME_FOLDER
 if [ -z "${FULCRUM:-}" ]; then
   ./scripts/build.sh default fulcrum_tool
   FULCRUM=$PWD/build/release/fulcrum
-fi
-
-export ONNX_RUNTIME_FOLDER=$PWD/build/onnxruntime
-if [ ! -d "$ONNX_RUNTIME_FOLDER/node_modules/onnxruntime-node" ]; then
-  mkdir -p "$ONNX_RUNTIME_FOLDER"
-  echo '{"private": true}' >"$ONNX_RUNTIME_FOLDER/package.json"
-  npm install --prefix "$ONNX_RUNTIME_FOLDER" --ignore-scripts --no-audit --no-fund onnxruntime-node@1
 fi
 
 work=$(mktemp -d)

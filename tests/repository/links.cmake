@@ -2,7 +2,7 @@ cmake_minimum_required(VERSION 3.25)
 # Links from one page of the repository to another must lead somewhere.
 #
 #   cmake -DROOT=<repository> -P links.cmake
-file(GLOB pages RELATIVE ${ROOT} ${ROOT}/*.md ${ROOT}/docs/*.md ${ROOT}/examples/*.md)
+file(GLOB pages RELATIVE ${ROOT} ${ROOT}/*.md ${ROOT}/docs/*.md ${ROOT}/examples/*.md ${ROOT}/benchmarks/*.md)
 set(checked 0)
 foreach(page IN LISTS pages)
   file(READ ${ROOT}/${page} text)
