@@ -24,7 +24,7 @@ public:
 
   void recognise() {
     for (GraphNode& node : graph_.nodes) {
-      if (node.removed || !node.is_standard()) continue;
+      if (node.removed || !node.used || !node.is_standard()) continue;
       at_node(node, [&] {
         if (node.type == "Mul") return swish(node);
         if (node.type == "Erf") return gelu(node);
