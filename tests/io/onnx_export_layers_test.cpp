@@ -142,6 +142,19 @@ TEST_CASE("functions of two arguments come back, of floats and of integers") {
   check_round_trip(b.layer(Binary{BinaryKind::pow}, {1, 2}).build());
 }
 
+TEST_CASE("steps of a layer that take a constant alone are written as their results") {
+  auto slopes = Builder("prelu").input({2, 3}, "slopes");
+  slopes.constant(Tensor<float>({3}, {-1.0F, 0.0F, 2.0F}));
+  const Model<float> prelu = slopes.layer(Binary{BinaryKind::prelu}, {1, 0}).build();
+  check_round_trip(prelu);
+  CHECK(operator_counts(prelu)["Less"] == 0);
+  auto dividends = Builder("remainder").input({3}, "a");
+  dividends.constant(Tensor<float>({3}, {-0.5F, 0.3F, 2.0F}));
+  const Model<float> remainder = dividends.layer(Binary{BinaryKind::remainder}, {0, 1}).build();
+  check_round_trip(remainder);
+  CHECK(operator_counts(remainder)["Sign"] == 1);
+}
+
 TEST_CASE("a remainder of integers is a Mod, one of floats has the sign of the divisor") {
   auto builder = Builder("mod").input({4}, "a", ElementType::s64);
   builder.constant(Tensor<float>({}, {2.0F}), ElementType::s64);

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/io/onnx_export.hpp>
 #include <fulcrum/model/infer_elements.hpp>
 
 #include <io/onnx_operator.hpp>
@@ -227,6 +228,10 @@ TEST_CASE("Gemm multiplies whatever is transposed, constant or computed") {
   OnnxOperator constant("Gemm");
   constant.constant({2, 3}, {1, 2, 3, 4, 5, 6}).fixed(Values({3, 2}, {1, 2, 3, 4, 5, 6}));
   CHECK(is_near(constant.run(), {2, 2}, product));
+  OnnxOperator transposed("Gemm");
+  transposed.constant({3, 2}, {1, 4, 2, 5, 3, 6}).fixed(Values({3, 2}, {1, 2, 3, 4, 5, 6})).with("transA", 1);
+  CHECK(is_near(transposed.run(), {2, 2}, product));
+  CHECK_FALSE(layer_of<MatMul>(transposed.import(), "y0_node").transpose_src);  // was transposed while importing
 }
 
 TEST_CASE("the C of a Gemm may be a number, a row, a column, a matrix, or computed") {
@@ -245,6 +250,32 @@ TEST_CASE("the C of a Gemm may be a number, a row, a column, a matrix, or comput
     CHECK(gemm({2}, {2, 4}, computed) == Values({2, 2}, {11, 102, 21, 202}));
     CHECK(gemm({2, 1}, {2, 4}, computed) == Values({2, 2}, {11, 101, 22, 202}));
     CHECK(gemm({2, 2}, {2, 4, 6, 8}, computed) == Values({2, 2}, {11, 102, 23, 204}));
+  }
+}
+
+TEST_CASE("a constant on the right of a product makes a Dense layer: a matrix, a vector, floats or integers") {
+  const auto product = [](const std::string& type, const Shape& shape, bool integers) {
+    OnnxGraph graph;
+    const std::int32_t element = integers ? onnx::TensorProto::INT32 : onnx::TensorProto::FLOAT;
+    graph.input("x", {2, 3, 2}, element);
+    if (integers) {
+      graph.initializer("w", shape, std::vector<std::int32_t>{1, 2}, element);
+      graph.initializer("b", Shape{1}, std::vector<std::int32_t>{3}, element);
+    } else {
+      graph.floats("w", shape, {1, 2}).floats("b", {1}, {3});
+    }
+    graph.node("MatMul", {"x", "w"}, "product").node(type, {"product", "b"}, "y").output("y");
+    const Model<float> model = graph.import();
+    CHECK(count_of<Dense<float>>(model) == 1);
+    CHECK(count_of<MatMul>(model) == 0);
+    const std::string first = serialize_onnx(model);
+    CHECK((serialize_onnx(parse_onnx(first)) == first));
+    return model.size();
+  };
+  for (const bool integers : {false, true}) {
+    CHECK(product("Add", {2, 1}, integers) == 2);
+    CHECK(product("Mul", {2, 1}, integers) == 4);
+    CHECK(product("Mul", {2}, integers) == 5);  // drops the last axis
   }
 }
 

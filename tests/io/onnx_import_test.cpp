@@ -284,6 +284,41 @@ TEST_CASE("a Sigmoid whose value is used elsewhere stays a layer") {
   CHECK(graph.import().size() == 3);
 }
 
+TEST_CASE("copies and nodes that no output depends on hide no group") {
+  OnnxGraph graph;
+  graph.input("x", {0, 4})
+      .node("Identity", {"x"}, "copy")
+      .node("Sigmoid", {"copy"}, "s")
+      .node("Relu", {"s"}, "unused")
+      .node("Dropout", {"s"}, "kept")
+      .node("Mul", {"x", "kept"}, "silu")
+      .node("Identity", {"silu"}, "y")
+      .output("y");
+  const Model<float> model = graph.import();
+  CHECK(model.size() == 2);
+  CHECK(layer_of<Activation>(model, "silu_node") == Activation{ActivationKind::swish, 1.0F});
+}
+
+TEST_CASE("an output may be a copy of an input, of a constant, or of another output") {
+  OnnxGraph graph;
+  graph.input("x", {0, 2})
+      .floats("w", {2}, {1, 2})
+      .node("Identity", {"x"}, "input")
+      .node("Identity", {"w"}, "constant")
+      .node("Relu", {"x"}, "relu")
+      .node("Identity", {"relu"}, "again");
+  const Model<float> model = graph.output("input").output("constant").output("relu").output("again").import();
+  REQUIRE(model.outputs().size() == 4);
+  CHECK(model.outputs()[0] == model.inputs()[0]);
+  CHECK(model.outputs()[2] == model.outputs()[3]);
+}
+
+TEST_CASE("an operator that is not supported is refused where no output depends on it, too") {
+  OnnxGraph graph;
+  graph.input("x", {0, 2}).node("NonZero", {"x"}, "unused").node("Relu", {"x"}, "y").output("y");
+  CHECK_THROWS_WITH(graph.import(), ContainsSubstring("NonZero"));
+}
+
 TEST_CASE("GELU is recognised whichever way its product is written") {
   const auto gelu = [](const std::vector<std::vector<std::string>>& tail) {
     OnnxGraph graph;

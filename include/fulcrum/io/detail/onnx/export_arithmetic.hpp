@@ -76,6 +76,15 @@ inline void export_layer(ExportContext& context, const MatMul& layer) {
   writer.node("Mul", name, {product, writer.scalar(name + "/scale", layer.scale)});
 }
 
+/// f of each element of a constant source, as a constant of a type under a name that starts as wanted.
+template <class F>
+std::string write_folded(ExportContext& context, const std::string& name, Tensor<float> value, ElementType type, F f) {
+  for (float& element : value.flat()) element = f(element);
+  std::string written = context.writer.reserve(name);
+  context.writer.initializer_of(written, value.dims(), std::as_const(value).flat(), type);
+  return written;
+}
+
 /// a − b·⌊a/b⌋ of floats: what fmod leaves, and b more where its sign is not that of b.
 inline void export_remainder(ExportContext& context) {
   GraphWriter& writer = context.writer;
@@ -84,7 +93,10 @@ inline void export_remainder(ExportContext& context) {
   const std::string rest = writer.reserve(name + "/rest");
   GraphWriter::attribute(writer.node("Mod", rest, {context.src(0), b}), "fmod", std::int64_t{1});
   const std::string rest_sign = writer.step("Sign", name + "/rest_sign", {rest});
-  const std::string sign = writer.step("Sign", name + "/sign", {b});
+  const auto divisor = context.constant_src(1);
+  const auto sign_of = [](float x) { return Activation{ActivationKind::sign}(x); };
+  const std::string sign = divisor ? write_folded(context, name + "/sign", *divisor, ElementType::f32, sign_of)
+                                   : writer.step("Sign", name + "/sign", {b});
   const std::string product = writer.step("Mul", name + "/signs", {rest_sign, sign});
   const std::string differs = writer.step("Less", name + "/differs", {product, writer.scalar(name + "/zero", 0.0F)});
   const std::string sum = writer.step("Add", name + "/sum", {rest, b});
@@ -101,7 +113,11 @@ inline void export_prelu(ExportContext& context) {
     writer.node("PRelu", name, {a, b});
     return;
   }
-  const std::string negative = writer.step("Less", name + "/negative", {a, writer.scalar(name + "/zero", 0.0F)});
+  const auto constant = context.constant_src(0);
+  const auto is_negative = [](float x) { return x < 0.0F ? 1.0F : 0.0F; };
+  const std::string negative =
+      constant ? write_folded(context, name + "/negative", *constant, ElementType::boolean, is_negative)
+               : writer.step("Less", name + "/negative", {a, writer.scalar(name + "/zero", 0.0F)});
   writer.node("Where", name, {negative, writer.step("Mul", name + "/product", {b, a}), a});
 }
 

@@ -59,6 +59,13 @@ public:
     }
     return element(first);
   }
+  /// The floats that source i holds in the file, when it is a constant; null otherwise. A step of a layer that takes
+  /// nothing else is written as its result, since an import folds it.
+  [[nodiscard]] std::optional<Tensor<float>> constant_src(std::size_t i) const {
+    const NodeId id = model.node(id_).src.at(i);
+    const auto* constant = std::get_if<fulcrum::Constant<float>>(&model.node(id).layer);
+    return constant == nullptr ? std::nullopt : std::optional(stored(id, *constant));
+  }
   /// Quantization of the first source's value and of the layer's.
   [[nodiscard]] std::optional<Quantization> src_quantization() const {
     return model.node(model.node(id_).src.at(0)).dst_quantization;
@@ -134,6 +141,15 @@ private:
     Tensor<float> value = *layer.value.value;
     if (layer.value.quantization) value = quantize_dequantize(std::move(value), *layer.value.quantization);
     write_integers(writer, written + "/integers", written, value, *q, pruned);
+  }
+
+  /// What write_constant() writes as floats.
+  [[nodiscard]] Tensor<float> stored(NodeId id, const fulcrum::Constant<float>& layer) const {
+    Tensor<float> value = *layer.value.value;
+    for (const auto& q : {layer.value.quantization, model.node(id).dst_quantization}) {
+      if (q) value = quantize_dequantize(std::move(value), *q);
+    }
+    return value;
   }
 
   const std::vector<Shape>& shapes_;

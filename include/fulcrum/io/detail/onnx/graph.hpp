@@ -28,6 +28,7 @@ struct GraphNode {
   std::int64_t opset = 0;                          ///< version of the domain's operators; 0: not said
   std::vector<std::string> inputs;                 ///< "": an optional one that is absent
   std::vector<std::string> outputs;
+  bool used = true;         ///< an output of the graph depends on it
   bool removed = false;     ///< folded into a constant or a pattern
   bool is_pattern = false;  ///< stands for several nodes of the file; `type` is then one of pattern_operators
 
@@ -70,9 +71,6 @@ public:
     read_nodes(model);
     sort_nodes();
     for (std::size_t i = 0; i < nodes.size(); ++i) {
-      for (const std::string& input : nodes[i].inputs) {
-        if (!input.empty()) consumers_[input].push_back(i);
-      }
       for (const std::string& output : nodes[i].outputs) {
         if (!output.empty()) producer_[output] = i;
       }
@@ -83,9 +81,10 @@ public:
                     "the file is damaged; export it again");
       }
       outputs.push_back(output.name());
-      is_output_.insert(output.name());
     }
     if (outputs.empty()) throw Error("", "the graph has no output", "export the model with its outputs");
+    bypass_copies();
+    find_used();
   }
 
   std::vector<GraphNode> nodes;                       ///< in an order in which they can run
@@ -211,6 +210,42 @@ private:
       }
     }
     nodes = std::move(sorted);
+  }
+
+  /// Whether a node's one result is its one input: an Identity, or a Dropout in inference.
+  [[nodiscard]] static bool is_copy(const GraphNode& node) {
+    if (!node.is_standard() || node.inputs.size() != 1 || node.inputs[0].empty() || node.outputs.size() != 1) {
+      return false;
+    }
+    return node.type == "Identity" || (node.type == "Dropout" && node.opset >= 7);
+  }
+
+  /// Whoever takes a copy takes what it was copied from, so that copies do not hide the pattern around them.
+  void bypass_copies() {
+    std::unordered_map<std::string, std::string> origins;
+    const auto resolve = [&](std::string& name) {
+      if (const auto at = origins.find(name); at != origins.end()) name = at->second;
+    };
+    for (GraphNode& node : nodes) {
+      for (std::string& input : node.inputs) resolve(input);
+      if (is_copy(node)) origins.emplace(node.outputs[0], node.inputs[0]);
+    }
+    for (std::string& output : outputs) resolve(output);
+  }
+
+  /// Finds the nodes that outputs depend on, and who takes each value: what nothing depends on is no use of it.
+  void find_used() {
+    is_output_.insert(outputs.begin(), outputs.end());
+    for (std::size_t i = nodes.size(); i-- > 0;) {
+      GraphNode& node = nodes[i];
+      node.used = std::any_of(node.outputs.begin(), node.outputs.end(), [&](const std::string& output) {
+        return !output.empty() && (is_output_.count(output) != 0 || consumers_.count(output) != 0);
+      });
+      if (!node.used) continue;
+      for (const std::string& input : node.inputs) {
+        if (!input.empty()) consumers_[input].push_back(i);
+      }
+    }
   }
 
   std::unordered_map<std::string, ConstantPtr> constants_;

@@ -58,16 +58,36 @@ inline void scale_parameter(Parameter<float>& parameter, float factor, Budget& b
   }
 }
 
-/// Whether input 1 is a constant matrix of floats, which can be the weights of a Dense layer.
-inline bool has_constant_weights(ImportContext& context, const GraphNode& node) {
-  const ConstantPtr weights = context.constant_or_null(node, 1);
-  return weights && is_floating(weights->type) && weights->dims.size() == 2 && element_count(weights->dims) > 0;
+/// A constant with its elements as floats, whatever they are in the file.
+inline ConstantPtr in_floats(ImportContext& context, ConstantPtr constant) {
+  if (is_floating(constant->type)) return constant;
+  return make_constant(constant->name, cast<float>(context.reader.numbers(*constant)));
+}
+
+/// Input 1 as weights of a Dense layer on `src`: a constant matrix, or a constant vector as a matrix of one column.
+/// Integers become floats beside a source of integers. Null when it is something else.
+inline std::optional<Parameter<float>> dense_weights(ImportContext& context, const GraphNode& node, NodeId src) {
+  ConstantPtr constant = context.constant_or_null(node, 1);
+  const bool has_rank = constant && (constant->dims.size() == 1 || constant->dims.size() == 2);
+  if (!has_rank || element_count(constant->dims) == 0) return std::nullopt;
+  if (!is_floating(constant->type) && is_floating(context.element(src))) return std::nullopt;
+  constant = in_floats(context, std::move(constant));
+  Parameter<float> weights = context.reader.parameter(*constant);
+  normalize_weights_quantization(weights.quantization);
+  if (constant->dims.size() == 1) {
+    const Shape column{constant->dims[0], 1};
+    context.reader.budget.charge(weights.value->flat().size_bytes());
+    weights.value = weights.value->reshaped(column);
+    if (!weights.mask.empty()) weights.mask = weights.mask->reshaped(column);
+    if (weights.quantization && weights.quantization->per_channel()) weights.quantization.reset();
+  }
+  return weights;
 }
 
 /// dst = src · weights + bias from weights (ic, oc), or (oc, ic) when transposed already.
-inline Dense<float> dense_layer(ImportContext& context, const GraphNode& node, bool weights_transposed) {
+inline Dense<float> dense_layer(ImportContext& context, Parameter<float> weights, bool weights_transposed) {
   Dense<float> layer;
-  layer.weights = context.weights(node, 1);
+  layer.weights = std::move(weights);
   if (!weights_transposed) layer.weights = transposed(std::move(layer.weights), context.reader.budget);
   if (layer.weights.quantization && layer.weights.quantization->axis > 0) layer.weights.quantization.reset();
   return layer;
@@ -121,10 +141,19 @@ inline void import_gemm(ImportContext& context, const GraphNode& node) {
     throw Error("", "has an alpha or beta that is not finite", "check the export");
   }
   const bool adds = context.has_input(node, 2) && beta != 0.0F;
-  if (!has_constant_weights(context, node)) {
-    const NodeId weights = context.src(node, 1);
+  std::optional<Parameter<float>> constant_weights = dense_weights(context, node, src);
+  if (!constant_weights || context.constant(node, 1, "weights")->dims.size() != 2) {
+    NodeId weights = context.src(node, 1);
     expect_like_operands(context, src, weights);
-    const MatMul layer{src_transposed, weights_transposed, alpha};
+    MatMul layer{src_transposed, weights_transposed, alpha};
+    if (src_transposed && !context.built[src].computed) {  // is transposed here, once
+      src = context.append(node.name + "/src", Transpose{{1, 0}}, {src});
+      layer.transpose_src = false;
+    }
+    if (weights_transposed && !context.built[weights].computed) {
+      weights = context.append(node.name + "/weights", Transpose{{1, 0}}, {weights});
+      layer.transpose_weights = false;
+    }
     if (!adds) {
       context.append(node, layer, {src, weights});
       return;
@@ -133,7 +162,7 @@ inline void import_gemm(ImportContext& context, const GraphNode& node) {
     return;
   }
   if (src_transposed) src = context.append(node.name + "/transpose", Transpose{{1, 0}}, {src});
-  Dense<float> layer = dense_layer(context, node, weights_transposed);
+  Dense<float> layer = dense_layer(context, std::move(*constant_weights), weights_transposed);
   scale_parameter(layer.weights, alpha, context.reader.budget);
   const ConstantPtr addend = adds ? context.constant_or_null(node, 2) : nullptr;
   if (addend && is_floating(addend->type) && element_count(addend->dims) > 0) {
@@ -158,13 +187,12 @@ inline void import_gemm(ImportContext& context, const GraphNode& node) {
 }
 
 /// a · b as NumPy's matmul: an operand of rank 1 is a row on the left and a column on the right, and the product does
-/// not have that axis. `layer` with constant weights, which b then are, or a MatMul.
+/// not have that axis. `layer` with constant weights, which b then are (of rank 1: `column`), or a MatMul.
 inline NodeId append_product(ImportContext& context, const std::string& name, Layer<float> layer, NodeId a,
-                             std::optional<NodeId> b) {
+                             std::optional<NodeId> b, bool column) {
   const bool row = context.shape(a).rank() == 1;
-  const bool column = b && context.shape(*b).rank() == 1;
   if (row) a = append_reshape(context, name + "/row", a, with_axis(context.shape(a), 0));
-  if (column) b = append_reshape(context, name + "/column", *b, with_axis(context.shape(*b), 1));
+  if (b && column) b = append_reshape(context, name + "/column", *b, with_axis(context.shape(*b), 1));
   std::vector<NodeId> src{a};
   if (b) src.push_back(*b);
   const NodeId product = context.append(name, std::move(layer), std::move(src));
@@ -178,21 +206,24 @@ inline NodeId append_product(ImportContext& context, const std::string& name, La
 /// MatMul, and MatMul followed by an Add of a constant vector (input 2, which only the pattern has).
 inline void import_matmul(ImportContext& context, const GraphNode& node) {
   const NodeId src = context.src(node, 0);
-  const bool constant = has_constant_weights(context, node);
+  std::optional<Parameter<float>> constant = dense_weights(context, node, src);
   if (constant && node.is_pattern && context.shape(src).rank() > 1) {
-    Dense<float> layer = dense_layer(context, node, false);
-    layer.bias =
-        bias_vector(context.parameter(node, 2, "biases"), layer.weights.value->dim(0), context.reader.budget).value();
+    Dense<float> layer = dense_layer(context, std::move(*constant), false);
+    Parameter<float> bias = context.reader.parameter(*in_floats(context, context.constant(node, 2, "biases")));
+    bias.quantization.reset();
+    layer.bias = bias_vector(std::move(bias), layer.weights.value->dim(0), context.reader.budget).value();
     context.append(node, std::move(layer), {src});
     return;
   }
   NodeId product = 0;
   if (constant) {
-    product = append_product(context, node.name, dense_layer(context, node, false), src, std::nullopt);
+    const bool column = context.constant(node, 1, "weights")->dims.size() == 1;
+    Dense<float> layer = dense_layer(context, std::move(*constant), false);
+    product = append_product(context, node.name, std::move(layer), src, std::nullopt, column);
   } else {
     const NodeId weights = context.src(node, 1);
     expect_like_operands(context, src, weights);
-    product = append_product(context, node.name, MatMul{}, src, weights);
+    product = append_product(context, node.name, MatMul{}, src, weights, context.shape(weights).rank() == 1);
   }
   if (node.is_pattern) {
     const NodeId addend = context.src(node, 2);

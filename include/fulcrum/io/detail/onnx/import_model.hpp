@@ -45,7 +45,7 @@ inline void check_versions(const ::onnx::ModelProto& model) {
 inline void fold_constants(Graph& graph, ConstantReader& reader) {
   for (GraphNode& node : graph.nodes) {
     const Operator* op = find_operator(node);
-    if (op == nullptr || op->fold == nullptr) continue;
+    if (!node.used || op == nullptr || op->fold == nullptr) continue;
     std::vector<ConstantPtr> inputs;
     bool known = true;
     for (const std::string& input : node.inputs) {
@@ -71,7 +71,7 @@ inline void expect_known_operators(const Graph& graph) {
   for (const GraphNode& node : graph.nodes) {
     const Operator* op = find_operator(node);
     if (node.removed) continue;
-    if (op != nullptr && op->import != nullptr) {
+    if (op != nullptr && (op->import != nullptr || !node.used)) {
       if (node.is_standard() && node.opset < op->since) {
         throw Error(node.label(), "is of opset " + std::to_string(node.opset) + ", which meant something else by it",
                     "export the model with opset " + std::to_string(op->since) + " or a later one");
@@ -138,7 +138,7 @@ inline Assembly assemble(Graph& graph, const ConstantReader& reader, const std::
     context.define_input(input.name, id);
   }
   for (const GraphNode& node : graph.nodes) {
-    if (node.removed) continue;
+    if (node.removed || !node.used) continue;
     at_node(node, [&] { find_operator(node)->import(context, node); });
   }
   Assembly assembly;

@@ -24,7 +24,7 @@ public:
 
   void recognise() {
     for (GraphNode& node : graph_.nodes) {
-      if (node.removed || !node.is_standard()) continue;
+      if (node.removed || !node.used || !node.is_standard()) continue;
       at_node(node, [&] {
         if (node.type == "Mul") return swish(node);
         if (node.type == "Erf") return gelu(node);
@@ -290,7 +290,7 @@ private:
     const std::string& bias_name = sum->inputs[sum->inputs[0] == product.outputs[0] ? 1 : 0];
     const ConstantPtr weights = graph_.constant(product.inputs[1]);
     const ConstantPtr bias = graph_.constant(bias_name);
-    if (!weights || !bias || weights->dims.size() != 2 || graph_.constant(product.inputs[0])) return false;
+    if (!weights || !bias || weights->dims.size() != 2) return false;
     if (bias->dims != Shape{weights->dims[1]} && bias->dims != Shape{1, weights->dims[1]}) return false;
     replace(*sum, "MatMul", {product.inputs[0], product.inputs[1], bias_name}, {&product});
     return true;
