@@ -94,10 +94,11 @@ inline std::string write_parameter(GraphWriter& writer, const std::string& name,
 }
 
 /// A bias beside quantized weights and a quantized source: s32 with scale source · weights, so that a runtime can add
-/// it to its accumulators. A bias that does not fit 32 bits so stays float.
+/// it to its accumulators. A bias of more steps than a float counts stays float: it would come back as another one.
 inline std::string write_bias(GraphWriter& writer, const std::string& name, const Parameter<float>& bias,
                               const std::optional<Quantization>& weights, const std::optional<Quantization>& src) {
   if (!weights || !src || src->per_channel() || weights->axis > 0) return write_parameter(writer, name, bias);
+  constexpr double most_steps = 0x1p22;  // of which a float holds each, and their product with the scale to half a step
   const auto elements = bias.value->flat();
   std::vector<float> scale(weights->scale.size());
   for (std::size_t c = 0; c < scale.size(); ++c) scale[c] = src->scale[0] * weights->scale[c];
@@ -105,7 +106,7 @@ inline std::string write_bias(GraphWriter& writer, const std::string& name, cons
   for (std::size_t i = 0; i < elements.size(); ++i) {
     const double step = static_cast<double>(scale[scale.size() == 1 ? 0 : i]);
     const double q = std::nearbyint(static_cast<double>(elements[i]) / step);
-    if (!(step >= 0x1p-126) || !(std::abs(q) <= 2147483647.0)) return write_parameter(writer, name, bias);
+    if (!(step >= 0x1p-126) || !(std::abs(q) <= most_steps)) return write_parameter(writer, name, bias);
     integers[i] = static_cast<std::int32_t>(q);
   }
   const std::string stored =
