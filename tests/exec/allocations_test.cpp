@@ -48,6 +48,13 @@ void* allocate(std::size_t bytes, std::size_t alignment, void* caller) {
 [[gnu::noinline]] void* operator new(std::size_t bytes, std::align_val_t alignment) {
   return allocate(bytes, static_cast<std::size_t>(alignment), __builtin_return_address(0));
 }
+[[gnu::noinline]] void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+  return std::aligned_alloc(16, (bytes + 16) / 16 * 16);
+}
+[[gnu::noinline]] void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept {
+  return std::aligned_alloc(16, (bytes + 16) / 16 * 16);
+}
+[[gnu::noinline]] void operator delete(void* pointer, const std::nothrow_t&) noexcept { std::free(pointer); }
 [[gnu::noinline]] void operator delete(void* pointer) noexcept { std::free(pointer); }
 [[gnu::noinline]] void operator delete[](void* pointer) noexcept { std::free(pointer); }
 [[gnu::noinline]] void operator delete(void* pointer, std::size_t) noexcept { std::free(pointer); }
