@@ -64,6 +64,12 @@ void list_cases(const Options& options) {
   }
 }
 
+/// What is known so far, so that an interrupted run leaves what it has.
+void write_results(const Options& options, const peers::Report& report) {
+  if (!options.json.empty()) write_file_atomically(options.json, peers::to_json(report).dump(1) + "\n");
+  if (!options.markdown.empty()) write_file_atomically(options.markdown, peers::to_markdown(report));
+}
+
 /// \return whether nothing failed
 bool run(Options& options) {
   for (const std::string& name : options.precisions) options.selection.precisions.push_back(precision_from(name));
@@ -91,16 +97,16 @@ bool run(Options& options) {
     const peers::CaseResult& result = report.cases.back();
     good = good && !result.failed;
     if (!result.onnxruntime_version.empty()) report.environment.versions["ONNX Runtime"] = result.onnxruntime_version;
+    write_results(options, report);
   }
   for (const peers::Case& c : step_cases) {
     report.steps.push_back(peers::run_step_case(c, options.timing, options.places, progress));
     good = good && !report.steps.back().failed;
+    write_results(options, report);
   }
   bar.clear();
 
   std::fputs(peers::to_text(report).c_str(), stdout);
-  if (!options.json.empty()) write_file_atomically(options.json, peers::to_json(report).dump(1) + "\n");
-  if (!options.markdown.empty()) write_file_atomically(options.markdown, peers::to_markdown(report));
   return good;
 }
 
