@@ -268,7 +268,7 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Conv<float
 
 /// Whether a dense layer is better off as a convolution with 1×1 windows over a row of pixels, which is the same sums:
 /// where the inner product is a plain matrix product that packs its weights anew in every run, and the convolution has
-/// a kernel of its own, for packed weights. (Up to twice as fast with AVX2 and a few rows, and no slower with one.)
+/// a kernel of its own, for packed weights. (Up to twice as fast with AVX2 and a few rows, about as fast with one.)
 template <class InnerProduct, class Convolution>
 [[nodiscard]] bool runs_better_as_convolution(const InnerProduct& inner_product, const Convolution& convolution,
                                               DType weights, DType dst) {
