@@ -34,7 +34,8 @@ struct ConstantKey {
   friend bool operator==(const ConstantKey&, const ConstantKey&) = default;
 };
 
-/// 128 bits that tell contents apart: two multiplicative hashes (Dietzfelbinger et al. 1997) of eight bytes a step.
+/// 128 bits that tell contents apart: two words, each mixed by a multiplication and a shift for every eight bytes. Good
+/// against accidents, not against somebody who looks for two contents with the same bits.
 [[nodiscard]] inline ConstantKey constant_key(const void* elements, std::size_t bytes, const Desc& from,
                                               const Desc& to) {
   ConstantKey key{0x9e3779b97f4a7c15U, 0xc2b2ae3d27d4eb4fU, bytes, from, to};

@@ -54,7 +54,7 @@ public:
   }
   /// Threads that pay for a group: one where splitting its work takes longer than it saves.
   [[nodiscard]] int threads_for(const FusionGroup& group) const {
-    // About what one core does while a second one is woken and waited for.
+    // An estimate of what one core does while a second one is woken and waited for; not calibrated.
     constexpr double least_flops = 2e5;
     constexpr double least_elements = 1.6e4;
     double flops = work_[group.primary].flops;

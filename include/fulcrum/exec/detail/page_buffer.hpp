@@ -13,7 +13,7 @@
 namespace fulcrum::detail {
 
 /// Bytes that are zero at first, at a 64-byte boundary. From 2 MiB on they ask for huge pages: convolutions stride
-/// through weights and activations in steps of kilobytes, and with small pages each step misses the TLB.
+/// through weights and activations in steps of kilobytes, which small pages make hard on the TLB.
 class PageBuffer {
 public:
   PageBuffer() = default;
