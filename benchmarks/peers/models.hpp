@@ -61,7 +61,7 @@ public:
     }
     const std::vector<Tensor<float>> sources = random_sources(model, 8, 1);
     const QuantizeOptions options = int8_options_for_this_cpu();
-    export_onnx(quantize_post_training(model, sources.front(), onednn_runner(threads_), options).model, path);
+    export_onnx(quantize_post_training(model, sources, onednn_runner(threads_), options).model, path);
     return path;
   }
 

@@ -12,8 +12,8 @@ TEST_CASE("calibration on oneDNN finds the ranges that the reference finds") {
       ModelBuilder<float>("m", 3).input({2, 6, 6}).conv(4, 3, {.padding = 1}).relu().flatten().dense(3).build();
   const Tensor<float> images = test::random_tensor<float>({10, 2, 6, 6}, 5);
   const QuantizeOptions options{.calibration_batch = 4};  // two whole batches and a tail
-  const ModelRunner plain = [](const Model<float>& m, const Tensor<float>& src) {
-    return ReferenceExecutor<float>(m).run({&src, 1});
+  const ModelRunner plain = [](const Model<float>& m, std::span<const Tensor<float>> src) {
+    return ReferenceExecutor<float>(m).run(src);
   };
   const ValueRanges expected = calibrate_ranges(model, images, plain, options);
   const ValueRanges ranges = calibrate_ranges(model, images, onednn_runner(), options);

@@ -14,8 +14,8 @@ using fulcrum::test::random_tensor;
 
 namespace {
 
-std::vector<Tensor<float>> run(const Model<float>& model, const Tensor<float>& images) {
-  return ReferenceExecutor<float>(model).run(std::span(&images, 1));
+std::vector<Tensor<float>> run(const Model<float>& model, std::span<const Tensor<float>> sources) {
+  return ReferenceExecutor<float>(model).run(sources);
 }
 
 Model<float> small_cnn() {
@@ -46,11 +46,11 @@ TEST_CASE("the runner sees one model and slices of bounded size that make up all
   const ValueRanges at_once = calibrate_ranges(small_cnn(), images, run);
   std::vector<std::int64_t> batches;
   const Model<float>* seen = nullptr;
-  const ModelRunner recording = [&](const Model<float>& model, const Tensor<float>& part) {
+  const ModelRunner recording = [&](const Model<float>& model, std::span<const Tensor<float>> part) {
     CHECK((seen == nullptr || seen == &model));
     seen = &model;
     CHECK_FALSE(model.find("softmax1"));  // nothing is computed that is not observed
-    batches.push_back(part.dim(0));
+    batches.push_back(part[0].dim(0));
     return run(model, part);
   };
   CHECK(calibrate_ranges(small_cnn(), images, recording, {.calibration_batch = 4}) == at_once);
@@ -72,7 +72,7 @@ TEST_CASE("a percentile range lies within the extremes") {
 
 TEST_CASE("a model that needs only its input observed is not run at all") {
   const Model<float> model = ModelBuilder<float>("m").input({4}).dense(2).build();
-  const ModelRunner never = [](const Model<float>&, const Tensor<float>&) -> std::vector<Tensor<float>> {
+  const ModelRunner never = [](const Model<float>&, std::span<const Tensor<float>>) -> std::vector<Tensor<float>> {
     FAIL("there is nothing to run");
     return {};
   };
@@ -95,8 +95,36 @@ TEST_CASE("images that the model does not take are refused") {
                     ContainsSubstring("(2, 1, 8, 9)") && ContainsSubstring("(N, 1, 8, 8)"));
   CHECK_THROWS_WITH(calibrate_ranges(model, Tensor<float>({0, 1, 8, 8}), run), ContainsSubstring("(0, 1, 8, 8)"));
   CHECK_THROWS_AS(calibrate_ranges(model, Tensor<float>(), run), Error);
-  auto two = ModelBuilder<float>("two").input({4}, "a").input({4}, "b").add(0).dense(2);
-  CHECK_THROWS_WITH(calibrate_ranges(two.build(), Tensor<float>({1, 4}), run), ContainsSubstring("2 inputs"));
+}
+
+TEST_CASE("a model with several inputs is calibrated on one source for each, sliced along its batch") {
+  Model<float> model("two");
+  const NodeId a = model.add({"a", Input{{batch_dim, 3}}, {}, {}});
+  const NodeId b = model.add({"b", Input{{2, batch_dim, 3}}, {}, {}});  // a sequence, its steps first
+  const NodeId c = model.add({"c", Input{{3}}, {}, {}});                // the same for every sample
+  const NodeId first = model.add({"first", Slice{.axes = {0}, .starts = {0}, .ends = {1}, .steps = {}}, {b}, {}});
+  const NodeId step = model.add({"step", Reshape{{-1, 3}}, {first}, {}});
+  const NodeId sum = model.add({"sum", Binary{BinaryKind::add}, {a, step}, {}});
+  const NodeId shifted = model.add({"shifted", Binary{BinaryKind::add}, {sum, c}, {}});
+  const NodeId dense = model.add({"dense", Dense<float>{Tensor<float>({1, 3}, {1, 1, 1}), {}}, {shifted}, {}});
+  model.set_outputs({dense});
+  const std::vector<Tensor<float>> sources{
+      Tensor<float>({3, 3}, {0, 0, 0, 0, 0, 0, 0, 0, 7}),
+      Tensor<float>({2, 3, 3}, {0, 0, 0, 0, 0, 0, 0, 0, 2, 9, 9, 9, 9, 9, 9, 9, 9, 9}), Tensor<float>({3}, {0, -1, 1})};
+  std::vector<std::int64_t> batches;
+  const ModelRunner recording = [&](const Model<float>& m, std::span<const Tensor<float>> part) {
+    CHECK(part[1].dim(1) == part[0].dim(0));
+    batches.push_back(part[0].dim(0));
+    return run(m, part);
+  };
+  const ValueRanges ranges = calibrate_ranges(model, sources, recording, {.calibration_batch = 2});
+  CHECK(batches == std::vector<std::int64_t>{2, 1});
+  CHECK(ranges.at("shifted") == Range{-1, 10});
+
+  CHECK_THROWS_WITH(calibrate_ranges(model, sources[0], run), ContainsSubstring("1 source(s)"));
+  std::vector<Tensor<float>> uneven = sources;
+  uneven[1] = Tensor<float>({2, 4, 3});
+  CHECK_THROWS_WITH(calibrate_ranges(model, uneven, run), ContainsSubstring("'b'") && ContainsSubstring("are 4"));
 }
 
 TEST_CASE("values and weights that are not finite are refused by layer name") {
@@ -110,7 +138,7 @@ TEST_CASE("values and weights that are not finite are refused by layer name") {
   CHECK_THROWS_WITH(calibrate_ranges(broken, random_tensor<float>({2, 1, 8, 8}, 1), run),
                     ContainsSubstring("'conv1'") && ContainsSubstring("bias"));
 
-  const ModelRunner overflowing = [&](const Model<float>& model, const Tensor<float>& part) {
+  const ModelRunner overflowing = [&](const Model<float>& model, std::span<const Tensor<float>> part) {
     auto values = run(model, part);
     values[1].flat()[3] = infinity;
     return values;
@@ -120,7 +148,9 @@ TEST_CASE("values and weights that are not finite are refused by layer name") {
 }
 
 TEST_CASE("a runner that does not return every value is refused") {
-  const ModelRunner forgetful = [](const Model<float>&, const Tensor<float>&) { return std::vector<Tensor<float>>{}; };
+  const ModelRunner forgetful = [](const Model<float>&, std::span<const Tensor<float>>) {
+    return std::vector<Tensor<float>>{};
+  };
   CHECK_THROWS_WITH(calibrate_ranges(small_cnn(), random_tensor<float>({2, 1, 8, 8}, 1), forgetful),
                     ContainsSubstring("returned 0 values of 2"));
 }

@@ -62,13 +62,28 @@ TEST_CASE("both sides of a residual sum between convolutions are rounded, nothin
                                          {"flatten1", "globalaveragepool1"}});
 }
 
-TEST_CASE("joins and averages take ranges of their own") {
+TEST_CASE("a join takes a range of its own, which is also that of what only it takes") {
   auto b = ModelBuilder<float>("inception").input({3, 8, 8}).conv(4, 1).relu();
   const NodeId left = b.last();
   b.from(0).average_pool(3, {.stride = {1, 1}, .padding = 1}).concat({left});
   const Model<float> model = std::move(b.conv(2, 1)).build();
   CHECK(roots(model, place_quantization(model)) ==
-        Roots{{"input", "input"}, {"relu1", "relu1"}, {"averagepool1", "averagepool1"}, {"concat1", "concat1"}});
+        Roots{{"input", "input"}, {"relu1", "concat1"}, {"averagepool1", "concat1"}, {"concat1", "concat1"}});
+}
+
+TEST_CASE("what others take beside a join keeps its own range, and joins of joins have one") {
+  auto b = ModelBuilder<float>("dense block").input({3, 8, 8}).conv(4, 1).relu().named("first");
+  const NodeId first = b.last();
+  b.conv(4, 1).relu().named("second");
+  const NodeId second = b.last();
+  b.conv(4, 1).relu().named("third").concat({second}).named("inner").concat({first}).named("outer");
+  const Model<float> model = std::move(b.conv(2, 1)).build();
+  CHECK(roots(model, place_quantization(model)) == Roots{{"input", "input"},
+                                                         {"first", "first"},
+                                                         {"second", "second"},
+                                                         {"third", "outer"},
+                                                         {"inner", "outer"},
+                                                         {"outer", "outer"}});
 }
 
 TEST_CASE("skipped layers stay in float and do not ask for integers") {

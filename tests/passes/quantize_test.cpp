@@ -16,8 +16,8 @@ using fulcrum::test::random_tensor;
 
 namespace {
 
-std::vector<Tensor<float>> outputs_of(const Model<float>& model, const Tensor<float>& images) {
-  return ReferenceExecutor<float>(model).run(std::span(&images, 1));
+std::vector<Tensor<float>> outputs_of(const Model<float>& model, std::span<const Tensor<float>> sources) {
+  return ReferenceExecutor<float>(model).run(sources);
 }
 
 Model<float> plain_cnn(std::uint64_t seed) {

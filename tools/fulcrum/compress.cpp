@@ -25,6 +25,7 @@ struct CompressCommand {
   std::string output, prune, scope = "global", fake_quantize, quantize, calibrate = "minmax", data;
   double percentile = 99.99;
   std::int64_t samples = 512;
+  std::vector<std::string> calibrate_on;
   int weight_bits = 0;  // 0: as this CPU needs
   bool per_tensor = false, narrow_range = false, json = false;
 };
@@ -74,8 +75,12 @@ void compress(const CompressCommand& command) {
   if (!command.quantize.empty() && command.quantize != "int8") {
     throw Error("--quantize " + command.quantize, "is not known", "use int8");
   }
-  if (!command.quantize.empty() && command.data.empty()) {
-    throw Error("--quantize int8", "needs images to find the ranges of the activations", "give --data fashion-mnist");
+  if (!command.quantize.empty() && command.data.empty() && command.calibrate_on.empty()) {
+    throw Error("--quantize int8", "needs samples to find the ranges of the activations",
+                "give --data fashion-mnist, or --calibrate-on with a .npy file per input");
+  }
+  if (!command.data.empty() && !command.calibrate_on.empty()) {
+    throw Error("--calibrate-on", "stands beside --data", "give one of them");
   }
   check_writable(command.output);
   Model<float> model = command.model.load();
@@ -101,7 +106,8 @@ void compress(const CompressCommand& command) {
     }
     options.method = calibration_method_from(command.calibrate);
     options.percentile = command.percentile;
-    auto result = quantized_on(model, command.data, options, command.samples);
+    auto result = command.calibrate_on.empty() ? quantized_on(model, command.data, options, command.samples)
+                                               : quantized_on(model, command.calibrate_on, options);
     model = std::move(result.model);
     reports["quantize"] = to_json(result.report);
     text += to_text(result.report) + "\n";
@@ -140,6 +146,8 @@ void add_compress(CLI::App& app) {
          "8, or 7 for CPUs without VNNI, which lose sums of full 8-bit products (default: what this CPU needs)")
       ->check(CLI::IsMember({7, 8}));
   sub->add_option("--data", command->data, "data set whose training images calibrate: fashion-mnist or a folder");
+  sub->add_option("--calibrate-on", command->calibrate_on,
+                  "instead of --data: .npy files of samples that calibrate, one for each input");
   sub->add_option("--samples", command->samples, "training images to calibrate on")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

@@ -1,10 +1,11 @@
 #include "int8.hpp"
 
 #include <fulcrum/core/cpu.hpp>
-#include <fulcrum/core/random.hpp>
 #include <fulcrum/exec/int8_options.hpp>
 #include <fulcrum/exec/onednn_runner.hpp>
 #include <fulcrum/io/dataset.hpp>
+#include <fulcrum/io/npy.hpp>
+#include <fulcrum/model/random_sources.hpp>
 
 using namespace fulcrum;
 
@@ -16,15 +17,15 @@ QuantizeResult quantized_on(const Model<float>& model, const std::string& data, 
                                 options);
 }
 
+QuantizeResult quantized_on(const Model<float>& model, const std::vector<std::string>& files,
+                            const QuantizeOptions& options) {
+  std::vector<Tensor<float>> sources;
+  for (const std::string& file : files) sources.push_back(load_npy(file));
+  return quantize_post_training(model, sources, onednn_runner(current_environment().cores), options);
+}
+
 Model<float> quantized_for_timing(const Model<float>& model) {
-  const std::vector<NodeId> inputs = model.inputs();
-  if (inputs.size() != 1) {
-    throw Error("model '" + model.name() + "'", "has " + std::to_string(inputs.size()) + " inputs and no scales",
-                "give a model that is quantized already");
-  }
-  Tensor<float> images(with_batch(std::get<Input>(model.node(inputs[0]).layer).shape, 8));
-  Random random(0);
-  for (float& x : images.flat()) x = static_cast<float>(random.uniform());
-  return quantize_post_training(model, images, onednn_runner(current_environment().cores), int8_options_for_this_cpu())
+  return quantize_post_training(model, random_sources(model, 8, 0), onednn_runner(current_environment().cores),
+                                int8_options_for_this_cpu())
       .model;
 }

@@ -28,18 +28,6 @@ struct RunOptions {
   bool json = false;
 };
 
-/// What the sources have where the model's inputs leave the batch open; 1 when none does.
-std::int64_t batch_of(const Model<float>& model, const std::vector<Tensor<float>>& src) {
-  const std::vector<NodeId> inputs = model.inputs();
-  for (std::size_t i = 0; i < std::min(inputs.size(), src.size()); ++i) {
-    const Shape& shape = std::get<Input>(model.node(inputs[i]).layer).shape;
-    for (std::size_t axis = 0; axis < shape.size() && axis < src[i].dims().size(); ++axis) {
-      if (shape[axis] == batch_dim) return src[i].dims()[axis];
-    }
-  }
-  return 1;
-}
-
 /// \throws Error naming the file whose shape its input does not take
 void check_sources(const RunOptions& options, const Model<float>& model, const std::vector<Tensor<float>>& src) {
   const std::vector<NodeId> inputs = model.inputs();
@@ -47,7 +35,7 @@ void check_sources(const RunOptions& options, const Model<float>& model, const s
     throw Error("--input", "names " + std::to_string(src.size()) + " file(s) for a model with " +
                                std::to_string(inputs.size()) + " input(s)");
   }
-  const std::vector<Shape> shapes = infer_shapes(model, batch_of(model, src));
+  const std::vector<Shape> shapes = infer_shapes(model, batch_of<float>(model, src));
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const Node<float>& node = model.node(inputs[i]);
     const Shape given = src[i].dims();
@@ -72,7 +60,7 @@ std::vector<Tensor<float>> results_of(const RunOptions& options, const Model<flo
     return ReferenceExecutor<float>(model, {.quantized = precision == Precision::int8}).run(src);
   }
   OnednnOptions onednn;
-  onednn.batch = batch_of(model, src);
+  onednn.batch = batch_of<float>(model, src);
   onednn.threads = options.threads;
   onednn.precision = precision;
   return OnednnExecutor(model, onednn).run(src);

@@ -3,6 +3,7 @@
 /// oneDNN as the engine that calibration of activation ranges runs on.
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include <fulcrum/exec/onednn_executor.hpp>
@@ -10,8 +11,8 @@
 
 namespace fulcrum {
 
-/// A ModelRunner in f32. It compiles when the model or the batch size changes, so a whole calibration compiles once for
-/// its batch size and once for a tail.
+/// A ModelRunner in f32. It compiles when the model or the sources' shapes change, so a whole calibration compiles once
+/// for its batch size and once for a tail.
 /// \param threads  ≥ 1
 [[nodiscard]] inline ModelRunner onednn_runner(int threads = 1) {
   struct Compiled {
@@ -20,14 +21,15 @@ namespace fulcrum {
     std::shared_ptr<OnednnExecutor> executor;
   };
   const auto compiled = std::make_shared<Compiled>();
-  return [compiled, threads](const Model<float>& model, const Tensor<float>& images) {
-    if (!compiled->executor || compiled->batch != images.dim(0) || compiled->model != model) {
+  return [compiled, threads](const Model<float>& model, std::span<const Tensor<float>> sources) {
+    const std::int64_t batch = batch_of(model, sources);
+    if (!compiled->executor || compiled->batch != batch || compiled->model != model) {
       OnednnOptions options;
-      options.batch = images.dim(0);
+      options.batch = batch;
       options.threads = threads;
-      *compiled = {model, options.batch, std::make_shared<OnednnExecutor>(model, options)};
+      *compiled = {model, batch, std::make_shared<OnednnExecutor>(model, options)};
     }
-    return compiled->executor->run({&images, 1});
+    return compiled->executor->run(sources);
   };
 }
 

@@ -51,7 +51,7 @@ public:
 private:
   /// All values; without keep_all a value is dropped once its last consumer has taken it, unless it is an output.
   [[nodiscard]] std::vector<Tensor<T>> compute(std::span<const Tensor<T>> src, bool keep_all) const {
-    const std::vector<Shape> shapes = infer_shapes(model_, batch_of(src));
+    const std::vector<Shape> shapes = infer_shapes(model_, batch_of(model_, src));
     check(src, shapes);
     auto consumers = model_.consumers();
     std::vector<Tensor<T>> values(model_.size());
@@ -76,27 +76,12 @@ private:
     return values;
   }
 
-  /// What the first source with a batch dimension holds there; 1 when there is none.
-  [[nodiscard]] std::int64_t batch_of(std::span<const Tensor<T>> src) const {
+  void check(std::span<const Tensor<T>> src, const std::vector<Shape>& shapes) const {
     const std::vector<NodeId> inputs = model_.inputs();
     if (src.size() != inputs.size()) {
       throw Error("model '" + model_.name() + "'",
                   "takes " + std::to_string(inputs.size()) + " input(s) but was given " + std::to_string(src.size()));
     }
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      const Shape& shape = std::get<Input>(model_.node(inputs[i]).layer).shape;
-      const Shape given = src[i].dims();
-      for (std::size_t axis = 0; axis < shape.size(); ++axis) {
-        if (shape[axis] != batch_dim) continue;
-        if (given.size() != shape.size() || given[axis] < 1) refuse(inputs[i], given, shape);
-        return given[axis];
-      }
-    }
-    return 1;
-  }
-
-  void check(std::span<const Tensor<T>> src, const std::vector<Shape>& shapes) const {
-    const std::vector<NodeId> inputs = model_.inputs();
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       if (src[i].dims() == shapes[inputs[i]]) continue;
       const bool first = i == 0;

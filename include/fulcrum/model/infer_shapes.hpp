@@ -3,6 +3,8 @@
 /// Shapes and work of every node for a batch size.
 
 #include <algorithm>
+#include <cstdint>
+#include <span>
 #include <vector>
 
 #include <fulcrum/model/model.hpp>
@@ -28,6 +30,22 @@ template <class T>
     }
   }
   return shapes;
+}
+
+/// What the first source with a batch dimension holds there; 1 when there is none. A source that its input does not
+/// take tells nothing.
+template <class T>
+[[nodiscard]] std::int64_t batch_of(const Model<T>& model, std::span<const Tensor<T>> src) {
+  const std::vector<NodeId> inputs = model.inputs();
+  for (std::size_t i = 0; i < std::min(inputs.size(), src.size()); ++i) {
+    const Shape& shape = std::get<Input>(model.node(inputs[i]).layer).shape;
+    const Shape given = src[i].dims();
+    if (given.size() != shape.size()) continue;
+    for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+      if (shape[axis] == batch_dim && given[axis] >= 1) return given[axis];
+    }
+  }
+  return 1;
 }
 
 /// \throws Error when the model runs one batch size only and `batch` is neither that nor 1

@@ -1,12 +1,13 @@
 #pragma once
 /// \file
-/// The ranges that a model's values take on sample images, for a quantization pass.
+/// The ranges that a model's values take on sample sources, for a quantization pass.
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -42,7 +43,7 @@ enum class CalibrationMethod : std::uint8_t {
 struct QuantizeOptions {
   CalibrationMethod method = CalibrationMethod::minmax;
   double percentile = 99.99;            ///< of |x|, (0, 100]; for CalibrationMethod::percentile
-  std::int64_t calibration_batch = 64;  ///< images that go through the model at a time; ≥ 1
+  std::int64_t calibration_batch = 64;  ///< samples that go through the model at a time; ≥ 1
   std::vector<std::string> skip = {};   ///< names of convolutions and dense layers that stay in float
   /// Bits of a weight, 7 or 8. Two products of u8 with 7 bits fit into 16 bits, in which CPUs without VNNI add them.
   int weight_bits = 8;
@@ -53,10 +54,10 @@ struct QuantizeOptions {
 /// Ranges by the name of the layer that computes the value.
 using ValueRanges = std::map<std::string, Range>;
 
-/// Runs a model on images (n, c, h, w) and returns its outputs. Calibration gives it one model, always the same, with
-/// the values to observe as outputs, and then one slice of the images after another; any engine will do.
+/// Runs a model on one source per input and returns its outputs. Calibration gives it one model, always the same, with
+/// the values to observe as outputs, and then one slice of the samples after another; any engine will do.
 using ModelRunner = std::function<std::vector<Tensor<float>>(const Model<float>& model_with_chosen_outputs,
-                                                             const Tensor<float>& images)>;
+                                                             std::span<const Tensor<float>> sources)>;
 
 namespace detail {
 
@@ -70,48 +71,100 @@ inline RangeObserver make_observer(const QuantizeOptions& options) {
 /// \throws Error naming the layer whose values are not finite
 inline void observe(RangeObserver& observer, const std::string& layer, std::span<const float> values) {
   if (!std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); })) {
-    throw Error("layer '" + layer + "'", "gives NaN or infinite values on the calibration images",
-                "check the images and the model's weights");
+    throw Error("layer '" + layer + "'", "gives NaN or infinite values on the calibration samples",
+                "check the samples and the model's weights");
   }
   std::visit([&](auto& o) { o.observe(values); }, observer);
 }
 
-/// The one input that images go into.
-inline NodeId image_input(const Model<float>& model, const Tensor<float>& images) {
-  const std::vector<NodeId> inputs = model.inputs();
-  if (inputs.size() != 1) {
-    throw Error("model '" + model.name() + "'",
-                "takes " + std::to_string(inputs.size()) + " inputs, and calibration gives it one");
+/// One source per input of a model, to be taken some samples at a time.
+class CalibrationSources {
+public:
+  /// \throws Error when their number or shapes are not what the model takes, or when there is no sample
+  CalibrationSources(const Model<float>& model, std::span<const Tensor<float>> sources) : sources_(sources) {
+    const std::vector<NodeId> inputs = model.inputs();
+    if (sources.size() != inputs.size()) {
+      throw Error("calibration",
+                  "was given " + std::to_string(sources.size()) + " source(s), but model '" + model.name() +
+                      "' takes " + std::to_string(inputs.size()),
+                  "give one per input");
+    }
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const Node<float>& node = model.node(inputs[i]);
+      axes_.push_back(batch_axis(node, sources[i].dims()));
+      if (!axes_.back()) continue;
+      const std::int64_t given = sources[i].dims()[*axes_.back()];
+      if (samples_ && *samples_ != given) {
+        throw Error("calibration samples of input '" + node.name + "'",
+                    "are " + std::to_string(given) + ", and of the inputs before it " + std::to_string(*samples_),
+                    "give every input the same samples");
+      }
+      samples_ = given;
+    }
   }
-  const Shape expected = std::get<Input>(model.node(inputs[0]).layer).shape;
-  Shape given = images.dims();
-  if (given.size() != expected.size() || given.empty() || given[0] < 1 ||
-      !std::equal(given.begin() + 1, given.end(), expected.begin() + 1)) {
-    throw Error("calibration images", "have shape " + to_string(given) + " but the model takes " + to_string(expected),
-                "give one image or more of that shape");
-  }
-  return inputs[0];
-}
 
-/// Images [from, from + count) of (n, …).
-inline Tensor<float> slice(const Tensor<float>& images, std::int64_t from, std::int64_t count) {
-  Shape shape = images.dims();
-  const auto image = static_cast<std::size_t>(element_count(shape) / shape[0]);
-  shape[0] = count;
-  return Tensor<float>(
-      shape, images.flat().subspan(static_cast<std::size_t>(from) * image, static_cast<std::size_t>(count) * image));
-}
+  [[nodiscard]] std::int64_t samples() const noexcept { return samples_.value_or(1); }
+
+  /// Samples [from, from + count) of every input; all of one that has no batch.
+  [[nodiscard]] std::vector<Tensor<float>> slice(std::int64_t from, std::int64_t count) const {
+    std::vector<Tensor<float>> parts;
+    for (std::size_t i = 0; i < sources_.size(); ++i) {
+      parts.push_back(axes_[i] ? slice(sources_[i], *axes_[i], from, count) : sources_[i]);
+    }
+    return parts;
+  }
+
+private:
+  /// Where the samples of an input lie one after another; nothing: it has the same elements for all of them.
+  static std::optional<std::size_t> batch_axis(const Node<float>& input, const Shape& given) {
+    const Shape& expected = std::get<Input>(input.layer).shape;
+    std::optional<std::size_t> axis;
+    bool fits = given.size() == expected.size();
+    for (std::size_t i = 0; fits && i < expected.size(); ++i) {
+      const bool is_batch = expected[i] == batch_dim;
+      fits = is_batch ? !axis && given[i] >= 1 : given[i] == expected[i];
+      if (is_batch) axis = i;
+    }
+    if (!fits) {
+      throw Error("calibration samples of input '" + input.name + "'",
+                  "have shape " + to_string(given) + " but the model takes " + to_string(expected),
+                  "give one sample or more of that shape");
+    }
+    return axis;
+  }
+
+  static Tensor<float> slice(const Tensor<float>& source, std::size_t axis, std::int64_t from, std::int64_t count) {
+    Shape shape = source.dims();
+    std::size_t outer = 1, inner = 1;
+    for (std::size_t i = 0; i < shape.size(); ++i) {
+      if (i != axis) (i < axis ? outer : inner) *= static_cast<std::size_t>(shape[i]);
+    }
+    const std::size_t step = static_cast<std::size_t>(shape[axis]) * inner;
+    const std::size_t length = static_cast<std::size_t>(count) * inner;
+    shape[axis] = count;
+    Tensor<float> part(shape);
+    for (std::size_t o = 0; o < outer; ++o) {
+      const auto piece = source.flat().subspan(o * step + static_cast<std::size_t>(from) * inner, length);
+      std::copy(piece.begin(), piece.end(), part.flat().subspan(o * length, length).begin());
+    }
+    return part;
+  }
+
+  std::span<const Tensor<float>> sources_;
+  std::vector<std::optional<std::size_t>> axes_;  // by input
+  std::optional<std::int64_t> samples_;
+};
 
 }  // namespace detail
 
-/// Runs the images through the model and returns the range of every value that quantize() will ask for. Batch
-/// normalization is folded first. At most `options.calibration_batch` images are in flight, so memory stays bounded.
-/// \param model   float, not quantized yet
-/// \param images  (n, c, h, w), n ≥ 1: a slice of the training images
-/// \param runner  runs the model; see ModelRunner
-/// \throws Error when the model is quantized, has weights or computes values that are not finite, takes several inputs
-///         or other images, or when an option is out of its range
-[[nodiscard]] inline ValueRanges calibrate_ranges(const Model<float>& model, const Tensor<float>& images,
+/// Runs the samples through the model and returns the range of every value that quantize() will ask for. Batch
+/// normalization is folded first. At most `options.calibration_batch` samples are in flight, so memory stays bounded.
+/// \param model    float, not quantized yet
+/// \param sources  one per input, the same n ≥ 1 samples in each: a slice of the training data
+/// \param runner   runs the model; see ModelRunner
+/// \throws Error when the model is quantized, has weights or computes values that are not finite, takes other sources,
+///         or when an option is out of its range
+[[nodiscard]] inline ValueRanges calibrate_ranges(const Model<float>& model, std::span<const Tensor<float>> sources,
                                                   const ModelRunner& runner, const QuantizeOptions& options = {}) {
   detail::refuse_quantized(model, "calibrate the float model");
   detail::refuse_not_finite(model);
@@ -119,7 +172,7 @@ inline Tensor<float> slice(const Tensor<float>& images, std::int64_t from, std::
     throw Error("calibration batch " + std::to_string(options.calibration_batch), "is below 1", "64 is usual");
   }
   const Model<float> folded = fold_batch_normalization(model).model;
-  const NodeId input = detail::image_input(folded, images);
+  const detail::CalibrationSources samples(folded, sources);
   const QuantizationPlacement placement = place_quantization(folded, options.skip);
 
   std::map<NodeId, detail::RangeObserver> observers;
@@ -130,17 +183,23 @@ inline Tensor<float> slice(const Tensor<float>& images, std::int64_t from, std::
     const Node<float>& node = folded.node(id);
     if (const auto* constant = std::get_if<Constant<float>>(&node.layer)) {
       detail::observe(observer, node.name, constant->value.value->flat());
-    } else if (id != input) {
+    } else if (!std::holds_alternative<Input>(node.layer)) {
       outputs.push_back(id);
     }
     observers.emplace(id, std::move(observer));
   }
 
+  const std::vector<NodeId> inputs = folded.inputs();
   const Model<float> observed = extract_outputs(folded, outputs).model;
-  const std::int64_t total = images.dim(0);
-  for (std::int64_t from = 0; from < total; from += options.calibration_batch) {
-    const Tensor<float> part = detail::slice(images, from, std::min(options.calibration_batch, total - from));
-    if (observers.count(input) != 0) detail::observe(observers.at(input), folded.node(input).name, part.flat());
+  for (std::int64_t from = 0; from < samples.samples(); from += options.calibration_batch) {
+    const std::vector<Tensor<float>> part =
+        samples.slice(from, std::min(options.calibration_batch, samples.samples() - from));
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const auto observer = observers.find(inputs[i]);
+      if (observer != observers.end()) {
+        detail::observe(observer->second, folded.node(inputs[i]).name, part[i].flat());
+      }
+    }
     if (outputs.empty()) continue;
     const std::vector<Tensor<float>> values = runner(observed, part);
     if (values.size() != outputs.size()) {
@@ -157,6 +216,13 @@ inline Tensor<float> slice(const Tensor<float>& images, std::int64_t from, std::
     ranges[folded.node(entry.first).name] = std::visit([](const auto& o) { return o.range(); }, entry.second);
   }
   return ranges;
+}
+
+/// The same for a model with one input.
+/// \param images  (n, c, h, w), n ≥ 1
+[[nodiscard]] inline ValueRanges calibrate_ranges(const Model<float>& model, const Tensor<float>& images,
+                                                  const ModelRunner& runner, const QuantizeOptions& options = {}) {
+  return calibrate_ranges(model, std::span<const Tensor<float>>(&images, 1), runner, options);
 }
 
 }  // namespace fulcrum

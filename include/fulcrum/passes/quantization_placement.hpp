@@ -21,8 +21,8 @@ struct QuantizationPlacement {
   };
   std::vector<NodeId> layers;  ///< convolutions and dense layers that take int8, in order
   std::vector<Kept> kept;      ///< those that do not
-  /// By node: the value whose range decides how this node's value is rounded (itself, or the one it passes through);
-  /// empty: the value stays in float.
+  /// By node: the value whose range decides how this node's value is rounded (itself, the one it passes through, or the
+  /// one it is joined into); empty: the value stays in float.
   std::vector<std::optional<NodeId>> root;
 };
 
@@ -74,6 +74,7 @@ public:
     choose_layers(skip);
     spread_backward();
     choose_roots();
+    share_roots_of_joins();
   }
 
   [[nodiscard]] QuantizationPlacement take() && { return std::move(placement_); }
@@ -130,6 +131,22 @@ private:
     }
   }
 
+  /// What only a join takes is rounded as the joined values are, so that their integers are joined as they stand.
+  void share_roots_of_joins() {
+    const std::vector<std::vector<NodeId>> consumers = model_.consumers();
+    for (std::size_t i = groups_.size(); i-- > 0;) {
+      const FusionGroup& group = groups_[i];
+      if (!std::holds_alternative<Concat>(model_.node(group.primary).layer)) continue;
+      const std::optional<NodeId> joined = placement_.root[group.dst];
+      if (!joined) continue;
+      for (const NodeId src : model_.node(group.primary).src) {
+        const bool only_joined = std::all_of(consumers[src].begin(), consumers[src].end(),
+                                             [&](NodeId consumer) { return consumer == group.primary; });
+        if (only_joined && step_of_[src] && placement_.root[src] == src) placement_.root[src] = joined;
+      }
+    }
+  }
+
   [[nodiscard]] bool runs_in_integers(NodeId id) const {
     return std::find(placement_.layers.begin(), placement_.layers.end(), id) != placement_.layers.end();
   }
@@ -148,7 +165,8 @@ private:
 /// Every convolution and dense layer runs in int8, but for those in `skip` and those whose source is an output of the
 /// model (outputs stay in float). Rounded are: the sources of those layers; and, between them, what goes through sums,
 /// joins and pooling. MaxPool, Reshape, Flatten and Relu pass integers through by their source's scale. Values are
-/// rounded at the ends of fusion groups only, so that quantization never comes between what runs as one step.
+/// rounded at the ends of fusion groups only, so that quantization never comes between what runs as one step. A value
+/// that only a Concat takes is rounded by the scale of what is joined, which has room for all of its sources.
 /// \param skip  names of layers that stay in float
 /// \throws Error when a name in `skip` is no convolution or dense layer of the model
 template <class T>

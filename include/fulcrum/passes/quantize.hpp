@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -129,12 +130,21 @@ inline float usable_scale(float scale) { return std::isnormal(scale) ? scale : 1
 }
 
 /// calibrate_ranges() and quantize() in one.
-/// \param images  (n, c, h, w): a few hundred training images
-/// \param runner  runs the float model; see ModelRunner
+/// \param sources  one per input: a few hundred samples of the training data
+/// \param runner   runs the float model; see ModelRunner
+[[nodiscard]] inline QuantizeResult quantize_post_training(const Model<float>& model,
+                                                           std::span<const Tensor<float>> sources,
+                                                           const ModelRunner& runner,
+                                                           const QuantizeOptions& options = {}) {
+  return quantize(model, calibrate_ranges(model, sources, runner, options), options);
+}
+
+/// The same for a model with one input.
+/// \param images  (n, c, h, w)
 [[nodiscard]] inline QuantizeResult quantize_post_training(const Model<float>& model, const Tensor<float>& images,
                                                            const ModelRunner& runner,
                                                            const QuantizeOptions& options = {}) {
-  return quantize(model, calibrate_ranges(model, images, runner, options), options);
+  return quantize_post_training(model, std::span<const Tensor<float>>(&images, 1), runner, options);
 }
 
 }  // namespace fulcrum
