@@ -37,8 +37,10 @@ TEST_CASE("the JSON of a report has the agreed fields") {
                                 {"flops", 7e6},
                                 {"bytes", 9e5},
                                 {"latency_ms", report.layers[0].latency.count()},
-                                {"bound", "compute"}}));
+                                {"bound", "compute"},
+                                {"src", "u8"}}));
   CHECK(j["layers"][1]["bound"].is_null());
+  CHECK(j["outside_int8"].is_null());  // the second layer does not say what it takes
   CHECK(j["creation_ms"] == 2.5);
   CHECK(j["notes"] == json({"measured note"}));
   CHECK(j["environment"]["cpu"] == "a CPU");

@@ -21,6 +21,13 @@ TEST_CASE("a measured report shows its configuration, statistics, layers and not
   CHECK_THAT(text, ContainsSubstring("note: measured note"));
 }
 
+TEST_CASE("an int8 run says how much of its time is spent outside int8") {
+  LatencyReport report = synthetic::layered_report(ReportKind::measured, config, 0.2);
+  CHECK_THAT(to_text(report), !ContainsSubstring("outside int8"));
+  report.layers[1].src = DType::f32;
+  CHECK_THAT(to_text(report), ContainsSubstring("25.0 % of the layers' time is spent outside int8"));
+}
+
 TEST_CASE("a prediction has no deviation, no samples and no creation time to show") {
   const std::string text = to_text(synthetic::layered_report(ReportKind::predicted, config, 0.2));
   CHECK_THAT(text, ContainsSubstring(", predicted"));

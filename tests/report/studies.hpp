@@ -23,6 +23,7 @@ inline LatencyReport layered_report(ReportKind kind, const RunConfig& config, do
     r.latency.samples = 1234;
     r.latency.mad = Milliseconds(p50_ms * 0.01);
     r.creation = Milliseconds(2.5);
+    r.layers[0].src = DType::u8;
   }
   return r;
 }

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include <fulcrum/core/dtype.hpp>
 #include <fulcrum/core/environment.hpp>
 #include <fulcrum/core/units.hpp>
 #include <fulcrum/cost/memory_use.hpp>
@@ -42,6 +43,7 @@ struct LayerLatency {
   double bytes = 0.0;          ///< [B] read and written
   Milliseconds latency{};      ///< median when measured
   std::optional<Bound> bound;  ///< absent when it is not known
+  std::optional<DType> src{};  ///< type of the values that the step takes; absent in a prediction
 };
 
 enum class ReportKind : std::uint8_t { predicted, measured };
@@ -65,5 +67,19 @@ struct LatencyReport {
   std::vector<std::string> notes;  ///< what the reader should know ("the machine was noisy: …")
   Environment environment;
 };
+
+/// Of the time that the layers of an int8 run take together, the share [0, 1] of those that take real numbers instead
+/// of integers: what int8 does not make faster. Nothing where the layers' types or times are not known.
+[[nodiscard]] inline std::optional<double> share_outside_int8(const LatencyReport& report) {
+  Milliseconds all{}, outside{};
+  for (const LayerLatency& layer : report.layers) {
+    if (!layer.src) return std::nullopt;
+    const bool is_integer = *layer.src == DType::u8 || *layer.src == DType::s8;
+    all += layer.latency;
+    if (!is_integer) outside += layer.latency;
+  }
+  if (report.config.precision != Precision::int8 || !(all.count() > 0.0)) return std::nullopt;
+  return outside / all;
+}
 
 }  // namespace fulcrum

@@ -169,7 +169,7 @@ inline void fill_bounds(LatencyReport& report, const Model<float>& model, const 
   report.throughput_per_s = detail::throughput_of(instances, config.batch);
   for (std::size_t i = 0; i < compiled->steps().size(); ++i) {
     const StepInfo& info = compiled->steps()[i];
-    LayerLatency layer{info.name, info.kind, info.flops, info.bytes, {}, {}};
+    LayerLatency layer{info.name, info.kind, info.flops, info.bytes, {}, {}, info.src};
     if (options.layer_runs > 0) layer.latency = median(instances.front().steps[i]);
     report.flops += layer.flops;
     report.bytes += layer.bytes;

@@ -71,15 +71,17 @@ inline nlohmann::json latency_to_json(const LatencyStatistics& latency) {
           {"precision", name_of(config.precision)}};
 }
 
-/// {"name", "kind", "flops", "bytes", "latency_ms", "bound"}; bound is null when not known.
+/// {"name", "kind", "flops", "bytes", "latency_ms", "bound", "src"}; bound and src (a type) are null when not known.
 [[nodiscard]] inline nlohmann::json to_json(const LayerLatency& layer) {
   nlohmann::json j{{"name", detail::valid_utf8(layer.name)},
                    {"kind", detail::valid_utf8(layer.kind)},
                    {"flops", layer.flops},
                    {"bytes", layer.bytes},
                    {"latency_ms", layer.latency.count()},
-                   {"bound", nullptr}};
+                   {"bound", nullptr},
+                   {"src", nullptr}};
   if (layer.bound) j["bound"] = name_of(*layer.bound);
+  if (layer.src) j["src"] = name_of(*layer.src);
   return j;
 }
 
@@ -89,8 +91,8 @@ inline nlohmann::json latency_to_json(const LatencyStatistics& latency) {
 }
 
 /// A prediction or a measurement: {"kind", "model", "batch", "threads", "instances", "precision", "flops", "bytes",
-/// "latency_ms" {…}, "samples", "throughput_per_s", "layers" […], "creation_ms", "memory_bytes" {…}, "notes",
-/// "environment"}.
+/// "latency_ms" {…}, "samples", "throughput_per_s", "layers" […], "outside_int8" (share_outside_int8(), or null),
+/// "creation_ms", "memory_bytes" {…}, "notes", "environment"}.
 [[nodiscard]] inline nlohmann::json to_json(const LatencyReport& report) {
   nlohmann::json j = to_json(report.config);
   j["kind"] = name_of(report.kind);
@@ -102,6 +104,8 @@ inline nlohmann::json latency_to_json(const LatencyStatistics& latency) {
   j["throughput_per_s"] = report.throughput_per_s;
   nlohmann::json& layers = j["layers"] = nlohmann::json::array();
   for (const LayerLatency& layer : report.layers) layers.push_back(to_json(layer));
+  j["outside_int8"] = nullptr;
+  if (const std::optional<double> outside = share_outside_int8(report)) j["outside_int8"] = *outside;
   j["creation_ms"] = report.creation.count();
   j["memory_bytes"] = to_json(report.memory);
   j["notes"] = detail::valid_utf8(report.notes);

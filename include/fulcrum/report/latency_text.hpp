@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -93,6 +94,9 @@ inline std::string notes_text(const std::vector<std::string>& notes) {
     layers.add_rule();
     layers.add_row({"all layers", "", format_latency(Milliseconds(sum_ms))});
     text += "\n" + layers.to_string();
+    if (const std::optional<double> outside = share_outside_int8(report)) {
+      text += detail::format_share(*outside, 1.0) + " of the layers' time is spent outside int8\n";
+    }
   }
   if (!report.notes.empty()) text += "\n" + detail::notes_text(report.notes);
   return text;
