@@ -20,6 +20,7 @@
 #include <fulcrum/tensor/matrix_view.hpp>
 #include <fulcrum/tensor/quantization.hpp>
 #include <fulcrum/tensor/shared_tensor.hpp>
+#include <fulcrum/tensor/small_vector.hpp>
 #include <fulcrum/tensor/tensor.hpp>
 
 #include <fulcrum/layers/activation.hpp>

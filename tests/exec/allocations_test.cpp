@@ -94,7 +94,7 @@ TEST_CASE("what is counted is what this executable allocates") {
 }
 
 TEST_CASE("a run in the steady state allocates nothing") {
-  for (const std::string name : {"fashion_cnn", "squeezenet1_1", "mobilenet_v2"}) {
+  for (const std::string name : {"fashion_cnn", "squeezenet1_1", "mobilenet_v2", "recommendation", "speech_lstm"}) {
     INFO(name);
     CHECK(allocations(zoo_model(name), {.threads = 2}) == 0);
   }

@@ -1,5 +1,12 @@
 #include <fulcrum/exec/onednn_model.hpp>
 
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include <fulcrum/zoo/zoo.hpp>
+
 #include <support/catch.hpp>
 
 using namespace fulcrum;
@@ -44,6 +51,39 @@ TEST_CASE("options out of range and int8 without scales are refused in one sente
   CHECK_THROWS_WITH(OnednnModel::compile(small_cnn(), {.batch = 0}), ContainsSubstring("batch 0"));
   CHECK_THROWS_WITH(OnednnModel::compile(small_cnn(), {.threads = 0}), ContainsSubstring("1 or more"));
   CHECK_THROWS_WITH(OnednnModel::compile(small_cnn(), {.precision = Precision::int8}), ContainsSubstring("quantize"));
+  CHECK_THROWS_WITH(OnednnModel::compile(small_cnn(), {.layer_precision = {{"conv9", Precision::f32}}}),
+                    ContainsSubstring("'conv9'"));
+}
+
+TEST_CASE("the arena of the zoo's networks is at most 1.1 times what lives in it at once") {
+  for (const std::string name : {"fashion_cnn", "resnet18", "mobilenet_v2", "squeezenet1_1", "densenet121"}) {
+    for (const std::int64_t batch : {1, 4}) {
+      INFO(name << ", batch " << batch);
+      const auto compiled = OnednnModel::compile(zoo_model(name), {.batch = batch});
+      struct Life {
+        std::size_t bytes = 0, first = SIZE_MAX, last = 0;
+      };
+      std::map<std::size_t, Life> lives;  // by buffer
+      const auto& steps = compiled->program().steps;
+      for (std::size_t i = 0; i < steps.size(); ++i) {
+        for (const auto& argument : steps[i].arguments) {
+          if (argument.where.place != detail::onednn::Location::Place::arena) continue;
+          Life& life = lives[argument.where.index];
+          life.bytes = std::max(life.bytes, argument.where.offset + argument.desc.get_size());
+          life.first = std::min(life.first, i);
+          life.last = i;
+        }
+      }
+      std::size_t most = 0;
+      for (std::size_t i = 0; i < steps.size(); ++i) {
+        std::size_t live = 0;
+        for (const auto& [index, life] : lives) live += life.first <= i && i <= life.last ? life.bytes : 0;
+        most = std::max(most, live);
+      }
+      CHECK(static_cast<double>(compiled->memory().activations) <= 1.1 * static_cast<double>(most));
+      CHECK(compiled->memory().activations >= most);
+    }
+  }
 }
 
 TEST_CASE("a precision that the CPU lacks is refused, or falls back to f32 with a note when that is asked for") {

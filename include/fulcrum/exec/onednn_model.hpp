@@ -23,9 +23,8 @@ namespace fulcrum {
 class OnednnModel {
 public:
   /// Folds batch norms, groups layers into steps, lets oneDNN choose layouts, packs the weights and plans the memory.
-  /// \throws Error when an option is out of range, the CPU lacks the precision (unless allow_fallback), int8 is asked
-  /// of
-  ///         a model without quantized weights, or oneDNN refuses a layer
+  /// \throws Error when an option is out of range or names no layer, the CPU lacks the precision (unless
+  ///         allow_fallback), int8 is asked of a model without quantized weights, or oneDNN refuses a layer
   /// \param constants  packed weights that other compiled models may hold already; empty: none
   [[nodiscard]] static std::shared_ptr<const OnednnModel> compile(
       const Model<float>& model, const OnednnOptions& options,
@@ -60,6 +59,11 @@ private:
       throw Error("batch " + std::to_string(options.batch), "is below 1", "give a batch size of 1 or more");
     }
     expect_batch(model, options.batch);
+    for (const auto& [layer, precision] : options.layer_precision) {
+      if (!model.find(layer)) {
+        throw Error("layer_precision: '" + layer + "'", "is no layer of model '" + model.name() + "'");
+      }
+    }
     std::string fallback;
     if (const std::string reason = why_unsupported(precision_); !reason.empty()) {
       if (!options.allow_fallback) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <fulcrum/layers/work.hpp>
+#include <fulcrum/tensor/small_vector.hpp>
 
 namespace fulcrum {
 
@@ -33,13 +34,13 @@ struct Transpose {
 
   /// perm written out for a rank.
   /// \throws Error when it is no permutation
-  [[nodiscard]] std::vector<std::size_t> permutation(std::size_t rank) const {
-    std::vector<std::size_t> result;
+  [[nodiscard]] SmallVector<std::size_t> permutation(std::size_t rank) const {
+    SmallVector<std::size_t> result;
     if (perm.empty()) {
       for (std::size_t axis = rank; axis-- > 0;) result.push_back(axis);
       return result;
     }
-    std::vector<bool> seen(rank, false);
+    SmallVector<bool> seen(rank, false);
     for (const std::int64_t axis : perm) {
       const std::size_t at = normalized_axis(axis, rank);
       if (seen[at]) throw Error("Transpose", "names axis " + std::to_string(axis) + " twice");
@@ -75,12 +76,12 @@ struct Slice {
 
   /// What is taken of each axis of a source.
   /// \throws Error when the settings' numbers differ, an axis is outside or named twice, or a step is 0
-  [[nodiscard]] std::vector<Range> ranges(const Shape& src) const {
+  [[nodiscard]] SmallVector<Range> ranges(const Shape& src) const {
     if (starts.size() != axes.size() || ends.size() != axes.size() || (!steps.empty() && steps.size() != axes.size()))
       throw Error("Slice", "has as many axes as it has not starts, ends and steps");
-    std::vector<Range> result;
+    SmallVector<Range> result;
     for (const std::int64_t extent : src) result.push_back({0, 1, extent});
-    std::vector<bool> seen(src.size(), false);
+    SmallVector<bool> seen(src.size(), false);
     for (std::size_t i = 0; i < axes.size(); ++i) {
       const std::size_t axis = normalized_axis(axes[i], src.size());
       if (seen[axis]) throw Error("Slice", "names axis " + std::to_string(axes[i]) + " twice");

@@ -122,6 +122,9 @@ inline void lower_group(Lowering& lowering, const FusionGroup& group) {
     std::size_t next_input = 0;
     for (NodeId id = 0; id < source.size(); ++id) {
       at = source.node(id).name;
+      const int threads = lowering.threads_for(id);
+      const ThreadScope scope(threads);
+      lowering.builder().set_threads(threads);
       lower_source(lowering, id, next_input);
     }
     for (std::size_t g = 0; g < lowering.groups().size(); ++g) {

@@ -87,7 +87,7 @@ struct MatMulDescs {
   const auto* transpose = std::get_if<Transpose>(&lowering.node(next).layer);
   if (transpose == nullptr || !is_view(lowering.model(), next)) return plain;
   const Dims transposed = blocking_of(plain_desc(lowering.shape(next), dtype)).strides;
-  const std::vector<std::size_t> permutation = transpose->permutation(shape.size());
+  const SmallVector<std::size_t> permutation = transpose->permutation(shape.size());
   Dims strides(shape.size(), 1);
   for (std::size_t i = 0; i < permutation.size(); ++i) strides[permutation[i]] = transposed[i];
   return {Dims(shape.begin(), shape.end()), data_type_of(dtype), strides};

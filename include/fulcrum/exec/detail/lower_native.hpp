@@ -15,20 +15,31 @@
 
 namespace fulcrum::detail::onednn {
 
-/// The kernel of a layer on values of these shapes. Nothing is allocated for its sources and result when it runs.
-template <KernelLayer L>
-[[nodiscard]] NativeFunction native_function(const L& layer, std::vector<Shape> src, Shape dst) {
+/// A kernel on values of these shapes: kernel(sources, result). Nothing is allocated for those two when it runs.
+template <class Kernel>
+[[nodiscard]] NativeFunction on_shapes(Kernel kernel, std::vector<Shape> src, Shape dst) {
   std::vector<kernels::Source<float>> from;
   for (Shape& shape : src) from.push_back({{}, std::move(shape)});
-  return [layer, from = std::move(from),
+  return [kernel = std::move(kernel), from = std::move(from),
           to = kernels::Result<float>{{}, std::move(dst)}](std::span<void* const> pointers) mutable {
     const auto count = [](const Shape& shape) { return static_cast<std::size_t>(element_count(shape)); };
     for (std::size_t i = 0; i < from.size(); ++i) {
       from[i].elements = {static_cast<const float*>(pointers[i]), count(from[i].shape)};
     }
     to.elements = {static_cast<float*>(pointers.back()), count(to.shape)};
-    kernels::run(layer, std::span<const kernels::Source<float>>(from), to);
+    kernel(std::span<const kernels::Source<float>>(from), to);
   };
+}
+
+template <KernelLayer L>
+[[nodiscard]] NativeFunction native_function(const L& layer, std::vector<Shape> src, Shape dst) {
+  return on_shapes([layer](auto from, const auto& to) { kernels::run(layer, from, to); }, std::move(src),
+                   std::move(dst));
+}
+[[nodiscard]] inline NativeFunction native_function(const Recurrent<float>& layer, std::vector<Shape> src, Shape dst) {
+  return on_shapes([layer, buffers = kernels::RecurrentBuffers<float>()](
+                       auto from, const auto& to) mutable { kernels::run(layer, from, to, buffers); },
+                   std::move(src), std::move(dst));
 }
 
 /// A layer that has no kernel of its own, through the reference's tensors.

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/exec/detail/border.hpp>
 #include <fulcrum/exec/detail/int8_saturation.hpp>
 #include <fulcrum/exec/detail/lower_native.hpp>
 #include <fulcrum/exec/precision_support.hpp>
@@ -25,7 +26,6 @@ struct Product {
   Shape weights_dims;  ///< (oc, …), or (g, oc/g, …) when grouped
   bool grouped = false;
   bool f32_only = false;
-  bool padded = false;  ///< zeros of the padding take part in the sums
   const RowLayout* columns =
       nullptr;                  ///< dense: where the weights' columns go in the rows of a source that is not plain
   std::optional<Shape> rows{};  ///< (n, oc): dst is that matrix, which the primitive sees under other dims
@@ -187,10 +187,6 @@ void lower_product(Lowering& lowering, const FusionGroup& group, const Product& 
     lowering.builder().note("layer '" + node.name + "' runs in f32: some of its windows hold nothing but padding");
     int8 = false;
   }
-  if (int8 && product.padded && src.map->zero_point != 0) {
-    lowering.builder().note("layer '" + node.name + "' runs in f32: it pads a source whose zero point is not 0");
-    int8 = false;
-  }
   std::vector<std::int8_t> weights;
   if (int8) {
     weights = int8_weights(*product.weights);
@@ -233,6 +229,22 @@ void lower_product(Lowering& lowering, const FusionGroup& group, const Product& 
   lower_natively(lowering, group);
 }
 
+/// The value in integers with a border of its zero point, channels last, as a step of its own: oneDNN pads with 0,
+/// which stands for another number.
+[[nodiscard]] inline Value with_border(Lowering& lowering, NodeId id, const Value& value, const Geometry& geometry) {
+  ProgramBuilder& builder = lowering.builder();
+  const Shape shape = shape_of(value.desc);
+  const Shape wider = bordered(shape, geometry);
+  const DType dtype = dtype_of_desc(value.desc);
+  const std::string& name = lowering.node(id).name;
+  const Value from = builder.convert(value, channels_last_desc(shape, dtype), value.map, name);
+  const Value to = builder.allocate(wider, channels_last_desc(wider, dtype), value.map);
+  builder.emit_native({name, "Pad"},
+                      border_function(border_of(shape, geometry), value.map->zero_point, builder.threads()),
+                      {{DNNL_ARG_SRC, from.desc, from.where}, {DNNL_ARG_DST, to.desc, to.where}}, 0, builder.threads());
+  return to;
+}
+
 inline void lower(Lowering& lowering, const FusionGroup& group, const Conv<float>& conv) {
   const NodeId src = lowering.node(group.primary).src[0];
   const Shape& from = lowering.shape(src);
@@ -242,9 +254,10 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Conv<float
   Product product{src, &conv.weights, &conv.bias, conv.weights.value->dims(), false};
   product.grouped = conv.groups > 1;
   product.f32_only = needs_f32(window_extents(from), window_extents(to), geometry);
-  for (std::size_t axis = 0; axis < geometry.kernel.size(); ++axis) {
-    product.padded = product.padded || geometry.padding_l[axis] != 0 || geometry.padding_r[axis] != 0;
-  }
+  Geometry unpadded = geometry;
+  unpadded.padding_l.assign(geometry.kernel.size(), 0);
+  unpadded.padding_r = unpadded.padding_l;
+  const bool pads = geometry.padding_l != unpadded.padding_l || geometry.padding_r != unpadded.padding_r;
   if (product.grouped) {
     Shape& dims = product.weights_dims;
     dims[0] /= conv.groups;
@@ -253,14 +266,18 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Conv<float
   lower_product(lowering, group, product, [&](const ProductAttempt& attempt) {
     const Value value = lowering.builder().with_dims(lowering.value(src), from, lowering.node(src).name);
     const DType src_dtype = attempt.int8 ? dtype_of_desc(value.desc) : attempt.compute;
+    const bool needs_border = attempt.int8 && pads && value.map->zero_point != 0;
     return emit_product(
         lowering, group, product, attempt,
         [&](const Attributes& attributes, DType weights, const Desc& bias, DType dst) {
-          return conv_forward(dnnl::prop_kind::forward_inference, any_desc(from, src_dtype),
-                              any_desc(product.weights_dims, weights), bias, any_desc(to, dst), geometry, attributes);
+          return conv_forward(dnnl::prop_kind::forward_inference,
+                              any_desc(needs_border ? bordered(from, geometry) : from, src_dtype),
+                              any_desc(product.weights_dims, weights), bias, any_desc(to, dst),
+                              needs_border ? unpadded : geometry, attributes);
         },
         [&](const Desc& wanted) {
-          return lowering.builder().convert(value, wanted, attempt.int8 ? value.map : std::nullopt,
+          const Value source = needs_border ? with_border(lowering, src, value, geometry) : value;
+          return lowering.builder().convert(source, wanted, attempt.int8 ? value.map : std::nullopt,
                                             lowering.node(src).name);
         });
   });
@@ -324,7 +341,9 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Dense<floa
                           {{1, 1}, {1, 1}, {0, 0}, {0, 0}, {0, 0}}, attributes);
     };
     const DType weights = attempt.int8 ? DType::s8 : attempt.compute;
-    if (attempt.compute != DType::bf16 &&
+    // The convolution of floats splits pixels over threads: one row would run on one thread.
+    const bool is_split = rows > 1 || builder.threads() == 1 || attempt.int8;
+    if (attempt.compute != DType::bf16 && is_split &&
         runs_better_as_convolution(inner_product, convolution, weights, attempt.dst)) {
       Product pixels = product;
       pixels.weights_dims = {oc, width, 1, 1};

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <fulcrum/exec/detail/lower_native.hpp>
+#include <fulcrum/exec/detail/max_pool.hpp>
 
 namespace fulcrum::detail::onednn {
 
@@ -77,8 +78,20 @@ inline void lower_pool(Lowering& lowering, const FusionGroup& group, const Pool&
     pd = describe();
   }
   Value dst = builder.allocate(to_shape, pd.dst_desc(), from.map);
-  builder.emit(lowering.label(group), pd, PoolingForward(pd),
-               {{DNNL_ARG_SRC, from.desc, from.where}, {DNNL_ARG_DST, dst.desc, dst.where}}, configured);
+  std::vector<Argument> arguments{{DNNL_ARG_SRC, from.desc, from.where}, {DNNL_ARG_DST, dst.desc, dst.where}};
+  NativeFunction own;
+#if defined(__x86_64__)
+  if (is_max && is_slow_pooling(pd.impl_info_str())) {
+    if (const auto images = max_pool_of(from.desc, dst.desc, pool.window)) {
+      own = max_pool_function(*images, builder.threads());
+    }
+  }
+#endif
+  if (own) {
+    builder.emit_native(lowering.label(group), std::move(own), std::move(arguments), 0, builder.threads());
+  } else {
+    builder.emit(lowering.label(group), pd, PoolingForward(pd), std::move(arguments), configured);
+  }
   if (!factors.empty()) {
     Shape shape = to_shape;
     shape[0] = shape[1] = 1;
@@ -230,7 +243,7 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Softmax& s
 }
 
 /// The layout of a value under permuted axes, which may not be blocked.
-[[nodiscard]] inline Desc permuted_desc(const Desc& desc, const std::vector<std::size_t>& permutation) {
+[[nodiscard]] inline Desc permuted_desc(const Desc& desc, const SmallVector<std::size_t>& permutation) {
   const Blocking b = blocking_of(desc);
   Dims dims;
   Dims strides;

@@ -54,13 +54,14 @@ public:
   }
   /// Threads that pay for a group: one where splitting its work takes longer than it saves.
   [[nodiscard]] int threads_for(const FusionGroup& group) const {
-    // An estimate of what one core does while a second one is woken and waited for; not calibrated.
-    constexpr double least_flops = 2e5;
-    constexpr double least_elements = 1.6e4;
     double flops = work_[group.primary].flops;
     double elements = static_cast<double>(work_[group.primary].weight_elements) + size_of_value(group.dst);
     for (const NodeId id : group_sources(model_, group)) elements += size_of_value(id);
     return flops < least_flops && elements < least_elements ? 1 : options_.threads;
+  }
+  /// The same for what converts a value of no group: an input.
+  [[nodiscard]] int threads_for(NodeId source) const {
+    return 2.0 * size_of_value(source) < least_elements ? 1 : options_.threads;
   }
   [[nodiscard]] const Value& value(NodeId id) const { return *values_[id]; }
   void set_value(NodeId id, Value value) { values_[id] = std::move(value); }
@@ -127,6 +128,10 @@ public:
   }
 
 private:
+  // An estimate of what one core does while a second one is woken and waited for; not calibrated.
+  static constexpr double least_flops = 2e5;
+  static constexpr double least_elements = 1.6e4;
+
   /// The result as integers, channels last when a convolution takes them.
   Value quantized(NodeId id, const Value& result, const AffineMap& map) {
     const DType dtype = node(id).dst_quantization->dtype;

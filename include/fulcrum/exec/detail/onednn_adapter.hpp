@@ -108,6 +108,12 @@ template <class Primitive, class Hint, class... Args>
   return false;
 }
 
+/// Whether a kernel of oneDNN that pools f32 is slow. Those of 2.6 for AVX2 move a register by an SSE instruction in
+/// their loops; with that one instruction in its AVX form the same code took a seventh of the time (Zen 3). 3.x has it.
+[[nodiscard]] inline bool is_slow_pooling(const std::string& implementation) {
+  return DNNL_VERSION_MAJOR < 3 && implementation == "jit:avx2";
+}
+
 /// Weights are (oc, ic, (kd,) kh, kw), or (g, oc/g, ic/g, (kd,) kh, kw) when grouped; `bias` may be Desc{} for none.
 [[nodiscard]] inline auto conv_forward(dnnl::prop_kind kind, const Desc& src, const Desc& weights, const Desc& bias,
                                        const Desc& dst, const Geometry& g, const Attributes& attributes = {}) {

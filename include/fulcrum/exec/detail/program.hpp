@@ -31,8 +31,9 @@ struct Argument {
   Location where;
 };
 
-/// A step that oneDNN has no primitive for: reads and writes row-major f32 at one pointer per argument, in the order of
-/// Step::arguments. It may change what it holds when it runs, so each executor runs a copy of its own.
+/// A step that oneDNN has no (good) primitive for: reads and writes at one pointer per argument, in the order of
+/// Step::arguments and in their layouts. It may change what it holds when it runs, so each executor runs a copy of its
+/// own.
 using NativeFunction = std::function<void(std::span<void* const>)>;
 
 struct Step {

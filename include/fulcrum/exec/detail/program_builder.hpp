@@ -54,6 +54,7 @@ public:
 
   /// How many threads run the steps that come next; the caller has OpenMP set to them while they are described.
   void set_threads(int threads) noexcept { threads_ = threads; }
+  [[nodiscard]] int threads() const noexcept { return threads_; }
 
   /// A new buffer in the arena for a value of this layout.
   [[nodiscard]] Value allocate(const Shape& shape, const Desc& desc, std::optional<AffineMap> map = std::nullopt) {
@@ -166,10 +167,13 @@ public:
     program_.steps.push_back(std::move(step));
   }
 
-  /// A step that `function` runs. It reads all of `arguments` but the last and writes that one; all are row-major f32.
+  /// A step that `function` runs. It reads all of `arguments` but the last and writes that one.
   /// \param weights  [B] of the weights that the function holds
-  void emit_native(const Label& label, NativeFunction function, std::vector<Argument> arguments, std::size_t weights) {
-    Step step{info_of(label, "fulcrum:" + label.kind, 1), {}, std::move(arguments), {}, std::move(function), weights};
+  /// \param threads  that it runs on
+  void emit_native(const Label& label, NativeFunction function, std::vector<Argument> arguments, std::size_t weights,
+                   int threads = 1) {
+    Step step{
+        info_of(label, "fulcrum:" + label.kind, threads), {}, std::move(arguments), {}, std::move(function), weights};
     step.info.bytes = static_cast<double>(weights);
     account(step);
     program_.steps.push_back(std::move(step));

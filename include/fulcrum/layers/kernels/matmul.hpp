@@ -43,14 +43,14 @@ void run(const MatMul& layer, std::span<const Source<T>> src, const Result<T>& d
   };
 
   // Matrices that all meet the same weights are one matrix of more rows.
-  const Shape batch(dst.shape.begin(), dst.shape.end() - 2);
-  const std::int64_t batches = element_count(batch);
+  const Steps batch(dst.shape.begin(), dst.shape.end() - 2);
+  const std::int64_t batches = position_count(batch);
   if (!layer.transpose_src && src[1].elements.size() == static_cast<std::size_t>(b_rows * b_cols) &&
       src[0].elements.size() == static_cast<std::size_t>(batches * m * a_cols)) {
     return multiply(src[0].elements.data(), batches * m, src[1].elements.data());
   }
   const auto batch_strides = [&](const Shape& shape, std::int64_t matrix) {
-    Shape strides = broadcast_strides(Shape(shape.begin(), shape.end() - 2), batch);
+    Steps strides = broadcast_strides(Steps(shape.begin(), shape.end() - 2), batch);
     for (std::int64_t& stride : strides) stride *= matrix;
     return strides;
   };

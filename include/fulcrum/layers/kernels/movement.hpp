@@ -35,16 +35,16 @@ void run(const Concat& layer, std::span<const Source<T>> src, const Result<T>& d
 
 template <class T>
 void run(const Transpose& layer, std::span<const Source<T>> src, const Result<T>& dst) {
-  const Shape strides = row_major_strides(src[0].shape);
-  Shape moved;
+  const Steps strides = row_major_strides(src[0].shape);
+  Steps moved;
   for (const std::size_t axis : layer.permutation(src[0].shape.size())) moved.push_back(strides[axis]);
   copy_strided(src[0].elements.data(), 0, moved, dst.shape, dst.elements.data());
 }
 
 template <class T>
 void run(const Slice& layer, std::span<const Source<T>> src, const Result<T>& dst) {
-  Shape strides = row_major_strides(src[0].shape);
-  const std::vector<Slice::Range> ranges = layer.ranges(src[0].shape);
+  Steps strides = row_major_strides(src[0].shape);
+  const SmallVector<Slice::Range> ranges = layer.ranges(src[0].shape);
   std::int64_t start = 0;
   for (std::size_t axis = 0; axis < ranges.size(); ++axis) {
     if (ranges[axis].count == 0) return;
@@ -61,12 +61,14 @@ void run(const Expand& /*layer*/, std::span<const Source<T>> src, const Result<T
 
 template <class T>
 void run(const Tile& layer, std::span<const Source<T>> src, const Result<T>& dst) {
-  const Shape src_strides = row_major_strides(src[0].shape);
-  Shape extents;
-  Shape strides;
+  const Steps src_strides = row_major_strides(src[0].shape);
+  Steps extents;
+  Steps strides;
   for (std::size_t axis = 0; axis < src_strides.size(); ++axis) {  // axis of dst: repeats × extent
-    extents.insert(extents.end(), {layer.repeats[axis], src[0].shape[axis]});
-    strides.insert(strides.end(), {0, src_strides[axis]});
+    extents.push_back(layer.repeats[axis]);
+    extents.push_back(src[0].shape[axis]);
+    strides.push_back(0);
+    strides.push_back(src_strides[axis]);
   }
   copy_strided(src[0].elements.data(), 0, strides, extents, dst.elements.data());
 }

@@ -16,15 +16,24 @@
 
 namespace fulcrum::kernels {
 
-/// One direction of a recurrent layer with the buffers of its steps.
+/// What the steps of a recurrent layer hold in between. Whoever keeps it over several runs spares them the heap.
+template <class T>
+struct RecurrentBuffers {
+  Matrix<T> of_input;          ///< (steps · n, gates · hidden)
+  Matrix<T> of_state;          ///< (n, gates · hidden)
+  std::vector<T> first, cell;  ///< (n, hidden)
+};
+
+/// One direction of a recurrent layer.
 template <class T>
 class RecurrentCell {
 public:
   using Map = Eigen::Map<const Matrix<T>>;
 
-  RecurrentCell(const Recurrent<T>& layer, std::int64_t direction, std::int64_t n)
+  /// \param x  (steps, n, input)
+  RecurrentCell(const Recurrent<T>& layer, std::int64_t direction, const Source<T>& x, RecurrentBuffers<T>& buffers)
       : layer_(layer),
-        n_(n),
+        n_(x.shape[1]),
         hidden_(layer.hidden()),
         rows_(gates_of(layer.cell) * hidden_),
         input_(layer.weights.value->dim(2)),
@@ -33,20 +42,25 @@ public:
         bias_(layer.bias.empty() ? nullptr : layer.bias.value->flat().data() + direction * 2 * rows_),
         peepholes_(layer.peepholes.empty() ? nullptr : layer.peepholes.value->flat().data() + direction * 3 * hidden_),
         functions_(layer.functions.data() + static_cast<std::size_t>(direction) * layer.functions_per_direction()),
-        of_input_(n, rows_),
-        of_state_(n, rows_) {}
+        of_input_(buffers.of_input),
+        of_state_(buffers.of_state) {
+    const std::int64_t samples = x.shape[0] * n_;
+    of_input_.resize(samples, rows_);
+    of_state_.resize(n_, rows_);
+    // What the source gives needs no state: one product of all steps, which reads the weights once.
+    of_input_.noalias() = Map(x.elements.data(), samples, input_) * weights_.transpose();
+    if (bias_ != nullptr) of_input_.rowwise() += Map(bias_, 1, rows_).row(0);
+  }
 
-  /// The hidden state (n, hidden) after x (n, input), from the one before; `cell` (n, hidden) of an LSTM is updated.
-  void step(const T* x, const T* before, T* cell, T* after) {
-    of_input_.noalias() = Map(x, n_, input_) * weights_.transpose();  // (n, input) · (input, gates·hidden)
+  /// The hidden state (n, hidden) after a step of the source, from the one before; `cell` (n, hidden) of an LSTM is
+  /// updated.
+  void step(std::int64_t at, const T* before, T* cell, T* after) {
+    first_row_ = at * n_;
     const Map state(before, n_, hidden_);
     const bool resets_first = layer_.cell == RecurrentKind::gru && !layer_.linear_before_reset;
     const std::int64_t products = resets_first ? 2 * hidden_ : rows_;
     of_state_.leftCols(products).noalias() = state * recurrent_.topRows(products).transpose();
-    if (bias_ != nullptr) {
-      of_input_.rowwise() += Map(bias_, 1, rows_).row(0);
-      of_state_.leftCols(products).rowwise() += Map(bias_ + rows_, 1, products).row(0);
-    }
+    if (bias_ != nullptr) of_state_.leftCols(products).rowwise() += Map(bias_ + rows_, 1, products).row(0);
     switch (layer_.cell) {
       case RecurrentKind::lstm: return step_lstm(cell, after);
       case RecurrentKind::gru: return step_gru(state, after);
@@ -62,7 +76,7 @@ private:
   }
   /// What a gate's function takes, without peepholes.
   [[nodiscard]] T gate(std::int64_t row, std::int64_t k, std::int64_t j) const {
-    return of_input_(row, k * hidden_ + j) + of_state_(row, k * hidden_ + j);
+    return of_input_(first_row_ + row, k * hidden_ + j) + of_state_(row, k * hidden_ + j);
   }
 
   void step_lstm(T* cell, T* after) const {
@@ -95,7 +109,7 @@ private:
       for (std::int64_t j = 0; j < hidden_; ++j) {
         const T z = apply(0, gate(row, 0, j));
         const T r = layer_.linear_before_reset ? apply(0, gate(row, 1, j)) : T{1};
-        const T h = apply(1, of_input_(row, candidate + j) + r * of_state_(row, candidate + j));
+        const T h = apply(1, of_input_(first_row_ + row, candidate + j) + r * of_state_(row, candidate + j));
         after[row * hidden_ + j] = (T{1} - z) * h + z * state(row, j);
       }
     }
@@ -113,35 +127,43 @@ private:
   const T* bias_;
   const T* peepholes_;
   const Activation* functions_;
-  Matrix<T> of_input_, of_state_;  // (n, gates · hidden)
+  Matrix<T>&of_input_, &of_state_;
+  std::int64_t first_row_ = 0;  // of the step in of_input_
 };
 
 template <class T>
-void run(const Recurrent<T>& layer, std::span<const Source<T>> src, const Result<T>& dst) {
-  const std::int64_t steps = src[0].shape[0], n = src[0].shape[1], input = src[0].shape[2];
+void run(const Recurrent<T>& layer, std::span<const Source<T>> src, const Result<T>& dst,
+         RecurrentBuffers<T>& buffers) {
+  const std::int64_t steps = src[0].shape[0], n = src[0].shape[1];
   const std::int64_t directions = layer.directions();
   const std::int64_t state_size = n * layer.hidden();
-  const auto first_state = [&](std::size_t source, std::int64_t direction) {
-    std::vector<T> state(static_cast<std::size_t>(state_size), T{0});
+  const auto start_from = [&](std::vector<T>& state, std::size_t source, std::int64_t direction) {
+    state.assign(static_cast<std::size_t>(state_size), T{0});
     if (source < src.size())
       std::copy_n(src[source].elements.data() + direction * state_size, state_size, state.data());
-    return state;
   };
   for (std::int64_t direction = 0; direction < directions; ++direction) {
     const bool backwards = direction == 1 || layer.direction == RecurrentDirection::reverse;
-    RecurrentCell<T> one(layer, direction, n);
-    const std::vector<T> first = first_state(1, direction);
-    std::vector<T> cell = first_state(2, direction);
-    const T* before = first.data();
+    RecurrentCell<T> one(layer, direction, src[0], buffers);
+    start_from(buffers.first, 1, direction);
+    start_from(buffers.cell, 2, direction);
+    const T* before = buffers.first.data();
     for (std::int64_t step = 0; step < steps; ++step) {
       const std::int64_t at = backwards ? steps - 1 - step : step;
       T* after = dst.elements.data() + (at * directions + direction) * state_size;
-      one.step(src[0].elements.data() + at * n * input, before, cell.data(), after);
+      one.step(at, before, buffers.cell.data(), after);
       before = after;
     }
     if (layer.with_cell_state)
-      std::copy(cell.begin(), cell.end(), dst.elements.data() + (steps * directions + direction) * state_size);
+      std::copy(buffers.cell.begin(), buffers.cell.end(),
+                dst.elements.data() + (steps * directions + direction) * state_size);
   }
+}
+
+template <class T>
+void run(const Recurrent<T>& layer, std::span<const Source<T>> src, const Result<T>& dst) {
+  RecurrentBuffers<T> buffers;
+  run(layer, src, dst, buffers);
 }
 
 }  // namespace fulcrum::kernels

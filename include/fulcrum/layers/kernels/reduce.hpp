@@ -72,7 +72,7 @@ template <class T>
   const auto square = [](double x) { return x * x; };
   switch (function) {
     case ReduceKind::sum: return sum_of(src, loops, itself);
-    case ReduceKind::mean: return sum_of(src, loops, itself) / static_cast<double>(element_count(loops.extents));
+    case ReduceKind::mean: return sum_of(src, loops, itself) / static_cast<double>(position_count(loops.extents));
     case ReduceKind::max: return extreme_of(src, loops, 1.0);
     case ReduceKind::min: return extreme_of(src, loops, -1.0);
     case ReduceKind::prod: {
@@ -97,8 +97,8 @@ template <class T>
 template <class T>
 void run(const Reduce& layer, std::span<const Source<T>> src, const Result<T>& dst) {
   const std::vector<bool> named = detail::named_axes(layer.axes, src[0].shape.size(), "Reduce");
-  const Shape strides = row_major_strides(src[0].shape);
-  Shape kept, kept_strides, gone, gone_strides;
+  const Steps strides = row_major_strides(src[0].shape);
+  Steps kept, kept_strides, gone, gone_strides;
   for (std::size_t axis = 0; axis < strides.size(); ++axis) {
     (named[axis] ? gone : kept).push_back(src[0].shape[axis]);
     (named[axis] ? gone_strides : kept_strides).push_back(strides[axis]);

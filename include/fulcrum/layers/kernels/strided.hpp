@@ -16,13 +16,14 @@ namespace fulcrum::kernels {
 /// Nested loops over N arrays: extents, and how far one step along each moves in every array.
 template <std::size_t N>
 struct Loops {
-  Shape extents;
-  std::array<Shape, N> strides;
+  Steps extents;
+  std::array<Steps, N> strides;
 };
 
 /// The same walk with as few loops as possible, and at least one: extents of 1 go, neighbours that step alike merge.
-template <std::size_t N>
-[[nodiscard]] Loops<N> merged(const Shape& extents, const std::array<Shape, N>& strides) {
+/// \param extents  a Shape or Steps
+template <std::size_t N, class Extents>
+[[nodiscard]] Loops<N> merged(const Extents& extents, const std::array<Steps, N>& strides) {
   Loops<N> loops;
   for (std::size_t axis = 0; axis < extents.size(); ++axis) {
     if (extents[axis] == 1) continue;
@@ -38,7 +39,7 @@ template <std::size_t N>
   }
   if (loops.extents.empty()) {
     loops.extents.push_back(1);
-    for (Shape& stride : loops.strides) stride.push_back(0);
+    for (Steps& stride : loops.strides) stride.push_back(0);
   }
   return loops;
 }
@@ -49,7 +50,7 @@ template <std::size_t N, class F>
 void for_each_row(const Loops<N>& loops, std::array<std::int64_t, N> start, F&& f) {
   if (std::find(loops.extents.begin(), loops.extents.end(), 0) != loops.extents.end()) return;
   const std::size_t outer = loops.extents.size() - 1;
-  Shape index(outer, 0);
+  Steps index(outer, 0);
   while (true) {
     f(static_cast<const std::array<std::int64_t, N>&>(start));
     std::size_t axis = outer;
@@ -77,8 +78,8 @@ void for_each_position(const Loops<N>& loops, const std::array<std::int64_t, N>&
 }
 
 /// dst, row-major of `extents`, from src at `start` and `strides`.
-template <class T>
-void copy_strided(const T* src, std::int64_t start, const Shape& strides, const Shape& extents, T* dst) {
+template <class T, class Extents>
+void copy_strided(const T* src, std::int64_t start, const Steps& strides, const Extents& extents, T* dst) {
   const Loops<1> loops = merged<1>(extents, {strides});
   const std::int64_t count = loops.extents.back();
   const std::int64_t step = loops.strides[0].back();
@@ -140,7 +141,7 @@ void copy_mapped(const Source<T>& src, const std::vector<std::vector<std::int64_
     }
   };
   if (block == 0 || runs.empty()) return;
-  const Shape strides = row_major_strides(src.shape);
+  const Steps strides = row_major_strides(src.shape);
   const std::function<void(std::size_t, std::int64_t)> walk = [&](std::size_t axis, std::int64_t at) {
     if (axis == inner) return copy_row(at);
     for (const std::int64_t i : maps[axis]) walk(axis + 1, at < 0 || i < 0 ? -1 : at + i * strides[axis]);

@@ -6,15 +6,9 @@
 #include <span>
 
 #include <fulcrum/core/cpu_limits.hpp>
+#include <fulcrum/exec/detail/team.hpp>
 
 namespace fulcrum::detail {
-
-// libgomp's own entry points under names of ours, so that <omp.h> of any compiler may be included beside this header.
-// GOMP_parallel is what a compiler makes of `#pragma omp parallel`; calling it keeps user code free of -fopenmp.
-extern "C" {
-void fulcrum_gomp_parallel(void (*body)(void*), void* data, unsigned threads, unsigned flags) __asm__("GOMP_parallel");
-int fulcrum_omp_get_thread_num() noexcept __asm__("omp_get_thread_num");
-}
 
 /// Puts the calling thread on cpus[0] and the others of its team of cpus.size() threads on the rest, one each. Left to
 /// itself the scheduler now and then puts two threads that wait for each other on one CPU, and a step then takes as

@@ -1,0 +1,38 @@
+#pragma once
+/// \file
+/// Loops of Fulcrum's own on the OpenMP threads that oneDNN runs on.
+
+#include <cstdint>
+
+namespace fulcrum::detail {
+
+// libgomp's own entry points under names of ours, so that <omp.h> of any compiler may be included beside this header.
+// GOMP_parallel is what a compiler makes of `#pragma omp parallel`; calling it keeps user code free of -fopenmp.
+extern "C" {
+void fulcrum_gomp_parallel(void (*body)(void*), void* data, unsigned threads, unsigned flags) __asm__("GOMP_parallel");
+int fulcrum_omp_get_thread_num() noexcept __asm__("omp_get_thread_num");
+int fulcrum_omp_get_num_threads() noexcept __asm__("omp_get_num_threads");
+}
+
+/// Calls f(first, last) once on each of `threads` threads at most, for parts of [0, count) of about the same size.
+/// Precondition: f throws nothing.
+template <class F>
+void for_parts(int threads, std::int64_t count, const F& f) {
+  if (threads <= 1 || count <= 1) return f(std::int64_t{0}, count);
+  struct Work {
+    const F& f;
+    std::int64_t count;
+  } work{f, count};
+  fulcrum_gomp_parallel(
+      [](void* data) {
+        const Work& own = *static_cast<const Work*>(data);
+        const std::int64_t team = fulcrum_omp_get_num_threads();
+        const std::int64_t thread = fulcrum_omp_get_thread_num();
+        const std::int64_t first = own.count * thread / team;
+        const std::int64_t last = own.count * (thread + 1) / team;
+        if (first < last) own.f(first, last);
+      },
+      &work, static_cast<unsigned>(threads), 0);
+}
+
+}  // namespace fulcrum::detail

@@ -1,0 +1,16 @@
+#pragma once
+/// \file
+/// A vector whose elements lie in itself while they are few.
+
+#include <cstddef>
+
+#include <xtensor/xstorage.hpp>
+
+namespace fulcrum {
+
+/// For what is made anew in every run and has as many elements as a tensor has axes: up to 8 take nothing from the
+/// heap.
+template <class T>
+using SmallVector = xt::svector<T, 8>;
+
+}  // namespace fulcrum
