@@ -3,11 +3,13 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/exec/reference.hpp>
 #include <fulcrum/io/onnx_export.hpp>
 #include <fulcrum/io/onnx_import.hpp>
 #include <fulcrum/model/builder.hpp>
 
 #include <support/catch.hpp>
+#include <support/data.hpp>
 
 using namespace fulcrum;
 
@@ -62,4 +64,19 @@ TEST_CASE("layers that mix the rows of samples keep their batch") {
 TEST_CASE("a product of two matrices of samples keeps its batch") {
   auto b = Builder("m").input({2}, "a").input({2}, "b");
   CHECK_FALSE(runs_at_any_batch(b.layer(MatMul{false, true, 1.0F}, {0, 1}).build()));
+}
+
+TEST_CASE("a normalization over the batch comes back for every batch") {
+  Model<float> model("m");
+  const NodeId src = model.add({"x", Input{{3, batch_dim, 2}}, {}, {}});
+  LayerNormalization<float> layer;
+  layer.axis = 1;
+  const NodeId normalized = model.add({"normalized", layer, {src}, {}});
+  model.set_outputs({normalized});
+  const std::string file = serialize_onnx(model);
+  const Model<float> again = parse_onnx(file);
+  CHECK(std::get<Input>(again.node(again.inputs()[0]).layer).shape == Shape{3, batch_dim, 2});
+  CHECK((serialize_onnx(again) == file));
+  const Tensor<float> source = test::random_tensor<float>({3, 4, 2}, 1);
+  CHECK(ReferenceExecutor<float>(again).run({&source, 1}) == ReferenceExecutor<float>(model).run({&source, 1}));
 }

@@ -3,6 +3,7 @@
 /// BatchNormalization, LRN, InstanceNormalization, LayerNormalization, GroupNormalization and
 /// MeanVarianceNormalization.
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -118,10 +119,14 @@ inline void import_layer_normalization(ImportContext& context, const GraphNode& 
   layer.epsilon = read_epsilon(node);
   const std::size_t axis = normalized_axis(layer.axis, shape.rank());
   const Shape normalized(shape.first.begin() + static_cast<std::ptrdiff_t>(axis), shape.first.end());
-  const auto is_own = [&](std::size_t i) {
+  const auto is_whole = [&](std::size_t i) {
     const ConstantPtr constant = context.constant_or_null(node, i);
     return constant && constant->dims == normalized;
   };
+  // Over an axis that is the batch a scale has the extent 1, and the layer holds none of its own.
+  const bool over_batch = !std::equal(normalized.begin(), normalized.end(),
+                                      shape.second.begin() + static_cast<std::ptrdiff_t>(axis), shape.second.end());
+  const auto is_own = [&](std::size_t i) { return !over_batch && is_whole(i); };
   if (context.wants(node, 1) || context.wants(node, 2)) {
     std::vector<std::int64_t> axes;
     for (std::size_t i = axis; i < shape.rank(); ++i) axes.push_back(static_cast<std::int64_t>(i));
@@ -133,7 +138,12 @@ inline void import_layer_normalization(ImportContext& context, const GraphNode& 
   if (own_scale) layer.scale = context.parameter(node, 1, "scales");
   if (own_shift) layer.shift = context.parameter(node, 2, "shifts");
   NodeId value = context.append(node, std::move(layer), {src});
-  if (!own_scale) {
+  const auto is_one = [](float x) { return x == 1.0F; };
+  const auto is_neutral = [&] {  // what a layer without a scale is exported with
+    const SharedTensor<float> scale = context.parameter(node, 1, "scales").value;
+    return std::all_of(scale->flat().begin(), scale->flat().end(), is_one);
+  };
+  if (!own_scale && !(over_batch && is_whole(1) && is_neutral())) {
     const NodeId scale = context.src(node, 1);
     value = context.append(node.name + "/scale", Binary{BinaryKind::mul}, {value, scale});
   }
