@@ -36,7 +36,7 @@ struct StepInfo {
   int threads = 1;                  ///< that run it: one where it is too small for more
   std::string src_layout;           ///< of the first source, as oneDNN names layouts: "abcd", "acdb", "aBcd8b"
   std::string dst_layout;           ///< of the result
-  std::vector<std::string> layers;  ///< of the model that run in it; empty in a Reorder
+  std::vector<std::string> layers;  ///< of the model that run in it; empty where it only prepares one
   std::string why_ended;            ///< why the layer after it is no part of it; empty: nothing follows that could be
 };
 
