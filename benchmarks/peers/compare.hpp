@@ -145,14 +145,14 @@ inline void take_turns(CaseResult& result, OurSide& ours, Worker& theirs, const 
     result.difference = detail::largest_difference_of(expected, ours.dst());
     // In a deep network each rounding that falls to the other side makes more of them later: two executors that are
     // both right may be as far apart as rounding takes either from the floats, and no farther.
-    double allowed = comparison.tolerance;
+    result.allowed = comparison.tolerance;
     if (in_int8) {
       const std::vector<Tensor<float>> floats = detail::outputs_of(theirs, "f32", places.models);
-      allowed = std::max(allowed, detail::largest_difference_of(floats, expected));
+      result.allowed = std::max(result.allowed, detail::largest_difference_of(floats, expected));
     }
-    if (!(result.difference <= allowed)) {
+    if (!(result.difference <= result.allowed)) {
       result.why_not = fulcrum::detail::formatted(
-          "the outputs differ by %.1e of the largest, more than %.0e: not timed", result.difference, allowed);
+          "the outputs differ by %.1e of the largest, more than %.0e: not timed", result.difference, result.allowed);
       return result;
     }
     detail::take_turns(result, ours, theirs, timing, progress);

@@ -159,17 +159,16 @@ struct Sheet {
 
 inline constexpr const char* peer_legend =
     "Precisions are Fulcrum's / ONNX Runtime's. Both run the same threads, and int8 the same quantized model, in "
-    "turns; times are medians over all runs. ONNX Runtime's are without the call from JavaScript (column Node call: an "
-    "empty "
-    "model with the same inputs, timed in the same rounds). The ratio is ONNX Runtime's time over Fulcrum's (above 1, "
+    "turns; times are medians over all runs. ONNX Runtime's are without the call from JavaScript (column Node call: "
+    "an empty model with the same inputs, timed in the same rounds). The ratio is ONNX Runtime's time over Fulcrum's "
+    "(above 1, "
     "Fulcrum takes less): the median over the rounds and the middle half of them. Outputs on "
-    "Fulcrum's model were compared before: at most 1e-4 of the largest in f32, 5e-2 in bf16 and in int8, or "
+    "Fulcrum's model were compared before: at most 1e-4 of the largest in f32, 5e-2 in bf16 and in int8; in int8 also "
     "as much as quantization itself changes them.";
 inline constexpr const char* step_legend =
     "The executor's whole run beside the sum of its steps: each run again and again by itself, with its data warm in "
-    "the caches (steps alone), and each timed where it stands in a run (steps in place). The ratio is the executor's "
-    "time "
-    "over the sum: the median over the rounds and the middle half of them.";
+    "the caches (steps alone), and each timed where it stands in a run (steps in place). The ratio is the "
+    "executor's time over the sum: the median over the rounds and the middle half of them.";
 
 /// Both tables for the terminal, or as Markdown.
 template <class Render>

@@ -84,6 +84,7 @@ struct CaseResult {
   bool failed = false;     ///< the outputs differ, or something broke
   std::string why_not;     ///< why nothing was timed; empty when it was
   double difference = -1;  ///< of the outputs, as a part of the largest; negative: not compared
+  double allowed = 0.0;    ///< how large it may be: the comparison's tolerance, or in int8 what quantization changes
   std::string onnxruntime_version;
   LatencyStatistics ours;
   LatencyStatistics theirs;  ///< as measured in JavaScript

@@ -11,8 +11,8 @@
 
 namespace fulcrum {
 
-/// A ModelRunner in f32. It compiles when the model or the sources' shapes change, so a whole calibration compiles once
-/// for its batch size and once for a tail.
+/// A ModelRunner in f32. It compiles when the model or the batch size changes, so a whole calibration compiles once for
+/// its batch size and once for a tail.
 /// \param threads  ≥ 1
 [[nodiscard]] inline ModelRunner onednn_runner(int threads = 1) {
   struct Compiled {

@@ -341,7 +341,8 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Dense<floa
                           {{1, 1}, {1, 1}, {0, 0}, {0, 0}, {0, 0}}, attributes);
     };
     const DType weights = attempt.int8 ? DType::s8 : attempt.compute;
-    // The convolution of floats splits pixels over threads: one row would run on one thread.
+    // The convolution of floats splits pixels over threads: one row would run on one thread. (In int8 this was not
+    // timed.)
     const bool is_split = rows > 1 || builder.threads() == 1 || attempt.int8;
     if (attempt.compute != DType::bf16 && is_split &&
         runs_better_as_convolution(inner_product, convolution, weights, attempt.dst)) {
