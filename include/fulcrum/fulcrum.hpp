@@ -50,6 +50,7 @@
 #include <fulcrum/model/builder.hpp>
 #include <fulcrum/model/builder_options.hpp>
 #include <fulcrum/model/cast.hpp>
+#include <fulcrum/model/independent_samples.hpp>
 #include <fulcrum/model/infer_elements.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
 #include <fulcrum/model/is_quantized.hpp>
@@ -89,6 +90,7 @@
 #include <fulcrum/passes/range_observer.hpp>
 #include <fulcrum/passes/signal_to_noise.hpp>
 
+#include <fulcrum/cost/batch_slices.hpp>
 #include <fulcrum/cost/compare.hpp>
 #include <fulcrum/cost/efficiency.hpp>
 #include <fulcrum/cost/latency_report.hpp>

@@ -33,6 +33,14 @@ TEST_CASE("bandwidth falls smoothly from one level to the next") {
   CHECK(rates.bandwidth(2e6, 1) == Approx(1e10).epsilon(0.01));
 }
 
+TEST_CASE("caches are those of one core, from the fewest threads that were calibrated") {
+  CHECK(synthetic::rates().caches() == CacheSizes{0, 1000000, 0});
+  MachineRates rates;
+  rates.bandwidths = {{"L1", 64e3, 2, 2e11}, {"L2", 2e6, 2, 1e11}, {"L3", 32e6, 2, 5e10}, {"DRAM", 0.0, 2, 1e10}};
+  CHECK(rates.caches() == CacheSizes{32000, 1000000, 32000000});
+  CHECK(MachineRates{}.caches() == CacheSizes{});
+}
+
 TEST_CASE("what was not calibrated is asked for in vain") {
   MachineRates rates = synthetic::rates();
   std::erase_if(rates.peaks, [](const PeakRate& p) { return p.precision == Precision::bf16; });

@@ -66,6 +66,22 @@ TEST_CASE("more samples take longer, and never more than in proportion on a fixe
   }
 }
 
+TEST_CASE("a batch that runs in slices is predicted as instances of one thread that take turns") {
+  const MachineProfile machine = synthetic::machine();
+  const Model<float> wide =
+      ModelBuilder<float>("wide").input({32, 56, 56}).conv(32, 1).relu().conv(32, 1).relu().build();
+  const auto [slices, of_slice] = sliced_config(wide, {64, 2, 1, Precision::f32}, machine);
+  REQUIRE(slices.cut());
+  CHECK(of_slice == RunConfig{slices.samples, 1, 2, Precision::f32});
+  const LatencyReport whole = predict(wide, {64, 2, 1, Precision::f32}, machine);
+  const LatencyReport slice = predict(wide, of_slice, machine);
+  // But for the start of the lanes, which take the overhead of a step on two threads.
+  CHECK(whole.latency.p50.count() == Approx(slices.rounds() * slice.latency.p50.count() + 1e-3));
+  CHECK(whole.flops == Approx(static_cast<double>(slices.count) * slice.flops));
+  CHECK(whole.config.threads == 2);
+  CHECK_THAT(whole.notes.front(), ContainsSubstring("slices of"));
+}
+
 TEST_CASE("threads and narrower numbers make big layers quicker") {
   const MachineProfile machine = synthetic::machine();
   const auto p50 = [&](int threads, Precision precision) {

@@ -100,6 +100,10 @@ TEST_CASE("a run in the steady state allocates nothing") {
   }
 }
 
+TEST_CASE("neither does a batch in slices") {
+  CHECK(allocations(zoo_model("fashion_cnn"), {.batch = 8, .threads = 2, .slice = 2}) == 0);
+}
+
 TEST_CASE("neither does one in int8") {
   const Model<float> model = zoo_model("fashion_cnn");
   const Tensor<float> images = test::random_tensor<float>({16, 1, 28, 28}, 1);

@@ -80,6 +80,79 @@ TEST_CASE("one compiled model serves executors on several threads with one set o
   CHECK(same == std::array<bool, 4>{true, true, true, true});
 }
 
+TEST_CASE("a batch in slices gives what the whole batch gives, run after run") {
+  int cut = 0;
+  for (std::uint64_t seed = 0; seed < 24; ++seed) {
+    const Model<float> model = test::random_model(seed);
+    if (!samples_are_independent(model, 6, 1)) continue;
+    ++cut;
+    const Tensor<float> src = test::random_tensor<float>(input_shape(model, 6), seed);
+    const Tensor<float> expected = ReferenceExecutor<float>(model).run({&src, 1}).front();
+    for (const auto& [slice, threads] : {std::pair<std::int64_t, int>{1, 2}, {2, 2}, {3, 1}, {2, 4}}) {
+      INFO("seed " << seed << ", slices of " << slice << ", " << threads << " threads");
+      OnednnExecutor executor(model, {.batch = 6, .threads = threads, .slice = slice});
+      CHECK(executor.compiled().slices().count == 6 / slice);
+      CHECK(executor.compiled().src_shapes().front() == input_shape(model, 6));
+      const Tensor<float> dst = executor.run({&src, 1}).front();
+      CHECK(test::relative_difference(dst, expected) <= test::relative_tolerance(Precision::f32));
+      OnednnExecutor moved = std::move(executor);
+      CHECK(moved.run({&src, 1}).front() == dst);
+    }
+  }
+  CHECK(cut >= 8);
+}
+
+TEST_CASE("steps of slices have times too") {
+  const Model<float> model = ModelBuilder<float>("m").input({3, 16, 16}).conv(16, 3).relu().flatten().dense(4).build();
+  OnednnExecutor executor(model, {.batch = 8, .threads = 2, .slice = 2});
+  const OnednnModel& compiled = executor.compiled();
+  CHECK(to_string(compiled.slices()) == "4 slices of 2 samples, 2 at a time");
+  CHECK_THAT(compiled.notes().back(), ContainsSubstring("4 slices of 2 samples"));
+  const auto whole = OnednnModel::compile(model, {.batch = 8, .threads = 2, .slice = 8});
+  CHECK_FALSE(whole->slices().cut());
+  double flops = 0.0, flops_of_whole = 0.0;
+  for (const StepInfo& step : compiled.steps()) flops += step.flops;
+  for (const StepInfo& step : whole->steps()) flops_of_whole += step.flops;
+  CHECK(flops == Approx(flops_of_whole));
+
+  const Tensor<float> src = test::random_tensor<float>({8, 3, 16, 16}, 1);
+  const Tensor<float> expected = executor.run({&src, 1}).front();
+  Tensor<float> dst(expected.dims());
+  const std::array<const float*, 1> from{src.flat().data()};
+  const std::array<float*, 1> to{dst.flat().data()};
+  std::vector<std::chrono::nanoseconds> times(compiled.steps().size());
+  executor.execute_timed(from, to, times);
+  CHECK(dst == expected);
+  for (const auto time : times) CHECK(time.count() > 0);
+  executor.time_step(0, from, to, times);
+  for (const auto time : times) CHECK(time.count() > 0);
+}
+
+TEST_CASE("an index out of range in one slice is refused and leaves the executor usable") {
+  Model<float> model("m");
+  const NodeId table = model.add({"table", Constant<float>{test::random_tensor<float>({5, 3}, 1)}, {}, {}});
+  const NodeId indices = model.add({"indices", Input{{batch_dim, 2}, ElementType::s64}, {}, {}});
+  model.set_outputs({model.add({"embedding", Gather{0}, {table, indices}, {}})});
+  OnednnExecutor executor(model, {.batch = 8, .threads = 2, .slice = 1});
+  Tensor<float> src({8, 2}, 1.0F);
+  const std::vector<Tensor<float>> expected = ReferenceExecutor<float>(model).run({&src, 1});
+  CHECK(executor.run({&src, 1}) == expected);
+  src.flat()[9] = 5.0F;
+  CHECK_THROWS_WITH(executor.run({&src, 1}), ContainsSubstring("layer 'embedding'"));
+  src.flat()[9] = 1.0F;
+  CHECK(executor.run({&src, 1}) == expected);
+}
+
+TEST_CASE("slices that cannot be are refused") {
+  const Model<float> model = ModelBuilder<float>("m").input({4}).dense(3).build();
+  CHECK_THROWS_WITH(OnednnModel::compile(model, {.batch = 4, .slice = 3}), ContainsSubstring("does not divide"));
+  CHECK_THROWS_WITH(OnednnModel::compile(model, {.batch = 4, .slice = -1}), ContainsSubstring("does not divide"));
+  Model<float> mixing = model;
+  mixing.set_outputs({mixing.add({"mean", Reduce{ReduceKind::mean, {0}, true}, {mixing.outputs()[0]}, {}})});
+  CHECK_THROWS_WITH(OnednnModel::compile(mixing, {.batch = 4, .slice = 2}), ContainsSubstring("mixes the samples"));
+  CHECK_FALSE(OnednnModel::compile(mixing, {.batch = 4})->slices().cut());
+}
+
 TEST_CASE("timed execution gives the same result and a time for every step") {
   const Model<float> model = test::random_model(5);
   OnednnExecutor executor(model, {.batch = 2});

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include <fulcrum/core/cpu.hpp>
 #include <fulcrum/core/dtype.hpp>
 #include <fulcrum/core/error.hpp>
 
@@ -102,6 +103,23 @@ struct MachineRates {
     std::vector<std::pair<int, double>> entries;
     for (const int count : known) entries.emplace_back(count, bandwidth_of_calibrated(working_set, count));
     return detail::interpolate_threads(std::move(entries), threads);
+  }
+
+  /// The caches that bandwidths were calibrated for, as one core sees them; 0: none.
+  [[nodiscard]] CacheSizes caches() const {
+    CacheSizes result;
+    int threads = 0;
+    for (const Bandwidth& b : bandwidths) {
+      if (threads == 0 || b.threads < threads) threads = b.threads;
+    }
+    for (const Bandwidth& b : bandwidths) {
+      if (b.threads != threads) continue;
+      const auto capacity = static_cast<std::int64_t>(b.capacity_bytes);
+      if (b.level == "L1") result.l1d = capacity / threads;
+      if (b.level == "L2") result.l2 = capacity / threads;
+      if (b.level == "L3") result.l3 = capacity;
+    }
+    return result;
   }
 
   /// [µs]

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/cost/batch_slices.hpp>
 #include <fulcrum/cost/latency_report.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/cost/model_steps.hpp>
@@ -18,13 +19,44 @@
 
 namespace fulcrum {
 
-/// The steps that a model runs as: batch normalizations folded, neighbours fused, layouts and types changed where the
-/// profile says so.
+namespace detail {
+
+[[nodiscard]] inline std::vector<Step> steps_of_folded(const Model<float>& folded, const RunConfig& config,
+                                                       const MachineProfile& profile) {
+  return with_movements(model_steps(folded, config), config.precision, profile.layout_changes);
+}
+
+}  // namespace detail
+
+/// The steps that a model runs as, the batch in one piece: batch normalizations folded, neighbours fused, layouts and
+/// types changed where the profile says so.
 /// \throws Error when the configuration is out of range or shapes do not fit
 [[nodiscard]] inline std::vector<Step> predicted_steps(const Model<float>& model, const RunConfig& config,
                                                        const MachineProfile& profile) {
-  const ModelSteps steps = model_steps(fold_batch_normalization(model).model, config);
-  return with_movements(steps, config.precision, profile.layout_changes);
+  return detail::steps_of_folded(fold_batch_normalization(model).model, config, profile);
+}
+
+/// How the executor cuts the batch on the profile's machine, and the configuration that a slice runs in: all lanes of
+/// all instances side by side, on one thread each.
+struct SlicedConfig {
+  BatchSlices slices;
+  RunConfig of_slice;  ///< the configuration itself where the batch is not cut
+};
+
+/// \param model  batch normalizations folded
+/// \throws Error when the configuration is out of range or shapes do not fit
+[[nodiscard]] inline SlicedConfig sliced_config(const Model<float>& model, const RunConfig& config,
+                                                const MachineProfile& profile) {
+  validate(config);
+  SlicedConfig result{{config.batch, 1, 1}, config};
+  if (config.batch == 1) return result;
+  result.slices = choose_slices(model, config, profile.rates.caches(), profile.environment.cores);
+  if (result.slices.cut()) {
+    result.of_slice.batch = result.slices.samples;
+    result.of_slice.threads = 1;
+    result.of_slice.instances = config.instances * result.slices.lanes;
+  }
+  return result;
 }
 
 /// Time of one step alone on the machine [µs]: its roofline time, slowed down as steps like it were.
@@ -48,19 +80,25 @@ namespace fulcrum {
   if (!profile.rates.knows(config.precision))
     static_cast<void>(profile.rates.peak(config.precision, config.threads));  // its Error says what is missing
 
-  const Contention contention = profile.contention_of(config.instances, config.threads);
-  double total_us = profile.rates.inference_overhead_us(config.threads) * contention.factor;
-  for (Step& step : predicted_steps(model, config, profile)) {
-    const RooflinePoint roofline = roofline_point(step, profile.rates, config.threads);
-    const double alone_us = predicted_step_us(step, roofline, config.threads, profile);
+  const Model<float> folded = fold_batch_normalization(model).model;
+  const auto [slices, run] = sliced_config(folded, config, profile);
+  const auto count = static_cast<double>(slices.count);
+  const double rounds = slices.rounds();
+  const Contention contention = profile.contention_of(run.instances, run.threads);
+  double total_us = rounds * profile.rates.inference_overhead_us(run.threads) * contention.factor;
+  // Lanes start together, as threads do at a step.
+  if (slices.lanes > 1) total_us += profile.rates.step_overhead_us(slices.lanes);
+  for (Step& step : detail::steps_of_folded(folded, run, profile)) {
+    const RooflinePoint roofline = roofline_point(step, profile.rates, run.threads);
+    const double alone_us = predicted_step_us(step, roofline, run.threads, profile);
     const double shared_us =
-        alone_us * roofline_point(step, profile.rates, config.threads, config.instances).time_us() / roofline.time_us();
-    const double time_us = contention.factor * shared_us + contention.extra_step_us;
+        alone_us * roofline_point(step, profile.rates, run.threads, run.instances).time_us() / roofline.time_us();
+    const double time_us = rounds * (contention.factor * shared_us + contention.extra_step_us);
     LayerLatency layer;
     layer.name = std::move(step.name);
     layer.kind = std::move(step.kind);
-    layer.flops = step.flops;
-    layer.bytes = step.bytes();
+    layer.flops = count * step.flops;
+    layer.bytes = count * step.bytes();
     layer.latency = Microseconds(time_us);
     layer.bound = bound_of(roofline, alone_us);
     report.flops += layer.flops;
@@ -73,6 +111,7 @@ namespace fulcrum {
   report.throughput_per_s =
       static_cast<double>(config.instances) * static_cast<double>(config.batch) / (1e-3 * report.latency.mean.count());
 
+  if (slices.cut()) report.notes.push_back("the batch runs in " + to_string(slices));
   const int wanted = config.instances * config.threads;
   if (wanted > profile.environment.cores) {
     report.notes.push_back(std::to_string(wanted) + " threads share " + std::to_string(profile.environment.cores) +

@@ -2,8 +2,11 @@
 /// \file
 /// Runs a compiled model.
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <span>
@@ -11,12 +14,14 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/exec/detail/lane.hpp>
+#include <fulcrum/exec/detail/team.hpp>
 #include <fulcrum/exec/executor.hpp>
 #include <fulcrum/exec/onednn_model.hpp>
 
 namespace fulcrum {
 
-/// One instance of a compiled model: its own activations, scratchpad and stream. One thread at a time may use it; for
+/// One instance of a compiled model: its own activations, scratchpad and streams. One thread at a time may use it; for
 /// several, give each an executor of the same OnednnModel.
 class OnednnExecutor {
 public:
@@ -24,12 +29,10 @@ public:
   OnednnExecutor(const Model<float>& model, const OnednnOptions& options)
       : OnednnExecutor(OnednnModel::compile(model, options)) {}
 
-  explicit OnednnExecutor(std::shared_ptr<const OnednnModel> model)
-      : model_(std::move(model)),
-        arena_(program().arena_bytes),
-        scratchpad_(program().scratchpad_bytes),
-        stream_(detail::onednn::cpu_engine()) {
-    bind_steps();
+  explicit OnednnExecutor(std::shared_ptr<const OnednnModel> model) : model_(std::move(model)) {
+    for (int lane = 0; lane < slices().lanes; ++lane) lanes_.emplace_back(model_->program());
+    if (slices().cut())
+      lane_times_.assign(lanes_.size(), std::vector<std::chrono::nanoseconds>(model_->steps().size()));
   }
 
   OnednnExecutor(OnednnExecutor&&) noexcept = default;
@@ -72,189 +75,99 @@ public:
   /// \throws Error naming the layer that its sources' values do not fit (an index out of range); the executor stays
   ///         usable
   void execute(std::span<const float* const> src, std::span<float* const> dst) {
-    const detail::ThreadScope threads(model_->options().threads);
-    threads_ = model_->options().threads;
-    set_handles(src, dst);
-    for (std::size_t i = 0; i < calls_.size(); ++i) run_step(i);
-    stream_.wait();
+    expect_arrays(src, dst);
+    const int threads = model_->options().threads;
+    const detail::ThreadScope scope(threads);
+    if (slices().cut()) {
+      for_slices(src, dst, [](Lane& lane, std::size_t /*number*/) { lane.run(1); });
+    } else {
+      lanes_.front().point_at(src, dst, 0);
+      lanes_.front().run(threads);
+    }
   }
 
-  /// The same with the time of each step. `step_times` has one element per compiled().steps().
+  /// The same with the time of each step. `step_times` has one element per compiled().steps(). Where the batch runs in
+  /// slices, a step's time is that of all its slices, divided by the lanes that share them.
   void execute_timed(std::span<const float* const> src, std::span<float* const> dst,
                      std::span<std::chrono::nanoseconds> step_times) {
-    if (step_times.size() != calls_.size()) {
+    expect_arrays(src, dst);
+    if (step_times.size() != model_->steps().size()) {
       throw Error("execute_timed()", "was given room for " + std::to_string(step_times.size()) + " times",
-                  "give " + std::to_string(calls_.size()));
+                  "give " + std::to_string(model_->steps().size()));
     }
-    const detail::ThreadScope threads(model_->options().threads);
-    threads_ = model_->options().threads;
-    set_handles(src, dst);
-    auto before = std::chrono::steady_clock::now();
-    for (std::size_t i = 0; i < calls_.size(); ++i) {
-      run_step(i);
-      const auto after = std::chrono::steady_clock::now();
-      step_times[i] = after - before;
-      before = after;
+    std::fill(step_times.begin(), step_times.end(), std::chrono::nanoseconds(0));
+    const int threads = model_->options().threads;
+    const detail::ThreadScope scope(threads);
+    if (!slices().cut()) {
+      lanes_.front().point_at(src, dst, 0);
+      lanes_.front().run_timed(threads, step_times);
+      return;
     }
-    stream_.wait();
+    for (auto& times : lane_times_) std::fill(times.begin(), times.end(), std::chrono::nanoseconds(0));
+    for_slices(src, dst, [&](Lane& lane, std::size_t number) { lane.run_timed(1, lane_times_[number]); });
+    for (const auto& times : lane_times_) {
+      for (std::size_t i = 0; i < times.size(); ++i) step_times[i] += times[i] / slices().lanes;
+    }
   }
 
   /// Runs one step again and again on whatever its buffers hold, for timing it by itself: the results mean nothing.
   /// Precondition: as execute()
-  /// \param times  one time per repetition
+  /// \param times  one time per repetition, of the whole batch
   void time_step(std::size_t step, std::span<const float* const> src, std::span<float* const> dst,
                  std::span<std::chrono::nanoseconds> times) {
-    const detail::ThreadScope threads(model_->options().threads);
-    threads_ = model_->options().threads;
-    set_handles(src, dst);
+    expect_arrays(src, dst);
+    const int threads = model_->options().threads;
+    const detail::ThreadScope scope(threads);
+    if (!slices().cut()) lanes_.front().point_at(src, dst, 0);
     for (std::chrono::nanoseconds& time : times) {
       const auto before = std::chrono::steady_clock::now();
-      run_step(step);
-      stream_.wait();
+      if (slices().cut()) {
+        for_slices(src, dst, [step](Lane& lane, std::size_t /*number*/) { lane.run_one(1, step); });
+      } else {
+        lanes_.front().run_one(threads, step);
+      }
       time = std::chrono::steady_clock::now() - before;
     }
   }
 
 private:
-  struct Call {
-    const_dnnl_primitive_t primitive = nullptr;
-    std::vector<dnnl_exec_arg_t> arguments;  ///< of the primitive
-    detail::onednn::NativeFunction native;   ///< runs where there is no primitive
-    std::vector<void*> pointers;             ///< of the native function
-    int threads = 1;
-  };
-  struct UserArgument {
-    dnnl::memory memory;
-    std::size_t index = 0;   ///< of the model's input or output
-    std::size_t offset = 0;  ///< [B] from its start
-  };
-  struct UserPointer {
-    std::size_t call = 0;
-    std::size_t position = 0;  ///< among the call's pointers
-    std::size_t index = 0;     ///< of the model's input or output
-    std::size_t offset = 0;    ///< [B] from its start
-  };
+  using Lane = detail::onednn::Lane;
 
-  [[nodiscard]] const detail::onednn::Program& program() const noexcept { return model_->program(); }
+  [[nodiscard]] const BatchSlices& slices() const noexcept { return model_->slices(); }
 
-  void bind_steps() {
-    using Place = detail::onednn::Location::Place;
-    const dnnl::engine& engine = detail::onednn::cpu_engine();
-    for (const detail::onednn::Step& step : program().steps) {
-      if (step.native) {
-        bind_native(step);
-        continue;
-      }
-      Call call{step.primitive.get(), {}, {}, {}, step.info.threads};
-      for (const detail::onednn::Argument& argument : step.arguments) {
-        const std::size_t index = argument.where.index;
-        switch (argument.where.place) {
-          case Place::arena:
-            memories_.emplace_back(argument.desc, engine,
-                                   arena_.data() + program().offsets[index] + argument.where.offset);
-            break;
-          case Place::constant:
-            memories_.emplace_back(argument.desc, engine, program().constants[index]->memory.get_data_handle());
-            break;
-          case Place::input:
-            memories_.emplace_back(argument.desc, engine, static_cast<void*>(nullptr));
-            sources_.push_back({memories_.back(), index, argument.where.offset});
-            break;
-          case Place::output:
-            memories_.emplace_back(argument.desc, engine, static_cast<void*>(nullptr));
-            destinations_.push_back({memories_.back(), index, argument.where.offset});
-            break;
-        }
-        call.arguments.push_back({argument.id, memories_.back().get()});
-      }
-      if (step.scratchpad.get_size() > 0) {
-        memories_.emplace_back(step.scratchpad, engine, scratchpad_.data());
-        call.arguments.push_back({DNNL_ARG_SCRATCHPAD, memories_.back().get()});
-      }
-      calls_.push_back(std::move(call));
-    }
+  void expect_arrays(std::span<const float* const> src, std::span<float* const> dst) const {
+    if (src.size() == model_->src_shapes().size() && dst.size() == model_->dst_shapes().size()) return;
+    throw Error(
+        "execute()",
+        "was given " + std::to_string(src.size()) + " source(s) and " + std::to_string(dst.size()) + " result(s)",
+        "give " + std::to_string(model_->src_shapes().size()) + " and " + std::to_string(model_->dst_shapes().size()));
   }
 
-  void bind_native(const detail::onednn::Step& step) {
-    using Place = detail::onednn::Location::Place;
-    Call call{nullptr, {}, step.native, {}, step.info.threads};
-    for (const detail::onednn::Argument& argument : step.arguments) {
-      const std::size_t index = argument.where.index;
-      const UserPointer user{calls_.size(), call.pointers.size(), index, argument.where.offset};
-      switch (argument.where.place) {
-        case Place::arena:
-          call.pointers.push_back(arena_.data() + program().offsets[index] + argument.where.offset);
-          break;
-        case Place::constant: call.pointers.push_back(program().constants[index]->memory.get_data_handle()); break;
-        case Place::input:
-          call.pointers.push_back(nullptr);
-          source_pointers_.push_back(user);
-          break;
-        case Place::output:
-          call.pointers.push_back(nullptr);
-          destination_pointers_.push_back(user);
-          break;
-      }
-    }
-    calls_.push_back(std::move(call));
-  }
-
-  void set_handles(std::span<const float* const> src, std::span<float* const> dst) {
-    if (src.size() != model_->src_shapes().size() || dst.size() != model_->dst_shapes().size()) {
-      throw Error(
-          "execute()",
-          "was given " + std::to_string(src.size()) + " source(s) and " + std::to_string(dst.size()) + " result(s)",
-          "give " + std::to_string(model_->src_shapes().size()) + " and " +
-              std::to_string(model_->dst_shapes().size()));
-    }
-    const auto set = [](UserArgument& user, float* base) {
-      std::byte* handle = reinterpret_cast<std::byte*>(base) + user.offset;
-      if (user.memory.get_data_handle() != handle) user.memory.set_data_handle(handle);
-    };
-    // oneDNN and native functions only read through the pointers of their sources.
-    for (UserArgument& s : sources_) set(s, const_cast<float*>(src[s.index]));
-    for (UserArgument& d : destinations_) set(d, dst[d.index]);
-    const auto point = [&](const UserPointer& user, float* base) {
-      calls_[user.call].pointers[user.position] = reinterpret_cast<std::byte*>(base) + user.offset;
-    };
-    for (const UserPointer& s : source_pointers_) point(s, const_cast<float*>(src[s.index]));
-    for (const UserPointer& d : destination_pointers_) point(d, dst[d.index]);
-  }
-
-  void run_step(std::size_t i) {
-    const Call& call = calls_[i];
-    if (call.threads != threads_) {
-      threads_ = call.threads;
-      detail::fulcrum_omp_set_num_threads(threads_);
-    }
-    if (call.native) {
-      stream_.wait();
+  /// Calls f(lane, its number) for every slice. A lane that is done takes the next slice that nobody has begun.
+  /// \throws what f threw first, after the other lanes have stopped
+  template <class F>
+  void for_slices(std::span<const float* const> src, std::span<float* const> dst, const F& f) {
+    std::atomic<std::int64_t> next{0};
+    std::atomic<bool> failed{false};
+    std::exception_ptr failure;
+    const auto count = static_cast<std::int64_t>(lanes_.size());
+    detail::for_parts(slices().lanes, count, [&](std::int64_t number, std::int64_t /*last*/) {
       try {
-        call.native(call.pointers);
-      } catch (const std::exception& error) {
-        throw Error("layer '" + program().steps[i].info.name + "'", error.what());
+        Lane& lane = lanes_[static_cast<std::size_t>(number)];
+        for (std::int64_t slice = next++; slice < slices().count && !failed; slice = next++) {
+          lane.point_at(src, dst, slice);
+          f(lane, static_cast<std::size_t>(number));
+        }
+      } catch (...) {
+        if (!failed.exchange(true)) failure = std::current_exception();
       }
-      return;
-    }
-    const dnnl_status_t status = dnnl_primitive_execute(call.primitive, stream_.get(),
-                                                        static_cast<int>(call.arguments.size()), call.arguments.data());
-    if (status != dnnl_success) {
-      throw Error("layer '" + program().steps[i].info.name + "'",
-                  "failed in oneDNN with status " + std::to_string(static_cast<int>(status)));
-    }
+    });
+    if (failure) std::rethrow_exception(failure);
   }
 
   std::shared_ptr<const OnednnModel> model_;
-  detail::PageBuffer arena_;
-  detail::PageBuffer scratchpad_;
-  dnnl::stream stream_;
-  std::vector<dnnl::memory> memories_;
-  std::vector<Call> calls_;
-  std::vector<UserArgument> sources_;
-  std::vector<UserArgument> destinations_;
-  std::vector<UserPointer> source_pointers_;
-  std::vector<UserPointer> destination_pointers_;
-  int threads_ = 1;  // that OpenMP is set to while a run lasts
+  std::vector<Lane> lanes_;                                        // one, unless the batch runs in slices
+  std::vector<std::vector<std::chrono::nanoseconds>> lane_times_;  // of each lane's steps
 };
 
 static_assert(Executor<OnednnExecutor>);

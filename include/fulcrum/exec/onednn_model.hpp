@@ -2,7 +2,9 @@
 /// \file
 /// A model compiled for oneDNN: primitives and packed weights, shared by any number of instances.
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <set>
@@ -10,7 +12,9 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/core/cpu.hpp>
 #include <fulcrum/core/units.hpp>
+#include <fulcrum/cost/batch_slices.hpp>
 #include <fulcrum/exec/detail/compile.hpp>
 #include <fulcrum/exec/detail/thread_scope.hpp>
 #include <fulcrum/exec/onednn_options.hpp>
@@ -37,7 +41,9 @@ public:
   /// What it really runs in: options().precision, or f32 after a fallback.
   [[nodiscard]] Precision precision() const noexcept { return precision_; }
 
-  /// What runs, in order.
+  /// How the batch is cut; not cut: all threads run every step together.
+  [[nodiscard]] const BatchSlices& slices() const noexcept { return slices_; }
+  /// What runs, in order, for each slice.
   [[nodiscard]] const std::vector<StepInfo>& steps() const noexcept { return steps_; }
   [[nodiscard]] Milliseconds creation_time() const noexcept { return creation_time_; }
   [[nodiscard]] const MemoryUse& memory() const noexcept { return memory_; }
@@ -45,9 +51,10 @@ public:
   [[nodiscard]] std::vector<std::string> notes() const { return program_.notes; }
 
   /// Shapes of the model's inputs and outputs for the batch.
-  [[nodiscard]] const std::vector<Shape>& src_shapes() const noexcept { return program_.src_shapes; }
-  [[nodiscard]] const std::vector<Shape>& dst_shapes() const noexcept { return program_.dst_shapes; }
+  [[nodiscard]] const std::vector<Shape>& src_shapes() const noexcept { return src_shapes_; }
+  [[nodiscard]] const std::vector<Shape>& dst_shapes() const noexcept { return dst_shapes_; }
 
+  /// Of a slice.
   [[nodiscard]] const detail::onednn::Program& program() const noexcept { return program_; }
 
 private:
@@ -72,26 +79,73 @@ private:
       fallback = reason + ": runs in f32";
       precision_ = Precision::f32;
     }
-    const detail::ThreadScope threads(options.threads);
-    program_ = detail::onednn::compile(model, options_, precision_, std::move(constants));
+    const detail::ThreadScope threads(options.threads);  // says when there are none
+    const Model<float> source = detail::onednn::prepared(model, precision_);
+    slices_ = slices_of(source, options, precision_);
+    OnednnOptions of_slice = options;
+    if (slices_.cut()) {
+      of_slice.batch = slices_.samples;
+      of_slice.threads = 1;
+    }
+    program_ = detail::onednn::compile(source, of_slice, precision_, std::move(constants));
     if (!fallback.empty()) program_.notes.push_back(std::move(fallback));
+    if (slices_.cut()) program_.notes.push_back("the batch runs in " + to_string(slices_));
 
     for (const detail::onednn::Step& step : program_.steps) {
       steps_.push_back(step.info);
+      steps_.back().flops *= static_cast<double>(slices_.count);
+      steps_.back().bytes *= static_cast<double>(slices_.count);
       memory_.weights += step.native_weights;
     }
+    src_shapes_ = of_batch(program_.src_shapes);
+    dst_shapes_ = of_batch(program_.dst_shapes);
     const std::set<detail::onednn::SharedConstant> constants_once(program_.constants.begin(), program_.constants.end());
     for (const detail::onednn::SharedConstant& constant : constants_once) {
       if (constant) memory_.weights += constant->memory.get_desc().get_size();
     }
-    memory_.activations = program_.arena_bytes;
-    memory_.scratchpad = program_.scratchpad_bytes;
+    const auto lanes = static_cast<std::size_t>(slices_.lanes);
+    memory_.activations = lanes * program_.arena_bytes;
+    memory_.scratchpad = lanes * program_.scratchpad_bytes;
     creation_time_ = std::chrono::steady_clock::now() - start;
+  }
+
+  /// \throws Error when the slice asked for does not divide the batch, or the model mixes samples
+  [[nodiscard]] static BatchSlices slices_of(const Model<float>& model, const OnednnOptions& options,
+                                             Precision precision) {
+    if (options.slice == 0) {
+      if (options.batch < 2) return {options.batch, 1, 1};
+      const int cores = current_environment().cores;
+      return choose_slices(model, {options.batch, options.threads, 1, precision},
+                           believable_caches(current_caches(), cores), cores);
+    }
+    if (options.slice < 0 || options.batch % options.slice != 0) {
+      throw Error("slice " + std::to_string(options.slice),
+                  "does not divide the batch of " + std::to_string(options.batch),
+                  "give a divisor, or 0 to have one chosen");
+    }
+    if (options.slice == options.batch) return {options.batch, 1, 1};
+    if (!samples_are_independent(model, options.batch, options.slice)) {
+      throw Error("slice " + std::to_string(options.slice),
+                  "cannot be: model '" + model.name() + "' mixes the samples of a batch, or may do so",
+                  "give 0 or the batch size");
+    }
+    const std::int64_t count = options.batch / options.slice;
+    return {options.slice, count, static_cast<int>(std::min<std::int64_t>(count, options.threads))};
+  }
+
+  [[nodiscard]] std::vector<Shape> of_batch(std::vector<Shape> shapes) const {
+    if (slices_.cut()) {
+      for (Shape& shape : shapes) shape[0] *= slices_.count;
+    }
+    return shapes;
   }
 
   OnednnOptions options_;
   Precision precision_;
+  BatchSlices slices_;
   detail::onednn::Program program_;
+  std::vector<Shape> src_shapes_;
+  std::vector<Shape> dst_shapes_;
   std::vector<StepInfo> steps_;
   MemoryUse memory_;
   Milliseconds creation_time_{};

@@ -22,6 +22,9 @@ struct OnednnOptions {
   /// Layers by name that compute in another precision than the rest (see measure/choose_precision.hpp). One in f32 of
   /// an int8 model still rounds its weights and result as the model says.
   std::map<std::string, Precision> layer_precision{};
+  /// Samples that one thread takes through the whole model at a time (see cost/batch_slices.hpp); divides the batch. 0:
+  /// as choose_slices() says for this machine; the batch: no slices, every step runs on the whole batch.
+  std::int64_t slice = 0;
 };
 
 /// One thing that runs: a fused group of layers, or a change of layout or type between two of them.
@@ -32,8 +35,8 @@ struct StepInfo {
   DType src = DType::f32;
   DType dst = DType::f32;
   double flops = 0.0;               ///< [FLOP] of the batch
-  double bytes = 0.0;               ///< [B] read and written: activations, weights, biases
-  int threads = 1;                  ///< that run it: one where it is too small for more
+  double bytes = 0.0;               ///< [B] read and written: activations, weights, biases (by each slice)
+  int threads = 1;                  ///< that share it: one where it is too small for more, or the batch runs in slices
   std::string src_layout;           ///< of the first source, as oneDNN names layouts: "abcd", "acdb", "aBcd8b"
   std::string dst_layout;           ///< of the result
   std::vector<std::string> layers;  ///< of the model that run in it; empty where it only prepares one

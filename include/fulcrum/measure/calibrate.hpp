@@ -227,8 +227,9 @@ private:
     plan.min_samples = 5;
     plan.step_runs = 0;
     std::vector<nanoseconds> all;
-    for (const InstanceSamples& samples :
-         run_instances(OnednnModel::compile(probe.model, {probe.batch, threads, Precision::f32}), plan))
+    const auto compiled =
+        OnednnModel::compile(probe.model, {.batch = probe.batch, .threads = threads, .slice = probe.batch});
+    for (const InstanceSamples& samples : run_instances(compiled, plan))
       all.insert(all.end(), samples.latency.begin(), samples.latency.end());
     return latency_statistics(all);
   }

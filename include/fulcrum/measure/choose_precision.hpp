@@ -149,7 +149,8 @@ inline void take_turns(const std::vector<TimedExecutor*>& executors, const Choos
   options.precision = choice.precision;
   options.layer_precision = others;
   detail::TimedExecutor mixed(model, options, constants);
-  detail::TimedExecutor plain(model, {options.batch, options.threads, choice.precision}, constants);
+  options.layer_precision.clear();
+  detail::TimedExecutor plain(model, options, constants);
   detail::take_turns({&mixed, &plain}, how, progress);
   int won = 0;
   for (std::size_t i = 0; i < mixed.medians().size(); ++i) won += mixed.medians()[i] < plain.medians()[i] ? 1 : 0;

@@ -111,15 +111,21 @@ inline void append_run_notes(LatencyReport& report, const MeasureOptions& option
 }
 
 /// What bounds each layer by a profile's roofline and the time it took.
-inline void fill_bounds(LatencyReport& report, const Model<float>& model, const MachineProfile& profile) {
+inline void fill_bounds(LatencyReport& report, const Model<float>& model, const BatchSlices& slices,
+                        const MachineProfile& profile) {
   if (!profile.rates.knows(report.config.precision)) return;
-  const std::vector<Step> steps = predicted_steps(model, report.config, profile);
+  RunConfig run = report.config;
+  if (slices.cut()) {
+    run.batch = slices.samples;
+    run.threads = 1;
+  }
+  const std::vector<Step> steps = predicted_steps(model, run, profile);
   std::size_t at = 0;
   for (LayerLatency& layer : report.layers) {
     for (std::size_t i = at; i < steps.size(); ++i) {
       if (steps[i].name != layer.name || steps[i].kind != layer.kind) continue;
-      layer.bound =
-          bound_of(roofline_point(steps[i], profile.rates, report.config.threads), Microseconds(layer.latency).count());
+      layer.bound = bound_of(roofline_point(steps[i], profile.rates, run.threads),
+                             Microseconds(layer.latency).count() / slices.rounds());
       at = i + 1;
       break;
     }
@@ -175,7 +181,7 @@ inline void fill_bounds(LatencyReport& report, const Model<float>& model, const 
     report.bytes += layer.bytes;
     report.layers.push_back(std::move(layer));
   }
-  if (options.profile != nullptr) detail::fill_bounds(report, model, *options.profile);
+  if (options.profile != nullptr) detail::fill_bounds(report, model, compiled->slices(), *options.profile);
   detail::append_run_notes(report, options, plan, instances);
   say(1.0, "measured " + model.name());
   return report;

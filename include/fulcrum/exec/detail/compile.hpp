@@ -20,7 +20,10 @@
 namespace fulcrum::detail::onednn {
 
 /// What the programs of a precision are made from: quantizations only where they apply, batch norms folded.
+/// \throws Error when the model has no outputs, or int8 is asked of one without quantized weights
 [[nodiscard]] inline Model<float> prepared(Model<float> model, Precision precision) {
+  if (model.outputs().empty())
+    throw Error("model '" + model.name() + "'", "has no outputs", "name them with set_outputs()");
   bool quantized = false;
   const bool keep = precision == Precision::int8;
   for (NodeId id = 0; id < model.size(); ++id) {
@@ -110,12 +113,10 @@ inline void lower_group(Lowering& lowering, const FusionGroup& group) {
   }
 }
 
+/// \param source  prepared() for the precision
 /// \throws Error naming the layer that cannot be run
-[[nodiscard]] inline Program compile(const Model<float>& model, const OnednnOptions& options, Precision precision,
+[[nodiscard]] inline Program compile(const Model<float>& source, const OnednnOptions& options, Precision precision,
                                      std::shared_ptr<ConstantStore> store) {
-  if (model.outputs().empty())
-    throw Error("model '" + model.name() + "'", "has no outputs", "name them with set_outputs()");
-  const Model<float> source = prepared(model, precision);
   Lowering lowering(source, options, precision, std::move(store));
   std::string at;
   try {

@@ -95,7 +95,8 @@ inline double typical_us(std::vector<nanoseconds> times) {
 inline ProbeTiming time_probe(const Model<float>& model, std::int64_t batch, Precision precision,
                               const std::vector<int>& cpus, Seconds duration, std::int64_t least_runs) {
   const int threads = static_cast<int>(cpus.size());
-  const auto compiled = OnednnModel::compile(model, {batch, threads, precision});
+  const auto compiled =
+      OnednnModel::compile(model, {.batch = batch, .threads = threads, .precision = precision, .slice = batch});
   InstancePlan plan;
   plan.cpus = {cpus};
   plan.warm_up = Seconds(0.0);
