@@ -122,6 +122,27 @@ TEST_CASE("with a profile, layers say what bounds them") {
   }
 }
 
+TEST_CASE("a batch in slices is measured as a whole, and said to be in slices") {
+  MachineProfile profile;
+  profile.rates.peaks = {{Precision::f32, 1, 1e11}};
+  profile.rates.bandwidths = {{"DRAM", 0.0, 1, 1e10}};
+  profile.rates.overheads = {{1, 1e6, 0.0}};
+  MeasureOptions options = brief();
+  options.profile = &profile;
+  options.slice = 8;
+  const LatencyReport whole = measure(network(), {8, 2, 1, Precision::f32}, options);
+  options.slice = 2;
+  const LatencyReport cut = measure(network(), {8, 2, 1, Precision::f32}, options);
+  CHECK(has_note(cut, "4 slices of 2 samples, 2 at a time"));
+  CHECK_FALSE(has_note(whole, "slices"));
+  CHECK(cut.flops == Approx(whole.flops));
+  CHECK(cut.config == whole.config);
+  for (const LayerLatency& layer : cut.layers) {
+    CHECK(layer.latency.count() > 0.0);
+    if (layer.kind != "Reorder") CHECK(layer.bound == Bound::overhead);
+  }
+}
+
 TEST_CASE("progress is told before and after, never less than all in the end") {
   std::vector<double> fractions;
   static_cast<void>(measure(network(), {1, 1, 1, Precision::f32}, brief(),

@@ -45,6 +45,9 @@ void add_explain(CLI::App& app) {
   command->model.add_to(*sub)->required();
   sub->add_option("--batch", command->options.batch, "samples per inference")->capture_default_str();
   sub->add_option("--threads", command->options.threads, "threads of one inference")->capture_default_str();
+  sub->add_option("--slice", command->options.slice,
+                  "samples that a thread takes through the whole model at a time (default: what should be fastest; the "
+                  "batch size: the batch goes layer by layer)");
   sub->add_option("--precision", command->precision,
                   "f32, bf16 or int8 (default: int8 for a quantized model, else f32)");
   sub->add_flag("--json", command->json, "print one JSON object");

@@ -25,6 +25,7 @@ struct ReportCommand {
   std::string precision, profile;
   RunConfig config;
   double seconds = 1.0;
+  std::int64_t slice = 0;
   bool cold_cache = false;
   bool json = false;
 };
@@ -61,6 +62,7 @@ void measure_model(ReportCommand& command) {
   options.min_duration = Seconds(command.seconds);
   options.max_duration = 10.0 * options.min_duration;
   options.cold_cache = command.cold_cache;
+  options.slice = command.slice;
   std::optional<MachineProfile> profile;
   if (!command.profile.empty()) {
     profile = profile_for_this_machine(command.profile);
@@ -69,8 +71,9 @@ void measure_model(ReportCommand& command) {
   ProgressBar bar;
   std::vector<std::string> notes;
   if (chooses) {
-    const PrecisionChoice choice =
-        choose_precision(model, {command.config.batch, command.config.threads}, {}, bar.sink());
+    const PrecisionChoice choice = choose_precision(
+        model, {.batch = command.config.batch, .threads = command.config.threads, .slice = command.slice}, {},
+        bar.sink());
     command.config.precision = choice.precision;
     options.layer_precision = choice.layer_precision;
     std::string note = "auto: " + to_string(choice) + "; medians";
@@ -117,6 +120,9 @@ void add_measure(CLI::App& app) {
                   "time to measure for; slow models take up to ten times as long, until there are 50 samples")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  sub->add_option("--slice", command->slice,
+                  "samples that a thread takes through the whole model at a time (default: what should be fastest; the "
+                  "batch size: the batch goes layer by layer)");
   sub->add_flag("--cold-cache", command->cold_cache, "use other sources each time, so that none is in a cache");
   sub->footer("Example:\n  fulcrum measure model.onnx --batch 8 --threads 1 --instances 2 --precision int8");
   sub->callback([command] { measure_model(*command); });

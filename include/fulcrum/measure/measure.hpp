@@ -35,7 +35,8 @@ struct MeasureOptions {
   bool allow_fallback = false;    ///< a precision that the CPU lacks runs as f32, with a note
   std::uint64_t seed = 0;         ///< of the random sources
   std::map<std::string, Precision> layer_precision{};  ///< layers in a precision of their own; see choose_precision()
-  const MachineProfile* profile = nullptr;             ///< when given, layers say what bounds them; not owned
+  std::int64_t slice = 0;  ///< samples that a thread takes through the model at a time; as OnednnOptions::slice
+  const MachineProfile* profile = nullptr;  ///< when given, layers say what bounds them; not owned
 };
 
 namespace detail {
@@ -157,8 +158,8 @@ inline void fill_bounds(LatencyReport& report, const Model<float>& model, const 
   report.environment.seed = options.seed;
 
   say(0.0, "compiling " + model.name());
-  const auto compiled = OnednnModel::compile(
-      model, {config.batch, config.threads, config.precision, options.allow_fallback, options.layer_precision});
+  const auto compiled = OnednnModel::compile(model, {config.batch, config.threads, config.precision,
+                                                     options.allow_fallback, options.layer_precision, options.slice});
   report.creation = compiled->creation_time();
   report.memory = compiled->memory();
   report.notes = compiled->notes();
