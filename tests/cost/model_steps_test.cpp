@@ -125,6 +125,17 @@ TEST_CASE("weights are used again after everything else has been touched") {
   for (const ModelStep& entry : steps.steps) CHECK(entry.step.reuse_bytes > weights);
 }
 
+TEST_CASE("of a table, a step reads the rows that it takes") {
+  Model<float> model("table");
+  const NodeId table = model.add({"table", Constant<float>{Tensor<float>({1000, 16})}, {}, {}});
+  const NodeId ids = model.add({"ids", Input{{batch_dim, 8}, ElementType::s64}, {}, {}});
+  model.set_outputs({model.add({"rows", Gather{0}, {table, ids}, {}})});
+  const ModelSteps steps = model_steps(model, {2, 1, 1, Precision::f32});
+  REQUIRE(steps.steps.size() == 1);
+  CHECK(steps.steps[0].step.src_bytes == 4.0 * (2 * 8 * 16 + 2 * 8));
+  CHECK(steps.steps[0].step.dst_bytes == 4.0 * (2 * 8 * 16));
+}
+
 TEST_CASE("a configuration out of range is refused") {
   CHECK_THROWS_WITH(model_steps(small_network(), {1, 0, 1, Precision::f32}), ContainsSubstring("--threads"));
 }

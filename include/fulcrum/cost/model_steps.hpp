@@ -95,9 +95,11 @@ template <class T>
       return static_cast<double>(element_count(result.shapes[id])) * static_cast<double>(size_of(dtype));
     };
     const std::vector<NodeId> sources = group_sources(model, group);
+    // What the primary reads of its sources, which need not be all of them (a Gather's table); residuals whole.
+    step.src_bytes = static_cast<double>(work[group.primary].src_elements) * static_cast<double>(size_of(step.src));
     for (std::size_t i = 0; i < sources.size(); ++i) {
       entry.src.push_back(origin[sources[i]]);
-      step.src_bytes += bytes_of(sources[i], i < entry.own_src ? step.src : step.dst);
+      if (i >= entry.own_src) step.src_bytes += bytes_of(sources[i], step.dst);
     }
     step.dst_bytes = bytes_of(group.dst, step.dst);
     step.weight_bytes =

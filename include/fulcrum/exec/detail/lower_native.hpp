@@ -95,8 +95,10 @@ inline void lower_natively(Lowering& lowering, const FusionGroup& group) {
   const Value dst = builder.allocate(shape, plain_desc(shape, DType::f32));
   arguments.push_back({DNNL_ARG_DST, dst.desc, dst.where});
 
+  const Work& work = lowering.work(group.primary);  // of a Gather's table, the rows that are taken
+  const double values = sizeof(float) * static_cast<double>(work.src_elements + work.dst_elements);
   builder.emit_native(lowering.label(group), native_function(layer, std::move(shapes), shape), std::move(arguments),
-                      weights);
+                      weights, 1, values);
   lowering.finish(group.dst, dst);
 }
 

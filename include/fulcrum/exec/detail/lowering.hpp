@@ -66,6 +66,7 @@ public:
   [[nodiscard]] const Value& value(NodeId id) const { return *values_[id]; }
   void set_value(NodeId id, Value value) { values_[id] = std::move(value); }
 
+  [[nodiscard]] const Work& work(NodeId id) const { return work_[id]; }
   [[nodiscard]] ProgramBuilder::Label label(const FusionGroup& group) const {
     double flops = work_[group.primary].flops;
     for (const NodeId id : group.absorbed) flops += work_[id].flops;

@@ -170,12 +170,13 @@ public:
   /// A step that `function` runs. It reads all of `arguments` but the last and writes that one.
   /// \param weights  [B] of the weights that the function holds
   /// \param threads  that it runs on
+  /// \param values   [B] that it really reads and writes of its arguments; nothing: all
   void emit_native(const Label& label, NativeFunction function, std::vector<Argument> arguments, std::size_t weights,
-                   int threads = 1) {
+                   int threads = 1, std::optional<double> values = {}) {
     Step step{
         info_of(label, "fulcrum:" + label.kind, threads), {}, std::move(arguments), {}, std::move(function), weights};
-    step.info.bytes = static_cast<double>(weights);
     account(step);
+    step.info.bytes = values.value_or(step.info.bytes) + static_cast<double>(weights);
     program_.steps.push_back(std::move(step));
   }
 
