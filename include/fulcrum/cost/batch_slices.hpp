@@ -35,6 +35,16 @@ struct BatchSlices {
          std::to_string(slices.lanes) + " at a time";
 }
 
+/// What a slice runs in: all lanes of all instances side by side, on one thread each. The configuration itself where
+/// the batch is not cut.
+[[nodiscard]] inline RunConfig config_of_slice(RunConfig config, const BatchSlices& slices) {
+  if (!slices.cut()) return config;
+  config.batch = slices.samples;
+  config.threads = 1;
+  config.instances *= slices.lanes;
+  return config;
+}
+
 namespace detail {
 
 /// Caches as the estimate of run_effort() sees them [B].
@@ -52,19 +62,20 @@ struct SampleStep {
   bool is_narrow = false;  ///< computes in less than f32
 };
 
+/// \param config  with a batch of 2 or more
 /// \throws Error as model_steps()
 [[nodiscard]] inline std::vector<SampleStep> sample_steps(const Model<float>& model, RunConfig config) {
+  const std::vector<ModelStep> of_batch = model_steps(model, config).steps;
+  const auto others = static_cast<double>(config.batch - 1);
   config.batch = 1;
   const std::vector<ModelStep> of_one = model_steps(model, config).steps;
-  config.batch = 2;
-  const std::vector<ModelStep> of_two = model_steps(model, config).steps;
   std::vector<SampleStep> result;
   for (std::size_t i = 0; i < of_one.size(); ++i) {
     const Step& one = of_one[i].step;
-    const Step& two = of_two[i].step;
-    // What does not grow with the batch is shared: constants, the table of a Gather.
-    result.push_back({two.src_bytes - one.src_bytes, two.dst_bytes - one.dst_bytes, two.flops - one.flops,
-                      one.weight_bytes, one.arithmetic != Precision::f32});
+    const Step& all = of_batch[i].step;
+    // What does not grow with the batch is shared, as a constant that is added to every sample.
+    result.push_back({(all.src_bytes - one.src_bytes) / others, (all.dst_bytes - one.dst_bytes) / others,
+                      (all.flops - one.flops) / others, one.weight_bytes, one.arithmetic != Precision::f32});
   }
   return result;
 }

@@ -36,11 +36,10 @@ namespace detail {
   return detail::steps_of_folded(fold_batch_normalization(model).model, config, profile);
 }
 
-/// How the executor cuts the batch on the profile's machine, and the configuration that a slice runs in: all lanes of
-/// all instances side by side, on one thread each.
+/// How the executor cuts the batch on the profile's machine.
 struct SlicedConfig {
   BatchSlices slices;
-  RunConfig of_slice;  ///< the configuration itself where the batch is not cut
+  RunConfig of_slice;  ///< see config_of_slice()
 };
 
 /// \param model  batch normalizations folded
@@ -48,15 +47,8 @@ struct SlicedConfig {
 [[nodiscard]] inline SlicedConfig sliced_config(const Model<float>& model, const RunConfig& config,
                                                 const MachineProfile& profile) {
   validate(config);
-  SlicedConfig result{{config.batch, 1, 1}, config};
-  if (config.batch == 1) return result;
-  result.slices = choose_slices(model, config, profile.rates.caches(), profile.environment.cores);
-  if (result.slices.cut()) {
-    result.of_slice.batch = result.slices.samples;
-    result.of_slice.threads = 1;
-    result.of_slice.instances = config.instances * result.slices.lanes;
-  }
-  return result;
+  const BatchSlices slices = choose_slices(model, config, profile.rates.caches(), profile.environment.cores);
+  return {slices, config_of_slice(config, slices)};
 }
 
 /// Time of one step alone on the machine [µs]: its roofline time, slowed down as steps like it were.

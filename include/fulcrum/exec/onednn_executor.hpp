@@ -31,8 +31,7 @@ public:
 
   explicit OnednnExecutor(std::shared_ptr<const OnednnModel> model) : model_(std::move(model)) {
     for (int lane = 0; lane < slices().lanes; ++lane) lanes_.emplace_back(model_->program());
-    if (slices().cut())
-      lane_times_.assign(lanes_.size(), std::vector<std::chrono::nanoseconds>(model_->steps().size()));
+    lane_times_.assign(lanes_.size(), std::vector<std::chrono::nanoseconds>(model_->steps().size()));
   }
 
   OnednnExecutor(OnednnExecutor&&) noexcept = default;
@@ -76,14 +75,11 @@ public:
   ///         usable
   void execute(std::span<const float* const> src, std::span<float* const> dst) {
     expect_arrays(src, dst);
-    const int threads = model_->options().threads;
-    const detail::ThreadScope scope(threads);
-    if (slices().cut()) {
-      for_slices(src, dst, [](Lane& lane, std::size_t /*number*/) { lane.run(1); });
-    } else {
-      lanes_.front().point_at(src, dst, 0);
-      lanes_.front().run(threads);
-    }
+    const detail::ThreadScope scope(model_->options().threads);
+    for_slices([&](std::size_t lane, std::int64_t slice) {
+      lanes_[lane].point_at(src, dst, slice);
+      lanes_[lane].run(threads_of_lane());
+    });
   }
 
   /// The same with the time of each step. `step_times` has one element per compiled().steps(). Where the batch runs in
@@ -95,16 +91,13 @@ public:
       throw Error("execute_timed()", "was given room for " + std::to_string(step_times.size()) + " times",
                   "give " + std::to_string(model_->steps().size()));
     }
-    std::fill(step_times.begin(), step_times.end(), std::chrono::nanoseconds(0));
-    const int threads = model_->options().threads;
-    const detail::ThreadScope scope(threads);
-    if (!slices().cut()) {
-      lanes_.front().point_at(src, dst, 0);
-      lanes_.front().run_timed(threads, step_times);
-      return;
-    }
     for (auto& times : lane_times_) std::fill(times.begin(), times.end(), std::chrono::nanoseconds(0));
-    for_slices(src, dst, [&](Lane& lane, std::size_t number) { lane.run_timed(1, lane_times_[number]); });
+    const detail::ThreadScope scope(model_->options().threads);
+    for_slices([&](std::size_t lane, std::int64_t slice) {
+      lanes_[lane].point_at(src, dst, slice);
+      lanes_[lane].run_timed(threads_of_lane(), lane_times_[lane]);
+    });
+    std::fill(step_times.begin(), step_times.end(), std::chrono::nanoseconds(0));
     for (const auto& times : lane_times_) {
       for (std::size_t i = 0; i < times.size(); ++i) step_times[i] += times[i] / slices().lanes;
     }
@@ -116,24 +109,20 @@ public:
   void time_step(std::size_t step, std::span<const float* const> src, std::span<float* const> dst,
                  std::span<std::chrono::nanoseconds> times) {
     expect_arrays(src, dst);
-    const int threads = model_->options().threads;
-    const detail::ThreadScope scope(threads);
-    if (!slices().cut()) lanes_.front().point_at(src, dst, 0);
+    const detail::ThreadScope scope(model_->options().threads);
+    for (std::size_t lane = 0; lane < lanes_.size(); ++lane)
+      lanes_[lane].point_at(src, dst, static_cast<std::int64_t>(lane));  // a slice of its own to write
     for (std::chrono::nanoseconds& time : times) {
       const auto before = std::chrono::steady_clock::now();
-      if (slices().cut()) {
-        for_slices(src, dst, [step](Lane& lane, std::size_t /*number*/) { lane.run_one(1, step); });
-      } else {
-        lanes_.front().run_one(threads, step);
-      }
+      for_slices([&](std::size_t lane, std::int64_t /*slice*/) { lanes_[lane].run_one(threads_of_lane(), step); });
       time = std::chrono::steady_clock::now() - before;
     }
   }
 
 private:
-  using Lane = detail::onednn::Lane;
-
   [[nodiscard]] const BatchSlices& slices() const noexcept { return model_->slices(); }
+  /// Lanes have one thread each; the one lane of a batch that is not cut has all.
+  [[nodiscard]] int threads_of_lane() const noexcept { return slices().cut() ? 1 : model_->options().threads; }
 
   void expect_arrays(std::span<const float* const> src, std::span<float* const> dst) const {
     if (src.size() == model_->src_shapes().size() && dst.size() == model_->dst_shapes().size()) return;
@@ -143,21 +132,18 @@ private:
         "give " + std::to_string(model_->src_shapes().size()) + " and " + std::to_string(model_->dst_shapes().size()));
   }
 
-  /// Calls f(lane, its number) for every slice. A lane that is done takes the next slice that nobody has begun.
+  /// Calls f(lane, slice) for every slice (one where the batch is not cut), on a thread for each lane. A lane that is
+  /// done takes the next slice that nobody has begun.
   /// \throws what f threw first, after the other lanes have stopped
   template <class F>
-  void for_slices(std::span<const float* const> src, std::span<float* const> dst, const F& f) {
+  void for_slices(const F& f) {
     std::atomic<std::int64_t> next{0};
     std::atomic<bool> failed{false};
     std::exception_ptr failure;
-    const auto count = static_cast<std::int64_t>(lanes_.size());
-    detail::for_parts(slices().lanes, count, [&](std::int64_t number, std::int64_t /*last*/) {
+    detail::for_parts(slices().lanes, slices().lanes, [&](std::int64_t lane, std::int64_t /*last*/) {
       try {
-        Lane& lane = lanes_[static_cast<std::size_t>(number)];
-        for (std::int64_t slice = next++; slice < slices().count && !failed; slice = next++) {
-          lane.point_at(src, dst, slice);
-          f(lane, static_cast<std::size_t>(number));
-        }
+        for (std::int64_t slice = next++; slice < slices().count && !failed; slice = next++)
+          f(static_cast<std::size_t>(lane), slice);
       } catch (...) {
         if (!failed.exchange(true)) failure = std::current_exception();
       }
@@ -166,7 +152,7 @@ private:
   }
 
   std::shared_ptr<const OnednnModel> model_;
-  std::vector<Lane> lanes_;                                        // one, unless the batch runs in slices
+  std::vector<detail::onednn::Lane> lanes_;                        // one, unless the batch runs in slices
   std::vector<std::vector<std::chrono::nanoseconds>> lane_times_;  // of each lane's steps
 };
 

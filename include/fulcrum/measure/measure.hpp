@@ -115,11 +115,7 @@ inline void append_run_notes(LatencyReport& report, const MeasureOptions& option
 inline void fill_bounds(LatencyReport& report, const Model<float>& model, const BatchSlices& slices,
                         const MachineProfile& profile) {
   if (!profile.rates.knows(report.config.precision)) return;
-  RunConfig run = report.config;
-  if (slices.cut()) {
-    run.batch = slices.samples;
-    run.threads = 1;
-  }
+  const RunConfig run = config_of_slice(report.config, slices);
   const std::vector<Step> steps = predicted_steps(model, run, profile);
   std::size_t at = 0;
   for (LayerLatency& layer : report.layers) {

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -34,8 +33,6 @@ public:
         bind_primitive(step);
     }
   }
-
-  [[nodiscard]] std::size_t steps() const noexcept { return calls_.size(); }
 
   /// Has the next runs read and write slice `slice` of the user's arrays, each of which holds all slices in turn.
   void point_at(std::span<const float* const> src, std::span<float* const> dst, std::int64_t slice) {
