@@ -24,3 +24,12 @@ if(FULCRUM_SANITIZE)
     target_compile_options(fulcrum_development INTERFACE -Wno-maybe-uninitialized)  # known to be wrong beside sanitizers
   endif()
 endif()
+
+# fulcrum_add_definitions(<name>): a library of the functions with most of the code behind them, compiled once for all
+# that link it; what does not link it has them inline (core/detail/linkage.hpp).
+function(fulcrum_add_definitions name)
+  set(folder ${PROJECT_SOURCE_DIR}/cmake/definitions)
+  add_library(${name} STATIC ${folder}/onednn_model.cpp ${folder}/onnx_export.cpp ${folder}/onnx_import.cpp)
+  target_compile_definitions(${name} PUBLIC FULCRUM_COMPILED PRIVATE FULCRUM_DEFINITIONS)
+  target_link_libraries(${name} PUBLIC fulcrum_development fulcrum::fulcrum fulcrum::onednn fulcrum::onnx)
+endfunction()

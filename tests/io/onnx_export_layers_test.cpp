@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <fulcrum/exec/reference.hpp>
+#include <fulcrum/io/detail/onnx/proto.hpp>
 #include <fulcrum/io/onnx_export.hpp>
 #include <fulcrum/io/onnx_import.hpp>
 #include <fulcrum/model/builder.hpp>

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/io/detail/onnx/proto.hpp>
 #include <fulcrum/io/onnx_export.hpp>
 #include <fulcrum/model/infer_elements.hpp>
 

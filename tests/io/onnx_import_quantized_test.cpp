@@ -3,6 +3,7 @@
 #include <vector>
 
 #include <fulcrum/exec/reference.hpp>
+#include <fulcrum/model/infer_elements.hpp>
 
 #include <io/onnx_graph.hpp>
 #include <support/catch.hpp>

@@ -2,6 +2,7 @@
 /// \file
 /// Conv, ConvTranspose and the poolings as ONNX nodes.
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -34,7 +35,9 @@ inline void window_attributes(::onnx::NodeProto& node, const Window& window, std
   GraphWriter::attribute(node, "kernel_shape", extents(window.depth.kernel, window.kernel));
   GraphWriter::attribute(node, "strides", extents(window.depth.stride, window.stride));
   GraphWriter::attribute(node, "pads", all_pads);
-  if (dilations != std::vector<std::int64_t>(dilations.size(), 1)) GraphWriter::attribute(node, "dilations", dilations);
+  if (std::any_of(dilations.begin(), dilations.end(), [](std::int64_t dilation) { return dilation != 1; })) {
+    GraphWriter::attribute(node, "dilations", dilations);
+  }
 }
 
 inline void export_layer(ExportContext& context, const Conv<float>& layer) {
@@ -54,7 +57,9 @@ inline void export_layer(ExportContext& context, const ConvTranspose<float>& lay
   GraphWriter::attribute(node, "group", layer.groups);
   std::vector<std::int64_t> more{layer.output_padding[0], layer.output_padding[1]};
   if (rank == 5) more.insert(more.begin(), layer.depth_output_padding);
-  if (more != std::vector<std::int64_t>(more.size(), 0)) GraphWriter::attribute(node, "output_padding", more);
+  if (std::any_of(more.begin(), more.end(), [](std::int64_t extent) { return extent != 0; })) {
+    GraphWriter::attribute(node, "output_padding", more);
+  }
   context.define();
 }
 

@@ -1,0 +1,1 @@
+#include <fulcrum/exec/onednn_model.hpp>  // with its definitions: the target defines FULCRUM_DEFINITIONS
