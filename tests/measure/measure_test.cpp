@@ -3,6 +3,7 @@
 #include <fulcrum/model/builder.hpp>
 
 #include <support/catch.hpp>
+#include <support/threads.hpp>
 
 using namespace fulcrum;
 
@@ -55,6 +56,22 @@ TEST_CASE("a measurement fills the whole report") {
   CHECK(report.bytes > 0.0);
   CHECK(report.environment.cores >= 1);
   CHECK_FALSE(report.environment.versions.at("oneDNN").empty());
+}
+
+TEST_CASE("no thread of the caller's waits among those of the instances") {
+  bool has_team = false;
+  bool is_gone = false;
+  test::on_new_thread([&] {
+    const std::size_t before = test::threads_of_process();
+    OnednnExecutor executor(network(), {.batch = 64, .threads = 3, .slice = 64});
+    const std::vector<Tensor<float>> src{Tensor<float>({64, 3, 8, 8})};
+    static_cast<void>(executor.run(src));
+    has_team = test::threads_become(before + 2);
+    static_cast<void>(measure(network(), {2, 1, 1, Precision::f32}, brief()));
+    is_gone = test::threads_become(before);
+  });
+  CHECK(has_team);
+  CHECK(is_gone);
 }
 
 TEST_CASE("every step has its row with its time") {

@@ -13,6 +13,7 @@
 #include <fulcrum/core/cpu.hpp>
 #include <fulcrum/core/detail/linkage.hpp>
 #include <fulcrum/exec/detail/compile.hpp>
+#include <fulcrum/exec/detail/team.hpp>
 #include <fulcrum/exec/detail/thread_scope.hpp>
 #include <fulcrum/exec/onednn_model.hpp>
 #include <fulcrum/exec/precision_support.hpp>
@@ -67,6 +68,7 @@ FULCRUM_LINKAGE OnednnModel::OnednnModel(const Model<float>& model, const Onednn
   const auto lanes = static_cast<std::size_t>(slices_.lanes);
   memory_.activations = lanes * program_.arena_bytes;
   memory_.scratchpad = lanes * program_.scratchpad_bytes;
+  detail::release_team();  // packing had one, and whoever runs the model may be another thread
   creation_time_ = std::chrono::steady_clock::now() - start;
 }
 

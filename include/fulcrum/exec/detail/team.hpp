@@ -12,6 +12,15 @@ extern "C" {
 void fulcrum_gomp_parallel(void (*body)(void*), void* data, unsigned threads, unsigned flags) __asm__("GOMP_parallel");
 int fulcrum_omp_get_thread_num() noexcept __asm__("omp_get_thread_num");
 int fulcrum_omp_get_num_threads() noexcept __asm__("omp_get_num_threads");
+int fulcrum_omp_pause_resource_all(int kind) noexcept __asm__("omp_pause_resource_all");
+}
+
+/// Ends the threads that wait for the calling thread's next parallel region; that one starts new ones. libgomp counts
+/// waiting threads of every caller: where they and those at work are more than the CPUs, all give up spinning at once
+/// and sleep between any two steps, which takes longer than most steps.
+inline void release_team() noexcept {
+  constexpr int soft = 1;
+  static_cast<void>(fulcrum_omp_pause_resource_all(soft));
 }
 
 /// Calls f(first, last) once on each of `threads` threads at most, for parts of [0, count) of about the same size.

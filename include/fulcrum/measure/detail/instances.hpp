@@ -18,6 +18,7 @@
 
 #include <fulcrum/core/cpu_limits.hpp>
 #include <fulcrum/core/units.hpp>
+#include <fulcrum/exec/detail/team.hpp>
 #include <fulcrum/exec/onednn.hpp>
 #include <fulcrum/measure/detail/pinned_team.hpp>
 #include <fulcrum/measure/statistics.hpp>
@@ -173,6 +174,7 @@ inline InstanceSamples run_instance(const std::shared_ptr<const OnednnModel>& mo
 /// \throws whatever an instance threw
 inline std::vector<InstanceSamples> run_instances(const std::shared_ptr<const OnednnModel>& model,
                                                   const InstancePlan& plan) {
+  release_team();  // the caller's threads would wait among the instances'
   const auto count = static_cast<std::size_t>(plan.instances);
   InstanceControl control(plan.instances);
   std::vector<InstanceSamples> samples(count);
