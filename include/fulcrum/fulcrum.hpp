@@ -79,6 +79,7 @@
 #include <fulcrum/zoo/zoo.hpp>
 
 #include <fulcrum/passes/calibration.hpp>
+#include <fulcrum/passes/channel_gate.hpp>
 #include <fulcrum/passes/computes_in_f32.hpp>
 #include <fulcrum/passes/fake_quant_with_min_max.hpp>
 #include <fulcrum/passes/fake_quantize.hpp>

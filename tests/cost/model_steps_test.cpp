@@ -101,6 +101,27 @@ TEST_CASE("int8 of a model in which one layer alone is quantized runs the others
   CHECK(steps.steps[2].step.arithmetic == Precision::f32);
 }
 
+TEST_CASE("int8 keeps the image of a gate in integers, and takes means of them as real numbers") {
+  auto b = ModelBuilder<float>("gate").input({4, 8, 8}).conv(8, 3).swish();
+  const NodeId image = b.last();
+  b.global_average_pool().conv(8, 1).sigmoid().mul(image).conv(4, 1);
+  const ModelSteps steps = model_steps(b.build(), {1, 1, 1, Precision::int8});
+  const auto step_of = [&](const std::string& kind) {
+    for (const ModelStep& entry : steps.steps) {
+      if (entry.step.kind == kind) return entry;
+    }
+    FAIL("no step " << kind);
+    return steps.steps.front();
+  };
+  const ModelStep gate = step_of("Mul");
+  CHECK(gate.step.arithmetic == Precision::int8);
+  CHECK(gate.step.src == DType::u8);
+  CHECK(gate.step.dst == DType::u8);
+  CHECK(gate.src_dtypes == std::vector<DType>{DType::f32, DType::u8});
+  CHECK(step_of("GlobalAveragePool").step.src == DType::u8);
+  CHECK(step_of("GlobalAveragePool").step.dst == DType::f32);
+}
+
 TEST_CASE("a residual may be overwritten when nobody reads it afterwards") {
   const ModelSteps steps = model_steps(residual_network(), {1, 1, 1, Precision::f32});
   REQUIRE(steps.steps.size() == 4);

@@ -110,3 +110,41 @@ TEST_CASE("neither does one in int8") {
   CHECK(allocations(quantize_post_training(model, images, onednn_runner(), int8_options_for_this_cpu()).model,
                     {.precision = Precision::int8}) == 0);
 }
+
+TEST_CASE("neither do layers that run in loops of Fulcrum's own") {
+  using Builder = ModelBuilder<float>;
+  const auto input = [] { return Builder("own", 3).input({4, 6, 6}); };
+  const auto one = [&](Layer<float> layer) { return input().layer(std::move(layer), {0}).build(); };
+  Pad pad;
+  pad.before = {0, 0, 1, 2};
+  pad.after = {0, 0, 2, 1};
+  Pad reflected = pad;
+  reflected.mode = PadKind::reflect;
+  Resize nearest;
+  nearest.scales = {1.0F, 1.0F, 2.0F, 2.0F};
+  Resize linear = nearest;
+  linear.mode = ResizeKind::linear;
+  Reduce reduce;
+  reduce.axes = {1};
+  reduce.function = ReduceKind::log_sum_exp;
+  const std::vector<std::pair<const char*, Model<float>>> models{
+      {"Pad", one(pad)},
+      {"Pad by reflection", one(reflected)},
+      {"Resize to the nearest", one(nearest)},
+      {"Resize, linear", one(linear)},
+      {"Reduce", one(reduce)},
+      {"ArgReduce", one(ArgReduce{true, 1})},
+      {"Tile", one(Tile{{1, 2, 1, 1}})},
+      {"Expand", Builder("own", 3).input({1, 6, 6}).layer(Expand{{1, 4, 6, 6}}, {0}).build()},
+      {"sine", input().activation(ActivationKind::sin).build()},
+      {"LRN", input().layer(LocalResponseNormalization{}, {0}).build()},
+      {"gate", [&] {
+         auto b = input();
+         const NodeId factor = b.global_average_pool().sigmoid().last();
+         return b.from(0).mul(factor).build();
+       }()}};
+  for (const auto& [name, model] : models) {
+    INFO(name);
+    CHECK(allocations(model, {.threads = 1}) == 0);
+  }
+}

@@ -87,6 +87,38 @@ TEST_CASE("max pooling in own loops gives what the reference gives") {
   }
   CHECK(pooled == 9);
 }
+
+TEST_CASE("max pooling of integers in own loops gives what oneDNN gives") {
+  if (!__builtin_cpu_supports("avx2")) return;
+  Window window;
+  window.kernel = {3, 2};
+  window.stride = {2, 1};
+  window.padding = {1, 0, 1, 1};
+  const Shape src{2, 64, 7, 9};
+  const Shape dst{2, 64, 4, 9};
+  for (const DType dtype : {DType::u8, DType::s8}) {
+    const Desc from = channels_last_desc(src, dtype);
+    const Desc to = channels_last_desc(dst, dtype);
+    const auto pool = max_pool_of(from, to, window);
+    REQUIRE(pool);
+    std::vector<std::uint8_t> integers;
+    for (std::size_t i = 0; i < from.get_size(); ++i) integers.push_back(static_cast<std::uint8_t>(i * 7919 % 251));
+    std::vector<std::uint8_t> expected(to.get_size());
+    const auto pd = pooling_forward(dnnl::prop_kind::forward_inference, dnnl::algorithm::pooling_max, from, to,
+                                    geometry_of(window, window_extents(src), window_extents(dst)), {});
+    dnnl::stream stream(cpu_engine());
+    PoolingForward(pd).execute(stream, {{DNNL_ARG_SRC, {from, cpu_engine(), integers.data()}},
+                                        {DNNL_ARG_DST, {to, cpu_engine(), expected.data()}}});
+    stream.wait();
+    for (const int threads : {1, 3}) {
+      std::vector<std::uint8_t> result(expected.size(), 77);
+      const std::vector<void*> pointers{integers.data(), result.data()};
+      max_pool_function(*pool, threads)(pointers);
+      INFO(name_of(dtype) << ", " << threads << " threads");
+      CHECK(result == expected);
+    }
+  }
+}
 #endif
 
 TEST_CASE("layouts that are no images of whole vectors are left to oneDNN") {
@@ -97,4 +129,7 @@ TEST_CASE("layouts that are no images of whole vectors are left to oneDNN") {
   const Shape even{1, 16, 4, 4};
   CHECK(max_pool_of(channels_last_desc(even, DType::f32), channels_last_desc(even, DType::f32), window));
   CHECK_FALSE(max_pool_of(channels_last_desc(even, DType::u8), channels_last_desc(even, DType::u8), window));
+  const Shape wide{1, 32, 4, 4};
+  CHECK(max_pool_of(channels_last_desc(wide, DType::u8), channels_last_desc(wide, DType::u8), window));
+  CHECK_FALSE(max_pool_of(channels_last_desc(wide, DType::bf16), channels_last_desc(wide, DType::bf16), window));
 }

@@ -282,3 +282,51 @@ TEST_CASE("a convolution in int8 pads a source whose zero point is not 0 with th
     if (setting.groups == 1) CHECK(has_kernel);
   }
 }
+
+TEST_CASE("chains of activations run in the layer before them, around its sum as well") {
+  using enum ActivationKind;
+  auto chain = [] { return ModelBuilder<float>("chain", 5).input({8, 6, 6}).conv(8, 3, {.padding = 1}); };
+  const std::vector<std::pair<const char*, Model<float>>> models{
+      {"two", chain().relu().sigmoid().conv(3, 1).build()},
+      {"three", chain().tanh().relu().swish().conv(3, 1).build()},
+      {"one of a kind twice", chain().leaky_relu(0.1F).tanh().leaky_relu(0.5F).conv(3, 1).build()},
+      {"around a sum", chain().tanh().add(0).sigmoid().conv(3, 1).build()},
+      {"dense", ModelBuilder<float>("dense", 6).input({20}).dense(32).gelu().tanh().dense(5).build()},
+      {"product", ModelBuilder<float>("product", 6).input({20}).dense(20).mul(0).tanh().sigmoid().dense(5).build()}};
+  for (const auto& [name, model] : models) {
+    INFO(name);
+    CHECK(difference(model) <= exact);
+    CHECK(difference(quantized(model), Precision::int8) <= test::relative_tolerance(Precision::int8));
+  }
+  const auto compiled = OnednnModel::compile(models[1].second, {.batch = 2});
+  const auto runs_chain = [](const StepInfo& step) { return step.kind == "Conv+Tanh+Relu+Swish"; };
+  CHECK(std::any_of(compiled->steps().begin(), compiled->steps().end(), runs_chain));
+}
+
+TEST_CASE("a batch normalization of its own runs with the Relu after it") {
+  auto b = ModelBuilder<float>("normalized", 7).input({8, 6, 6}).max_pool(2).batch_normalization().relu().conv(4, 3);
+  const Model<float> model = b.build();
+  CHECK(difference(model) <= exact);
+  const auto compiled = OnednnModel::compile(model, {.batch = 2});
+  const auto runs_both = [](const StepInfo& step) { return step.kind == "BatchNormalization+Relu"; };
+  CHECK(std::any_of(compiled->steps().begin(), compiled->steps().end(), runs_both));
+  CHECK(difference(ModelBuilder<float>("n", 7).input({8, 6, 6}).max_pool(2).batch_normalization().sigmoid().build()) <=
+        exact);
+}
+
+TEST_CASE("gates and means over planes keep to integers in int8") {
+  auto b = ModelBuilder<float>("gated", 9).input({8, 9, 9}).conv(16, 3).swish();
+  const NodeId image = b.last();
+  const NodeId factor = b.global_average_pool().conv(16, 1).sigmoid().last();
+  const Model<float> model = quantized(b.from(image).mul(factor).conv(4, 1).build());
+  CHECK(difference(model, Precision::int8) <= test::relative_tolerance(Precision::int8));
+  if (!why_unsupported(Precision::int8).empty()) return;
+  const auto compiled = OnednnModel::compile(model, {.batch = 2, .precision = Precision::int8});
+  for (const StepInfo& step : compiled->steps()) {
+    INFO(step.kind << " of " << step.name << ": " << step.implementation);
+    const bool small = step.name == "globalaveragepool1" || step.name == "sigmoid1" || step.name == "conv2";
+    if (step.kind == "Reorder" && !small) CHECK((step.name == "input" || step.name == "conv3"));
+    if (step.kind == "Mul" || step.kind == "GlobalAveragePool") CHECK(step.src == DType::u8);
+    if (step.kind == "Mul") CHECK(step.dst == DType::u8);
+  }
+}

@@ -150,3 +150,13 @@ TEST_CASE("a constant that a convolution takes is rounded, one that is only adde
   CHECK(where.at("image") == "image");
   CHECK(where.at("relu1") == "input");
 }
+
+TEST_CASE("a gate's image is rounded on both sides of it, its factors are not") {
+  auto b = ModelBuilder<float>("gate").input({4, 8, 8}).conv(8, 3).swish();
+  const NodeId image = b.last();
+  const NodeId factor = b.global_average_pool().conv(8, 1).sigmoid().last();
+  const Model<float> model = b.from(factor).mul(image).conv(4, 1).build();
+  CHECK(
+      roots(model, place_quantization(model)) ==
+      Roots{{"input", "input"}, {"swish1", "swish1"}, {"globalaveragepool1", "globalaveragepool1"}, {"mul1", "mul1"}});
+}

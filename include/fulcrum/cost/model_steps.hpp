@@ -22,6 +22,7 @@ namespace fulcrum {
 struct ModelStep {
   Step step;
   std::vector<NodeId> src;         ///< the values it takes, views (Reshape, Flatten) looked through
+  std::vector<DType> src_dtypes;   ///< in which it takes them
   std::size_t own_src = 0;         ///< how many of them its primary layer takes; the rest are residuals
   NodeId dst = 0;                  ///< the value it computes
   bool may_overwrite_sum = false;  ///< nobody else reads the residual from here on, so the sum can be made in its place
@@ -98,8 +99,10 @@ template <class T>
     // What the primary reads of its sources, which need not be all of them (a Gather's table); residuals whole.
     step.src_bytes = static_cast<double>(work[group.primary].src_elements) * static_cast<double>(size_of(step.src));
     for (std::size_t i = 0; i < sources.size(); ++i) {
+      const bool own = i < entry.own_src;
       entry.src.push_back(origin[sources[i]]);
-      if (i >= entry.own_src) step.src_bytes += bytes_of(sources[i], step.dst);
+      entry.src_dtypes.push_back(own ? types.src_dtype_of(group, sources[i]) : result.dtypes[origin[sources[i]]]);
+      if (!own) step.src_bytes += bytes_of(sources[i], step.dst);
     }
     step.dst_bytes = bytes_of(group.dst, step.dst);
     step.weight_bytes =

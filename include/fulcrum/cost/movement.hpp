@@ -82,10 +82,8 @@ namespace detail {
   for (std::size_t i = 0; i < steps.steps.size(); ++i) {
     const ModelStep& entry = steps.steps[i];
     for (std::size_t s = 0; s < entry.src.size(); ++s) {
-      if (s < entry.own_src)
-        add(entry.src[s], i, std::string(name_of(entry.step.kernel)), entry.step.src);
-      else
-        add(entry.src[s], i, entry.may_overwrite_sum ? "sum" : "copied_sum", steps.dtypes[entry.src[s]]);
+      const char* sum = entry.may_overwrite_sum ? "sum" : "copied_sum";
+      add(entry.src[s], i, s < entry.own_src ? std::string(name_of(entry.step.kernel)) : sum, entry.src_dtypes[s]);
     }
   }
   for (const NodeId value : steps.outputs) add(value, steps.steps.size(), "output", DType::f32);

@@ -69,7 +69,7 @@ bool can_absorb(const Layer<T>& primary) {
                               [](const Binary& l) { return runs_as_post_operation(l.function); },
                               [](const ConvTranspose<T>&) { return false; },
                               [](const Recurrent<T>&) { return false; },
-                              [](const BatchNormalization<T>&) { return false; },
+                              [](const BatchNormalization<T>&) { return true; },
                               [](const NormalizationLayer auto&) { return false; },
                               [](const Input&) { return false; },
                               [](const Constant<T>&) { return false; },
@@ -132,16 +132,16 @@ private:
     taken_[id] = true;
     const Layer<T>& layer = model_.node(id).layer;
     if (!can_absorb(layer)) return group;
-    bool has_sum = std::holds_alternative<Binary>(layer);  // an Add absorbs no second Add
-    bool has_activation = false;
+    // An Add absorbs no second Add; a batch norm that no layer took, functions alone.
+    bool has_sum = std::holds_alternative<Binary>(layer) || std::holds_alternative<BatchNormalization<T>>(layer);
     while (!consumers_[group.dst].empty()) {
       const NodeId next = consumers_[group.dst].front();
-      const Absorption answer = absorption(group, next, has_sum, has_activation);
+      const Absorption answer = absorption(group, next, has_sum);
       if (!answer.absorbs) {
         group.why_ended = answer.why_not;
         break;
       }
-      (answer.is_sum ? has_sum : has_activation) = true;
+      has_sum = has_sum || answer.is_sum;
       taken_[next] = true;
       group.absorbed.push_back(next);
       group.dst = next;
@@ -149,7 +149,7 @@ private:
     return group;
   }
 
-  [[nodiscard]] Absorption absorption(const FusionGroup& group, NodeId next, bool has_sum, bool has_activation) const {
+  [[nodiscard]] Absorption absorption(const FusionGroup& group, NodeId next, bool has_sum) const {
     const Node<T>& node = model_.node(next);
     const auto* activation = std::get_if<Activation>(&node.layer);
     const auto* binary = std::get_if<Binary>(&node.layer);
@@ -164,11 +164,10 @@ private:
       return no("is apart: '" + value + "' is rounded to integers before it");
     if (activation != nullptr) {
       if (!runs_as_post_operation(activation->function)) return no("is no function that runs as a post-operation");
-      if (has_activation) return no("is apart: the step has an activation already");
       return {true, false, {}};
     }
     if (binary->function != BinaryKind::add) return no("is apart: of two values only a sum is a post-operation");
-    if (has_sum) return no("is apart: the step has a sum already");
+    if (has_sum) return no("is apart: the step takes no further sum");
     // The other source must not depend on this step; standing before the primary guarantees it. Only then is the sum
     // the later of its two sources' steps, and only one of the two can absorb it.
     const NodeId other = node.src[0] == group.dst ? node.src[1] : node.src[0];
@@ -192,9 +191,9 @@ private:
 /// Reshape and Flatten are steps of their own that move nothing.
 ///
 /// A layer is absorbed when it alone takes the value before it, that value is not an output of the model and is not
-/// rounded by a quantization pass. Convolutions and dense layers absorb one residual Add whose other source is ready
-/// (equal shapes, batch norm already folded) and one activation, in either order; element-wise layers absorb an
-/// activation.
+/// rounded by a quantization pass. Convolutions and dense layers absorb activations, any number in a row, and among
+/// them one residual Add whose other source is ready (equal shapes, batch norm already folded); element-wise layers of
+/// two sources and batch norms absorb activations.
 template <class T>
 [[nodiscard]] std::vector<FusionGroup> fusion_groups(const Model<T>& model) {
   return detail::FusionPlanner<T>(model).groups();

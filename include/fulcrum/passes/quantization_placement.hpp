@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/passes/channel_gate.hpp>
 #include <fulcrum/passes/detail/layer_weights.hpp>
 #include <fulcrum/passes/fusion.hpp>
 
@@ -32,6 +33,7 @@ namespace detail {
 enum class IntegerStep : std::uint8_t {
   computes,  ///< convolution, dense: takes integers, gives a range of its own
   combines,  ///< sum, join, average: worth doing in integers between two such layers; a range of its own
+  gates,     ///< the same for the image of a gate; its factors stay in float
   passes,    ///< maximum, reshape, Relu: gives some of the integers it takes, by the same scale
   in_float,  ///< anything else
 };
@@ -68,9 +70,13 @@ template <class T>
 class QuantizationPlacer {
 public:
   QuantizationPlacer(const Model<T>& model, const std::vector<std::string>& skip)
-      : model_(model), groups_(fusion_groups(model)), needed_(model.size(), false), step_of_(model.size()) {
+      : model_(model),
+        shapes_(shapes_for_fusion(model)),
+        groups_(fusion_groups(model)),
+        needed_(model.size(), false),
+        step_of_(model.size()) {
     placement_.root.resize(model.size());
-    for (const FusionGroup& group : groups_) step_of_[group.dst] = integer_step(model.node(group.primary).layer);
+    for (const FusionGroup& group : groups_) step_of_[group.dst] = step_of(group);
     choose_layers(skip);
     spread_backward();
     choose_roots();
@@ -80,6 +86,16 @@ public:
   [[nodiscard]] QuantizationPlacement take() && { return std::move(placement_); }
 
 private:
+  [[nodiscard]] IntegerStep step_of(const FusionGroup& group) const {
+    const bool gates = group.absorbed.empty() && channel_gate(model_, shapes_, group.primary);
+    return gates ? IntegerStep::gates : integer_step(model_.node(group.primary).layer);
+  }
+  /// The values that a step takes in integers when it gives integers.
+  [[nodiscard]] std::vector<NodeId> integer_sources(const FusionGroup& group) const {
+    if (step_of_[group.dst] != IntegerStep::gates) return group_sources(model_, group);
+    return {channel_gate(model_, shapes_, group.primary)->image};
+  }
+
   void choose_layers(const std::vector<std::string>& skip) {
     for (const FusionGroup& group : groups_) {
       const Node<T>& node = model_.node(group.primary);
@@ -105,7 +121,7 @@ private:
       const IntegerStep step = *step_of_[group.dst];
       if (step == IntegerStep::in_float) continue;
       if (step == IntegerStep::computes && !runs_in_integers(group.primary)) continue;
-      for (const NodeId src : group_sources(model_, group)) {
+      for (const NodeId src : integer_sources(group)) {
         // A Relu on a value that is computed in float anyway does better to round once, after it.
         const bool relu_on_float = std::holds_alternative<Activation>(model_.node(group.primary).layer) &&
                                    step_of_[src] == IntegerStep::in_float;
@@ -152,6 +168,7 @@ private:
   }
 
   const Model<T>& model_;
+  std::vector<Shape> shapes_;
   std::vector<FusionGroup> groups_;
   std::vector<bool> needed_;                         // by node: an int8 layer wants this value in integers
   std::vector<std::optional<IntegerStep>> step_of_;  // by the node that ends a step
@@ -164,9 +181,10 @@ private:
 ///
 /// Every convolution and dense layer runs in int8, but for those in `skip` and those whose source is an output of the
 /// model (outputs stay in float). Rounded are: the sources of those layers; and, between them, what goes through sums,
-/// joins and pooling. MaxPool, Reshape, Flatten and Relu pass integers through by their source's scale. Values are
-/// rounded at the ends of fusion groups only, so that quantization never comes between what runs as one step. A value
-/// that only a Concat takes is rounded by the scale of what is joined, which has room for all of its sources.
+/// joins, pooling and gates (whose factors stay in float). MaxPool, Reshape, Flatten and Relu pass integers through by
+/// their source's scale. Values are rounded at the ends of fusion groups only, so that quantization never comes between
+/// what runs as one step. A value that only a Concat takes is rounded by the scale of what is joined, which has room
+/// for all of its sources.
 /// \param skip  names of layers that stay in float
 /// \throws Error when a name in `skip` is no convolution or dense layer of the model
 template <class T>

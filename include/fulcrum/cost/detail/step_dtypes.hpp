@@ -8,6 +8,7 @@
 
 #include <fulcrum/cost/step.hpp>
 #include <fulcrum/model/is_quantized.hpp>
+#include <fulcrum/passes/channel_gate.hpp>
 #include <fulcrum/passes/computes_in_f32.hpp>
 #include <fulcrum/passes/quantization_placement.hpp>
 
@@ -34,7 +35,10 @@ public:
   TypePlan(const Model<T>& model, const std::vector<FusionGroup>& groups, Precision precision)
       : model_(model), precision_(precision), kept_(model.size(), DType::f32), int8_weights_(model.size(), false) {
     if (precision == Precision::bf16) plan_bf16(groups);
-    if (precision == Precision::int8) plan_int8();
+    if (precision == Precision::int8) {
+      shapes_ = shapes_for_fusion(model);
+      plan_int8();
+    }
   }
 
   /// In which type each value is kept, by node id; that of a view is its source's.
@@ -46,10 +50,18 @@ public:
     const DType kept = kept_[group.dst];
     if (precision_ == Precision::f32 || computes_in_f32(layer)) return {};
     if (precision_ == Precision::bf16) return {DType::bf16, is_product(layer) ? kept : DType::bf16, Precision::bf16};
-    const DType src = kept_[model_.node(group.primary).src.front()];
+    const std::optional<ChannelGate> gate = gate_of(group);
+    const DType src = kept_[gate ? gate->image : model_.node(group.primary).src.front()];
     if (!is_integer(src) || !on_integers(group)) return {};
     if (is_product(layer)) return {src, kept, Precision::int8};
+    if (makes_real_means(group)) return {src, DType::f32, Precision::int8};
     return {src, is_integer(kept) ? kept : src, Precision::int8};
+  }
+
+  /// In which type a step takes a source of its primary layer: the factors of a gate are real numbers.
+  [[nodiscard]] DType src_dtype_of(const FusionGroup& group, NodeId src) const {
+    const std::optional<ChannelGate> gate = gate_of(group);
+    return gate && gate->factor == src ? DType::f32 : types_of(group).src;
   }
 
 private:
@@ -93,18 +105,28 @@ private:
     }
   }
 
+  [[nodiscard]] std::optional<ChannelGate> gate_of(const FusionGroup& group) const {
+    return group.absorbed.empty() && !shapes_.empty() ? channel_gate(model_, shapes_, group.primary) : std::nullopt;
+  }
+  /// An average changes the scale unless both sides agree on one.
+  [[nodiscard]] bool keeps_map(const FusionGroup& group) const {
+    const NodeId src = model_.node(group.primary).src.front();
+    return !assumed_ && model_.node(src).dst_quantization == model_.node(group.dst).dst_quantization;
+  }
+  /// Means over whole planes are taken of integers of any map, but are real numbers in another.
+  [[nodiscard]] bool makes_real_means(const FusionGroup& group) const {
+    const auto* pool = std::get_if<GlobalPool>(&model_.node(group.primary).layer);
+    return pool != nullptr && pool->pool == PoolKind::average && !keeps_map(group);
+  }
+
   /// Whether a step of an int8 run whose source is kept in integers works on them; otherwise it works in f32.
   [[nodiscard]] bool on_integers(const FusionGroup& group) const {
     const bool dst_is_integer = is_integer(kept_[group.dst]);
-    const NodeId src = model_.node(group.primary).src.front();
-    // An average changes the scale unless both sides agree on one.
-    const auto average = [&] {
-      return !assumed_ && model_.node(src).dst_quantization == model_.node(group.dst).dst_quantization;
-    };
+    if (gate_of(group)) return dst_is_integer;
     return std::visit(Overloads{[&](const Conv<T>&) { return bool{int8_weights_[group.primary]}; },
                                 [&](const Dense<T>&) { return bool{int8_weights_[group.primary]}; },
-                                [&](const Pool& l) { return l.pool == PoolKind::max || average(); },
-                                [&](const GlobalPool& l) { return l.pool == PoolKind::max || average(); },
+                                [&](const Pool& l) { return l.pool == PoolKind::max || keeps_map(group); },
+                                [](const GlobalPool&) { return true; },
                                 [&](const Activation& l) { return l.function == ActivationKind::relu; },
                                 [&](const Binary&) {
                                   return dst_is_integer && is_integer(kept_[model_.node(group.primary).src.back()]);
@@ -128,6 +150,7 @@ private:
 
   const Model<T>& model_;
   Precision precision_;
+  std::vector<Shape> shapes_;  // for gates, in int8
   std::vector<DType> kept_;
   std::vector<bool> int8_weights_;
   bool assumed_ = false;

@@ -4,13 +4,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <fulcrum/exec/detail/int8_planes.hpp>
 #include <fulcrum/exec/detail/lower_native.hpp>
+#include <fulcrum/passes/channel_gate.hpp>
 
 namespace fulcrum::detail::onednn {
 
@@ -50,15 +53,21 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Activation
 }
 
 inline void lower(Lowering& lowering, const FusionGroup& group, const BatchNormalization<float>& layer) {
+  using dnnl::normalization_flags;
+  normalization_flags flags =
+      normalization_flags::use_global_stats | normalization_flags::use_scale | normalization_flags::use_shift;
+  if (!group.absorbed.empty()) {
+    // Of functions, only max(x, 0) runs inside.
+    const auto& first = std::get<Activation>(lowering.node(group.absorbed.front()).layer);
+    if (group.absorbed.size() > 1 || first.function != ActivationKind::relu) return lower_apart(lowering, group);
+    flags = flags | normalization_flags::fuse_norm_relu;
+  }
   const NodeId src = lowering.node(group.primary).src[0];
   const Value from = lowering.real_value_in_shape(src, lowering.compute_dtype(group.primary));
   const Value to = elementwise_dst(lowering, src, from, group.dst);
   const Configured configured = configure_product({}, std::nullopt);
-  using dnnl::normalization_flags;
-  const auto pd = batch_normalization_forward(
-      dnnl::prop_kind::forward_inference, from.desc, from.desc, static_cast<float>(layer.epsilon),
-      normalization_flags::use_global_stats | normalization_flags::use_scale | normalization_flags::use_shift,
-      configured.attributes);
+  const auto pd = batch_normalization_forward(dnnl::prop_kind::forward_inference, from.desc, from.desc,
+                                              static_cast<float>(layer.epsilon), flags, configured.attributes);
   std::vector<Argument> arguments{{DNNL_ARG_SRC, from.desc, from.where}, {DNNL_ARG_DST, to.desc, to.where}};
   const auto add = [&](int id, const Parameter<float>& parameter) {
     const Desc desc = plain_desc(parameter.value->dims(), DType::f32);
@@ -124,7 +133,47 @@ struct BinaryOrder {
   return BinaryOrder{src[1], src[0], function == BinaryKind::sub};
 }
 
+/// A gate on integers: the image as u8 or s8 with any zero point, its factors as real numbers.
+/// \return false where the image or the result is not kept in integers
+[[nodiscard]] inline bool lower_gate(Lowering& lowering, const FusionGroup& group, const ChannelGate& gate) {
+  ProgramBuilder& builder = lowering.builder();
+  const std::optional<AffineMap> dst_map = lowering.dst_map(group.dst);
+  if (!dst_map || !lowering.value(gate.image).map) return false;
+  const Shape& shape = lowering.shape(group.dst);
+  const std::string& name = lowering.node(gate.image).name;
+  const Value image = builder.with_dims(lowering.value(gate.image), shape, name);
+  const DType src_dtype = dtype_of_desc(image.desc);
+  const DType dst_dtype = lowering.dst_dtype(group.dst);
+  const Value from = builder.convert(image, channels_last_desc(shape, src_dtype), image.map, name);
+  const Value factors = builder.plain_f32(lowering.value(gate.factor), lowering.node(gate.factor).name);
+
+  Value dst{shape, channels_last_desc(shape, dst_dtype), from.where, dst_map};
+  if (lowering.may_overwrite(gate.image, from)) {
+    builder.forget_conversions(from.where);
+  } else {
+    dst = builder.allocate(shape, dst.desc, dst_map);
+  }
+  const IntegerPlanes planes{shape[0], shape[2] * shape[3], shape[1], *from.map};
+  const int threads = builder.threads();
+  const auto function = [&]<class Src>(Src) {
+    return dst_dtype == DType::u8 ? gate_function<Src, std::uint8_t>(planes, *dst_map, threads)
+                                  : gate_function<Src, std::int8_t>(planes, *dst_map, threads);
+  };
+  builder.emit_native(lowering.label(group),
+                      src_dtype == DType::u8 ? function(std::uint8_t{}) : function(std::int8_t{}),
+                      {{DNNL_ARG_SRC_0, from.desc, from.where},
+                       {DNNL_ARG_SRC_1, factors.desc, factors.where},
+                       {DNNL_ARG_DST, dst.desc, dst.where}},
+                      0, threads);
+  lowering.finish(group.dst, dst);
+  return true;
+}
+
 inline void lower(Lowering& lowering, const FusionGroup& group, const Binary& binary) {
+  if (const auto gate = channel_gate(lowering.model(), lowering.shapes(), group.primary);
+      gate && group.absorbed.empty() && lower_gate(lowering, group, *gate)) {
+    return;
+  }
   ProgramBuilder& builder = lowering.builder();
   const Shape& dst_shape = lowering.shape(group.dst);
   const Shape dims = onednn_dims(dst_shape);

@@ -42,6 +42,25 @@ template <KernelLayer L>
                    std::move(src), std::move(dst));
 }
 
+// Kernels that prepare something for their shapes: once, so that a run takes nothing from the heap.
+[[nodiscard]] inline NativeFunction native_function(const Pad& layer, std::vector<Shape> src, Shape dst) {
+  return on_shapes([copy = kernels::padding_copy(layer, src[0], dst), fill = layer.value](
+                       auto from, const auto& to) { copy(from[0].elements.data(), fill, to.elements.data()); },
+                   src, dst);
+}
+[[nodiscard]] inline NativeFunction native_function(const Resize& layer, std::vector<Shape> src, Shape dst) {
+  return on_shapes([resize = kernels::Resizing<float>(layer, src[0], dst)](
+                       auto from, const auto& to) mutable { resize(from[0].elements.data(), to.elements.data()); },
+                   src, dst);
+}
+[[nodiscard]] inline NativeFunction native_function(const Reduce& layer, std::vector<Shape> src, Shape dst) {
+  return on_shapes(
+      [function = layer.function, loops = kernels::reduce_loops(layer, src[0])](auto from, const auto& to) {
+        kernels::reduce(function, loops, from[0].elements.data(), to.elements.data());
+      },
+      src, dst);
+}
+
 /// A layer that has no kernel of its own, through the reference's tensors.
 [[nodiscard]] inline NativeFunction reference_function(Layer<float> layer, std::vector<Shape> src, Shape dst) {
   std::vector<Tensor<float>> from;

@@ -101,7 +101,7 @@ std::optional<Value> emit_product(Lowering& lowering, const FusionGroup& group, 
     }
   }
 
-  Epilogue epilogue{std::nullopt, dnnl::memory::data_type::undef, tail.eltwise, tail.sum_is_last, attempt.dst_map};
+  Epilogue epilogue{std::nullopt, dnnl::memory::data_type::undef, tail.eltwise, tail.sum_at, attempt.dst_map};
   std::optional<Value> addend;
   if (tail.addend) {
     addend = lowering.value(*tail.addend);
@@ -110,18 +110,19 @@ std::optional<Value> emit_product(Lowering& lowering, const FusionGroup& group, 
       if (!addend->map) return std::nullopt;
       epilogue.sum_scale = addend->map->scale;
       if (data_type_of(addend->desc) != data_type_of(attempt.dst)) epilogue.sum_type = data_type_of(addend->desc);
-      if (addend->map->zero_point != 0 && tail.sum_is_last) return std::nullopt;  // a bias comes before the functions
+      if (addend->map->zero_point != 0 && tail.sum_at > 0) return std::nullopt;  // a bias comes before the functions
       for (float& b : bias) b -= addend->map->scale * static_cast<float>(addend->map->zero_point);
       has_bias = has_bias || addend->map->zero_point != 0;
     }
   }
 
-  const Configured configured = configure_product(epilogue, int8);
   const Desc bias_desc = has_bias ? plain_desc({static_cast<std::int64_t>(oc)}, DType::f32) : Desc{};
+  Configured configured;
   using PrimitiveDesc = decltype(describe(configured.attributes, DType::f32, bias_desc, DType::f32));
   std::optional<PrimitiveDesc> pd;
   dnnl::primitive primitive;
   try {
+    configured = configure_product(epilogue, int8);
     pd = describe(configured.attributes, attempt.int8 ? DType::s8 : attempt.compute, bias_desc, attempt.dst);
     primitive = dnnl::primitive(pd->get());  // 2.6 finds out only here that it lacks some bf16 kernels
   } catch (const dnnl::error& error) {

@@ -3,11 +3,13 @@
 /// Pooling, concatenation, softmax, transposition, and the layers that only give the same elements another shape.
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <fulcrum/exec/detail/int8_planes.hpp>
 #include <fulcrum/exec/detail/lower_native.hpp>
 #include <fulcrum/exec/detail/max_pool.hpp>
 
@@ -110,7 +112,32 @@ inline void lower_pool(Lowering& lowering, const FusionGroup& group, const Pool&
 
 inline void lower(Lowering& lowering, const FusionGroup& group, const Pool& pool) { lower_pool(lowering, group, pool); }
 
+/// The means of integers with a zero point, or of another map than the result's, as real numbers.
+/// \return false where there are none to be had so
+[[nodiscard]] inline bool lower_plane_means(Lowering& lowering, const FusionGroup& group) {
+  ProgramBuilder& builder = lowering.builder();
+  const NodeId src = lowering.node(group.primary).src[0];
+  const Shape& shape = lowering.shape(src);
+  const std::optional<AffineMap>& map = lowering.value(src).map;
+  if (!map || (map == lowering.dst_map(group.dst) && map->zero_point == 0)) return false;
+  const std::string& name = lowering.node(src).name;
+  const Value given = builder.with_dims(lowering.value(src), shape, name);
+  const DType dtype = dtype_of_desc(given.desc);
+  const Value from = builder.convert(given, channels_last_desc(shape, dtype), map, name);
+  const Shape& to_shape = lowering.shape(group.dst);
+  const Value dst = builder.allocate(to_shape, plain_desc(to_shape, DType::f32));
+  const IntegerPlanes planes{shape[0], shape[2] * shape[3], shape[1], *map};
+  const int threads = builder.threads();
+  builder.emit_native(lowering.label(group),
+                      dtype == DType::u8 ? plane_mean_function<std::uint8_t>(planes, threads)
+                                         : plane_mean_function<std::int8_t>(planes, threads),
+                      {{DNNL_ARG_SRC, from.desc, from.where}, {DNNL_ARG_DST, dst.desc, dst.where}}, 0, threads);
+  lowering.finish(group.dst, dst);
+  return true;
+}
+
 inline void lower(Lowering& lowering, const FusionGroup& group, const GlobalPool& pool) {
+  if (pool.pool == PoolKind::average && lower_plane_means(lowering, group)) return;
   const Shape& src = lowering.shape(lowering.node(group.primary).src[0]);
   Pool whole;
   whole.pool = pool.pool;

@@ -37,6 +37,7 @@ public:
 
   [[nodiscard]] const Model<float>& model() const noexcept { return model_; }
   [[nodiscard]] const Node<float>& node(NodeId id) const { return model_.node(id); }
+  [[nodiscard]] const std::vector<Shape>& shapes() const noexcept { return shapes_; }
   [[nodiscard]] const Shape& shape(NodeId id) const { return shapes_[id]; }
   /// What the node computes in.
   [[nodiscard]] Precision precision_of(NodeId id) const {
@@ -194,10 +195,10 @@ private:
   ProgramBuilder builder_;
 };
 
-/// The residual sum and the activation that a group runs after its primary.
+/// The residual sum and the activations that a group runs after its primary.
 struct Tail {
   std::optional<NodeId> addend;  ///< the other source of the sum
-  bool sum_is_last = false;      ///< the activation comes before it
+  std::size_t sum_at = 0;        ///< how many of the functions come before it
   std::vector<Eltwise> eltwise;
 };
 
@@ -207,10 +208,11 @@ struct Tail {
   for (const NodeId id : group.absorbed) {
     const Node<float>& node = model.node(id);
     if (const auto* activation = std::get_if<Activation>(&node.layer)) {
-      tail.eltwise = eltwise_of(*activation);
+      const std::vector<Eltwise> functions = eltwise_of(*activation);
+      tail.eltwise.insert(tail.eltwise.end(), functions.begin(), functions.end());
     } else {
       tail.addend = node.src[0] == before ? node.src[1] : node.src[0];
-      tail.sum_is_last = !tail.eltwise.empty();
+      tail.sum_at = tail.eltwise.size();
     }
     before = id;
   }
@@ -220,16 +222,21 @@ struct Tail {
 /// The group's steps: of oneDNN's primitives where it has them, else of Fulcrum's own loops. (compile.hpp)
 inline void lower_group(Lowering& lowering, const FusionGroup& group);
 
-/// The group as two: its last layer apart from the others.
+/// The group as two, cut before a sum that comes after functions, or else before its last layer.
 inline void lower_apart(Lowering& lowering, const FusionGroup& group) {
-  FusionGroup first = group;
-  first.absorbed.pop_back();
-  first.dst = first.absorbed.empty() ? first.primary : first.absorbed.back();
-  const std::string& last = lowering.node(group.dst).name;
-  lowering.builder().note("layer '" + last + "' runs apart from '" + lowering.node(group.primary).name +
-                          "': oneDNN has no kernel for both");
+  const auto cut = [&] {
+    for (auto it = group.absorbed.begin() + 1; it != group.absorbed.end(); ++it) {
+      if (std::holds_alternative<Binary>(lowering.node(*it).layer)) return it;
+    }
+    return group.absorbed.end() - 1;
+  }();
+  FusionGroup first{group.primary, {group.absorbed.begin(), cut}, group.primary, {}};
+  if (!first.absorbed.empty()) first.dst = first.absorbed.back();
+  const FusionGroup second{*cut, {cut + 1, group.absorbed.end()}, group.dst, group.why_ended};
+  lowering.builder().note("layer '" + lowering.node(second.primary).name + "' runs apart from '" +
+                          lowering.node(first.dst).name + "': oneDNN has no kernel for both");
   lower_group(lowering, first);
-  lower_group(lowering, {group.dst, {}, group.dst, {}});
+  lower_group(lowering, second);
 }
 
 }  // namespace fulcrum::detail::onednn

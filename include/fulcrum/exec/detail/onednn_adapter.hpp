@@ -108,10 +108,12 @@ template <class Primitive, class Hint, class... Args>
   return false;
 }
 
-/// Whether a kernel of oneDNN that pools f32 is slow. Those of 2.6 for AVX2 move a register by an SSE instruction in
-/// their loops; with that one instruction in its AVX form the same code took a seventh of the time (Zen 3). 3.x has it.
+/// Whether a kernel of oneDNN that pools is slow. Those of 2.6 for f32 and AVX2 move a register by an SSE instruction
+/// in their loops; with that one instruction in its AVX form the same code took a seventh of the time (Zen 3). 3.x has
+/// it. Those for integers are called once a pixel of the result, which takes longer than the pixel where windows are
+/// small.
 [[nodiscard]] inline bool is_slow_pooling(const std::string& implementation) {
-  return DNNL_VERSION_MAJOR < 3 && implementation == "jit:avx2";
+  return DNNL_VERSION_MAJOR < 3 && (implementation == "jit:avx2" || implementation == "jit_int:avx2");
 }
 
 /// Weights are (oc, ic, (kd,) kh, kw), or (g, oc/g, ic/g, (kd,) kh, kw) when grouped; `bias` may be Desc{} for none.
@@ -368,9 +370,21 @@ struct Int8Product {
   bool grouped = false;               ///< weights are (g, oc/g, …)
 };
 
+/// \throws dnnl::error (unimplemented) for functions that kernels of the 2.x line would get wrong: they run a second
+/// one
+///         of a kind with the first one's arguments
 [[nodiscard]] inline dnnl::post_ops post_operations(const Epilogue& epilogue, const PostOperations& planned) {
   dnnl::post_ops operations;
   const std::vector<Eltwise>& functions = planned.mapped.functions;
+#if DNNL_VERSION_MAJOR < 3
+  for (const Eltwise& a : functions) {
+    for (const Eltwise& b : functions) {
+      if (a.algorithm == b.algorithm && (a.alpha != b.alpha || a.beta != b.beta)) {
+        throw dnnl::error(dnnl_unimplemented, "two functions of a kind");
+      }
+    }
+  }
+#endif
   for (std::size_t i = 0; i <= functions.size(); ++i) {
     if (i == planned.sum_at && epilogue.sum_scale)
       operations.append_sum(*epilogue.sum_scale * planned.mapped.factor, 0, epilogue.sum_type);

@@ -108,10 +108,10 @@ struct AffineMap {
 
 /// What happens to a product or sum, in real numbers, before it is stored.
 struct Epilogue {
-  std::optional<float> sum_scale;  ///< dst's earlier content times this is added first
+  std::optional<float> sum_scale;                                     ///< dst's earlier content times this is added
   dnnl::memory::data_type sum_type = dnnl::memory::data_type::undef;  ///< of that content; undef: dst's
   std::vector<Eltwise> eltwise;
-  bool sum_is_last = false;      ///< the sum comes after the functions instead
+  std::size_t sum_at = 0;        ///< how many of the functions run before the sum
   std::optional<AffineMap> dst;  ///< at last the result maps to integers
 };
 
@@ -157,11 +157,10 @@ struct PostOperations {
 
 /// The epilogue's functions, ending in its integers, around its sum. `has_scale`: as for mapped()
 [[nodiscard]] inline PostOperations post_operations_of(const Epilogue& epilogue, const AffineMap& dst, bool has_scale) {
-  if (!epilogue.sum_is_last) return {mapped(epilogue.eltwise, dst, has_scale), 0};
-  PostOperations result{{epilogue.eltwise, 1.0F}, epilogue.eltwise.size()};
-  const MappedFunctions after = mapped({}, dst, false);
-  result.mapped.functions.insert(result.mapped.functions.end(), after.functions.begin(), after.functions.end());
-  return result;
+  const auto sum = epilogue.eltwise.begin() + static_cast<std::ptrdiff_t>(epilogue.sum_at);
+  MappedFunctions after = mapped({sum, epilogue.eltwise.end()}, dst, has_scale && epilogue.sum_at == 0);
+  after.functions.insert(after.functions.begin(), epilogue.eltwise.begin(), sum);
+  return {std::move(after), epilogue.sum_at};
 }
 
 }  // namespace fulcrum::detail::onednn

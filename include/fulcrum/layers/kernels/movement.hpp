@@ -98,15 +98,15 @@ void run(const Gather& layer, std::span<const Source<T>> src, const Result<T>& d
   }
 }
 
-template <class T>
-void run(const Pad& layer, std::span<const Source<T>> src, const Result<T>& dst) {
+/// What a Pad copies where.
+[[nodiscard]] inline MappedCopy padding_copy(const Pad& layer, const Shape& src, const Shape& dst) {
   std::vector<std::vector<std::int64_t>> maps;
-  for (std::size_t axis = 0; axis < dst.shape.size(); ++axis) {
-    const std::int64_t extent = src[0].shape[axis];
+  for (std::size_t axis = 0; axis < dst.size(); ++axis) {
+    const std::int64_t extent = src[axis];
     const std::int64_t last = extent - 1;
     std::vector<std::int64_t> map;
-    map.reserve(static_cast<std::size_t>(dst.shape[axis]));
-    for (std::int64_t i = 0; i < dst.shape[axis]; ++i) {
+    map.reserve(static_cast<std::size_t>(dst[axis]));
+    for (std::int64_t i = 0; i < dst[axis]; ++i) {
       std::int64_t at = i - layer.before[axis];
       if (at < 0 || at > last) {
         switch (layer.mode) {
@@ -120,7 +120,12 @@ void run(const Pad& layer, std::span<const Source<T>> src, const Result<T>& dst)
     }
     maps.push_back(std::move(map));
   }
-  copy_mapped(src[0], maps, static_cast<T>(layer.value), dst.elements.data());
+  return {src, std::move(maps)};
+}
+template <class T>
+void run(const Pad& layer, std::span<const Source<T>> src, const Result<T>& dst) {
+  padding_copy(layer, src[0].shape, dst.shape)(src[0].elements.data(), static_cast<T>(layer.value),
+                                               dst.elements.data());
 }
 
 }  // namespace fulcrum::kernels

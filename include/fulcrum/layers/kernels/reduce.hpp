@@ -94,20 +94,30 @@ template <class T>
   return 0.0;
 }
 
-template <class T>
-void run(const Reduce& layer, std::span<const Source<T>> src, const Result<T>& dst) {
-  const std::vector<bool> named = detail::named_axes(layer.axes, src[0].shape.size(), "Reduce");
-  const Steps strides = row_major_strides(src[0].shape);
+/// The loops of a Reduce: over what stays, and for each position of that over what goes.
+struct ReduceLoops {
+  Loops<1> kept, gone;
+};
+[[nodiscard]] inline ReduceLoops reduce_loops(const Reduce& layer, const Shape& src) {
+  const std::vector<bool> named = detail::named_axes(layer.axes, src.size(), "Reduce");
+  const Steps strides = row_major_strides(src);
   Steps kept, kept_strides, gone, gone_strides;
   for (std::size_t axis = 0; axis < strides.size(); ++axis) {
-    (named[axis] ? gone : kept).push_back(src[0].shape[axis]);
+    (named[axis] ? gone : kept).push_back(src[axis]);
     (named[axis] ? gone_strides : kept_strides).push_back(strides[axis]);
   }
-  const Loops<1> inner = merged<1>(gone, {gone_strides});
-  T* to = dst.elements.data();
-  for_each_position(merged<1>(kept, {kept_strides}), {0}, [&](const std::array<std::int64_t, 1>& at) {
-    *to++ = static_cast<T>(reduced(layer.function, src[0].elements.data() + at[0], inner));
+  return {merged<1>(kept, {kept_strides}), merged<1>(gone, {gone_strides})};
+}
+
+template <class T>
+void reduce(ReduceKind function, const ReduceLoops& loops, const T* src, T* dst) {
+  for_each_position(loops.kept, {0}, [&](const std::array<std::int64_t, 1>& at) {
+    *dst++ = static_cast<T>(reduced(function, src + at[0], loops.gone));
   });
+}
+template <class T>
+void run(const Reduce& layer, std::span<const Source<T>> src, const Result<T>& dst) {
+  reduce(layer.function, reduce_loops(layer, src[0].shape), src[0].elements.data(), dst.elements.data());
 }
 
 template <class T>

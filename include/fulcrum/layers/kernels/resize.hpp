@@ -3,9 +3,12 @@
 /// Resize, as ONNX's reference implementation defines it: axis by axis, each output position a mix of source positions.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -151,11 +154,11 @@ void mix_axis(const T* src, const ResizeMix& mix, const AxisExtents& extents, st
          (layer.coordinates != ResizeCoordinates::pytorch_half_pixel || axis.src != 1);
 }
 
-template <class T>
-void resize_nearest(const Resize& layer, const Source<T>& src, const Result<T>& dst) {
+/// What a Resize by nearest elements copies where.
+[[nodiscard]] inline MappedCopy nearest_copy(const Resize& layer, const Shape& src, const Shape& dst) {
   std::vector<std::vector<std::int64_t>> maps;
-  for (std::size_t a = 0; a < src.shape.size(); ++a) {
-    const ResizeAxis axis = resize_axis(layer, src.shape, dst.shape, a);
+  for (std::size_t a = 0; a < src.size(); ++a) {
+    const ResizeAxis axis = resize_axis(layer, src, dst, a);
     const double last = static_cast<double>(axis.src - 1);
     std::vector<std::int64_t> map;
     for (std::int64_t i = 0; i < axis.dst; ++i) {
@@ -166,40 +169,65 @@ void resize_nearest(const Resize& layer, const Source<T>& src, const Result<T>& 
     }
     maps.push_back(std::move(map));
   }
-  copy_mapped(src, maps, static_cast<T>(layer.extrapolation), dst.elements.data());
+  return {src, std::move(maps)};
 }
+
+/// A Resize made once for its shapes; running it takes nothing from the heap.
+template <class T>
+class Resizing {
+public:
+  /// \throws Error when there is nothing to take for a result that is not empty
+  Resizing(const Resize& layer, const Shape& src, const Shape& dst) : outside_(static_cast<T>(layer.extrapolation)) {
+    if (element_count(dst) == 0) return;
+    if (element_count(src) == 0) throw Error("Resize", "has nothing in a source " + to_string(src) + " to take");
+    if (layer.mode == ResizeKind::nearest) {
+      copy_ = nearest_copy(layer, src, dst);
+      return;
+    }
+    Shape shape = src;
+    for (std::size_t a = shape.size(); a-- > 0;) {  // the last axis first
+      const ResizeAxis axis = resize_axis(layer, src, dst, a);
+      if (is_kept(layer, axis)) continue;
+      if (!mixes_.empty()) {  // what the axis before made goes to a buffer, the last one's to dst
+        std::vector<T>& buffer = buffers_[(mixes_.size() - 1) % 2];
+        buffer.resize(std::max(buffer.size(), static_cast<std::size_t>(element_count(shape))));
+      }
+      mixes_.push_back({resize_mix(layer, axis), around_axis(shape, a), dst[a]});
+      shape[a] = dst[a];
+    }
+    if (!mixes_.empty()) return;
+    std::vector<std::vector<std::int64_t>> all;  // as it is
+    for (const std::int64_t extent : src) {
+      all.emplace_back(static_cast<std::size_t>(extent));
+      std::iota(all.back().begin(), all.back().end(), std::int64_t{0});
+    }
+    copy_ = MappedCopy(src, std::move(all));
+  }
+
+  void operator()(const T* src, T* dst) {
+    if (copy_) (*copy_)(src, outside_, dst);
+    for (std::size_t i = 0; i < mixes_.size(); ++i) {
+      T* to = i + 1 == mixes_.size() ? dst : buffers_[i % 2].data();
+      mix_axis(src, mixes_[i].mix, mixes_[i].extents, mixes_[i].dst_extent, outside_, to);
+      src = to;
+    }
+  }
+
+private:
+  struct AxisMix {
+    ResizeMix mix;
+    AxisExtents extents;
+    std::int64_t dst_extent;
+  };
+  std::optional<MappedCopy> copy_;
+  std::vector<AxisMix> mixes_;
+  std::array<std::vector<T>, 2> buffers_;
+  T outside_;
+};
 
 template <class T>
 void run(const Resize& layer, std::span<const Source<T>> src, const Result<T>& dst) {
-  if (dst.elements.empty()) return;
-  if (src[0].elements.empty()) throw Error("Resize", "has nothing in a source " + to_string(src[0].shape) + " to take");
-  if (layer.mode == ResizeKind::nearest) return resize_nearest(layer, src[0], dst);
-
-  std::vector<std::size_t> axes;  // to interpolate, the last one first
-  for (std::size_t axis = src[0].shape.size(); axis-- > 0;) {
-    if (!is_kept(layer, resize_axis(layer, src[0].shape, dst.shape, axis))) axes.push_back(axis);
-  }
-  if (axes.empty()) {
-    std::copy(src[0].elements.begin(), src[0].elements.end(), dst.elements.begin());
-    return;
-  }
-  Shape shape = src[0].shape;
-  const T* from = src[0].elements.data();
-  std::vector<T> held, made;
-  for (std::size_t i = 0; i < axes.size(); ++i) {
-    const std::size_t axis = axes[i];
-    const AxisExtents extents = around_axis(shape, axis);
-    shape[axis] = dst.shape[axis];
-    T* to = dst.elements.data();
-    if (i + 1 < axes.size()) {
-      made.resize(static_cast<std::size_t>(element_count(shape)));
-      to = made.data();
-    }
-    mix_axis(from, resize_mix(layer, resize_axis(layer, src[0].shape, dst.shape, axis)), extents, dst.shape[axis],
-             static_cast<T>(layer.extrapolation), to);
-    std::swap(held, made);
-    from = held.data();
-  }
+  Resizing<T>(layer, src[0].shape, dst.shape)(src[0].elements.data(), dst.elements.data());
 }
 
 }  // namespace fulcrum::kernels

@@ -6,7 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <utility>
 #include <vector>
 
 #include <fulcrum/layers/kernels/view.hpp>
@@ -95,59 +95,77 @@ void copy_strided(const T* src, std::int64_t start, const Steps& strides, const 
   });
 }
 
-/// dst(i0, i1, …) = src(maps[0][i0], maps[1][i1], …); `fill` where one of them is −1. There is one map per axis.
-template <class T>
-void copy_mapped(const Source<T>& src, const std::vector<std::vector<std::int64_t>>& maps, T fill, T* dst) {
-  const auto is_identity = [&](std::size_t axis) {
-    if (static_cast<std::int64_t>(maps[axis].size()) != src.shape[axis]) return false;
-    for (std::size_t i = 0; i < maps[axis].size(); ++i) {
-      if (maps[axis][i] != static_cast<std::int64_t>(i)) return false;
+/// dst(i0, i1, …) = src(maps[0][i0], maps[1][i1], …); a filling where one of them is −1. Made once for a shape; copying
+/// takes nothing from the heap.
+class MappedCopy {
+public:
+  /// \param maps  one per axis of the source
+  MappedCopy(const Shape& src, std::vector<std::vector<std::int64_t>> maps) : strides_(row_major_strides(src)) {
+    std::size_t inner = maps.size();
+    while (inner > 0 && is_identity(maps[inner - 1], src[inner - 1])) block_ *= src[--inner];
+    if (inner == 0) {
+      runs_.push_back({0, 1});
+      return;
     }
-    return true;
-  };
-  std::size_t inner = maps.size();
-  std::int64_t block = 1;  // elements under the axes that stay as they are
-  while (inner > 0 && is_identity(inner - 1)) block *= src.shape[--inner];
-  if (inner == 0) {
-    std::copy(src.elements.begin(), src.elements.end(), dst);
-    return;
+    for (const std::int64_t i : maps[inner - 1]) {
+      if (!runs_.empty() && runs_.back().goes_on_with(i))
+        ++runs_.back().count;
+      else
+        runs_.push_back({i, 1});
+    }
+    maps.resize(inner - 1);
+    maps_ = std::move(maps);
   }
-  --inner;
 
-  // The innermost axis that changes, as runs of elements that follow each other.
+  template <class T>
+  void operator()(const T* src, T fill, T* dst) const {
+    if (block_ != 0 && !runs_.empty()) walk(0, src, fill, dst);
+  }
+
+private:
   struct Run {
     std::int64_t from, count;  // from −1: filled
+    [[nodiscard]] bool goes_on_with(std::int64_t i) const { return i < 0 ? from < 0 : from >= 0 && from + count == i; }
   };
-  std::vector<Run> runs;
-  for (const std::int64_t i : maps[inner]) {
-    if (!runs.empty() &&
-        (i < 0 ? runs.back().from < 0 : runs.back().from >= 0 && runs.back().from + runs.back().count == i))
-      ++runs.back().count;
-    else
-      runs.push_back({i, 1});
+
+  static bool is_identity(const std::vector<std::int64_t>& map, std::int64_t extent) {
+    if (static_cast<std::int64_t>(map.size()) != extent) return false;
+    for (std::size_t i = 0; i < map.size(); ++i) {
+      if (map[i] != static_cast<std::int64_t>(i)) return false;
+    }
+    return true;
   }
-  const auto copy_row = [&](std::int64_t row) {  // row −1: filled
-    for (const Run& run : runs) {
-      const std::int64_t count = run.count * block;
-      if (row < 0 || run.from < 0) {
+
+  /// \param src  where the position of the axes before `axis` lies; nullptr: outside
+  /// \return the end of what was written
+  template <class T>
+  T* walk(std::size_t axis, const T* src, T fill, T* dst) const {
+    if (axis < maps_.size()) {
+      for (const std::int64_t i : maps_[axis]) {
+        dst = walk(axis + 1, src == nullptr || i < 0 ? nullptr : src + i * strides_[axis], fill, dst);
+      }
+      return dst;
+    }
+    for (const Run& run : runs_) {
+      const std::int64_t count = run.count * block_;
+      if (src == nullptr || run.from < 0) {
         dst = std::fill_n(dst, count, fill);
         continue;
       }
-      const T* from = src.elements.data() + row + run.from * block;
+      const T* from = src + run.from * block_;
       if (count == 1)
         *dst++ = *from;
       else
         dst = std::copy(from, from + count, dst);
     }
-  };
-  if (block == 0 || runs.empty()) return;
-  const Steps strides = row_major_strides(src.shape);
-  const std::function<void(std::size_t, std::int64_t)> walk = [&](std::size_t axis, std::int64_t at) {
-    if (axis == inner) return copy_row(at);
-    for (const std::int64_t i : maps[axis]) walk(axis + 1, at < 0 || i < 0 ? -1 : at + i * strides[axis]);
-  };
-  walk(0, 0);
-}
+    return dst;
+  }
+
+  Steps strides_;
+  std::vector<std::vector<std::int64_t>> maps_;  // of the axes before the innermost one that changes
+  std::vector<Run> runs_;                        // that axis, as runs of elements that follow each other
+  std::int64_t block_ = 1;                       // elements under the axes that stay as they are
+};
 
 /// Extents before, at and after an axis.
 struct AxisExtents {
