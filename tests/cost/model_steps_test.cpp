@@ -77,6 +77,19 @@ TEST_CASE("bf16 keeps what only a softmax reads in f32") {
   CHECK(steps.steps[3].step.arithmetic == Precision::f32);
 }
 
+TEST_CASE("in bf16 a softmax reads its source as it is kept, and gives bf16 to those who want it") {
+  auto b = ModelBuilder<float>("attention").input({6, 8});
+  const NodeId x = b.last();
+  b.matmul(x, {.transpose_weights = true}).softmax().matmul(x);
+  const ModelSteps steps = model_steps(b.build(), {1, 1, 1, Precision::bf16});
+  REQUIRE(steps.steps.size() == 3);
+  CHECK(steps.steps[0].step.dst == DType::f32);
+  CHECK(steps.steps[1].step.src == DType::f32);
+  CHECK(steps.steps[1].step.dst == DType::bf16);
+  CHECK(steps.steps[1].src_dtypes == std::vector<DType>{DType::f32});
+  CHECK(steps.steps[2].step.src == DType::bf16);
+}
+
 TEST_CASE("int8 of a model without quantization is planned as a pass would leave it") {
   const ModelSteps steps = model_steps(small_network(), {1, 1, 1, Precision::int8});
   CHECK(steps.quantization_assumed);

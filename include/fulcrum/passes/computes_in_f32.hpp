@@ -7,7 +7,8 @@
 namespace fulcrum {
 
 /// True for layers that take and give f32 in every precision: those whose result bf16 would spoil (Softmax, the
-/// normalizations) and those that no fast kernel stands behind.
+/// normalizations) and those that no fast kernel stands behind. (Softmax wants its source in f32 where it is free to be
+/// so, but reads bf16 as well, and gives it to those who want that.)
 template <class T>
 [[nodiscard]] bool computes_in_f32(const Layer<T>& layer) {
   return std::visit(Overloads{[](const Input&) { return false; },

@@ -48,6 +48,9 @@ public:
   [[nodiscard]] StepTypes types_of(const FusionGroup& group) const {
     const Layer<T>& layer = model_.node(group.primary).layer;
     const DType kept = kept_[group.dst];
+    if (precision_ == Precision::bf16 && std::holds_alternative<Softmax>(layer)) {
+      return {kept_[model_.node(group.primary).src.front()], kept, Precision::f32};
+    }
     if (precision_ == Precision::f32 || computes_in_f32(layer)) return {};
     if (precision_ == Precision::bf16) return {DType::bf16, is_product(layer) ? kept : DType::bf16, Precision::bf16};
     const std::optional<ChannelGate> gate = gate_of(group);
@@ -67,8 +70,8 @@ public:
 private:
   static bool is_integer(DType dtype) { return dtype == DType::u8 || dtype == DType::s8; }
 
-  /// bf16 everywhere but for the inputs, for what layers that compute in f32 make, and for what a product makes for the
-  /// user or such a layer alone.
+  /// bf16 everywhere but for the inputs, for what layers that compute in f32 make, and for what a product or a Softmax
+  /// makes for the user or such a layer alone.
   void plan_bf16(const std::vector<FusionGroup>& groups) {
     const auto consumers = model_.consumers();
     std::vector<bool> read_as_f32(model_.size(), true);
@@ -80,7 +83,8 @@ private:
     }
     for (const FusionGroup& group : groups) {
       const Layer<T>& layer = model_.node(group.primary).layer;
-      const bool f32 = computes_in_f32(layer) || (is_product(layer) && read_as_f32[group.dst]);
+      const bool gives_either = is_product(layer) || std::holds_alternative<Softmax>(layer);
+      const bool f32 = gives_either ? bool{read_as_f32[group.dst]} : computes_in_f32(layer);
       kept_[group.dst] = is_view(model_, group.primary) ? kept_[model_.node(group.dst).src[0]]
                          : f32                          ? DType::f32
                                                         : DType::bf16;

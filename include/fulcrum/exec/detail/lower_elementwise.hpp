@@ -204,13 +204,14 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Binary& bi
     return builder.with_dims(value, shape_taken(id), lowering.node(id).name);
   };
   const Value a = taken(first);
-  Value b = taken(second);
-  if (shape_of(b.desc) == dims) {
-    // Kernels take both sources in one layout.
-    if (const std::optional<Desc> like_a = with_dtype(a.desc, dtype_of_desc(b.desc))) {
-      b = builder.convert(b, *like_a, b.map, lowering.node(second).name);
-    }
-  }
+  // Kernels take both sources in one layout, to which the second goes as it lies.
+  const Value& second_value = lowering.value(second);
+  const DType second_dtype = on_integers ? dtype_of_desc(second_value.desc) : dtype;
+  const bool is_whole = shape_taken(second) == dims;
+  const std::optional<Desc> like_a = is_whole ? with_dtype(a.desc, second_dtype) : std::nullopt;
+  const Value b = like_a ? builder.convert(builder.with_dims(second_value, dims, lowering.node(second).name), *like_a,
+                                           on_integers ? second_value.map : std::nullopt, lowering.node(second).name)
+                         : taken(second);
 
   Epilogue epilogue;
   epilogue.eltwise = tail_of(lowering.model(), group).eltwise;

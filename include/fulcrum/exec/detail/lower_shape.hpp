@@ -256,16 +256,38 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Softmax& s
   if (shape.size() > DNNL_MAX_NDIMS) return lower_natively(lowering, group);
   const std::size_t axis = normalized_axis(softmax.axis, shape.size());
   if (shape[axis] == 1) return lower_natively(lowering, group);  // exactly 1, or 0 as a logarithm
-  const Desc desc = plain_desc(shape, DType::f32);
   const Configured configured = configure_product({}, std::nullopt);
-  const auto pd = softmax_forward(dnnl::prop_kind::forward_inference,
-                                  softmax.logarithm ? dnnl::algorithm::softmax_log : dnnl::algorithm::softmax_accurate,
-                                  desc, desc, static_cast<int>(axis), configured.attributes);
-  if (is_reference(pd.impl_info_str())) return lower_natively(lowering, group);
-  const Value from = builder.plain_f32(lowering.value(src), lowering.node(src).name);
-  const Value dst = builder.allocate(shape, desc);
-  builder.emit(lowering.label(group), pd, SoftmaxForward(pd),
-               {{DNNL_ARG_SRC, desc, from.where}, {DNNL_ARG_DST, desc, dst.where}}, configured);
+  const auto describe = [&](DType from, DType to) {
+    return softmax_forward(dnnl::prop_kind::forward_inference,
+                           softmax.logarithm ? dnnl::algorithm::softmax_log : dnnl::algorithm::softmax_accurate,
+                           plain_desc(shape, from), plain_desc(shape, to), static_cast<int>(axis),
+                           configured.attributes);
+  };
+  // Kernels compute in f32 but read and write bf16 as well, where values around them are kept so.
+  const bool reads_bf16 = dtype_of_desc(lowering.value(src).desc) == DType::bf16;
+  DType src_dtype = reads_bf16 ? DType::bf16 : DType::f32;
+  DType dst_dtype = lowering.activation_dtype(group.dst);
+  std::optional<SoftmaxForward::primitive_desc> pd;
+  if (src_dtype == DType::bf16 || dst_dtype == DType::bf16) {
+    try {
+      pd = describe(src_dtype, dst_dtype);
+    } catch (const dnnl::error& error) {
+      if (!is_refusal(error)) throw;
+    }
+    if (pd && is_reference(pd->impl_info_str())) pd.reset();
+  }
+  if (!pd) {
+    src_dtype = dst_dtype = DType::f32;
+    pd = describe(src_dtype, dst_dtype);
+    if (is_reference(pd->impl_info_str())) return lower_natively(lowering, group);
+  }
+  const Value& value = lowering.value(src);
+  const Value from =
+      builder.convert(value, plain_desc(shape_of(value.desc), src_dtype), std::nullopt, lowering.node(src).name);
+  const Value dst = builder.allocate(shape, plain_desc(shape, dst_dtype));
+  builder.emit(lowering.label(group), *pd, SoftmaxForward(*pd),
+               {{DNNL_ARG_SRC, plain_desc(shape, src_dtype), from.where}, {DNNL_ARG_DST, dst.desc, dst.where}},
+               configured);
   lowering.finish(group.dst, dst);
 }
 
