@@ -55,14 +55,14 @@ public:
   }
   /// Threads that pay for a group: one where splitting its work takes longer than it saves.
   [[nodiscard]] int threads_for(const FusionGroup& group) const {
-    double flops = work_[group.primary].flops;
-    double elements = static_cast<double>(work_[group.primary].weight_elements) + size_of_value(group.dst);
+    double elements = size_of_value(group.dst);
     for (const NodeId id : group_sources(model_, group)) elements += size_of_value(id);
-    return flops < least_flops && elements < least_elements ? 1 : options_.threads;
+    const double share = is_product(node(group.primary).layer) ? flops_of_product : flops_of_others;
+    return work_[group.primary].flops / share + elements / elements_moved < 1.0 ? 1 : options_.threads;
   }
   /// The same for what converts a value of no group: an input.
   [[nodiscard]] int threads_for(NodeId source) const {
-    return 2.0 * size_of_value(source) < least_elements ? 1 : options_.threads;
+    return 2.0 * size_of_value(source) < elements_moved ? 1 : options_.threads;
   }
   [[nodiscard]] const Value& value(NodeId id) const { return *values_[id]; }
   void set_value(NodeId id, Value value) { values_[id] = std::move(value); }
@@ -130,9 +130,17 @@ public:
   }
 
 private:
-  // An estimate of what one core does while a second one is woken and waited for; not calibrated.
-  static constexpr double least_flops = 2e5;
-  static constexpr double least_elements = 1.6e4;
+  // What one core does in the time from which on a second one saves more than waking it and waiting for it costs.
+  // Chains of equal steps on one and on two cores of a Zen 3 took as long as one another at about 2.5e5 FLOP of
+  // convolution and dense layer, 3.5e4 elements of sum and reorder, and below 2e4 FLOP of pooling.
+  static constexpr double flops_of_product = 2.5e5;
+  static constexpr double flops_of_others = 2e4;
+  static constexpr double elements_moved = 3.5e4;
+
+  [[nodiscard]] static bool is_product(const Layer<float>& layer) {
+    return std::holds_alternative<Conv<float>>(layer) || std::holds_alternative<ConvTranspose<float>>(layer) ||
+           std::holds_alternative<Dense<float>>(layer) || std::holds_alternative<MatMul>(layer);
+  }
 
   /// The result as integers, channels last when a convolution takes them.
   Value quantized(NodeId id, const Value& result, const AffineMap& map) {
