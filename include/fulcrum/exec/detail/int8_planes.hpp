@@ -62,7 +62,7 @@ void gate_channels(const IntegerPlanes& p, const Rescaling<Dst>& rescale, float 
   }
 }
 
-/// Sums over the pixels of an image, of channels [begin, end), as real means.
+/// Real means over the pixels of an image, of channels [begin, end).
 template <class Src>
 void mean_of_channels(const IntegerPlanes& p, const Src* image, float* dst, std::int64_t begin, std::int64_t end) {
   for (std::int64_t c = begin; c < end; ++c) {
@@ -75,7 +75,7 @@ void mean_of_channels(const IntegerPlanes& p, const Src* image, float* dst, std:
 
 #if defined(__x86_64__)
 
-/// Eight integers as floats.
+/// Eight integers, in 32 bits each.
 template <class Src>
 __attribute__((target("avx2"), always_inline)) inline __m256i load_eight(const Src* src) {
   const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(src));

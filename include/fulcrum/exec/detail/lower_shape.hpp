@@ -113,7 +113,8 @@ inline void lower_pool(Lowering& lowering, const FusionGroup& group, const Pool&
 inline void lower(Lowering& lowering, const FusionGroup& group, const Pool& pool) { lower_pool(lowering, group, pool); }
 
 /// The means of integers with a zero point, or of another map than the result's, as real numbers.
-/// \return false where there are none to be had so
+/// \return false, with nothing emitted, where the source is not kept in integers or oneDNN's pooling takes them as they
+/// are
 [[nodiscard]] inline bool lower_plane_means(Lowering& lowering, const FusionGroup& group) {
   ProgramBuilder& builder = lowering.builder();
   const NodeId src = lowering.node(group.primary).src[0];

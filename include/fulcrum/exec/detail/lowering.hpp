@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/cost/detail/step_dtypes.hpp>
 #include <fulcrum/exec/detail/program_builder.hpp>
 #include <fulcrum/model/infer_elements.hpp>
 #include <fulcrum/passes/computes_in_f32.hpp>
@@ -57,7 +58,9 @@ public:
   [[nodiscard]] int threads_for(const FusionGroup& group) const {
     double elements = size_of_value(group.dst);
     for (const NodeId id : group_sources(model_, group)) elements += size_of_value(id);
-    const double share = is_product(node(group.primary).layer) ? flops_of_product : flops_of_others;
+    const Layer<float>& layer = node(group.primary).layer;
+    const bool multiplies = is_product(layer) || std::holds_alternative<ConvTranspose<float>>(layer);
+    const double share = multiplies ? flops_of_product : flops_of_others;
     return work_[group.primary].flops / share + elements / elements_moved < 1.0 ? 1 : options_.threads;
   }
   /// The same for what converts a value of no group: an input.
@@ -136,11 +139,6 @@ private:
   static constexpr double flops_of_product = 2.5e5;
   static constexpr double flops_of_others = 2e4;
   static constexpr double elements_moved = 3.5e4;
-
-  [[nodiscard]] static bool is_product(const Layer<float>& layer) {
-    return std::holds_alternative<Conv<float>>(layer) || std::holds_alternative<ConvTranspose<float>>(layer) ||
-           std::holds_alternative<Dense<float>>(layer) || std::holds_alternative<MatMul>(layer);
-  }
 
   /// The result as integers, channels last when a convolution takes them.
   Value quantized(NodeId id, const Value& result, const AffineMap& map) {
