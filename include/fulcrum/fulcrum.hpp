@@ -105,6 +105,8 @@
 #include <fulcrum/cost/roofline.hpp>
 #include <fulcrum/cost/run_config.hpp>
 #include <fulcrum/cost/step.hpp>
+#include <fulcrum/cost/step_threads.hpp>
+#include <fulcrum/cost/winograd.hpp>
 
 #include <fulcrum/exec/executor.hpp>
 #include <fulcrum/exec/explanation.hpp>

@@ -29,12 +29,16 @@ TEST_CASE("the peak is the highest rate of a layer that took long enough to be t
   CHECK(peaks[1].flop_per_s == Approx(useful / 5e-4));
 }
 
-TEST_CASE("the overhead is the shortest step of a thread count") {
-  const Step step = synthetic::conv_step(1, 1, 1, 4, 1);
-  const auto overheads = fit_overheads({{step, 1, 3.0}, {step, 1, 0.5}, {step, 2, 2.0}});
+TEST_CASE("the overhead is the shortest step of a thread count, less what its work takes") {
+  const Step nothing = synthetic::conv_step(1, 1, 1, 4, 1);
+  const Step work = synthetic::conv_step(1, 16, 32, 8, 3);  // 3 µs
+  MachineRates rates = synthetic::rates();
+  const double work_us = roofline_point(work, rates, 2).time_us() - rates.step_overhead_us(2);
+  const auto overheads =
+      fit_overheads({{nothing, 1, 3.0}, {nothing, 1, 0.5}, {work, 2, work_us + 2.0}, {work, 2, work_us + 3.0}}, rates);
   REQUIRE(overheads.size() == 2);
-  CHECK(overheads[0].step_us == 0.5);
-  CHECK(overheads[1].step_us == 2.0);
+  CHECK(overheads[0].step_us == Approx(0.5).margin(0.01));
+  CHECK(overheads[1].step_us == Approx(2.0));
 }
 
 TEST_CASE("efficiencies of a known machine are recovered for layers that were not timed") {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fulcrum/core/cpu.hpp>
@@ -63,19 +64,24 @@ struct SampleStep {
 };
 
 /// \param config  with a batch of 2 or more
+/// \param isa     as for model_steps()
 /// \throws Error as model_steps()
-[[nodiscard]] inline std::vector<SampleStep> sample_steps(const Model<float>& model, RunConfig config) {
-  const std::vector<ModelStep> of_batch = model_steps(model, config).steps;
+[[nodiscard]] inline std::vector<SampleStep> sample_steps(const Model<float>& model, RunConfig config,
+                                                          std::string_view isa) {
+  const auto flops = [](const Step& step) {
+    return step.kernel == KernelClass::winograd_convolution ? executed_flops(step) : step.flops;
+  };
+  const std::vector<ModelStep> of_batch = model_steps(model, config, isa).steps;
   const auto others = static_cast<double>(config.batch - 1);
   config.batch = 1;
-  const std::vector<ModelStep> of_one = model_steps(model, config).steps;
+  const std::vector<ModelStep> of_one = model_steps(model, config, isa).steps;
   std::vector<SampleStep> result;
   for (std::size_t i = 0; i < of_one.size(); ++i) {
     const Step& one = of_one[i].step;
     const Step& all = of_batch[i].step;
     // What does not grow with the batch is shared, as a constant that is added to every sample.
     result.push_back({(all.src_bytes - one.src_bytes) / others, (all.dst_bytes - one.dst_bytes) / others,
-                      (all.flops - one.flops) / others, one.weight_bytes, one.arithmetic != Precision::f32});
+                      (flops(all) - flops(one)) / others, one.weight_bytes, one.arithmetic != Precision::f32});
   }
   return result;
 }
@@ -117,14 +123,15 @@ struct SampleStep {
 /// \param config  batch, threads of one instance, precision
 /// \param caches  as a core sees them; unknown: the batch is not cut
 /// \param cores   that share the last-level cache
+/// \param isa     as for model_steps()
 /// \throws Error as model_steps()
 [[nodiscard]] inline BatchSlices choose_slices(const Model<float>& model, const RunConfig& config,
-                                               const CacheSizes& caches, int cores) {
+                                               const CacheSizes& caches, int cores, std::string_view isa = {}) {
   constexpr double least_gain = 0.05;
   constexpr double gain_of_smaller = 0.01;  // for slices of fewer samples over larger ones
   const BatchSlices whole{config.batch, 1, 1};
   if (config.batch < 2 || caches.l2 <= 0 || !samples_are_independent(model, config.batch, 1)) return whole;
-  const std::vector<detail::SampleStep> steps = detail::sample_steps(model, config);
+  const std::vector<detail::SampleStep> steps = detail::sample_steps(model, config, isa);
   // Of the last level, half is left to what else runs on the machine (and on a virtual machine's host).
   const double share = 0.5 * std::min(1.0, static_cast<double>(config.threads) / std::max(cores, 1));
   const detail::CacheCapacity capacity{static_cast<double>(caches.l2), share * static_cast<double>(caches.l3)};

@@ -10,6 +10,7 @@
 
 #include <fulcrum/cost/roofline.hpp>
 #include <fulcrum/cost/step.hpp>
+#include <fulcrum/cost/winograd.hpp>
 
 namespace fulcrum {
 
@@ -132,6 +133,17 @@ inline double log2_of(std::int64_t value) noexcept {
               0.08 * log2_of(g.ow),
               0.40 * g.inside,
               0.07 * reuse};
+    case KernelClass::winograd_convolution: {
+      const auto covered = static_cast<double>(winograd_tiles(g) * winograd_tile * winograd_tile);
+      return {0.10 * log2_of(winograd_tiles(g)),
+              0.18 * log2_of(ic),
+              0.18 * log2_of(oc),
+              0.60 * static_cast<double>(g.n * g.oh * g.ow) / covered,
+              0.06 * size,
+              0.06 * balance,
+              0.20 * extra,
+              0.08 * reuse};
+    }
     case KernelClass::dense:
       return {0.08 * log2_of(g.n),
               0.09 * log2_of(ic),

@@ -16,7 +16,7 @@ namespace fulcrum {
 /// A step and how long it took, alone on the machine.
 struct TimedStep {
   Step step;
-  int threads = 1;
+  int threads = 1;  ///< that it ran on
   double time_us = 0.0;
 };
 
@@ -37,23 +37,29 @@ struct ContendedRun {
     if (t.step.kernel != KernelClass::convolution && t.step.kernel != KernelClass::dense) continue;
     if (t.time_us < min_us) continue;
     double& rate = best[{t.step.arithmetic, t.threads}];
-    rate = std::max(rate, 1e6 * t.step.flops * t.step.geometry.inside / t.time_us);
+    rate = std::max(rate, 1e6 * executed_flops(t.step) / t.time_us);
   }
   std::vector<PeakRate> peaks;
   for (const auto& [key, rate] : best) peaks.push_back({key.first, key.second, rate});
   return peaks;
 }
 
-/// The shortest step per thread count. `inference_us` is left to whoever timed whole inferences.
-[[nodiscard]] inline std::vector<Overhead> fit_overheads(const std::vector<TimedStep>& timed) {
-  std::map<int, double> least;
+/// The shortest step per thread count, less the time that its work takes at the machine's rates: the least one that is
+/// shared by several threads has work that is worth it. `inference_us` is left to whoever timed whole inferences.
+/// \param rates  with peaks and bandwidths
+[[nodiscard]] inline std::vector<Overhead> fit_overheads(const std::vector<TimedStep>& timed, MachineRates rates) {
+  std::map<int, const TimedStep*> shortest;
   for (const TimedStep& t : timed) {
-    if (t.time_us <= 0.0) continue;
-    const auto [at, first] = least.emplace(t.threads, t.time_us);
-    if (!first) at->second = std::min(at->second, t.time_us);
+    if (t.time_us <= 0.0 || !rates.knows(t.step.arithmetic)) continue;
+    const auto [at, first] = shortest.emplace(t.threads, &t);
+    if (!first && t.time_us < at->second->time_us) at->second = &t;
   }
   std::vector<Overhead> overheads;
-  for (const auto& [threads, time_us] : least) overheads.push_back({threads, time_us, 0.0});
+  for (const auto& [threads, t] : shortest) {
+    rates.overheads = {{threads, 0.0, 0.0}};
+    const double work_us = roofline_point(t->step, rates, threads).time_us();
+    overheads.push_back({threads, std::max(0.05 * t->time_us, t->time_us - work_us), 0.0});
+  }
   return overheads;
 }
 

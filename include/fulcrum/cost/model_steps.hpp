@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,6 +14,8 @@
 #include <fulcrum/cost/detail/step_geometry.hpp>
 #include <fulcrum/cost/run_config.hpp>
 #include <fulcrum/cost/step.hpp>
+#include <fulcrum/cost/step_threads.hpp>
+#include <fulcrum/cost/winograd.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
 #include <fulcrum/passes/fusion.hpp>
 
@@ -37,16 +40,19 @@ struct ModelSteps {
   std::vector<NodeId> inputs;         ///< values the user gives, in f32
   std::vector<NodeId> outputs;        ///< values the user gets, in f32; views looked through
   double reuse_bytes = 0.0;           ///< [B] touched by one inference
+  int threads = 1;                    ///< of the configuration
   bool quantization_assumed = false;  ///< int8 was asked of a model that no quantization pass has been over
 };
 
 /// The steps of a model. Batch normalizations that a pass could fold should have been folded, as executors do.
+/// \param isa  instruction sets of the machine (Environment::isa); empty: none that changes how a convolution runs
 /// \throws Error when the configuration is out of range or shapes do not fit
 template <class T>
-[[nodiscard]] ModelSteps model_steps(const Model<T>& model, const RunConfig& config) {
+[[nodiscard]] ModelSteps model_steps(const Model<T>& model, const RunConfig& config, std::string_view isa = {}) {
   validate(config);
   expect_batch(model, config.batch);
   ModelSteps result;
+  result.threads = config.threads;
   result.shapes = infer_shapes(model, config.batch);
   const std::vector<Work> work = infer_work(model, result.shapes);
   const std::vector<FusionGroup> groups = fusion_groups(model);
@@ -80,6 +86,7 @@ template <class T>
     step.src = step_types.src;
     step.dst = step_types.dst;
     step.arithmetic = step_types.arithmetic;
+    step.threads = step_threads(model, group, result.shapes, work, config.threads);
     entry.own_src = node.src.size();
     entry.dst = group.dst;
 
@@ -107,6 +114,11 @@ template <class T>
     step.dst_bytes = bytes_of(group.dst, step.dst);
     step.weight_bytes =
         static_cast<double>(work[group.primary].weight_elements) * static_cast<double>(size_of(step.arithmetic));
+    if (isa_runs_winograd(isa) && step.arithmetic == Precision::f32 && runs_winograd(model, group, step.geometry)) {
+      step.kernel = KernelClass::winograd_convolution;
+      step.weight_bytes =
+          sizeof(float) * static_cast<double>(winograd_weight_elements(step.geometry) + step.geometry.oc);
+    }
     result.steps.push_back(std::move(entry));
   }
 

@@ -91,13 +91,15 @@ namespace detail {
 }
 
 /// The step that changes a value's layout or type.
-[[nodiscard]] inline Step movement_step(const ModelSteps& steps, NodeId value, DType src, DType dst,
-                                        Movement movement) {
+/// \param threads  of the step that it is done for
+[[nodiscard]] inline Step movement_step(const ModelSteps& steps, NodeId value, DType src, DType dst, Movement movement,
+                                        int threads) {
   Step step;
   step.name = steps.names[value];
   step.kind = "Reorder";
   step.kernel = KernelClass::movement;
   step.movement = movement;
+  step.threads = threads;
   step.src = src;
   step.dst = dst;
   step.geometry = detail::plain_geometry(steps.shapes[value]);
@@ -117,8 +119,9 @@ namespace detail {
                                                       const std::vector<LayoutChange>& seen) {
   std::vector<Step> result;
   for (const NodeId id : steps.inputs) {
-    if (steps.dtypes[id] != DType::f32)
-      result.push_back(movement_step(steps, id, DType::f32, steps.dtypes[id], Movement::input));
+    if (steps.dtypes[id] == DType::f32) continue;
+    result.push_back(movement_step(steps, id, DType::f32, steps.dtypes[id], Movement::input,
+                                   movement_threads(element_count(steps.shapes[id]), steps.threads)));
   }
   const std::vector<ValueEdge> edges = value_edges(steps, precision);
   std::vector<std::pair<NodeId, std::string>> moved;  // and how
@@ -137,7 +140,8 @@ namespace detail {
                                 : edge.place.from == "input" && steps.dtypes[edge.value] == DType::f32
                                     ? Movement::input
                                     : Movement::inner;
-      result.push_back(movement_step(steps, edge.value, edge.src, edge.dst, movement));
+      const int threads = steps.steps.empty() ? 1 : steps.steps[std::min(i, steps.steps.size() - 1)].step.threads;
+      result.push_back(movement_step(steps, edge.value, edge.src, edge.dst, movement, threads));
     }
     if (i == steps.steps.size()) break;
     const ModelStep& entry = steps.steps[i];
@@ -149,7 +153,7 @@ namespace detail {
     result.push_back(entry.step);
     const DType kept = steps.dtypes[entry.dst];
     if (entry.step.dst != kept)
-      result.push_back(movement_step(steps, entry.dst, entry.step.dst, kept, Movement::inner));
+      result.push_back(movement_step(steps, entry.dst, entry.step.dst, kept, Movement::inner, entry.step.threads));
   }
   return result;
 }

@@ -23,7 +23,7 @@ namespace detail {
 
 [[nodiscard]] inline std::vector<Step> steps_of_folded(const Model<float>& folded, const RunConfig& config,
                                                        const MachineProfile& profile) {
-  return with_movements(model_steps(folded, config), config.precision, profile.layout_changes);
+  return with_movements(model_steps(folded, config, profile.environment.isa), config.precision, profile.layout_changes);
 }
 
 }  // namespace detail
@@ -47,7 +47,8 @@ struct SlicedConfig {
 [[nodiscard]] inline SlicedConfig sliced_config(const Model<float>& model, const RunConfig& config,
                                                 const MachineProfile& profile) {
   validate(config);
-  const BatchSlices slices = choose_slices(model, config, profile.rates.caches(), profile.environment.cores);
+  const Environment& machine = profile.environment;
+  const BatchSlices slices = choose_slices(model, config, profile.rates.caches(), machine.cores, machine.isa);
   return {slices, config_of_slice(config, slices)};
 }
 
@@ -81,10 +82,10 @@ struct SlicedConfig {
   // Lanes start together, as threads do at a step.
   if (slices.lanes > 1) total_us += profile.rates.step_overhead_us(slices.lanes);
   for (Step& step : detail::steps_of_folded(folded, run, profile)) {
-    const RooflinePoint roofline = roofline_point(step, profile.rates, run.threads);
-    const double alone_us = predicted_step_us(step, roofline, run.threads, profile);
+    const RooflinePoint roofline = roofline_point(step, profile.rates, step.threads);
+    const double alone_us = predicted_step_us(step, roofline, step.threads, profile);
     const double shared_us =
-        alone_us * roofline_point(step, profile.rates, run.threads, run.instances).time_us() / roofline.time_us();
+        alone_us * roofline_point(step, profile.rates, step.threads, run.instances).time_us() / roofline.time_us();
     const double time_us = rounds * (contention.factor * shared_us + contention.extra_step_us);
     LayerLatency layer;
     layer.name = std::move(step.name);

@@ -22,7 +22,7 @@
 namespace fulcrum {
 
 /// Written into every profile; a reader takes no other. It changes when fields or efficiency_features() do.
-inline constexpr int profile_format = 1;
+inline constexpr int profile_format = 2;
 
 namespace detail {
 

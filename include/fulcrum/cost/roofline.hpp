@@ -8,6 +8,7 @@
 #include <fulcrum/cost/latency_report.hpp>
 #include <fulcrum/cost/machine_rates.hpp>
 #include <fulcrum/cost/step.hpp>
+#include <fulcrum/cost/winograd.hpp>
 
 namespace fulcrum {
 
@@ -17,7 +18,7 @@ struct RooflinePoint {
   double peak_flop_per_s = 0.0;
   double bandwidth_byte_per_s = 0.0;   ///< of the levels that its bytes come from
   double attainable_flop_per_s = 0.0;  ///< min(peak, intensity · bandwidth)
-  double compute_us = 0.0;             ///< flops / peak; taps in the padding are no work
+  double compute_us = 0.0;             ///< executed_flops() / peak
   double memory_us = 0.0;              ///< bytes / bandwidth
   double overhead_us = 0.0;            ///< what the step would take with nothing to do
 
@@ -36,7 +37,7 @@ struct RooflinePoint {
   };
   const double bytes = step.bytes();
   point.peak_flop_per_s = rates.peak(step.arithmetic, threads);
-  point.compute_us = 1e6 * step.flops * step.geometry.inside / point.peak_flop_per_s;
+  point.compute_us = 1e6 * executed_flops(step) / point.peak_flop_per_s;
   point.memory_us = 1e6 * ((step.src_bytes + step.dst_bytes) / bandwidth(bytes) +
                            step.weight_bytes / bandwidth(std::max(step.reuse_bytes, bytes)));
   point.overhead_us = rates.step_overhead_us(threads);

@@ -18,6 +18,7 @@ namespace fulcrum {
 enum class KernelClass : std::uint8_t {
   convolution,            ///< also grouped
   depthwise_convolution,  ///< one filter per channel
+  winograd_convolution,   ///< by Winograd's algorithm (cost/winograd.hpp)
   dense,
   pooling,      ///< windows and whole planes
   elementwise,  ///< activations, sums, products and batch normalizations that are steps of their own
@@ -26,15 +27,20 @@ enum class KernelClass : std::uint8_t {
 };
 
 /// Every class, in the order in which profiles list them.
-inline constexpr std::array all_kernel_classes{KernelClass::convolution, KernelClass::depthwise_convolution,
-                                               KernelClass::dense,       KernelClass::pooling,
-                                               KernelClass::elementwise, KernelClass::softmax,
+inline constexpr std::array all_kernel_classes{KernelClass::convolution,
+                                               KernelClass::depthwise_convolution,
+                                               KernelClass::winograd_convolution,
+                                               KernelClass::dense,
+                                               KernelClass::pooling,
+                                               KernelClass::elementwise,
+                                               KernelClass::softmax,
                                                KernelClass::movement};
 
 [[nodiscard]] constexpr std::string_view name_of(KernelClass kernel) noexcept {
   switch (kernel) {
     case KernelClass::convolution: return "convolution";
     case KernelClass::depthwise_convolution: return "depthwise_convolution";
+    case KernelClass::winograd_convolution: return "winograd_convolution";
     case KernelClass::dense: return "dense";
     case KernelClass::pooling: return "pooling";
     case KernelClass::elementwise: return "elementwise";
@@ -91,11 +97,12 @@ struct Step {
   DType dst = DType::f32;
   StepGeometry geometry;
   Movement movement = Movement::none;
+  int threads = 1;            ///< that share it: one where it is too small for more (cost/step_threads.hpp)
   bool average = false;       ///< pooling: a mean, not a maximum
   int functions = 0;          ///< activations that take more than a comparison (exponentials), per result
   double flops = 0.0;         ///< [FLOP] of the batch
   double src_bytes = 0.0;     ///< [B] activations read
-  double weight_bytes = 0.0;  ///< [B] weights and biases read
+  double weight_bytes = 0.0;  ///< [B] weights and biases read, as packed
   double dst_bytes = 0.0;     ///< [B] activations written
   double reuse_bytes = 0.0;   ///< [B] touched between two uses of the weights: decides from which cache they come
 

@@ -25,13 +25,18 @@ struct OnednnOptions {
   /// Samples that one thread takes through the whole model at a time (see cost/batch_slices.hpp); divides the batch. 0:
   /// as choose_slices() says for this machine; the batch: no slices, every step runs on the whole batch.
   std::int64_t slice = 0;
+  /// Whether convolutions in f32 may run by Winograd's algorithm where that is expected to be faster
+  /// (cost/winograd.hpp): as exact as directly on finite values, but an infinity or NaN in the source makes up to
+  /// 8×8 results around it NaN, and transformed weights are four times as large.
+  bool winograd = true;
 };
 
 /// One thing that runs: a fused group of layers, or a change of layout or type between two of them.
 struct StepInfo {
   std::string name;            ///< the node whose value the step computes first; of a Reorder, the value it converts
   std::string kind;            ///< "Conv+Relu", "MaxPool", "Reorder"
-  std::string implementation;  ///< what oneDNN picked ("brgconv:avx512_core_amx_int8"), or "fulcrum:Gather" of its own
+  std::string implementation;  ///< what oneDNN picked ("brgconv:avx512_core_amx_int8"), or "fulcrum:Gather",
+                               ///< "winograd:jit:avx2" of its own
   DType src = DType::f32;
   DType dst = DType::f32;
   double flops = 0.0;               ///< [FLOP] of the batch

@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// Which precisions this CPU can run.
+/// Which precisions and algorithms this CPU can run.
 
 #include <dnnl.h>
 
@@ -22,6 +22,11 @@ inline bool may_use(dnnl_cpu_isa_t isa) {
 /// 16 bits, and layers that this could touch run in f32 (see detail/int8_saturation.hpp).
 [[nodiscard]] inline bool cpu_sums_int8_exactly() {
   return detail::may_use(dnnl_cpu_isa_avx512_core_vnni) || detail::may_use(dnnl_cpu_isa_avx2_vnni);
+}
+
+/// Whether convolutions may run by Winograd's algorithm: isa_runs_winograd() of what oneDNN may use.
+[[nodiscard]] inline bool cpu_runs_winograd() {
+  return detail::may_use(dnnl_cpu_isa_avx2) && !detail::may_use(dnnl_cpu_isa_avx512_core);
 }
 
 /// Why the precision cannot run here, in one sentence; empty when it can.

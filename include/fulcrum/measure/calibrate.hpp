@@ -125,7 +125,7 @@ private:
   void time_probes() {
     const Seconds until = part(0.8);
     const Seconds duration = std::clamp(part(1e-4), Seconds(2e-4), Seconds(4e-3));
-    ProbeSource source(options_.seed);
+    ProbeSource source(options_.seed, profile_.environment.isa);
     std::vector<Probe> loading = loading_probes();
     for (std::size_t count = 0; count < loading.size() + least_probes || elapsed() < until; ++count) {
       const Probe probe = count < loading.size() ? std::move(loading[count]) : source.next();
@@ -153,7 +153,7 @@ private:
   }
 
   void add(ProbeTiming timing) {
-    if (!timing.steps.empty()) outside_us_.emplace_back(timing.steps.front().threads, timing.outside_us);
+    outside_us_.emplace_back(timing.threads, timing.outside_us);
     for (TimedStep& step : timing.steps) timed_.push_back(std::move(step));
     for (const LayoutChange& seen : timing.layout_changes) {
       auto known = std::find_if(profile_.layout_changes.begin(), profile_.layout_changes.end(),
@@ -173,7 +173,7 @@ private:
   void fit() {
     say(0.8, "fitting", std::to_string(timed_.size()) + " timed steps");
     profile_.rates.peaks = fit_peaks(timed_);
-    profile_.rates.overheads = fit_overheads(timed_);
+    profile_.rates.overheads = fit_overheads(timed_, profile_.rates);
     for (Overhead& overhead : profile_.rates.overheads) {
       std::vector<double> outside;
       for (const auto& [threads, time_us] : outside_us_) {
@@ -275,8 +275,8 @@ private:
     double shared = 0.0;
     const std::vector<Step> steps = predicted_steps(probe.model, {probe.batch, threads, 1, Precision::f32}, profile_);
     for (const Step& step : steps) {
-      own += roofline_point(step, profile_.rates, threads).time_us();
-      shared += roofline_point(step, profile_.rates, threads, instances).time_us();
+      own += roofline_point(step, profile_.rates, step.threads).time_us();
+      shared += roofline_point(step, profile_.rates, step.threads, instances).time_us();
     }
     return {instances, threads, Microseconds(alone.p50).count() * shared / own, Microseconds(together.p50).count(),
             static_cast<double>(steps.size())};

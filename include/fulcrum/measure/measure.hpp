@@ -121,7 +121,7 @@ inline void fill_bounds(LatencyReport& report, const Model<float>& model, const 
   for (LayerLatency& layer : report.layers) {
     for (std::size_t i = at; i < steps.size(); ++i) {
       if (steps[i].name != layer.name || steps[i].kind != layer.kind) continue;
-      layer.bound = bound_of(roofline_point(steps[i], profile.rates, run.threads),
+      layer.bound = bound_of(roofline_point(steps[i], profile.rates, steps[i].threads),
                              Microseconds(layer.latency).count() / slices.rounds());
       at = i + 1;
       break;

@@ -76,9 +76,10 @@ FULCRUM_LINKAGE BatchSlices OnednnModel::slices_of(const Model<float>& model, co
                                                    Precision precision) {
   if (options.slice == 0) {
     if (options.batch < 2) return {options.batch, 1, 1};
-    const int cores = current_environment().cores;
+    const Environment machine = current_environment();
     return choose_slices(model, {options.batch, options.threads, 1, precision},
-                         believable_caches(current_caches(), cores), cores);
+                         believable_caches(current_caches(), machine.cores), machine.cores,
+                         options.winograd && cpu_runs_winograd() ? machine.isa : "");
   }
   if (options.slice < 0 || options.batch % options.slice != 0) {
     throw Error("slice " + std::to_string(options.slice),

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include <fulcrum/cost/detail/step_dtypes.hpp>
+#include <fulcrum/cost/step_threads.hpp>
 #include <fulcrum/exec/detail/program_builder.hpp>
 #include <fulcrum/model/infer_elements.hpp>
 #include <fulcrum/passes/computes_in_f32.hpp>
@@ -37,6 +37,7 @@ public:
   }
 
   [[nodiscard]] const Model<float>& model() const noexcept { return model_; }
+  [[nodiscard]] const OnednnOptions& options() const noexcept { return options_; }
   [[nodiscard]] const Node<float>& node(NodeId id) const { return model_.node(id); }
   [[nodiscard]] const std::vector<Shape>& shapes() const noexcept { return shapes_; }
   [[nodiscard]] const Shape& shape(NodeId id) const { return shapes_[id]; }
@@ -54,18 +55,12 @@ public:
     current_ = group;
     builder_.set_threads(threads);
   }
-  /// Threads that pay for a group: one where splitting its work takes longer than it saves.
   [[nodiscard]] int threads_for(const FusionGroup& group) const {
-    double elements = size_of_value(group.dst);
-    for (const NodeId id : group_sources(model_, group)) elements += size_of_value(id);
-    const Layer<float>& layer = node(group.primary).layer;
-    const bool multiplies = is_product(layer) || std::holds_alternative<ConvTranspose<float>>(layer);
-    const double share = multiplies ? flops_of_product : flops_of_others;
-    return work_[group.primary].flops / share + elements / elements_moved < 1.0 ? 1 : options_.threads;
+    return step_threads(model_, group, shapes_, work_, options_.threads);
   }
-  /// The same for what converts a value of no group: an input.
+  /// Threads for what converts a value of no group: an input.
   [[nodiscard]] int threads_for(NodeId source) const {
-    return 2.0 * size_of_value(source) < elements_moved ? 1 : options_.threads;
+    return movement_threads(element_count(shapes_[source]), options_.threads);
   }
   [[nodiscard]] const Value& value(NodeId id) const { return *values_[id]; }
   void set_value(NodeId id, Value value) { values_[id] = std::move(value); }
@@ -133,13 +128,6 @@ public:
   }
 
 private:
-  // What one core does in the time from which on a second one saves more than waking it and waiting for it costs.
-  // Chains of equal steps on one and on two cores of a Zen 3 took as long as one another at about 2.5e5 FLOP of
-  // convolution and dense layer, 3.5e4 elements of sum and reorder, and below 2e4 FLOP of pooling.
-  static constexpr double flops_of_product = 2.5e5;
-  static constexpr double flops_of_others = 2e4;
-  static constexpr double elements_moved = 3.5e4;
-
   /// The result as integers, channels last when a convolution takes them.
   Value quantized(NodeId id, const Value& result, const AffineMap& map) {
     const DType dtype = node(id).dst_quantization->dtype;
@@ -152,7 +140,6 @@ private:
     return builder_.with_type(result, dtype, map, node(id).name);
   }
 
-  [[nodiscard]] double size_of_value(NodeId id) const { return static_cast<double>(element_count(shapes_[id])); }
   /// The node whose bytes this one's value lies in.
   [[nodiscard]] NodeId root(NodeId id) const {
     while (is_view(model_, id)) id = node(id).src[0];

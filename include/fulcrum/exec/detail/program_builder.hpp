@@ -139,6 +139,16 @@ public:
       return reordered({given, cpu_engine(), const_cast<T*>(elements.data())}, wanted, {});
     }));
   }
+  /// Weights made from others, which lie as `given` says, in the layout that a primitive asks for. `make()` gives them
+  /// row-major; it is called where no program holds them.
+  template <class T, class Make>
+  [[nodiscard]] Location pack_made(const Desc& given, std::span<const T> elements, const Desc& wanted,
+                                   const Make& make) {
+    return add_constant(store_->find_or_make(constant_key(elements.data(), elements.size_bytes(), given, wanted), [&] {
+      std::vector<T> made = make();
+      return reordered({plain_desc(shape_of(wanted), dtype_of<T>), cpu_engine(), made.data()}, wanted, {});
+    }));
+  }
   /// The same for row-major weights.
   template <class T>
   [[nodiscard]] Location pack(const Shape& shape, std::span<const T> elements, const Desc& wanted) {
@@ -167,14 +177,17 @@ public:
     program_.steps.push_back(std::move(step));
   }
 
-  /// A step that `function` runs. It reads all of `arguments` but the last and writes that one.
+  /// A step that `function` runs. It reads all of `arguments` but the last and writes that one; between, it may use
+  /// those that are DNNL_ARG_SCRATCHPAD.
   /// \param weights  [B] of the weights that the function holds
   /// \param threads  that it runs on
   /// \param values   [B] that it really reads and writes of its arguments; nothing: all
+  /// \param implementation  as StepInfo has it; empty: the label's kind
   void emit_native(const Label& label, NativeFunction function, std::vector<Argument> arguments, std::size_t weights,
-                   int threads = 1, std::optional<double> values = {}) {
+                   int threads = 1, std::optional<double> values = {}, std::string implementation = {}) {
+    if (implementation.empty()) implementation = "fulcrum:" + label.kind;
     Step step{
-        info_of(label, "fulcrum:" + label.kind, threads), {}, std::move(arguments), {}, std::move(function), weights};
+        info_of(label, std::move(implementation), threads), {}, std::move(arguments), {}, std::move(function), weights};
     account(step);
     step.info.bytes = values.value_or(step.info.bytes) + static_cast<double>(weights);
     program_.steps.push_back(std::move(step));
@@ -294,7 +307,7 @@ private:
         step.info.src = dtype_of_desc(argument.desc);
         step.info.src_layout = layout_name(argument.desc);
       }
-      step.info.bytes += static_cast<double>(argument.desc.get_size());
+      if (argument.id != DNNL_ARG_SCRATCHPAD) step.info.bytes += static_cast<double>(argument.desc.get_size());
       if (argument.where.place != Location::Place::arena) continue;
       BufferLifetime& life = buffers_[argument.where.index];
       life.first_step = std::min(life.first_step, program_.steps.size());

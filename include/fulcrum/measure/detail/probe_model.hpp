@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <fulcrum/core/random.hpp>
+#include <fulcrum/cost/winograd.hpp>
 #include <fulcrum/exec/int8_options.hpp>
 #include <fulcrum/model/builder.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
@@ -49,12 +50,16 @@ inline void add_probe_dense(ModelBuilder<float>& b, std::int64_t oc) {
 
 /// Draws probes from the space of common convolutional networks: a few convolutions (1×1 to 7×7, strided, depthwise)
 /// with the activations, residual sums and pooling that go with them, and dense layers; or dense layers alone. Channels
-/// are mostly multiples of 8. `work` bounds the FLOPs of one convolution.
+/// are mostly multiples of 8. `work` bounds the FLOPs of one convolution. Where the machine runs convolutions by
+/// Winograd's algorithm, some probes are of those.
 class ProbeSource {
 public:
-  explicit ProbeSource(std::uint64_t seed) : random_(seed) {}
+  /// \param isa  of the machine (Environment::isa)
+  explicit ProbeSource(std::uint64_t seed, std::string_view isa = {})
+      : random_(seed), draws_winograd_(isa_runs_winograd(isa)) {}
 
   Probe next() {
+    if (draws_winograd_ && chance(0.15)) return winograd_probe();
     const std::int64_t batch = pick(std::array<std::int64_t, 10>{1, 1, 1, 2, 4, 8, 16, 32, 64, 64});
     // Most probes are small, so that many fit the time; some are as large as the layers of big networks.
     work_ = chance(0.15) ? 2e8 : 4e7;
@@ -160,6 +165,34 @@ private:
     return {std::move(b).build(), batch};
   }
 
+  /// One or two large convolutions of 3×3 windows.
+  Probe winograd_probe() {
+    constexpr std::array<std::int64_t, 12> wide{32, 48, 64, 64, 96, 128, 128, 192, 256, 256, 384, 512};
+    constexpr double most_flops = 1e9;
+    for (;;) {
+      const std::int64_t batch = pick(std::array<std::int64_t, 6>{1, 1, 1, 1, 2, 4});
+      StepGeometry g;
+      g.ic = pick(wide);
+      g.oc = chance(0.5) ? g.ic : pick(wide);
+      g.oh = g.ow = chance(0.5) ? pick(std::array<std::int64_t, 3>{14, 28, 56}) : log_uniform(12.0, 64.0);
+      const auto outputs = static_cast<double>(batch * g.oc * g.oh * g.ow);
+      const double flops = 18.0 * outputs * static_cast<double>(g.ic);
+      if (!winograd_pays(g) || outputs > most_elements || flops > most_flops) continue;
+      ModelBuilder<float> b("probe", random_());
+      b.input({g.ic, g.oh, g.ow});
+      add_probe_conv(b, g.oc, 3, {.padding = 1});
+      g.ic = g.oc;
+      if (chance(0.3) && winograd_pays(g) && 18.0 * outputs * static_cast<double>(g.oc) < most_flops) {
+        const NodeId before = b.last();
+        b.relu();
+        add_probe_conv(b, g.oc, 3, {.padding = 1});
+        b.add(before);
+      }
+      if (chance(0.8)) b.relu();
+      return {std::move(b).build(), batch};
+    }
+  }
+
   Probe dense_probe(std::int64_t batch) {
     ModelBuilder<float> b("probe", random_());
     b.input({log_uniform(16.0, 4096.0)});
@@ -182,6 +215,7 @@ private:
   }
 
   Random random_;
+  bool draws_winograd_;
   double work_ = 4e7;
 };
 

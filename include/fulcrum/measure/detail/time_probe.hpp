@@ -15,13 +15,15 @@
 #include <fulcrum/cost/fit_profile.hpp>
 #include <fulcrum/cost/model_steps.hpp>
 #include <fulcrum/exec/onednn.hpp>
+#include <fulcrum/exec/onednn_environment.hpp>
 #include <fulcrum/measure/detail/instances.hpp>
 
 namespace fulcrum::detail {
 
 /// What a probe told.
 struct ProbeTiming {
-  std::vector<TimedStep> steps;
+  int threads = 1;                           ///< of the run
+  std::vector<TimedStep> steps;              ///< each with the threads that it ran on
   std::vector<LayoutChange> layout_changes;  ///< one per value on its way, `share` 0 or 1
   LatencyStatistics latency;                 ///< of whole inferences
   double outside_us = 0.0;                   ///< an inference − the sum of its steps; may be negative
@@ -109,8 +111,10 @@ inline ProbeTiming time_probe(const Model<float>& model, std::int64_t batch, Pre
   const std::vector<InstanceSamples> samples = run_instances(compiled, plan);
 
   ProbeTiming timing;
+  timing.threads = threads;
   timing.latency = latency_statistics(samples.front().latency);
-  const ModelSteps steps = model_steps(fold_batch_normalization(model).model, {batch, threads, 1, precision});
+  const ModelSteps steps =
+      model_steps(fold_batch_normalization(model).model, {batch, threads, 1, precision}, onednn_environment().isa);
   const std::vector<StepInfo>& infos = compiled->steps();
   const auto places = match_steps(steps, infos);
   timing.layout_changes = observed_layout_changes(steps, precision, infos, places);
@@ -122,7 +126,7 @@ inline ProbeTiming time_probe(const Model<float>& model, std::int64_t batch, Pre
     timing.outside_us -= times_us.back();
   }
   for (std::size_t i = 0; i < steps.steps.size(); ++i) {
-    if (places[i]) timing.steps.push_back({steps.steps[i].step, threads, times_us[*places[i]]});
+    if (places[i]) timing.steps.push_back({steps.steps[i].step, infos[*places[i]].threads, times_us[*places[i]]});
   }
   for (std::size_t at = 0; at < infos.size(); ++at) {
     if (infos[at].kind != "Reorder") continue;
@@ -135,7 +139,8 @@ inline ProbeTiming time_probe(const Model<float>& model, std::int64_t batch, Pre
     const bool last = std::all_of(infos.begin() + static_cast<std::ptrdiff_t>(at), infos.end(),
                                   [](const StepInfo& info) { return info.kind == "Reorder"; });
     const Movement movement = given ? Movement::input : last ? Movement::output : Movement::inner;
-    timing.steps.push_back({movement_step(steps, id, infos[at].src, infos[at].dst, movement), threads, times_us[at]});
+    const int own = infos[at].threads;
+    timing.steps.push_back({movement_step(steps, id, infos[at].src, infos[at].dst, movement, own), own, times_us[at]});
   }
   return timing;
 }

@@ -49,6 +49,8 @@ inline std::string html_plots(const TradeoffStudy& study) {
       "<h2>What bounds each layer</h2>\n<p class=\"lead\">A layer can go no faster than the arithmetic units allow "
       "(level lines) or than its data arrives (slanted lines). Far below both, the fixed cost of starting a layer "
       "counts. "
+      "A 3×3 convolution may stand above the level line: Winograd's algorithm does a layer's work with fewer "
+      "operations than are counted here. "
       "Outlined points are predictions where nothing was measured.</p>\n"
       "<p class=\"controls\"><label for=\"run\">Layers of</label> <select id=\"run\"></select></p>\n"
       "<div class=\"pair\">\n<div class=\"card\"><h3>Roofline</h3><div class=\"plot filling\"><canvas "
