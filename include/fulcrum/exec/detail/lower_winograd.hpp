@@ -72,10 +72,10 @@ namespace fulcrum::detail::onednn {
   const std::string implementation = products.impl_info_str();
   if (is_reference(implementation.c_str()) || products.scratchpad_desc().get_size() > 0) return std::nullopt;
 
-  const std::optional<Value> dst = destination_of(lowering, group, tail, direct.dst_desc(), attempt);
-  if (!dst) return std::nullopt;
   const Value source =
       builder.convert(builder.with_dims(lowering.value(src), from, name), direct.src_desc(), std::nullopt, name);
+  const std::optional<Value> dst = destination_of(lowering, group, tail, direct.dst_desc(), attempt);
+  if (!dst) return std::nullopt;
   const SharedTensor<float> weights = lowering.elements(conv.weights);
   const Location packed = builder.pack_made(plain_desc(weights_shape, DType::f32), weights->flat(),
                                             products.weights_desc(), [&] { return winograd_weights(weights->flat()); });
