@@ -163,4 +163,15 @@ struct PostOperations {
   return {std::move(after), epilogue.sum_at};
 }
 
+/// Whether the error says that oneDNN has no form of what was asked for.
+[[nodiscard]] inline bool is_refusal(const dnnl::error& error) {
+  return error.status == dnnl_unimplemented || error.status == dnnl_invalid_arguments ||
+         error.status == dnnl_runtime_error;
+}
+
+/// Whether oneDNN picked an implementation that loops over elements one by one: Fulcrum's own is no slower.
+[[nodiscard]] inline bool is_reference(const std::string& implementation) {
+  return implementation.find("ref") != std::string::npos;
+}
+
 }  // namespace fulcrum::detail::onednn
