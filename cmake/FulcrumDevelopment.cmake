@@ -26,7 +26,7 @@ if(FULCRUM_SANITIZE)
 endif()
 
 # fulcrum_add_definitions(<name>): a library of the functions with most of the code behind them, compiled once for all
-# that link it; what does not link it has them inline (core/detail/linkage.hpp).
+# that link it; what does not link it has them inline (core/linkage.hpp).
 function(fulcrum_add_definitions name)
   set(folder ${PROJECT_SOURCE_DIR}/cmake/definitions)
   add_library(${name} STATIC ${folder}/onednn_model.cpp ${folder}/onnx_export.cpp ${folder}/onnx_import.cpp)

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include <fulcrum/analysis/infer_elements.hpp>
 #include <fulcrum/core/progress.hpp>
-#include <fulcrum/io/npy.hpp>
-#include <fulcrum/model/infer_elements.hpp>
+#include <fulcrum/data/npy.hpp>
 #include <fulcrum/plan/figures.hpp>
 
 #include "difference.hpp"

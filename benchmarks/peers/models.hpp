@@ -10,9 +10,9 @@
 
 #include <fulcrum/exec/int8_options.hpp>
 #include <fulcrum/exec/onednn_runner.hpp>
-#include <fulcrum/io/onnx_export.hpp>
 #include <fulcrum/model/builder.hpp>
 #include <fulcrum/model/random_sources.hpp>
+#include <fulcrum/onnx/export.hpp>
 #include <fulcrum/passes/quantize.hpp>
 #include <fulcrum/zoo/zoo.hpp>
 

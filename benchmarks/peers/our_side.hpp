@@ -11,8 +11,8 @@
 #include <vector>
 
 #include <fulcrum/exec/onednn_executor.hpp>
-#include <fulcrum/io/onnx_import.hpp>
 #include <fulcrum/model/random_sources.hpp>
+#include <fulcrum/onnx/import.hpp>
 
 #include "turns.hpp"
 

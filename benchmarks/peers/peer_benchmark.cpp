@@ -11,7 +11,7 @@
 #include <CLI/CLI.hpp>
 
 #include <fulcrum/core/file.hpp>
-#include <fulcrum/exec/onednn_environment.hpp>
+#include <fulcrum/onednn/environment.hpp>
 #include <fulcrum/report/progress_bar.hpp>
 
 #include "cases.hpp"

@@ -1,1 +1,1 @@
-#include <fulcrum/io/onnx_export.hpp>  // with its definitions: the target defines FULCRUM_DEFINITIONS
+#include <fulcrum/onnx/export.hpp>  // with its definitions: the target defines FULCRUM_DEFINITIONS

@@ -1,1 +1,1 @@
-#include <fulcrum/io/onnx_import.hpp>  // with its definitions: the target defines FULCRUM_DEFINITIONS
+#include <fulcrum/onnx/import.hpp>  // with its definitions: the target defines FULCRUM_DEFINITIONS

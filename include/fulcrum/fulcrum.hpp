@@ -11,6 +11,7 @@
 #include <fulcrum/core/environment.hpp>
 #include <fulcrum/core/error.hpp>
 #include <fulcrum/core/file.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/progress.hpp>
 #include <fulcrum/core/random.hpp>
 #include <fulcrum/core/shape.hpp>
@@ -50,18 +51,25 @@
 #include <fulcrum/model/builder.hpp>
 #include <fulcrum/model/builder_options.hpp>
 #include <fulcrum/model/cast.hpp>
-#include <fulcrum/model/independent_samples.hpp>
-#include <fulcrum/model/infer_elements.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
-#include <fulcrum/model/is_quantized.hpp>
 #include <fulcrum/model/model.hpp>
 #include <fulcrum/model/random_sources.hpp>
 #include <fulcrum/model/rewrite.hpp>
 
-#include <fulcrum/io/dataset.hpp>
-#include <fulcrum/io/idx.hpp>
-#include <fulcrum/io/npy.hpp>
-#include <fulcrum/io/onnx_import_options.hpp>
+#include <fulcrum/analysis/channel_gate.hpp>
+#include <fulcrum/analysis/computes_in_f32.hpp>
+#include <fulcrum/analysis/fusion.hpp>
+#include <fulcrum/analysis/independent_samples.hpp>
+#include <fulcrum/analysis/infer_elements.hpp>
+#include <fulcrum/analysis/is_quantized.hpp>
+#include <fulcrum/analysis/quantization_placement.hpp>
+#include <fulcrum/analysis/weighted_layers.hpp>
+
+#include <fulcrum/onnx/import_options.hpp>
+
+#include <fulcrum/data/dataset.hpp>
+#include <fulcrum/data/idx.hpp>
+#include <fulcrum/data/npy.hpp>
 
 #include <fulcrum/zoo/bert_base.hpp>
 #include <fulcrum/zoo/densenet121.hpp>
@@ -79,38 +87,36 @@
 #include <fulcrum/zoo/zoo.hpp>
 
 #include <fulcrum/passes/calibration.hpp>
-#include <fulcrum/passes/channel_gate.hpp>
-#include <fulcrum/passes/computes_in_f32.hpp>
 #include <fulcrum/passes/fake_quant_with_min_max.hpp>
 #include <fulcrum/passes/fake_quantize.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
-#include <fulcrum/passes/fusion.hpp>
 #include <fulcrum/passes/prune.hpp>
-#include <fulcrum/passes/quantization_placement.hpp>
 #include <fulcrum/passes/quantize.hpp>
 #include <fulcrum/passes/range_observer.hpp>
 #include <fulcrum/passes/signal_to_noise.hpp>
 
-#include <fulcrum/cost/batch_slices.hpp>
-#include <fulcrum/cost/compare.hpp>
+#include <fulcrum/run/compare.hpp>
+#include <fulcrum/run/latency_report.hpp>
+#include <fulcrum/run/memory_use.hpp>
+#include <fulcrum/run/run_config.hpp>
+
+#include <fulcrum/schedule/batch_slices.hpp>
+#include <fulcrum/schedule/model_steps.hpp>
+#include <fulcrum/schedule/movement.hpp>
+#include <fulcrum/schedule/step.hpp>
+#include <fulcrum/schedule/step_geometry.hpp>
+#include <fulcrum/schedule/step_threads.hpp>
+#include <fulcrum/schedule/winograd.hpp>
+
 #include <fulcrum/cost/efficiency.hpp>
-#include <fulcrum/cost/latency_report.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/cost/machine_rates.hpp>
-#include <fulcrum/cost/memory_use.hpp>
-#include <fulcrum/cost/model_steps.hpp>
-#include <fulcrum/cost/movement.hpp>
 #include <fulcrum/cost/predict.hpp>
 #include <fulcrum/cost/profile_file.hpp>
 #include <fulcrum/cost/roofline.hpp>
-#include <fulcrum/cost/run_config.hpp>
-#include <fulcrum/cost/step.hpp>
-#include <fulcrum/cost/step_threads.hpp>
-#include <fulcrum/cost/winograd.hpp>
 
 #include <fulcrum/exec/executor.hpp>
 #include <fulcrum/exec/explanation.hpp>
-#include <fulcrum/exec/memory_plan.hpp>
 #include <fulcrum/exec/onednn_options.hpp>
 #include <fulcrum/exec/reference.hpp>
 

@@ -3,15 +3,21 @@
 /// Everything that runs on oneDNN (target fulcrum::onednn): the executor, training, measuring, calibration and the
 /// trade-off study.
 
+#include <fulcrum/onednn/adapter.hpp>
+#include <fulcrum/onednn/environment.hpp>
+#include <fulcrum/onednn/layout.hpp>
+#include <fulcrum/onednn/precision_support.hpp>
+#include <fulcrum/onednn/team.hpp>
+#include <fulcrum/onednn/terms.hpp>
+#include <fulcrum/onednn/thread_scope.hpp>
+
 #include <fulcrum/exec/explain.hpp>
 #include <fulcrum/exec/int8_options.hpp>
 #include <fulcrum/exec/onednn.hpp>
-#include <fulcrum/exec/onednn_environment.hpp>
 #include <fulcrum/exec/onednn_executor.hpp>
 #include <fulcrum/exec/onednn_model.hpp>
 #include <fulcrum/exec/onednn_model_cache.hpp>
 #include <fulcrum/exec/onednn_runner.hpp>
-#include <fulcrum/exec/precision_support.hpp>
 
 #include <fulcrum/train/batches.hpp>
 #include <fulcrum/train/loss.hpp>
@@ -21,9 +27,11 @@
 #include <fulcrum/train/trainer.hpp>
 
 #include <fulcrum/measure/accuracy.hpp>
-#include <fulcrum/measure/calibrate.hpp>
 #include <fulcrum/measure/choose_precision.hpp>
+#include <fulcrum/measure/instances.hpp>
 #include <fulcrum/measure/measure.hpp>
+
+#include <fulcrum/calibrate/calibrate.hpp>
 
 #include <fulcrum/plan/measure_in_turns.hpp>
 #include <fulcrum/plan/tradeoff.hpp>

@@ -2,5 +2,5 @@
 /// \file
 /// ONNX files in and out (target fulcrum::onnx).
 
-#include <fulcrum/io/onnx_export.hpp>
-#include <fulcrum/io/onnx_import.hpp>
+#include <fulcrum/onnx/export.hpp>
+#include <fulcrum/onnx/import.hpp>

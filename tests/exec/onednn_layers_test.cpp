@@ -1,9 +1,9 @@
 // Settings of single layers and shapes of graphs that random networks meet too seldom.
 #include <fulcrum/exec/onednn.hpp>
 
-#include <fulcrum/exec/detail/thread_scope.hpp>
 #include <fulcrum/exec/onednn_runner.hpp>
 #include <fulcrum/exec/reference.hpp>
+#include <fulcrum/onednn/thread_scope.hpp>
 #include <fulcrum/passes/quantize.hpp>
 
 #include <support/catch.hpp>

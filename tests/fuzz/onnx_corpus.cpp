@@ -3,9 +3,9 @@
 #include <iostream>
 #include <string>
 
-#include <fulcrum/io/onnx_export.hpp>
+#include <fulcrum/onnx/export.hpp>
 
-#include <io/onnx_graph.hpp>
+#include <onnx/onnx_graph.hpp>
 #include <support/random_model.hpp>
 
 using namespace fulcrum;

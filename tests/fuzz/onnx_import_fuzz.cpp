@@ -17,8 +17,8 @@
 #include <utility>
 #include <variant>
 
-#include <fulcrum/io/onnx_export.hpp>
-#include <fulcrum/io/onnx_import.hpp>
+#include <fulcrum/onnx/export.hpp>
+#include <fulcrum/onnx/import.hpp>
 
 namespace {
 

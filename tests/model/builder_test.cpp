@@ -1,7 +1,7 @@
 #include <fulcrum/model/builder.hpp>
 
+#include <fulcrum/analysis/fusion.hpp>
 #include <fulcrum/model/cast.hpp>
-#include <fulcrum/passes/fusion.hpp>
 
 #include <support/catch.hpp>
 

@@ -13,13 +13,13 @@
 
 #include <onnx/onnx_pb.h>
 
+#include <fulcrum/analysis/infer_elements.hpp>
+#include <fulcrum/analysis/is_quantized.hpp>
 #include <fulcrum/core/file.hpp>
 #include <fulcrum/exec/onednn.hpp>
 #include <fulcrum/exec/reference.hpp>
-#include <fulcrum/io/onnx_import.hpp>
 #include <fulcrum/model/cast.hpp>
-#include <fulcrum/model/infer_elements.hpp>
-#include <fulcrum/model/is_quantized.hpp>
+#include <fulcrum/onnx/import.hpp>
 
 #include "tensor_proto.hpp"
 

@@ -7,10 +7,10 @@
 
 #include <fulcrum/core/random.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
+#include <fulcrum/data/dataset.hpp>
 #include <fulcrum/exec/onednn.hpp>
-#include <fulcrum/exec/onednn_environment.hpp>
-#include <fulcrum/io/dataset.hpp>
 #include <fulcrum/model/builder.hpp>
+#include <fulcrum/onednn/environment.hpp>
 
 namespace fulcrum::synthetic {
 

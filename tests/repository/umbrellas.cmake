@@ -1,12 +1,12 @@
 cmake_minimum_required(VERSION 3.25)
 # Each public header stands in exactly the umbrella that offers what it needs: fulcrum/onednn.hpp when oneDNN is among
-# what it includes or it is a part of training, which runs on oneDNN; fulcrum/onnx.hpp when ONNX is; fulcrum/fulcrum.hpp
+# what it includes or it is a part of training or of oneDNN's face; fulcrum/onnx.hpp when ONNX is; fulcrum/fulcrum.hpp
 # when neither is.
 #
 #   cmake -DROOT=<repository> -P umbrellas.cmake
 
 # In no umbrella: they compile slowly (Eigen's decompositions), and calibrate() alone calls them.
-set(left_out fulcrum/cost/fit_efficiency.hpp fulcrum/cost/fit_profile.hpp)
+set(left_out fulcrum/calibrate/fit_efficiency.hpp fulcrum/calibrate/fit_profile.hpp)
 
 file(GLOB_RECURSE headers RELATIVE ${ROOT}/include ${ROOT}/include/fulcrum/*.hpp)
 
@@ -47,7 +47,7 @@ foreach(header IN LISTS headers)
   endif()
   closure(${header} all)
   set(needs_onednn FALSE)
-  if(header MATCHES "^fulcrum/train/")
+  if(header MATCHES "^fulcrum/(train|onednn)/")
     set(needs_onednn TRUE)
   endif()
   set(needs_onnx FALSE)

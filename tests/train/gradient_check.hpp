@@ -5,9 +5,9 @@
 #include <span>
 #include <vector>
 
-#include <fulcrum/exec/detail/thread_scope.hpp>
 #include <fulcrum/exec/reference.hpp>
 #include <fulcrum/model/cast.hpp>
+#include <fulcrum/onednn/thread_scope.hpp>
 #include <fulcrum/train/loss.hpp>
 #include <fulcrum/train/network.hpp>
 

@@ -3,9 +3,9 @@
 #include <memory>
 #include <string>
 
+#include <fulcrum/calibrate/calibrate.hpp>
 #include <fulcrum/core/file.hpp>
 #include <fulcrum/cost/profile_file.hpp>
-#include <fulcrum/measure/calibrate.hpp>
 #include <fulcrum/report/profile_text.hpp>
 #include <fulcrum/report/progress_bar.hpp>
 

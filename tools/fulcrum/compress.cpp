@@ -6,7 +6,7 @@
 
 #include <fulcrum/core/file.hpp>
 #include <fulcrum/exec/int8_options.hpp>
-#include <fulcrum/io/onnx_export.hpp>
+#include <fulcrum/onnx/export.hpp>
 #include <fulcrum/passes/fake_quantize.hpp>
 #include <fulcrum/passes/prune.hpp>
 #include <fulcrum/report/pass_json.hpp>

@@ -4,7 +4,7 @@
 #include <string>
 
 #include <fulcrum/core/cpu.hpp>
-#include <fulcrum/io/dataset.hpp>
+#include <fulcrum/data/dataset.hpp>
 #include <fulcrum/measure/accuracy.hpp>
 #include <fulcrum/report/json.hpp>
 #include <fulcrum/report/progress_bar.hpp>

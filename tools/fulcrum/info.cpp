@@ -3,8 +3,8 @@
 #include <memory>
 #include <string>
 
-#include <fulcrum/exec/onednn_environment.hpp>
-#include <fulcrum/exec/precision_support.hpp>
+#include <fulcrum/onednn/environment.hpp>
+#include <fulcrum/onednn/precision_support.hpp>
 #include <fulcrum/report/json.hpp>
 #include <fulcrum/report/model_summary.hpp>
 #include <fulcrum/report/table.hpp>

@@ -1,10 +1,10 @@
 #include "int8.hpp"
 
 #include <fulcrum/core/cpu.hpp>
+#include <fulcrum/data/dataset.hpp>
+#include <fulcrum/data/npy.hpp>
 #include <fulcrum/exec/int8_options.hpp>
 #include <fulcrum/exec/onednn_runner.hpp>
-#include <fulcrum/io/dataset.hpp>
-#include <fulcrum/io/npy.hpp>
 #include <fulcrum/model/random_sources.hpp>
 
 using namespace fulcrum;

@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-#include <fulcrum/io/onnx_import.hpp>
+#include <fulcrum/onnx/import.hpp>
 #include <fulcrum/zoo/zoo.hpp>
 
 using namespace fulcrum;

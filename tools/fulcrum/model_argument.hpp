@@ -5,7 +5,7 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
-#include <fulcrum/model/is_quantized.hpp>
+#include <fulcrum/analysis/is_quantized.hpp>
 
 /// What a command says of the model it works on: zoo:NAME (weights from the seed) or an .onnx file.
 struct ModelArgument {

@@ -3,9 +3,9 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include <fulcrum/calibrate/calibrate.hpp>
 #include <fulcrum/cost/profile_file.hpp>
-#include <fulcrum/exec/onednn_environment.hpp>
-#include <fulcrum/measure/calibrate.hpp>
+#include <fulcrum/onednn/environment.hpp>
 #include <fulcrum/report/progress_bar.hpp>
 
 #include "command.hpp"

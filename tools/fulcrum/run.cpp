@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
+#include <fulcrum/analysis/infer_elements.hpp>
+#include <fulcrum/data/npy.hpp>
 #include <fulcrum/exec/onednn.hpp>
 #include <fulcrum/exec/reference.hpp>
-#include <fulcrum/io/npy.hpp>
-#include <fulcrum/model/infer_elements.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
 #include <nlohmann/json.hpp>
 

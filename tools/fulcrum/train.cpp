@@ -6,9 +6,9 @@
 
 #include <fulcrum/core/cpu.hpp>
 #include <fulcrum/core/file.hpp>
-#include <fulcrum/io/dataset.hpp>
-#include <fulcrum/io/onnx_export.hpp>
+#include <fulcrum/data/dataset.hpp>
 #include <fulcrum/measure/accuracy.hpp>
+#include <fulcrum/onnx/export.hpp>
 #include <fulcrum/plan/figures.hpp>
 #include <fulcrum/report/progress_bar.hpp>
 #include <fulcrum/report/table.hpp>

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include <fulcrum/cost/roofline.hpp>
-#include <fulcrum/cost/step.hpp>
-#include <fulcrum/cost/winograd.hpp>
+#include <fulcrum/schedule/step.hpp>
+#include <fulcrum/schedule/winograd.hpp>
 
 namespace fulcrum {
 

@@ -11,9 +11,9 @@
 
 #include <fulcrum/core/environment.hpp>
 #include <fulcrum/cost/efficiency.hpp>
-#include <fulcrum/cost/latency_report.hpp>
 #include <fulcrum/cost/machine_rates.hpp>
-#include <fulcrum/cost/movement.hpp>
+#include <fulcrum/run/latency_report.hpp>
+#include <fulcrum/schedule/movement.hpp>
 
 namespace fulcrum {
 

@@ -7,15 +7,15 @@
 #include <utility>
 #include <vector>
 
-#include <fulcrum/cost/batch_slices.hpp>
-#include <fulcrum/cost/latency_report.hpp>
+#include <fulcrum/analysis/is_quantized.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
-#include <fulcrum/cost/model_steps.hpp>
-#include <fulcrum/cost/movement.hpp>
 #include <fulcrum/cost/roofline.hpp>
-#include <fulcrum/cost/run_config.hpp>
-#include <fulcrum/model/is_quantized.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
+#include <fulcrum/run/latency_report.hpp>
+#include <fulcrum/run/run_config.hpp>
+#include <fulcrum/schedule/batch_slices.hpp>
+#include <fulcrum/schedule/model_steps.hpp>
+#include <fulcrum/schedule/movement.hpp>
 
 namespace fulcrum {
 

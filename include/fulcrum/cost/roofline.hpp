@@ -5,10 +5,10 @@
 
 #include <algorithm>
 
-#include <fulcrum/cost/latency_report.hpp>
 #include <fulcrum/cost/machine_rates.hpp>
-#include <fulcrum/cost/step.hpp>
-#include <fulcrum/cost/winograd.hpp>
+#include <fulcrum/run/latency_report.hpp>
+#include <fulcrum/schedule/step.hpp>
+#include <fulcrum/schedule/winograd.hpp>
 
 namespace fulcrum {
 

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include <fulcrum/exec/precision_support.hpp>
+#include <fulcrum/onednn/precision_support.hpp>
 #include <fulcrum/passes/calibration.hpp>
 
 namespace fulcrum {

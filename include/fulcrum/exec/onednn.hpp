@@ -9,4 +9,4 @@
 #include <fulcrum/exec/onednn_model_cache.hpp>
 #include <fulcrum/exec/onednn_options.hpp>
 #include <fulcrum/exec/onednn_runner.hpp>
-#include <fulcrum/exec/precision_support.hpp>
+#include <fulcrum/onednn/precision_support.hpp>

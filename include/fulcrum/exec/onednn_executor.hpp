@@ -14,10 +14,10 @@
 #include <utility>
 #include <vector>
 
-#include <fulcrum/exec/detail/lane.hpp>
-#include <fulcrum/exec/detail/team.hpp>
 #include <fulcrum/exec/executor.hpp>
 #include <fulcrum/exec/onednn_model.hpp>
+#include <fulcrum/exec/runtime/lane.hpp>
+#include <fulcrum/onednn/team.hpp>
 
 namespace fulcrum {
 

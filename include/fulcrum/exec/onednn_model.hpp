@@ -8,12 +8,12 @@
 #include <utility>
 #include <vector>
 
-#include <fulcrum/core/detail/linkage.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/units.hpp>
-#include <fulcrum/cost/batch_slices.hpp>
-#include <fulcrum/exec/detail/program.hpp>
 #include <fulcrum/exec/onednn_options.hpp>
-#include <fulcrum/exec/precision_support.hpp>
+#include <fulcrum/exec/runtime/program.hpp>
+#include <fulcrum/onednn/precision_support.hpp>
+#include <fulcrum/schedule/batch_slices.hpp>
 
 namespace fulcrum {
 
@@ -81,5 +81,5 @@ private:
 }  // namespace fulcrum
 
 #if FULCRUM_DEFINES
-#include <fulcrum/exec/detail/compile_model.hpp>
+#include <fulcrum/exec/runtime/compile_model.hpp>
 #endif

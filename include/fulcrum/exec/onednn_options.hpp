@@ -9,7 +9,7 @@
 #include <vector>
 
 #include <fulcrum/core/dtype.hpp>
-#include <fulcrum/cost/memory_use.hpp>
+#include <fulcrum/run/memory_use.hpp>
 
 namespace fulcrum {
 
@@ -22,12 +22,12 @@ struct OnednnOptions {
   /// Layers by name that compute in another precision than the rest (see measure/choose_precision.hpp). One in f32 of
   /// an int8 model still rounds its weights and result as the model says.
   std::map<std::string, Precision> layer_precision{};
-  /// Samples that one thread takes through the whole model at a time (see cost/batch_slices.hpp); divides the batch. 0:
-  /// as choose_slices() says for this machine; the batch: no slices, every step runs on the whole batch.
+  /// Samples that one thread takes through the whole model at a time (see schedule/batch_slices.hpp); divides the
+  /// batch. 0: as choose_slices() says for this machine; the batch: no slices, every step runs on the whole batch.
   std::int64_t slice = 0;
   /// Whether convolutions in f32 may run by Winograd's algorithm where that is expected to be faster
-  /// (cost/winograd.hpp). Its worst error was 1.2 to 2.6 times that of a direct convolution; an infinity or NaN in the
-  /// source makes up to 8×8 results around it NaN; transformed weights are four times as large.
+  /// (schedule/winograd.hpp). Its worst error was 1.2 to 2.6 times that of a direct convolution; an infinity or NaN in
+  /// the source makes up to 8×8 results around it NaN; transformed weights are four times as large.
   bool winograd = true;
 };
 

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include <fulcrum/exec/detail/reference_layers.hpp>
+#include <fulcrum/exec/kernels/reference_layers.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
 #include <fulcrum/model/model.hpp>
 

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include <fulcrum/core/progress.hpp>
+#include <fulcrum/data/dataset.hpp>
 #include <fulcrum/exec/onednn_executor.hpp>
-#include <fulcrum/io/dataset.hpp>
 
 namespace fulcrum {
 

@@ -12,12 +12,12 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/analysis/is_quantized.hpp>
 #include <fulcrum/core/progress.hpp>
 #include <fulcrum/core/units.hpp>
 #include <fulcrum/exec/onednn.hpp>
-#include <fulcrum/measure/detail/instances.hpp>
+#include <fulcrum/measure/instances.hpp>
 #include <fulcrum/measure/statistics.hpp>
-#include <fulcrum/model/is_quantized.hpp>
 
 namespace fulcrum {
 

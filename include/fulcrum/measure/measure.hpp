@@ -13,13 +13,13 @@
 
 #include <fulcrum/core/cpu.hpp>
 #include <fulcrum/core/progress.hpp>
-#include <fulcrum/cost/latency_report.hpp>
 #include <fulcrum/cost/predict.hpp>
-#include <fulcrum/cost/run_config.hpp>
 #include <fulcrum/exec/onednn.hpp>
-#include <fulcrum/exec/onednn_environment.hpp>
-#include <fulcrum/measure/detail/instances.hpp>
+#include <fulcrum/measure/instances.hpp>
 #include <fulcrum/measure/statistics.hpp>
+#include <fulcrum/onednn/environment.hpp>
+#include <fulcrum/run/latency_report.hpp>
+#include <fulcrum/run/run_config.hpp>
 
 namespace fulcrum {
 

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include <fulcrum/core/error.hpp>
-#include <fulcrum/cost/latency_report.hpp>
+#include <fulcrum/run/latency_report.hpp>
 
 namespace fulcrum {
 

@@ -15,9 +15,9 @@
 #include <variant>
 #include <vector>
 
+#include <fulcrum/analysis/quantization_placement.hpp>
 #include <fulcrum/model/rewrite.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
-#include <fulcrum/passes/quantization_placement.hpp>
 #include <fulcrum/passes/range_observer.hpp>
 
 namespace fulcrum {

@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
-#include <fulcrum/cost/latency_report.hpp>
 #include <fulcrum/plan/figures.hpp>
+#include <fulcrum/run/latency_report.hpp>
 
 namespace fulcrum {
 

@@ -16,7 +16,7 @@
 
 #include <fulcrum/cost/predict.hpp>
 #include <fulcrum/exec/int8_options.hpp>
-#include <fulcrum/exec/onednn_environment.hpp>
+#include <fulcrum/onednn/environment.hpp>
 #include <fulcrum/plan/measure_in_turns.hpp>
 #include <fulcrum/plan/selection.hpp>
 #include <fulcrum/plan/space.hpp>

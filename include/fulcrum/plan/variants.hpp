@@ -14,10 +14,10 @@
 
 #include <fulcrum/core/progress.hpp>
 #include <fulcrum/core/random.hpp>
+#include <fulcrum/data/dataset.hpp>
 #include <fulcrum/exec/onednn_runner.hpp>
-#include <fulcrum/exec/precision_support.hpp>
-#include <fulcrum/io/dataset.hpp>
 #include <fulcrum/measure/accuracy.hpp>
+#include <fulcrum/onednn/precision_support.hpp>
 #include <fulcrum/passes/prune.hpp>
 #include <fulcrum/passes/quantize.hpp>
 #include <fulcrum/plan/study.hpp>

@@ -9,9 +9,9 @@
 #include <utility>
 
 #include <fulcrum/core/units.hpp>
-#include <fulcrum/cost/latency_report.hpp>
 #include <fulcrum/plan/figures.hpp>
 #include <fulcrum/report/table.hpp>
+#include <fulcrum/run/latency_report.hpp>
 
 namespace fulcrum {
 

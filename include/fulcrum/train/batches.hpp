@@ -11,7 +11,7 @@
 #include <vector>
 
 #include <fulcrum/core/random.hpp>
-#include <fulcrum/io/dataset.hpp>
+#include <fulcrum/data/dataset.hpp>
 
 namespace fulcrum {
 

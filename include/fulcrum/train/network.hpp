@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include <fulcrum/model/is_quantized.hpp>
+#include <fulcrum/analysis/is_quantized.hpp>
 #include <fulcrum/train/detail/record_elementwise.hpp>
 #include <fulcrum/train/detail/record_linear.hpp>
 #include <fulcrum/train/detail/record_shape.hpp>

@@ -14,7 +14,7 @@
 
 #include <fulcrum/core/cpu_limits.hpp>
 #include <fulcrum/core/progress.hpp>
-#include <fulcrum/exec/detail/thread_scope.hpp>
+#include <fulcrum/onednn/thread_scope.hpp>
 #include <fulcrum/train/batches.hpp>
 #include <fulcrum/train/loss.hpp>
 #include <fulcrum/train/network.hpp>

@@ -6,7 +6,7 @@
 #include <span>
 
 #include <fulcrum/core/cpu_limits.hpp>
-#include <fulcrum/exec/detail/team.hpp>
+#include <fulcrum/onednn/team.hpp>
 
 namespace fulcrum::detail {
 

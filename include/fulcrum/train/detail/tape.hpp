@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include <fulcrum/exec/detail/onednn_adapter.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
+#include <fulcrum/onednn/adapter.hpp>
 
 namespace fulcrum {
 

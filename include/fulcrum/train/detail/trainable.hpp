@@ -2,8 +2,8 @@
 /// \file
 /// Which layers gradients are known for.
 
-#include <fulcrum/exec/detail/onednn_adapter.hpp>
 #include <fulcrum/layers/layer.hpp>
+#include <fulcrum/onednn/adapter.hpp>
 
 namespace fulcrum::detail::training {
 

@@ -1,0 +1,162 @@
+#pragma once
+/// \file
+/// From timed steps to the rates and efficiencies of a MachineProfile: arithmetic alone.
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/calibrate/fit_efficiency.hpp>
+#include <fulcrum/cost/machine_profile.hpp>
+
+namespace fulcrum {
+
+/// A step and how long it took, alone on the machine.
+struct TimedStep {
+  Step step;
+  int threads = 1;  ///< that it ran on
+  double time_us = 0.0;
+};
+
+/// An inference among others that run the same: what it took, and what it would take with its share of the bandwidth.
+struct ContendedRun {
+  int instances = 2;
+  int threads = 1;
+  double shared_us = 0.0;    ///< latency alone, with the roofline's part for `instances`
+  double measured_us = 0.0;  ///< among the others
+  double steps = 0.0;
+};
+
+/// The highest rate of a convolution or dense layer, per precision and thread count. A step shorter than `min_us` does
+/// not count: the clock is too coarse for it.
+[[nodiscard]] inline std::vector<PeakRate> fit_peaks(const std::vector<TimedStep>& timed, double min_us = 10.0) {
+  std::map<std::pair<Precision, int>, double> best;
+  for (const TimedStep& t : timed) {
+    if (t.step.kernel != KernelClass::convolution && t.step.kernel != KernelClass::dense) continue;
+    if (t.time_us < min_us) continue;
+    double& rate = best[{t.step.arithmetic, t.threads}];
+    rate = std::max(rate, 1e6 * executed_flops(t.step) / t.time_us);
+  }
+  std::vector<PeakRate> peaks;
+  for (const auto& [key, rate] : best) peaks.push_back({key.first, key.second, rate});
+  return peaks;
+}
+
+/// The shortest step per thread count, less the time that its work takes at the machine's rates: the least one that is
+/// shared by several threads has work that is worth it. `inference_us` is left to whoever timed whole inferences.
+/// \param rates  with peaks and bandwidths
+[[nodiscard]] inline std::vector<Overhead> fit_overheads(const std::vector<TimedStep>& timed, MachineRates rates) {
+  std::map<int, const TimedStep*> shortest;
+  for (const TimedStep& t : timed) {
+    if (t.time_us <= 0.0 || !rates.knows(t.step.arithmetic)) continue;
+    const auto [at, first] = shortest.emplace(t.threads, &t);
+    if (!first && t.time_us < at->second->time_us) at->second = &t;
+  }
+  std::vector<Overhead> overheads;
+  for (const auto& [threads, t] : shortest) {
+    rates.overheads = {{threads, 0.0, 0.0}};
+    const double work_us = roofline_point(t->step, rates, threads).time_us();
+    overheads.push_back({threads, std::max(0.05 * t->time_us, t->time_us - work_us), 0.0});
+  }
+  return overheads;
+}
+
+namespace detail {
+
+/// Samples with equal features become one, with their median. Otherwise a sample left out would be predicted from its
+/// own twin, and the fit would take its noise for shape.
+inline std::vector<EfficiencySample> merged(std::vector<EfficiencySample> samples) {
+  std::map<std::vector<double>, std::vector<double>> by_features;
+  std::vector<EfficiencySample> result;
+  for (EfficiencySample& sample : samples) by_features[sample.features].push_back(sample.log_slowdown);
+  for (EfficiencySample& sample : samples) {  // in the order in which they were first seen
+    const auto at = by_features.find(sample.features);
+    if (at == by_features.end()) continue;
+    result.push_back({sample.features, median_of(std::move(at->second)), 0.0});
+    by_features.erase(at);
+  }
+  return result;
+}
+
+}  // namespace detail
+
+/// One EfficiencyModel per class, precision and thread count that was timed.
+/// \param rates        complete: the slowdown is relative to their roofline
+/// \param max_samples  of each model; evenly thinned out beyond, for the fit's time grows with their cube
+[[nodiscard]] inline std::vector<EfficiencyModel> fit_efficiencies(const std::vector<TimedStep>& timed,
+                                                                   const MachineRates& rates,
+                                                                   std::size_t max_samples = 400) {
+  std::map<std::tuple<KernelClass, Precision, int>, std::vector<EfficiencySample>> groups;
+  for (const TimedStep& t : timed) {
+    if (t.time_us <= 0.0 || !rates.knows(t.step.arithmetic)) continue;
+    const RooflinePoint roofline = roofline_point(t.step, rates, t.threads);
+    groups[{t.step.kernel, t.step.arithmetic, t.threads}].push_back(
+        {efficiency_features(t.step, roofline), std::log(t.time_us / roofline.time_us()), 0.0});
+  }
+  std::vector<EfficiencyModel> models;
+  for (auto& [key, all] : groups) {
+    std::vector<EfficiencySample> samples = detail::merged(std::move(all));
+    std::vector<EfficiencySample> kept;
+    const std::size_t count = std::min(samples.size(), max_samples);
+    for (std::size_t i = 0; i < count; ++i) kept.push_back(std::move(samples[i * samples.size() / count]));
+    models.push_back(fit_efficiency(std::get<0>(key), std::get<1>(key), std::get<2>(key), std::move(kept)));
+  }
+  return models;
+}
+
+/// Contention per pair of instances and threads: the factor ≥ 1 and the extra time per step ≥ 0 that fit the runs with
+/// the least squared relative error.
+[[nodiscard]] inline std::vector<Contention> fit_contention(const std::vector<ContendedRun>& runs) {
+  std::map<std::pair<int, int>, std::vector<const ContendedRun*>> groups;
+  for (const ContendedRun& run : runs) {
+    if (run.measured_us > 0.0 && run.shared_us > 0.0) groups[{run.instances, run.threads}].push_back(&run);
+  }
+  std::vector<Contention> result;
+  for (const auto& [key, group] : groups) {
+    // Minimizes Σ (factor·a + extra·b − 1)² with a = shared / measured, b = steps / measured.
+    double aa = 0.0, ab = 0.0, bb = 0.0, a1 = 0.0, b1 = 0.0;
+    for (const ContendedRun* run : group) {
+      const double a = run->shared_us / run->measured_us;
+      const double b = run->steps / run->measured_us;
+      aa += a * a;
+      ab += a * b;
+      bb += b * b;
+      a1 += a;
+      b1 += b;
+    }
+    const double determinant = aa * bb - ab * ab;
+    double factor = a1 / aa;
+    double extra = 0.0;
+    if (determinant > 1e-9 * aa * bb) {
+      factor = (a1 * bb - b1 * ab) / determinant;
+      extra = (b1 * aa - a1 * ab) / determinant;
+      if (extra < 0.0) {
+        factor = a1 / aa;
+        extra = 0.0;
+      }
+    }
+    if (factor < 1.0) {
+      factor = 1.0;
+      extra = std::max(0.0, (b1 - ab) / bb);
+    }
+    result.push_back({key.first, key.second, factor, extra});
+  }
+  return result;
+}
+
+/// The quantiles of a measured latency relative to its median.
+[[nodiscard]] inline Jitter jitter_from(const LatencyStatistics& latency, int threads) {
+  const auto ratio = [&](Milliseconds value) { return value / latency.p50; };
+  return {threads,
+          latency.p50.count(),
+          ratio(latency.min),
+          ratio(latency.mean),
+          ratio(latency.p90),
+          ratio(latency.p95),
+          ratio(latency.p99),
+          ratio(latency.p99_9)};
+}
+
+}  // namespace fulcrum

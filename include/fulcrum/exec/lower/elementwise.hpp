@@ -1,0 +1,239 @@
+#pragma once
+/// \file
+/// Activations, sums and products, and batch norms that no convolution took.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/analysis/channel_gate.hpp>
+#include <fulcrum/exec/kernels/int8_planes.hpp>
+#include <fulcrum/exec/lower/native.hpp>
+
+namespace fulcrum::detail::onednn {
+
+/// Where an element-wise step writes: over its source when nobody reads that afterwards, else to a new buffer.
+[[nodiscard]] inline Value elementwise_dst(Lowering& lowering, NodeId src, const Value& from, NodeId dst) {
+  Value result{lowering.shape(dst), from.desc, from.where, from.map};
+  if (lowering.may_overwrite(src, from)) {
+    lowering.builder().forget_conversions(from.where);
+    return result;
+  }
+  return lowering.builder().allocate(result.shape, from.desc, from.map);
+}
+
+inline void lower(Lowering& lowering, const FusionGroup& group, const Activation& activation) {
+  const std::vector<Eltwise> functions = eltwise_of(activation);
+  if (functions.empty()) return lower_natively(lowering, group);
+  const NodeId src = lowering.node(group.primary).src[0];
+  const Configured configured = configure_product({}, std::nullopt);
+  const std::optional<AffineMap>& map = lowering.value(src).map;
+  // max(x, 0) commutes with a scale, so it may stay in integers where 0 is 0.
+  const bool on_integers = map && map->zero_point == 0 && activation.function == ActivationKind::relu;
+  Value from = on_integers ? lowering.value(src) : lowering.real_value(src, lowering.compute_dtype(group.primary));
+  std::vector<dnnl::eltwise_forward::primitive_desc> steps;  // all described before the first may overwrite the source
+  for (const Eltwise& function : functions) {
+    steps.push_back(eltwise_forward(dnnl::prop_kind::forward_inference, function.algorithm, from.desc, from.desc,
+                                    function.alpha, function.beta, configured.attributes));
+  }
+  const Value to = elementwise_dst(lowering, src, from, group.dst);
+  ProgramBuilder::Label label = lowering.label(group);
+  for (const auto& pd : steps) {
+    lowering.builder().emit(label, pd, dnnl::eltwise_forward(pd),
+                            {{DNNL_ARG_SRC, from.desc, from.where}, {DNNL_ARG_DST, to.desc, to.where}}, configured);
+    from = to;  // a second function works in place
+    label.flops = 0.0;
+  }
+  lowering.finish(group.dst, to);
+}
+
+inline void lower(Lowering& lowering, const FusionGroup& group, const BatchNormalization<float>& layer) {
+  using dnnl::normalization_flags;
+  normalization_flags flags =
+      normalization_flags::use_global_stats | normalization_flags::use_scale | normalization_flags::use_shift;
+  if (!group.absorbed.empty()) {
+    // Of functions, only max(x, 0) runs inside.
+    const auto& first = std::get<Activation>(lowering.node(group.absorbed.front()).layer);
+    if (group.absorbed.size() > 1 || first.function != ActivationKind::relu) return lower_apart(lowering, group);
+    flags = flags | normalization_flags::fuse_norm_relu;
+  }
+  const NodeId src = lowering.node(group.primary).src[0];
+  const Value from = lowering.real_value_in_shape(src, lowering.compute_dtype(group.primary));
+  const Value to = elementwise_dst(lowering, src, from, group.dst);
+  const Configured configured = configure_product({}, std::nullopt);
+  const auto pd = batch_normalization_forward(dnnl::prop_kind::forward_inference, from.desc, from.desc,
+                                              static_cast<float>(layer.epsilon), flags, configured.attributes);
+  std::vector<Argument> arguments{{DNNL_ARG_SRC, from.desc, from.where}, {DNNL_ARG_DST, to.desc, to.where}};
+  const auto add = [&](int id, const Parameter<float>& parameter) {
+    const Desc desc = plain_desc(parameter.value->dims(), DType::f32);
+    const SharedTensor<float> elements = lowering.elements(parameter);
+    arguments.push_back({id, desc, lowering.builder().pack(elements->dims(), elements->flat(), desc)});
+  };
+  add(DNNL_ARG_SCALE, layer.scale);
+  add(DNNL_ARG_SHIFT, layer.shift);
+  add(DNNL_ARG_MEAN, layer.mean);
+  add(DNNL_ARG_VARIANCE, layer.variance);
+  lowering.builder().emit(lowering.label(group), pd, dnnl::batch_normalization_forward(pd), std::move(arguments),
+                          configured);
+  lowering.finish(group.dst, to);
+}
+
+/// A shape with as many ones in front as make up a rank.
+[[nodiscard]] inline Shape with_leading_ones(Shape shape, std::size_t rank) {
+  shape.insert(shape.begin(), rank - shape.size(), 1);
+  return shape;
+}
+
+[[nodiscard]] inline std::optional<dnnl::algorithm> binary_algorithm(BinaryKind function) {
+  switch (function) {
+    case BinaryKind::add: return dnnl::algorithm::binary_add;
+    case BinaryKind::mul: return dnnl::algorithm::binary_mul;
+    case BinaryKind::sub: return dnnl::algorithm::binary_sub;
+    case BinaryKind::div: return dnnl::algorithm::binary_div;
+    case BinaryKind::min: return dnnl::algorithm::binary_min;
+    case BinaryKind::max: return dnnl::algorithm::binary_max;
+    case BinaryKind::pow:
+    case BinaryKind::remainder:
+    case BinaryKind::fmod:
+    case BinaryKind::prelu:
+    case BinaryKind::equal:
+    case BinaryKind::less:
+    case BinaryKind::less_or_equal:
+    case BinaryKind::greater:
+    case BinaryKind::greater_or_equal:
+    case BinaryKind::logical_and:
+    case BinaryKind::logical_or:
+    case BinaryKind::logical_xor: break;
+  }
+  return std::nullopt;
+}
+
+/// The sources in the order in which oneDNN takes them: the one of the result's shape goes first, as oneDNN broadcasts
+/// the second.
+struct BinaryOrder {
+  NodeId first = 0;
+  NodeId second = 0;
+  bool negated = false;  ///< the primitive's result is the negative of the layer's
+};
+
+/// Nothing when both sources are broadcast or the function cannot be turned round.
+[[nodiscard]] inline std::optional<BinaryOrder> binary_order(const Lowering& lowering, const FusionGroup& group,
+                                                             BinaryKind function, const Shape& dims) {
+  const std::vector<NodeId>& src = lowering.node(group.primary).src;
+  const auto is_whole = [&](NodeId id) { return with_leading_ones(lowering.shape(id), dims.size()) == dims; };
+  if (is_whole(src[0])) return BinaryOrder{src[0], src[1], false};
+  if (!is_whole(src[1]) || function == BinaryKind::div) return std::nullopt;
+  // The sign is one linear function, and kernels of the 2.x line take no second one.
+  if (function == BinaryKind::sub && !group.absorbed.empty()) return std::nullopt;
+  return BinaryOrder{src[1], src[0], function == BinaryKind::sub};
+}
+
+/// A gate on integers: the image as u8 or s8 with any zero point, its factors as real numbers.
+/// \return false where the image or the result is not kept in integers
+[[nodiscard]] inline bool lower_gate(Lowering& lowering, const FusionGroup& group, const ChannelGate& gate) {
+  ProgramBuilder& builder = lowering.builder();
+  const std::optional<AffineMap> dst_map = lowering.dst_map(group.dst);
+  if (!dst_map || !lowering.value(gate.image).map) return false;
+  const Shape& shape = lowering.shape(group.dst);
+  const std::string& name = lowering.node(gate.image).name;
+  const Value image = builder.with_dims(lowering.value(gate.image), shape, name);
+  const DType src_dtype = dtype_of_desc(image.desc);
+  const DType dst_dtype = lowering.dst_dtype(group.dst);
+  const Value from = builder.convert(image, channels_last_desc(shape, src_dtype), image.map, name);
+  const Value factors = builder.plain_f32(lowering.value(gate.factor), lowering.node(gate.factor).name);
+
+  Value dst{shape, channels_last_desc(shape, dst_dtype), from.where, dst_map};
+  if (lowering.may_overwrite(gate.image, from)) {
+    builder.forget_conversions(from.where);
+  } else {
+    dst = builder.allocate(shape, dst.desc, dst_map);
+  }
+  const IntegerPlanes planes{shape[0], shape[2] * shape[3], shape[1], *from.map};
+  const int threads = builder.threads();
+  const auto function = [&]<class Src>(Src) {
+    return dst_dtype == DType::u8 ? gate_function<Src, std::uint8_t>(planes, *dst_map, threads)
+                                  : gate_function<Src, std::int8_t>(planes, *dst_map, threads);
+  };
+  builder.emit_native(lowering.label(group),
+                      src_dtype == DType::u8 ? function(std::uint8_t{}) : function(std::int8_t{}),
+                      {{DNNL_ARG_SRC_0, from.desc, from.where},
+                       {DNNL_ARG_SRC_1, factors.desc, factors.where},
+                       {DNNL_ARG_DST, dst.desc, dst.where}},
+                      0, threads);
+  lowering.finish(group.dst, dst);
+  return true;
+}
+
+inline void lower(Lowering& lowering, const FusionGroup& group, const Binary& binary) {
+  if (const auto gate = channel_gate(lowering.model(), lowering.shapes(), group.primary);
+      gate && group.absorbed.empty() && lower_gate(lowering, group, *gate)) {
+    return;
+  }
+  ProgramBuilder& builder = lowering.builder();
+  const Shape& dst_shape = lowering.shape(group.dst);
+  const Shape dims = onednn_dims(dst_shape);
+  const std::optional<dnnl::algorithm> algorithm = binary_algorithm(binary.function);
+  std::optional<BinaryOrder> order;
+  if (algorithm && dst_shape.size() <= DNNL_MAX_NDIMS) order = binary_order(lowering, group, binary.function, dims);
+  if (!order) return lower_natively(lowering, group);
+
+  const NodeId first = order->first;
+  const NodeId second = order->second;
+  const std::optional<AffineMap> dst_map = lowering.dst_map(group.dst);
+  const auto zero_is_zero = [&](NodeId id) {
+    const std::optional<AffineMap>& map = lowering.value(id).map;
+    return map && map->zero_point == 0;
+  };
+  const bool scales = binary.function == BinaryKind::add || binary.function == BinaryKind::mul;
+  const bool on_integers = scales && dst_map && zero_is_zero(first) && zero_is_zero(second);
+
+  const DType dtype = lowering.compute_dtype(group.primary);
+  const auto shape_taken = [&](NodeId id) { return with_leading_ones(lowering.shape(id), dims.size()); };
+  if (!on_integers) {
+    const Desc whole = plain_desc(dims, dtype);
+    const auto pd = binary_forward(*algorithm, whole, plain_desc(shape_taken(second), dtype), whole);
+    if (is_reference(pd.impl_info_str())) return lower_natively(lowering, group);
+  }
+  const auto taken = [&](NodeId id) {
+    const Value value = on_integers ? lowering.value(id) : lowering.real_value(id, dtype);
+    return builder.with_dims(value, shape_taken(id), lowering.node(id).name);
+  };
+  const Value a = taken(first);
+  // Kernels take both sources in one layout, to which the second goes as it lies.
+  const Value& second_value = lowering.value(second);
+  const DType second_dtype = on_integers ? dtype_of_desc(second_value.desc) : dtype;
+  const bool is_whole = shape_taken(second) == dims;
+  const std::optional<Desc> like_a = is_whole ? with_dtype(a.desc, second_dtype) : std::nullopt;
+  const Value b = like_a ? builder.convert(builder.with_dims(second_value, dims, lowering.node(second).name), *like_a,
+                                           on_integers ? second_value.map : std::nullopt, lowering.node(second).name)
+                         : taken(second);
+
+  Epilogue epilogue;
+  epilogue.eltwise = tail_of(lowering.model(), group).eltwise;
+  if (order->negated) epilogue.eltwise = {{dnnl::algorithm::eltwise_linear, -1.0F}};
+  if (on_integers) epilogue.dst = dst_map;
+  const Configured configured =
+      configure_binary(a.map.value_or(AffineMap{}).scale, b.map.value_or(AffineMap{}).scale, epilogue);
+  const DType dst_dtype = on_integers ? lowering.dst_dtype(group.dst) : dtype;
+  const std::optional<Desc> dst_desc = with_dtype(a.desc, dst_dtype);
+  const bool in_place = lowering.may_overwrite(first, a) && dst_desc;
+  Value dst{dst_shape, dst_desc.value_or(plain_desc(dims, dst_dtype)), a.where, epilogue.dst};
+  const auto pd = binary_forward(*algorithm, a.desc, b.desc, dst.desc, configured.attributes);
+  if (in_place) {
+    builder.forget_conversions(a.where);
+  } else {
+    dst = builder.allocate(dst_shape, dst.desc, epilogue.dst);
+  }
+  builder.emit(
+      lowering.label(group), pd, dnnl::binary(pd),
+      {{DNNL_ARG_SRC_0, a.desc, a.where}, {DNNL_ARG_SRC_1, b.desc, b.where}, {DNNL_ARG_DST, dst.desc, dst.where}},
+      configured);
+  lowering.finish(group.dst, dst);
+}
+
+}  // namespace fulcrum::detail::onednn

@@ -1,0 +1,180 @@
+#pragma once
+/// \file
+/// One product, a convolution or dense layer with what is fused into it, as a primitive.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/exec/lower/lowering.hpp>
+
+namespace fulcrum::detail::onednn {
+
+/// A convolution or dense layer in oneDNN's terms, for sources and weights of any type.
+struct Product {
+  NodeId src = 0;
+  const Parameter<float>* weights = nullptr;
+  const Parameter<float>* bias = nullptr;
+  Shape weights_dims;  ///< (oc, …), or (g, oc/g, …) when grouped
+  bool grouped = false;
+  bool f32_only = false;
+  const RowLayout* columns =
+      nullptr;                  ///< dense: where the weights' columns go in the rows of a source that is not plain
+  std::optional<Shape> rows{};  ///< (n, oc): dst is that matrix, which the primitive sees under other dims
+};
+
+/// The weights as s8; empty when they are not quantized in the form that oneDNN's int8 kernels take.
+[[nodiscard]] inline std::vector<std::int8_t> int8_weights(const Parameter<float>& weights) {
+  const Quantization& q = *weights.quantization;
+  const bool zero_at_zero =
+      std::all_of(q.zero_point.begin(), q.zero_point.end(), [](std::int32_t z) { return z == 0; });
+  if (q.dtype != DType::s8 || q.axis > 0 || !zero_at_zero) return {};
+  std::vector<std::int8_t> result(weights.value->flat().size());
+  for_each_channel_element(weights.value->dims(), q.axis, [&](std::size_t i, std::size_t c) {
+    result[i] = static_cast<std::int8_t>(quantize(weights.value->flat()[i], q.scale[c], 0, DType::s8));
+  });
+  return result;
+}
+
+/// Weights with the columns of each output channel moved to where the source has them.
+template <class T>
+[[nodiscard]] std::vector<T> with_columns(std::span<const T> weights, const RowLayout& row) {
+  const std::size_t columns = row.offsets.size();
+  const auto width = static_cast<std::size_t>(row.width);
+  std::vector<T> result(weights.size() / columns * width, T{});
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    result[i / columns * width + static_cast<std::size_t>(row.offsets[i % columns])] = weights[i];
+  }
+  return result;
+}
+
+/// A product on its way: how its source, weights and result are stored in one attempt to run it.
+struct ProductAttempt {
+  bool int8 = false;
+  std::span<const std::int8_t> int8_weights;
+  DType compute = DType::f32;  ///< of source and weights in floating point
+  DType dst = DType::f32;
+  std::optional<AffineMap> dst_map;
+};
+
+/// Where the product's result goes. A sum is made in place: dst's bytes hold the addend when the step starts.
+/// \return nothing where the addend has no form of the layout
+[[nodiscard]] inline std::optional<Value> destination_of(Lowering& lowering, const FusionGroup& group, const Tail& tail,
+                                                         const Desc& dst_desc, const ProductAttempt& attempt) {
+  ProgramBuilder& builder = lowering.builder();
+  if (!tail.addend) return builder.allocate(lowering.shape(group.dst), dst_desc, attempt.dst_map);
+  const std::string& name = lowering.node(*tail.addend).name;
+  const Value given = builder.with_dims(lowering.value(*tail.addend), shape_of(dst_desc), name);
+  const bool as_integers = attempt.dst_map.has_value();
+  const std::optional<Desc> wanted = with_dtype(dst_desc, as_integers ? dtype_of_desc(given.desc) : attempt.dst);
+  if (!wanted) return std::nullopt;
+  const std::optional<AffineMap> map = as_integers ? given.map : std::nullopt;
+  const std::optional<Value> ready = builder.find(given, *wanted, map);
+  if (ready && lowering.may_overwrite(*tail.addend, *ready)) {
+    builder.forget_conversions(ready->where);
+    return Value{lowering.shape(group.dst), dst_desc, ready->where, attempt.dst_map};
+  }
+  const Value dst = builder.allocate(lowering.shape(group.dst), dst_desc, attempt.dst_map);
+  Value copy = dst;
+  copy.desc = *wanted;
+  copy.map = map;
+  builder.reorder(ready.value_or(given), copy, name);
+  return dst;
+}
+
+/// Emits the group as one primitive. `describe(attributes, weights dtype, bias desc, dst dtype)` makes its descriptor
+/// and `source(wanted desc)` gives the source in the layout that the descriptor asks for.
+/// \return the result; nothing when oneDNN refuses the attempt, or has no optimized form of it in int8
+template <class Describe, class Source>
+std::optional<Value> emit_product(Lowering& lowering, const FusionGroup& group, const Product& product,
+                                  const ProductAttempt& attempt, const Describe& describe, const Source& source) {
+  ProgramBuilder& builder = lowering.builder();
+  const Tail tail = tail_of(lowering.model(), group);
+  const auto oc = static_cast<std::size_t>(product.weights->value->dim(0));
+  const Value src = lowering.value(product.src);
+
+  std::vector<float> bias(oc, 0.0F);
+  if (!product.bias->empty()) {
+    const SharedTensor<float> given = lowering.elements(*product.bias);
+    std::copy(given->flat().begin(), given->flat().end(), bias.begin());
+  }
+  bool has_bias = !product.bias->empty();
+
+  std::optional<Int8Product> int8;
+  if (attempt.int8) {
+    const Quantization& q = *product.weights->quantization;
+    int8 = Int8Product{src.map->scale, q.scale, product.grouped};
+    if (int8->weights_scales.size() != oc) int8->weights_scales.assign(oc, q.scale.front());
+    if (src.map->zero_point != 0) {
+      // Σ w·(q − z) = Σ w·q − z·Σ w: the second term is a constant of the channel.
+      const std::size_t row = attempt.int8_weights.size() / oc;
+      for (std::size_t c = 0; c < oc; ++c) {
+        std::int64_t sum = 0;
+        for (std::size_t i = c * row; i < (c + 1) * row; ++i) sum += attempt.int8_weights[i];
+        bias[c] -= src.map->scale * int8->weights_scales[c] * static_cast<float>(src.map->zero_point) *
+                   static_cast<float>(sum);
+      }
+      has_bias = true;
+    }
+  }
+
+  Epilogue epilogue{std::nullopt, dnnl::memory::data_type::undef, tail.eltwise, tail.sum_at, attempt.dst_map};
+  std::optional<Value> addend;
+  if (tail.addend) {
+    addend = lowering.value(*tail.addend);
+    epilogue.sum_scale = 1.0F;
+    if (attempt.dst_map) {
+      if (!addend->map) return std::nullopt;
+      epilogue.sum_scale = addend->map->scale;
+      if (data_type_of(addend->desc) != data_type_of(attempt.dst)) epilogue.sum_type = data_type_of(addend->desc);
+      if (addend->map->zero_point != 0 && tail.sum_at > 0) return std::nullopt;  // a bias comes before the functions
+      for (float& b : bias) b -= addend->map->scale * static_cast<float>(addend->map->zero_point);
+      has_bias = has_bias || addend->map->zero_point != 0;
+    }
+  }
+
+  const Desc bias_desc = has_bias ? plain_desc({static_cast<std::int64_t>(oc)}, DType::f32) : Desc{};
+  Configured configured;
+  using PrimitiveDesc = decltype(describe(configured.attributes, DType::f32, bias_desc, DType::f32));
+  std::optional<PrimitiveDesc> pd;
+  dnnl::primitive primitive;
+  try {
+    configured = configure_product(epilogue, int8);
+    pd = describe(configured.attributes, attempt.int8 ? DType::s8 : attempt.compute, bias_desc, attempt.dst);
+    primitive = dnnl::primitive(pd->get());  // 2.6 finds out only here that it lacks some bf16 kernels
+  } catch (const dnnl::error& error) {
+    if (!is_refusal(error)) throw;
+    return std::nullopt;
+  }
+  if ((attempt.int8 || !group.absorbed.empty()) && is_reference(pd->impl_info_str())) return std::nullopt;
+
+  const Value from = source(pd->src_desc());
+  std::vector<Argument> arguments{{DNNL_ARG_SRC, pd->src_desc(), from.where}};
+  const auto pack = [&]<class T>(std::span<const T> weights) {
+    const std::vector<T> moved = product.columns ? with_columns(weights, *product.columns) : std::vector<T>();
+    return builder.pack(product.weights_dims, product.columns ? std::span<const T>(moved) : weights,
+                        pd->weights_desc());
+  };
+  const SharedTensor<float> real = lowering.elements(*product.weights);
+  const Location weights = attempt.int8 ? pack(attempt.int8_weights) : pack(real->flat());
+  arguments.push_back({DNNL_ARG_WEIGHTS, pd->weights_desc(), weights});
+  if (has_bias) {
+    const std::vector<float> scaled = int8 ? product_bias(bias, *int8) : bias;
+    arguments.push_back({DNNL_ARG_BIAS, bias_desc,
+                         builder.pack({static_cast<std::int64_t>(oc)}, std::span<const float>(scaled), bias_desc)});
+  }
+
+  const Desc dst_desc = product.rows ? plain_desc(*product.rows, attempt.dst) : pd->dst_desc();
+  const std::optional<Value> dst = destination_of(lowering, group, tail, dst_desc, attempt);
+  if (!dst) return std::nullopt;
+  arguments.push_back({DNNL_ARG_DST, pd->dst_desc(), dst->where});
+  builder.emit(lowering.label(group), *pd, std::move(primitive), std::move(arguments), configured);
+  return dst;
+}
+
+}  // namespace fulcrum::detail::onednn

@@ -1,0 +1,99 @@
+#pragma once
+/// \file
+/// What OnednnModel::compile() does: options checked, the batch cut, the program made, its memory counted.
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+
+#include <fulcrum/core/cpu.hpp>
+#include <fulcrum/core/linkage.hpp>
+#include <fulcrum/exec/lower/compile.hpp>
+#include <fulcrum/exec/onednn_model.hpp>
+#include <fulcrum/onednn/precision_support.hpp>
+#include <fulcrum/onednn/team.hpp>
+#include <fulcrum/onednn/thread_scope.hpp>
+
+namespace fulcrum {
+
+FULCRUM_LINKAGE OnednnModel::OnednnModel(const Model<float>& model, const OnednnOptions& options,
+                                         std::shared_ptr<detail::onednn::ConstantStore> constants)
+    : options_(options), precision_(options.precision) {
+  const auto start = std::chrono::steady_clock::now();
+  if (options.batch < 1) {
+    throw Error("batch " + std::to_string(options.batch), "is below 1", "give a batch size of 1 or more");
+  }
+  expect_batch(model, options.batch);
+  for (const auto& [layer, precision] : options.layer_precision) {
+    if (!model.find(layer)) {
+      throw Error("layer_precision: '" + layer + "'", "is no layer of model '" + model.name() + "'");
+    }
+  }
+  std::string fallback;
+  if (const std::string reason = why_unsupported(precision_); !reason.empty()) {
+    if (!options.allow_fallback) {
+      throw Error("precision " + std::string(name_of(precision_)), reason, "run in f32, or allow the fallback to it");
+    }
+    fallback = reason + ": runs in f32";
+    precision_ = Precision::f32;
+  }
+  const detail::ThreadScope threads(options.threads);  // says when there are none
+  const Model<float> source = detail::onednn::prepared(model, precision_);
+  slices_ = slices_of(source, options, precision_);
+  OnednnOptions of_slice = options;
+  if (slices_.cut()) {
+    of_slice.batch = slices_.samples;
+    of_slice.threads = 1;
+  }
+  program_ = detail::onednn::compile(source, of_slice, precision_, std::move(constants));
+  if (!fallback.empty()) program_.notes.push_back(std::move(fallback));
+  if (slices_.cut()) program_.notes.push_back("the batch runs in " + to_string(slices_));
+
+  for (const detail::onednn::Step& step : program_.steps) {
+    steps_.push_back(step.info);
+    steps_.back().flops *= static_cast<double>(slices_.count);
+    steps_.back().bytes *= static_cast<double>(slices_.count);
+    memory_.weights += step.native_weights;
+  }
+  src_shapes_ = of_batch(program_.src_shapes);
+  dst_shapes_ = of_batch(program_.dst_shapes);
+  const std::set<detail::onednn::SharedConstant> constants_once(program_.constants.begin(), program_.constants.end());
+  for (const detail::onednn::SharedConstant& constant : constants_once) {
+    if (constant) memory_.weights += constant->memory.get_desc().get_size();
+  }
+  const auto lanes = static_cast<std::size_t>(slices_.lanes);
+  memory_.activations = lanes * program_.arena_bytes;
+  memory_.scratchpad = lanes * program_.scratchpad_bytes;
+  detail::release_team();  // packing had one, and whoever runs the model may be another thread
+  creation_time_ = std::chrono::steady_clock::now() - start;
+}
+
+FULCRUM_LINKAGE BatchSlices OnednnModel::slices_of(const Model<float>& model, const OnednnOptions& options,
+                                                   Precision precision) {
+  if (options.slice == 0) {
+    if (options.batch < 2) return {options.batch, 1, 1};
+    const Environment machine = current_environment();
+    return choose_slices(model, {options.batch, options.threads, 1, precision},
+                         believable_caches(current_caches(), machine.cores), machine.cores,
+                         options.winograd && cpu_runs_winograd() ? machine.isa : "");
+  }
+  if (options.slice < 0 || options.batch % options.slice != 0) {
+    throw Error("slice " + std::to_string(options.slice),
+                "does not divide the batch of " + std::to_string(options.batch),
+                "give a divisor, or 0 to have one chosen");
+  }
+  if (options.slice == options.batch) return {options.batch, 1, 1};
+  if (!samples_are_independent(model, options.batch, options.slice)) {
+    throw Error("slice " + std::to_string(options.slice),
+                "cannot be: model '" + model.name() + "' mixes the samples of a batch, or may do so",
+                "give 0 or the batch size");
+  }
+  const std::int64_t count = options.batch / options.slice;
+  return {options.slice, count, static_cast<int>(std::min<std::int64_t>(count, options.threads))};
+}
+
+}  // namespace fulcrum

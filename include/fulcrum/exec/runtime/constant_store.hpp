@@ -1,0 +1,108 @@
+#pragma once
+/// \file
+/// Weights and other constants of programs, each in memory once for all programs that read it.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/exec/runtime/page_buffer.hpp>
+#include <fulcrum/onednn/adapter.hpp>
+
+namespace fulcrum::detail::onednn {
+
+/// A value that is known when a model is compiled, in a layout that a primitive reads. Immutable once made.
+struct ConstantMemory {
+  explicit ConstantMemory(const Desc& desc) : bytes(desc.get_size()), memory(desc, cpu_engine(), bytes.data()) {}
+
+  PageBuffer bytes;
+  dnnl::memory memory;
+};
+using SharedConstant = std::shared_ptr<const ConstantMemory>;
+
+/// What makes two constants the same: the elements they come from, by their content, and the layouts before and after.
+struct ConstantKey {
+  std::uint64_t low = 0, high = 0;  ///< of the elements
+  std::size_t bytes = 0;            ///< of the elements
+  Desc from, to;
+
+  friend bool operator==(const ConstantKey&, const ConstantKey&) = default;
+};
+
+/// 128 bits that tell contents apart: two words, each mixed by a multiplication and a shift for every eight bytes. Good
+/// against accidents, not against somebody who looks for two contents with the same bits.
+[[nodiscard]] inline ConstantKey constant_key(const void* elements, std::size_t bytes, const Desc& from,
+                                              const Desc& to) {
+  ConstantKey key{0x9e3779b97f4a7c15U, 0xc2b2ae3d27d4eb4fU, bytes, from, to};
+  const auto mix = [&](std::uint64_t word) {
+    key.low = (key.low ^ word) * 0xff51afd7ed558ccdU;
+    key.low ^= key.low >> 32U;
+    key.high = (key.high + word) * 0x9fb21c651e98df25U;
+    key.high ^= key.high >> 29U;
+  };
+  const auto* at = static_cast<const std::byte*>(elements);
+  std::uint64_t word = 0;
+  for (std::size_t left = bytes; left > 0;) {
+    const std::size_t count = left < sizeof word ? left : sizeof word;
+    word = 0;
+    std::memcpy(&word, at, count);
+    mix(word);
+    at += count;
+    left -= count;
+  }
+  return key;
+}
+
+/// Constants by what they are made from, as long as some program holds them. Threads may share a store.
+class ConstantStore {
+public:
+  /// The constant of that key; `make()` makes it where no program holds one.
+  template <class Make>
+  [[nodiscard]] SharedConstant find_or_make(const ConstantKey& key, const Make& make) {
+    if (SharedConstant constant = find(key)) return constant;
+    SharedConstant constant = make();
+    const std::lock_guard lock(mutex_);
+    std::vector<Entry>& entries = entries_[key.low];
+    std::erase_if(entries, [](const Entry& entry) { return entry.constant.expired(); });
+    entries.push_back({key, constant});
+    return constant;
+  }
+
+  /// [B] of all constants that some program holds.
+  [[nodiscard]] std::size_t bytes() const {
+    const std::lock_guard lock(mutex_);
+    std::size_t total = 0;
+    for (const auto& [hash, entries] : entries_) {
+      for (const Entry& entry : entries) {
+        if (const SharedConstant constant = entry.constant.lock()) total += constant->memory.get_desc().get_size();
+      }
+    }
+    return total;
+  }
+
+private:
+  [[nodiscard]] SharedConstant find(const ConstantKey& key) {
+    const std::lock_guard lock(mutex_);
+    const auto entries = entries_.find(key.low);
+    if (entries == entries_.end()) return nullptr;
+    for (const Entry& entry : entries->second) {
+      if (!(entry.key == key)) continue;
+      if (SharedConstant constant = entry.constant.lock()) return constant;
+    }
+    return nullptr;
+  }
+
+  struct Entry {
+    ConstantKey key;
+    std::weak_ptr<const ConstantMemory> constant;
+  };
+  mutable std::mutex mutex_;
+  std::map<std::uint64_t, std::vector<Entry>> entries_;
+};
+
+}  // namespace fulcrum::detail::onednn

@@ -1,0 +1,215 @@
+#pragma once
+/// \file
+/// Instances of one compiled model that run side by side while their inferences are timed.
+
+#include <algorithm>
+#include <atomic>
+#include <barrier>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <span>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/core/cpu_limits.hpp>
+#include <fulcrum/core/units.hpp>
+#include <fulcrum/exec/onednn.hpp>
+#include <fulcrum/measure/detail/pinned_team.hpp>
+#include <fulcrum/measure/statistics.hpp>
+#include <fulcrum/model/random_sources.hpp>
+#include <fulcrum/onednn/team.hpp>
+
+namespace fulcrum::detail {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::nanoseconds;
+
+/// How long to run, and on what.
+struct InstancePlan {
+  int instances = 1;
+  std::vector<std::vector<int>> cpus;  ///< of each instance; empty: wherever the system puts them
+  Seconds warm_up{0.1};
+  std::int64_t warm_up_runs = 5;
+  Seconds min_duration{1.0};
+  Seconds max_duration{30.0};
+  std::int64_t min_samples = 50;    ///< of each instance
+  std::int64_t step_runs = 50;      ///< runs whose steps are timed, by the first instance; 0: none
+  Seconds step_duration{0.5};       ///< the timing of steps ends after this even with fewer runs
+  std::size_t rotate_bytes = 0;     ///< sources rotate over buffers of this size together; 0: one buffer
+  std::vector<SourceRange> ranges;  ///< of the sources; empty: reals
+  std::uint64_t seed = 0;
+};
+
+/// What one instance saw.
+struct InstanceSamples {
+  Clock::time_point start;
+  Clock::time_point end;  ///< of its last sample
+  std::vector<nanoseconds> latency;
+  std::vector<Clock::time_point> finished;      ///< when each sample was done
+  std::vector<std::vector<nanoseconds>> steps;  ///< by step, then by run; only of the first instance
+};
+
+/// Sources and results of one instance: several sets of sources when they rotate.
+class InstanceBuffers {
+public:
+  InstanceBuffers(const OnednnModel& model, std::size_t rotate_bytes, const std::vector<SourceRange>& ranges,
+                  std::uint64_t seed) {
+    std::size_t set_bytes = 0;
+    for (const Shape& shape : model.src_shapes()) set_bytes += 4 * static_cast<std::size_t>(element_count(shape));
+    const std::size_t sets =
+        rotate_bytes == 0
+            ? 1
+            : std::clamp<std::size_t>(rotate_bytes / std::max<std::size_t>(set_bytes, 1) + 1, 2, 1U << 16U);
+    Random random(seed);
+    for (std::size_t s = 0; s < sets; ++s) {
+      std::vector<const float*> pointers;
+      for (const Shape& shape : model.src_shapes()) {
+        Tensor<float> tensor(shape);
+        fill_source(tensor.flat(), ranges.empty() ? SourceRange{} : ranges[pointers.size()], random);
+        tensors_.push_back(std::move(tensor));
+        pointers.push_back(tensors_.back().flat().data());  // the elements stay where they are when a tensor moves
+      }
+      src_.push_back(std::move(pointers));
+    }
+    for (const Shape& shape : model.dst_shapes())
+      tensors_.emplace_back(shape), dst_.push_back(tensors_.back().flat().data());
+  }
+
+  /// The next set of sources.
+  [[nodiscard]] std::span<const float* const> src() noexcept {
+    at_ = at_ + 1 < src_.size() ? at_ + 1 : 0;
+    return src_[at_];
+  }
+  [[nodiscard]] std::span<float* const> dst() const noexcept { return dst_; }
+
+private:
+  std::vector<Tensor<float>> tensors_;
+  std::vector<std::vector<const float*>> src_;
+  std::vector<float*> dst_;
+  std::size_t at_ = 0;
+};
+
+/// What the instances share while they run.
+struct InstanceControl {
+  explicit InstanceControl(int instances) : barrier(instances + 1), counts(static_cast<std::size_t>(instances)) {}
+
+  std::barrier<> barrier;         ///< all instances and whoever started them
+  std::atomic<bool> stop{false};  ///< the timed part is over
+  std::atomic<bool> steps_done{false};
+  std::atomic<bool> failed{false};
+  std::vector<std::atomic<std::int64_t>> counts;  ///< samples of each instance so far
+};
+
+/// One instance's life on its thread: pinned, warmed up, timed as a whole and then by steps. Nothing is allocated or
+/// printed while it is timed.
+inline InstanceSamples run_instance(const std::shared_ptr<const OnednnModel>& model, const InstancePlan& plan,
+                                    std::size_t index, InstanceControl& control) {
+  std::optional<PinnedThread> pin;
+  if (!plan.cpus.empty()) {
+    const std::vector<int>& cpus = plan.cpus[index];
+    pin.emplace(cpus);  // before the first parallel region, so that the team inherits it
+    if (static_cast<int>(cpus.size()) == model->options().threads) pin_team(cpus);
+  }
+  OnednnExecutor executor(model);
+  InstanceBuffers buffers(*model, plan.rotate_bytes, plan.ranges, plan.seed + index);
+
+  const Clock::time_point warm_up_start = Clock::now();
+  nanoseconds fastest = nanoseconds::max();
+  for (std::int64_t run = 0; run < plan.warm_up_runs || Clock::now() - warm_up_start < plan.warm_up; ++run) {
+    const std::span<const float* const> src = buffers.src();
+    const Clock::time_point before = Clock::now();
+    executor.execute(src, buffers.dst());
+    fastest = std::min<nanoseconds>(fastest, Clock::now() - before);
+  }
+
+  InstanceSamples samples;
+  constexpr double most = 4e6;  // samples kept; 64 MB
+  const double expected = plan.min_duration / Seconds(std::max(fastest, nanoseconds(100)));
+  const std::size_t capacity =
+      static_cast<std::size_t>(std::min(1.25 * expected, most)) + static_cast<std::size_t>(plan.min_samples) + 16;
+  samples.latency.reserve(capacity);
+  samples.finished.reserve(capacity);
+  std::vector<nanoseconds> step_times;
+  if (plan.step_runs > 0) {
+    step_times.resize(model->steps().size());
+    samples.steps.resize(index == 0 ? step_times.size() : 0);
+    for (auto& times : samples.steps) times.reserve(static_cast<std::size_t>(plan.step_runs));
+  }
+
+  control.barrier.arrive_and_wait();
+  samples.start = Clock::now();
+  do {
+    const std::span<const float* const> src = buffers.src();
+    const Clock::time_point before = Clock::now();
+    executor.execute(src, buffers.dst());
+    const Clock::time_point after = Clock::now();
+    if (samples.latency.size() == capacity) continue;  // keeps the others company
+    samples.latency.push_back(after - before);
+    samples.finished.push_back(after);
+    control.counts[index].store(static_cast<std::int64_t>(samples.latency.size()), std::memory_order_relaxed);
+  } while (!control.stop.load(std::memory_order_relaxed));
+
+  control.barrier.arrive_and_wait();
+  const Clock::time_point steps_start = Clock::now();
+  for (std::int64_t run = 0; plan.step_runs > 0; ++run) {
+    if (index != 0) {
+      if (control.steps_done.load(std::memory_order_relaxed)) break;
+      executor.execute(buffers.src(), buffers.dst());
+      continue;
+    }
+    if (run >= plan.step_runs || (run >= 3 && Clock::now() - steps_start > plan.step_duration)) break;
+    executor.execute_timed(buffers.src(), buffers.dst(), step_times);
+    for (std::size_t i = 0; i < step_times.size(); ++i) samples.steps[i].push_back(step_times[i]);
+  }
+  if (index == 0) control.steps_done.store(true);
+  return samples;
+}
+
+/// Runs the instances of a compiled model side by side, each on a thread of its own.
+/// \throws whatever an instance threw
+inline std::vector<InstanceSamples> run_instances(const std::shared_ptr<const OnednnModel>& model,
+                                                  const InstancePlan& plan) {
+  release_team();  // the caller's threads would wait among the instances'
+  const auto count = static_cast<std::size_t>(plan.instances);
+  InstanceControl control(plan.instances);
+  std::vector<InstanceSamples> samples(count);
+  std::vector<std::exception_ptr> failures(count);
+  std::vector<std::thread> threads;
+  threads.reserve(count);
+  for (std::size_t index = 0; index < count; ++index) {
+    threads.emplace_back([&, index] {
+      try {
+        samples[index] = run_instance(model, plan, index, control);
+      } catch (...) {
+        failures[index] = std::current_exception();
+        control.failed.store(true);
+        control.steps_done.store(true);
+        control.barrier.arrive_and_drop();
+      }
+    });
+  }
+
+  control.barrier.arrive_and_wait();
+  const Clock::time_point start = Clock::now();
+  const auto enough = [&] {
+    return std::all_of(control.counts.begin(), control.counts.end(),
+                       [&](const auto& n) { return n.load(std::memory_order_relaxed) >= plan.min_samples; });
+  };
+  std::this_thread::sleep_until(start + std::chrono::duration_cast<nanoseconds>(plan.min_duration));
+  while (!enough() && !control.failed.load() && Clock::now() - start < plan.max_duration)
+    std::this_thread::sleep_for(std::min<Seconds>(plan.min_duration / 4, Seconds(0.002)));
+  control.stop.store(true);
+  control.barrier.arrive_and_wait();
+  for (std::thread& thread : threads) thread.join();
+  for (const std::exception_ptr& failure : failures) {
+    if (failure) std::rethrow_exception(failure);
+  }
+  return samples;
+}
+
+}  // namespace fulcrum::detail

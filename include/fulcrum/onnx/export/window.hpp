@@ -1,0 +1,96 @@
+#pragma once
+/// \file
+/// Conv, ConvTranspose and the poolings as ONNX nodes.
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <fulcrum/onnx/export/context.hpp>
+
+namespace fulcrum::detail::onnx_io {
+
+inline std::vector<std::string> with_parameters(ExportContext& context, const Parameter<float>& weights,
+                                                const Parameter<float>& bias) {
+  std::vector<std::string> inputs{context.src(0)};
+  inputs.push_back(write_parameter(context.writer, context.name + ".weights", weights));
+  if (!bias.empty()) {
+    inputs.push_back(
+        write_bias(context.writer, context.name + ".bias", bias, weights.quantization, context.src_quantization()));
+  }
+  return inputs;
+}
+
+/// \param rank  of the source: 5 with depth
+inline void window_attributes(::onnx::NodeProto& node, const Window& window, std::size_t rank) {
+  const bool deep = rank == 5;
+  const auto extents = [&](std::int64_t depth, const Extent2& plane) {
+    return deep ? std::vector<std::int64_t>{depth, plane[0], plane[1]} : std::vector<std::int64_t>{plane[0], plane[1]};
+  };
+  const Padding& pads = window.padding;
+  std::vector<std::int64_t> all_pads = extents(window.depth.front, {pads.top, pads.left});
+  for (const std::int64_t end : extents(window.depth.back, {pads.bottom, pads.right})) all_pads.push_back(end);
+  const std::vector<std::int64_t> dilations = extents(window.depth.dilation, window.dilation);
+  GraphWriter::attribute(node, "kernel_shape", extents(window.depth.kernel, window.kernel));
+  GraphWriter::attribute(node, "strides", extents(window.depth.stride, window.stride));
+  GraphWriter::attribute(node, "pads", all_pads);
+  if (std::any_of(dilations.begin(), dilations.end(), [](std::int64_t dilation) { return dilation != 1; })) {
+    GraphWriter::attribute(node, "dilations", dilations);
+  }
+}
+
+inline void export_layer(ExportContext& context, const Conv<float>& layer) {
+  auto& node = context.writer.node("Conv", context.name, with_parameters(context, layer.weights, layer.bias));
+  window_attributes(node, layer.window, context.src_shape(0).size());
+  GraphWriter::attribute(node, "group", layer.groups);
+  context.define();
+}
+
+inline void export_layer(ExportContext& context, const ConvTranspose<float>& layer) {
+  std::vector<std::string> inputs{context.src(0)};
+  inputs.push_back(write_parameter(context.writer, context.name + ".weights", layer.weights));
+  if (!layer.bias.empty()) inputs.push_back(write_parameter(context.writer, context.name + ".bias", layer.bias));
+  const std::size_t rank = context.src_shape(0).size();
+  auto& node = context.writer.node("ConvTranspose", context.name, inputs);
+  window_attributes(node, layer.window, rank);
+  GraphWriter::attribute(node, "group", layer.groups);
+  std::vector<std::int64_t> more{layer.output_padding[0], layer.output_padding[1]};
+  if (rank == 5) more.insert(more.begin(), layer.depth_output_padding);
+  if (std::any_of(more.begin(), more.end(), [](std::int64_t extent) { return extent != 0; })) {
+    GraphWriter::attribute(node, "output_padding", more);
+  }
+  context.define();
+}
+
+inline void export_layer(ExportContext& context, const Pool& layer) {
+  const bool max = layer.pool == PoolKind::max;
+  auto& node = context.writer.node(max ? "MaxPool" : "AveragePool", context.name, {context.src(0)});
+  window_attributes(node, layer.window, context.src_shape(0).size());
+  if (layer.window.ceil_mode) GraphWriter::attribute(node, "ceil_mode", std::int64_t{1});
+  if (!max && layer.count_include_pad) GraphWriter::attribute(node, "count_include_pad", std::int64_t{1});
+  context.define();
+}
+
+inline void export_layer(ExportContext& context, const GlobalPool& layer) {
+  const char* type = layer.pool == PoolKind::max ? "GlobalMaxPool" : "GlobalAveragePool";
+  context.writer.node(type, context.name, {context.src(0)});
+  context.define();
+}
+
+/// A MaxPool whose second output is wanted. Its value ends in "/indices", and the node is named without that, as the
+/// importer names them.
+inline void export_layer(ExportContext& context, const MaxPoolIndices& layer) {
+  constexpr std::string_view suffix = "/indices";
+  const bool has_suffix = context.name.size() > suffix.size() && context.name.ends_with(suffix);
+  const std::string stem = has_suffix ? context.name.substr(0, context.name.size() - suffix.size()) : context.name;
+  const std::string indices = has_suffix ? context.name : context.writer.reserve(stem + std::string(suffix));
+  const std::string values = context.writer.reserve(stem + "/max");
+  auto& node = context.writer.node_of("MaxPool", stem, {context.src(0)}, {values, indices});
+  window_attributes(node, layer.window, context.src_shape(0).size());
+  if (layer.window.ceil_mode) GraphWriter::attribute(node, "ceil_mode", std::int64_t{1});
+  if (layer.column_major) GraphWriter::attribute(node, "storage_order", std::int64_t{1});
+  context.define(indices, ElementType::s64);
+}
+
+}  // namespace fulcrum::detail::onnx_io

@@ -1,0 +1,189 @@
+#pragma once
+/// \file
+/// Values that are known while a model is imported: initializers, Constant nodes and what is computed from them.
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/layers/parameter.hpp>
+#include <fulcrum/onnx/graph/tensor_data.hpp>
+#include <fulcrum/onnx/graph/traced.hpp>
+
+namespace fulcrum::detail::onnx_io {
+
+/// Bounds the memory that an import takes by the size of what it reads, so that a small file cannot make many large
+/// copies of one initializer.
+class Budget {
+public:
+  /// \param fill_bytes  for tensors of one repeated value, of which a file says the shape alone
+  Budget(std::size_t file_bytes, std::size_t fill_bytes)
+      : left_((std::size_t{64} << 20U) + 32 * file_bytes), fill_left_(fill_bytes) {}
+
+  void charge(std::size_t bytes) {
+    if (bytes > left_) {
+      throw Error("the model", "makes far more memory of its weights than the file holds", "check how it was exported");
+    }
+    left_ -= bytes;
+  }
+  void charge_fill(std::size_t bytes) {
+    if (bytes > fill_left_) {
+      throw Error("the model", "fills more memory with one repeated value than is allowed",
+                  "raise OnnxImportOptions::max_fill_bytes if the file is trusted");
+    }
+    fill_left_ -= bytes;
+  }
+  /// External data counts as part of the file.
+  void grant(std::size_t file_bytes) { left_ += 32 * file_bytes; }
+
+private:
+  std::size_t left_;
+  std::size_t fill_left_;
+};
+
+/// A known value. The elements stay in the file's message until somebody asks for them.
+struct Constant {
+  std::string name;                          ///< of the value in the file, for messages
+  std::int32_t type = 0;                     ///< ONNX element type
+  Shape dims;                                ///< of the value; the message may say another shape of as many elements
+  const Proto* proto = nullptr;              ///< where the elements are; null: in one of the next two
+  SharedTensor<float> floats;                ///< elements of a floating type, once they were asked for
+  std::vector<std::int64_t> integers;        ///< computed elements of an integer type
+  std::optional<double> fill;                ///< every element is this; proto is null
+  std::optional<Quantization> quantization;  ///< of weights that come out of a DequantizeLinear
+  bool pruned = false;                       ///< its zeros are a pruning mask
+};
+using ConstantPtr = std::shared_ptr<Constant>;
+
+/// Where constants get their elements from.
+struct ConstantReader {
+  ExternalFolder folder;
+  Budget budget;
+
+  /// The elements as float, with the constant's shape.
+  /// \throws Error when it holds integers or damaged data
+  [[nodiscard]] SharedTensor<float> floats(Constant& constant) {
+    if (!constant.floats.empty()) return constant.floats;
+    if (constant.fill && is_floating(constant.type)) {
+      budget.charge_fill(static_cast<std::size_t>(element_count(constant.dims)) * sizeof(float));
+      constant.floats = Tensor<float>(constant.dims, static_cast<float>(*constant.fill));
+      return constant.floats;
+    }
+    if (constant.proto == nullptr || !is_floating(constant.type)) {
+      throw Error("tensor '" + constant.name + "'", "holds " + element_type_name(constant.type) + " elements",
+                  "give it as float");
+    }
+    Tensor<float> tensor;
+    read<float>(*constant.proto, [&](std::size_t) {
+      tensor = Tensor<float>(constant.dims);
+      return tensor.flat().data();
+    });
+    constant.floats = std::move(tensor);
+    return constant.floats;
+  }
+
+  /// The elements as integers.
+  /// \throws Error when it holds floats or damaged data
+  [[nodiscard]] std::vector<std::int64_t> integers(const Constant& constant) {
+    if (constant.fill && !is_floating(constant.type)) {
+      const auto count = static_cast<std::size_t>(element_count(constant.dims));
+      budget.charge_fill(count * sizeof(std::int64_t));
+      return std::vector<std::int64_t>(count, to_integer(*constant.fill));
+    }
+    if (constant.proto == nullptr && !is_floating(constant.type)) return constant.integers;
+    if (constant.proto == nullptr || is_floating(constant.type)) {
+      throw Error("tensor '" + constant.name + "'", "holds " + element_type_name(constant.type) + " elements",
+                  "give it as integers");
+    }
+    std::vector<std::int64_t> elements;
+    read<std::int64_t>(*constant.proto, [&](std::size_t count) {
+      elements.resize(count);
+      return elements.data();
+    });
+    return elements;
+  }
+
+  /// The elements in double, whatever their type. Integers past 2^53 lose their last bits.
+  /// \throws Error when the data is damaged, or the type is none of numbers
+  [[nodiscard]] Tensor<double> numbers(Constant& constant) {
+    Tensor<double> result;
+    if (constant.proto != nullptr) {
+      read<double>(*constant.proto, [&](std::size_t) {
+        result = Tensor<double>(constant.dims);
+        return result.flat().data();
+      });
+      return result;
+    }
+    budget.charge(static_cast<std::size_t>(element_count(constant.dims)) * sizeof(double));
+    result = Tensor<double>(constant.dims);
+    if (is_floating(constant.type)) {
+      const SharedTensor<float> from = floats(constant);
+      std::copy(from->flat().begin(), from->flat().end(), result.flat().begin());
+    } else {
+      const std::vector<std::int64_t> from = integers(constant);
+      std::transform(from.begin(), from.end(), result.flat().begin(),
+                     [](std::int64_t value) { return static_cast<double>(value); });
+    }
+    return result;
+  }
+
+  /// The constant as weights: finite float32, with the quantization and the pruning mask that came with it.
+  /// \throws Error when an element is NaN or infinite
+  [[nodiscard]] Parameter<float> parameter(Constant& constant) {
+    Parameter<float> result;
+    result.value = floats(constant);
+    const std::span<const float> elements = std::as_const(*result.value).flat();
+    if (elements.empty()) throw Error("tensor '" + constant.name + "'", "has no elements", "check the export");
+    for (std::size_t i = 0; i < elements.size(); ++i) {
+      if (std::isfinite(elements[i])) continue;
+      std::string what = std::isnan(elements[i]) ? "has a NaN" : "has an infinite value (or one past float32)";
+      throw Error("tensor '" + constant.name + "'", what.append(" at element ").append(std::to_string(i)),
+                  "repair the weights and export the model again");
+    }
+    result.quantization = constant.quantization;
+    if (constant.pruned) {
+      budget.charge(elements.size());
+      Tensor<std::uint8_t> mask(constant.dims);
+      for (std::size_t i = 0; i < elements.size(); ++i) mask.flat()[i] = elements[i] != 0.0F ? 1 : 0;
+      result.mask = std::move(mask);
+    }
+    return result;
+  }
+
+private:
+  template <class To, class Allocate>
+  void read(const Proto& proto, Allocate&& allocate) {
+    decode<To>(proto, folder, [&](std::size_t count) {
+      if (proto.data_location() == Proto::EXTERNAL) budget.grant(count);
+      budget.charge(count * sizeof(To));
+      return allocate(count);
+    });
+  }
+};
+
+/// A computed constant of float elements.
+inline ConstantPtr make_constant(std::string name, Tensor<float> value) {
+  Constant constant;
+  constant.name = std::move(name);
+  constant.type = Proto::FLOAT;
+  constant.dims = value.dims();
+  constant.floats = std::move(value);
+  return std::make_shared<Constant>(std::move(constant));
+}
+
+/// A constant whose elements are those of a tensor in the file.
+inline ConstantPtr make_constant(std::string name, const Proto& proto) {
+  Constant constant;
+  constant.name = std::move(name);
+  constant.type = proto.data_type();
+  constant.dims = checked_dims(proto);
+  constant.proto = &proto;
+  return std::make_shared<Constant>(std::move(constant));
+}
+
+}  // namespace fulcrum::detail::onnx_io

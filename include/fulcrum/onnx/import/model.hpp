@@ -1,0 +1,200 @@
+#pragma once
+/// \file
+/// From an ONNX message to a Model: constants are folded, patterns recognised, unknown operators listed, and the nodes
+/// imported one by one.
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/model/model.hpp>
+#include <fulcrum/onnx/graph/pruned_names.hpp>
+#include <fulcrum/onnx/import/finish_layers.hpp>
+#include <fulcrum/onnx/import/graph_inputs.hpp>
+#include <fulcrum/onnx/import/operators.hpp>
+#include <fulcrum/onnx/import/patterns.hpp>
+#include <fulcrum/onnx/import/plan_batch.hpp>
+#include <fulcrum/onnx/import/replacements.hpp>
+
+namespace fulcrum::detail::onnx_io {
+
+/// \throws Error when the message is no model, or of a version that is not supported
+inline void check_versions(const ::onnx::ModelProto& model) {
+  if (!model.has_graph() || model.opset_import_size() == 0) {
+    throw Error("", "holds no ONNX model, or only a part of one", "give a complete .onnx file");
+  }
+  bool says_opset = false;
+  for (const auto& opset : model.opset_import()) {
+    if (!opset.domain().empty() && opset.domain() != "ai.onnx") continue;
+    says_opset = true;
+    if (opset.version() < 1 || opset.version() > max_opset) {
+      throw Error("", "is of opset " + std::to_string(opset.version()),
+                  "export it with opset " + std::to_string(max_opset) + " or an earlier one");
+    }
+  }
+  if (!says_opset) throw Error("", "does not say its opset", "the file is damaged; export it again");
+}
+
+/// Computes the nodes that depend on constants alone.
+inline void fold_constants(Graph& graph, ConstantReader& reader) {
+  for (GraphNode& node : graph.nodes) {
+    const Operator* op = find_operator(node);
+    if (!node.used || op == nullptr || op->fold == nullptr) continue;
+    std::vector<ConstantPtr> inputs;
+    bool known = true;
+    for (const std::string& input : node.inputs) {
+      inputs.push_back(input.empty() ? nullptr : graph.constant(input));
+      known = known && (input.empty() || inputs.back());
+    }
+    if (!known || (node.type != "Constant" && (inputs.empty() || !inputs[0]))) continue;
+    const ConstantPtr value =
+        at_node(node, [&] { return op->fold(reader, node, std::span<const ConstantPtr>(inputs)); });
+    if (!value) continue;
+    graph.set_constant(node.outputs[0], value);
+    node.removed = true;
+  }
+}
+
+/// \throws Error naming every node whose operator is not supported, or one whose operator is too old
+inline void expect_known_operators(const Graph& graph) {
+  struct Unknown {
+    std::string names;  // of its nodes
+    std::string_view instead;
+  };
+  std::map<std::string, Unknown> unknown;  // by operator
+  for (const GraphNode& node : graph.nodes) {
+    const Operator* op = find_operator(node);
+    if (node.removed) continue;
+    if (op != nullptr && (op->import != nullptr || !node.used)) {
+      if (node.is_standard() && node.opset < op->since) {
+        throw Error(node.label(), "is of opset " + std::to_string(node.opset) + ", which meant something else by it",
+                    "export the model with opset " + std::to_string(op->since) + " or a later one");
+      }
+      continue;
+    }
+    Unknown& entry = unknown[node.domain.empty() ? node.type : node.domain + "." + node.type];
+    entry.names.append(entry.names.empty() ? "'" : ", '").append(node.name).append("'");
+    entry.instead = replacement_for(node);
+  }
+  if (unknown.empty()) return;
+  std::string list;
+  for (const auto& [type, entry] : unknown) {
+    if (!list.empty()) list += "; ";
+    list.append(type).append(" at ").append(entry.names);
+    if (!entry.instead.empty()) list.append(" (use ").append(entry.instead).append(")");
+  }
+  throw Error("", "has operators that are not supported here: " + list,
+              "export the model without them, or with constant folding");
+}
+
+/// Names for the nodes: their own where it is free, else with a number.
+inline void make_names_unique(std::vector<BuiltNode>& built) {
+  std::unordered_set<std::string> taken;
+  std::vector<bool> keeps(built.size(), false);
+  for (NodeId id = 0; id < built.size(); ++id) {
+    keeps[id] = !built[id].node.name.empty() && taken.insert(built[id].node.name).second;
+  }
+  std::unordered_map<std::string, std::size_t> next;  // number to try for a stem
+  for (NodeId id = 0; id < built.size(); ++id) {
+    if (keeps[id]) continue;
+    const std::string stem = built[id].node.name.empty() ? "layer" : built[id].node.name;
+    std::size_t& number = next.try_emplace(stem, 2).first->second;
+    std::string name;
+    do {
+      name = stem;
+      name.append("_").append(std::to_string(number++));
+    } while (!taken.insert(name).second);
+    built[id].node.name = std::move(name);
+  }
+}
+
+/// Layers, and which of them are the graph's outputs.
+struct Assembly {
+  std::vector<BuiltNode> built;
+  std::vector<NodeId> outputs;
+};
+
+/// The nodes of the graph as layers under a plan for the batch.
+inline Assembly assemble(Graph& graph, const ConstantReader& reader, const std::vector<GraphInput>& inputs,
+                         const BatchPlan& plan) {
+  ImportContext context(graph, reader, plan);
+  for (const GraphInput& input : inputs) {
+    Shape shape = input.shape;
+    if (!shape.empty() && plan.given) shape[0] = batch_dim;
+    if (!plan.free) shape = with_batch(std::move(shape), plan.extent);
+    const NodeId id = context.append(input.name, Input{std::move(shape), input.element}, {});
+    context.built[id].from_input = true;
+    if (input.known != nullptr) {
+      context.built[id].computed = false;
+      context.built[id].known =
+          std::make_shared<const TracedTensor>(TracedTensor{*input.known, *input.known, input.element});
+    }
+    context.define_input(input.name, id);
+  }
+  for (const GraphNode& node : graph.nodes) {
+    if (node.removed || !node.used) continue;
+    at_node(node, [&] { find_operator(node)->import(context, node); });
+  }
+  Assembly assembly;
+  for (const std::string& output : graph.outputs) {
+    try {
+      assembly.outputs.push_back(context.value(output));
+    } catch (const Error& error) {
+      throw Error("output '" + output + "':", phrase(error), error.remedy());
+    }
+  }
+  fold_known_values(context, assembly.outputs);
+  assembly.built = std::move(context.built);
+  remove_unused(assembly.built, assembly.outputs);
+  merge_rounding(assembly.built, assembly.outputs);
+  return assembly;
+}
+
+/// \param file_bytes  size of what was read, which bounds the memory that the import may take
+/// \param name        for a graph without one
+inline Model<float> import_model(const ::onnx::ModelProto& proto, ExternalFolder folder, std::size_t file_bytes,
+                                 const std::string& name, const OnnxImportOptions& options) {
+  check_versions(proto);
+  Graph graph(proto);
+  for (const std::string& pruned : pruned_names(proto)) {
+    if (const ConstantPtr constant = graph.constant(pruned)) constant->pruned = true;
+  }
+  ConstantReader reader{std::move(folder), Budget(file_bytes, options.max_fill_bytes)};
+  fold_constants(graph, reader);
+  Patterns(graph, reader).recognise();
+  expect_known_operators(graph);
+
+  const std::vector<GraphInput> inputs = InputBinder(graph, options).bound();
+  std::vector<Shape> shapes;
+  bool means_what_it_says = proto.producer_name() == own_producer_name;
+  for (const GraphInput& input : inputs) {
+    shapes.push_back(input.shape);
+    means_what_it_says = means_what_it_says || input.known != nullptr || input.says_batch;
+  }
+  BatchPlan plan = plan_batch(shapes, means_what_it_says);
+  std::optional<Assembly> assembly;
+  if (plan.free) {
+    try {
+      assembly = assemble(graph, reader, inputs, plan);
+      if (plan.given && !is_per_sample(assembly->built, plan)) assembly.reset();
+    } catch (const Error&) {
+      assembly.reset();  // perhaps it only works for one batch size; if not, that attempt says what is wrong
+    }
+    if (!assembly) plan = {false, false, plan.extent, plan.extent};
+  }
+  if (!assembly) assembly = assemble(graph, reader, inputs, plan);
+
+  make_names_unique(assembly->built);
+  Model<float> model(proto.graph().name().empty() ? name : proto.graph().name());
+  for (BuiltNode& node : assembly->built) model.add(std::move(node.node));
+  model.set_outputs(std::move(assembly->outputs));
+  return model;
+}
+
+}  // namespace fulcrum::detail::onnx_io

@@ -1,0 +1,60 @@
+#pragma once
+/// \file
+/// All operators the importer knows: a family of operators is a header with a table, listed here.
+
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include <fulcrum/onnx/import/activation.hpp>
+#include <fulcrum/onnx/import/arithmetic.hpp>
+#include <fulcrum/onnx/import/dense.hpp>
+#include <fulcrum/onnx/import/integer.hpp>
+#include <fulcrum/onnx/import/quantization.hpp>
+#include <fulcrum/onnx/import/recurrent.hpp>
+#include <fulcrum/onnx/import/reduce.hpp>
+#include <fulcrum/onnx/import/shape.hpp>
+#include <fulcrum/onnx/import/window.hpp>
+
+namespace fulcrum::detail::onnx_io {
+
+/// What recognised patterns turn into (GraphNode::is_pattern).
+inline constexpr Operator pattern_operators[] = {
+    {"Swish", 0, import_swish},
+    {"HardSwish", 0, import_activation<ActivationKind::hard_swish>},
+    {"Gelu", 0, import_gelu},
+    {"MatMul", 0, import_matmul},
+    {"LayerNormalization", 0, import_layer_normalization},
+};
+
+/// The operator of a node, or null when it is unknown.
+inline const Operator* find_operator(const GraphNode& node) {
+  using Table = std::unordered_map<std::string_view, const Operator*>;
+  static const Table patterns = [] {
+    Table table;
+    for (const Operator& op : pattern_operators) table.emplace(op.type, &op);
+    return table;
+  }();
+  static const Table standard = [] {
+    Table table;
+    const auto add = [&](std::span<const Operator> family) {
+      for (const Operator& op : family) table.emplace(op.type, &op);
+    };
+    add(window_operators);
+    add(dense_operators);
+    add(activation_operators);
+    add(shape_operators);
+    add(quantization_operators);
+    add(integer_operators);
+    add(arithmetic_operators);
+    add(reduce_operators);
+    add(recurrent_operators);
+    return table;
+  }();
+  if (!node.domain.empty()) return nullptr;
+  const Table& table = node.is_pattern ? patterns : standard;
+  const auto at = table.find(node.type);
+  return at == table.end() ? nullptr : at->second;
+}
+
+}  // namespace fulcrum::detail::onnx_io

@@ -1,0 +1,291 @@
+#pragma once
+/// \file
+/// QuantizeLinear and DequantizeLinear: pairs on computed values, and integers that stand for constant weights.
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/onnx/import/operator.hpp>
+
+namespace fulcrum::detail::onnx_io {
+
+/// Scales and zero points as a node gives them (inputs 1 and 2), before they are a Quantization.
+struct AffineMap {
+  std::int32_t type = Proto::UINT8;  ///< of the zero point, which is the type of the integers
+  std::vector<float> scale;
+  std::vector<std::int64_t> zero_point;  ///< same size as scale
+  std::int64_t axis = -1;                ///< of the channels; −1: one scale for all
+};
+
+/// \param shape      of the value that is mapped
+/// \param otherwise  type of the integers when no zero point says it
+/// \param axis       of the channels, when there are several scales; negative counts from the end
+inline AffineMap read_affine_map(ConstantReader& reader, const GraphNode& node, const ConstantPtr& scale,
+                                 const ConstantPtr& zero_point, const Shape& shape, std::int32_t otherwise,
+                                 std::int64_t axis) {
+  if (!scale) throw Error("its scales", "are computed by the graph, not constant", "quantize the model statically");
+  if (integer_attribute(node, "block_size", 0) != 0) {
+    throw Error("attribute 'block_size'", "is set", "only scales per tensor or per channel are supported");
+  }
+  AffineMap map;
+  map.type = zero_point ? zero_point->type : otherwise;
+  const SharedTensor<float> scales = reader.floats(*scale);
+  map.scale.assign(scales->flat().begin(), scales->flat().end());
+  if (zero_point) {
+    map.zero_point = reader.integers(*zero_point);
+  } else {
+    reader.budget.charge(map.scale.size() * sizeof(std::int64_t));
+    map.zero_point.assign(map.scale.size(), 0);
+  }
+  if (map.zero_point.size() != map.scale.size() || map.scale.empty() || scale->dims.size() > 1) {
+    std::string what = "has ";
+    what.append(std::to_string(map.scale.size())).append(" scale(s) of shape ").append(to_string(scale->dims));
+    what.append(" and ").append(std::to_string(map.zero_point.size())).append(" zero point(s)");
+    throw Error("", what, "give one of each, or one of each per channel");
+  }
+  const bool per_channel = map.scale.size() > 1 && !shape.empty();
+  if (per_channel) {
+    const auto rank = static_cast<std::int64_t>(shape.size());
+    const bool fits = axis >= -rank && axis < rank &&
+                      shape[static_cast<std::size_t>(axis < 0 ? axis + rank : axis)] == scale->dims[0];
+    if (fits) map.axis = axis < 0 ? axis + rank : axis;
+  }
+  if (map.axis < 0 && map.scale.size() != 1) {
+    std::string what = "has ";
+    what.append(std::to_string(map.scale.size())).append(" scales, which fit no channels of a value ");
+    throw Error("", what.append(to_string(shape)), "the file is damaged; export it again");
+  }
+  return map;
+}
+
+/// The map as a Quantization of 8 bits; null when it is of other integers, or has a scale that nothing can run with.
+inline std::optional<Quantization> as_quantization(const AffineMap& map) {
+  if (map.type != Proto::INT8 && map.type != Proto::UINT8) return std::nullopt;
+  Quantization q;
+  q.dtype = map.type == Proto::INT8 ? DType::s8 : DType::u8;
+  q.axis = map.axis;
+  q.scale = map.scale;
+  const auto [low, high] = integer_range(q.dtype);
+  for (std::size_t c = 0; c < map.scale.size(); ++c) {
+    if (!(map.scale[c] > 0.0F) || !std::isfinite(map.scale[c])) return std::nullopt;
+    if (map.zero_point[c] < low || map.zero_point[c] > high) return std::nullopt;
+    q.zero_point.push_back(static_cast<std::int32_t>(map.zero_point[c]));
+  }
+  return q;
+}
+
+/// Integers of constant weights as floats: scale · (q − zero point).
+inline ConstantPtr dequantized_constant(ConstantReader& reader, const GraphNode& node, const std::string& name,
+                                        const Constant& from, const ConstantPtr& scale, const ConstantPtr& zero_point,
+                                        std::int64_t axis) {
+  if (is_floating(from.type)) throw Error("tensor '" + from.name + "'", "holds floats, not integers");
+  const AffineMap map = read_affine_map(reader, node, scale, zero_point, from.dims, from.type, axis);
+  const std::vector<std::int64_t> integers = reader.integers(from);
+  reader.budget.charge(integers.size() * sizeof(float));
+  Tensor<float> value(from.dims);
+  for_each_channel_element(from.dims, map.axis, [&](std::size_t i, std::size_t c) {
+    value.flat()[i] = static_cast<float>(integers[i] - map.zero_point[c]) * map.scale[c];
+  });
+  const ConstantPtr constant = make_constant(name, std::move(value));
+  constant->quantization = as_quantization(map);
+  constant->pruned = from.pruned;
+  return constant;
+}
+
+inline ConstantPtr fold_dequantize(ConstantReader& reader, const GraphNode& node, std::span<const ConstantPtr> inputs) {
+  if (inputs.size() < 2) throw Error("", "has no scale", "the file is damaged; export it again");
+  return dequantized_constant(reader, node, node.outputs[0], *inputs[0], inputs[1],
+                              inputs.size() > 2 ? inputs[2] : nullptr, integer_attribute(node, "axis", 1));
+}
+
+/// Constant floats that are rounded to integers in the graph (by exporters that keep float weights).
+inline ConstantPtr fold_quantize(ConstantReader& reader, const GraphNode& node, std::span<const ConstantPtr> inputs) {
+  if (inputs.size() < 2) throw Error("", "has no scale", "the file is damaged; export it again");
+  const Constant& from = *inputs[0];
+  const AffineMap map = read_affine_map(reader, node, inputs[1], inputs.size() > 2 ? inputs[2] : nullptr, from.dims,
+                                        Proto::UINT8, integer_attribute(node, "axis", 1));
+  const std::optional<Quantization> q = as_quantization(map);
+  if (!q) throw Error("", "rounds to integers that are not 8 bits wide, or with a scale that is not positive");
+  const SharedTensor<float> value = reader.floats(*inputs[0]);
+  reader.budget.charge(value->flat().size() * sizeof(std::int64_t));
+  auto constant = std::make_shared<Constant>();
+  constant->name = from.name;
+  constant->type = map.type;
+  constant->dims = from.dims;
+  constant->integers.resize(value->flat().size());
+  constant->pruned = from.pruned;
+  for_each_channel_element(from.dims, map.axis, [&](std::size_t i, std::size_t c) {
+    constant->integers[i] = quantize(value->flat()[i], q->scale[c], q->zero_point[c], q->dtype);
+  });
+  return constant;
+}
+
+/// The quantization of a computed value whose scale and zero point are inputs `scale` and `zero_point` of the node.
+inline Quantization read_quantization(ImportContext& context, const GraphNode& node, NodeId value, std::size_t scale,
+                                      std::size_t zero_point, std::int32_t otherwise) {
+  const TracedShape shape = context.shape(value);
+  const ConstantPtr zero =
+      context.has_input(node, zero_point) ? context.constant(node, zero_point, "zero points") : nullptr;
+  const AffineMap map = read_affine_map(context.reader, node, context.constant(node, scale, "scales"), zero,
+                                        shape.first, otherwise, integer_attribute(node, "axis", 1));
+  if (map.axis >= 0 && shape.depends_on_batch(static_cast<std::size_t>(map.axis))) {
+    throw Error("its scales", "are one per sample of the batch", "quantize per tensor or per channel");
+  }
+  std::optional<Quantization> q = as_quantization(map);
+  if (!q) {
+    throw Error("", "maps to " + element_type_name(map.type) + " with a scale of " + std::to_string(map.scale[0]),
+                "only int8 and uint8 with positive scales are supported");
+  }
+  return std::move(*q);
+}
+
+/// The value of an input as f32, whatever integers it holds.
+inline NodeId in_f32(ImportContext& context, const GraphNode& node, const std::string& what, NodeId value) {
+  if (context.element(value) == ElementType::f32) return value;
+  return context.append(node.name + what, Cast{ElementType::f32}, {value});
+}
+
+/// saturate(round(value / scale) + zero point), per tensor: with a scale that is computed at run time, or to 16 bits.
+inline NodeId quantized_by_value(ImportContext& context, const GraphNode& node, NodeId value, NodeId scale,
+                                 std::optional<NodeId> zero_point) {
+  const NodeId ratio = context.append(node.name + "/ratio", Binary{BinaryKind::div}, {value, scale});
+  NodeId rounded = context.append(node.name + "/round", Activation{ActivationKind::round}, {ratio});
+  const ElementType element = zero_point ? context.element(*zero_point) : ElementType::u8;
+  const int bits = integer_bits(element);
+  if (bits != 8 && bits != 16) {
+    throw Error("", "rounds to " + std::string(name_of(element)), "only integers of 8 and 16 bits are supported");
+  }
+  if (zero_point) {
+    const NodeId zero = in_f32(context, node, "/zero_point", *zero_point);
+    rounded = context.append(node.name + "/shifted", Binary{BinaryKind::add}, {rounded, zero});
+  }
+  const bool is_signed = element == ElementType::s8 || element == ElementType::s16;
+  const auto span = static_cast<float>(1 << bits);
+  const Activation range{ActivationKind::clip, is_signed ? -span / 2.0F : 0.0F,
+                         is_signed ? span / 2.0F - 1.0F : span - 1.0F};
+  const NodeId clipped = context.append(node.name + "/saturated", range, {rounded});
+  return context.append(node.name, Cast{element}, {clipped});
+}
+
+inline void import_quantize(ImportContext& context, const GraphNode& node) {
+  const NodeId src = context.src(node, 0);
+  std::optional<NodeId> zero_point;
+  if (context.has_input(node, 2)) zero_point = context.src(node, 2);
+  if (context.is_computed(node, 1) || (zero_point && integer_bits(context.element(*zero_point)) == 16)) {
+    if (integer_attribute(node, "block_size", 0) != 0 ||
+        element_count(context.shape(context.src(node, 1)).first) != 1) {
+      throw Error("its scales", "are several, and computed or of 16 bits", "use one for the whole tensor");
+    }
+    context.define(node, 0, quantized_by_value(context, node, src, context.src(node, 1), zero_point));
+    return;
+  }
+  context.append(node, QuantizeLinear{read_quantization(context, node, src, 1, 2, Proto::UINT8)}, {src});
+}
+
+/// A value that holds integers as the reals they stand for. After a QuantizeLinear with the same numbers this is a
+/// layer that only rounds, until merge_rounding() gives its rounding to its source.
+inline NodeId dequantized(ImportContext& context, const GraphNode& node, const std::string& name, NodeId src,
+                          std::size_t scale, std::size_t zero_point) {
+  const ElementType element = context.element(src);
+  if (element != ElementType::u8 && element != ElementType::s8) {  // (src − zero point) · scale, in f32
+    const Shape shape = context.shape(src).first;
+    const ConstantPtr zero =
+        context.has_input(node, zero_point) ? context.constant(node, zero_point, "zero points") : nullptr;
+    const AffineMap map = read_affine_map(context.reader, node, context.constant(node, scale, "scales"), zero, shape,
+                                          proto_type_of(element), integer_attribute(node, "axis", 1));
+    Shape dims(map.axis < 0 ? 0 : shape.size() - static_cast<std::size_t>(map.axis), 1);
+    if (!dims.empty()) dims[0] = shape[static_cast<std::size_t>(map.axis)];
+    Tensor<double> scales(dims);
+    Tensor<double> zeros(dims);
+    for (std::size_t c = 0; c < map.scale.size(); ++c) {
+      scales.flat()[c] = static_cast<double>(map.scale[c]);
+      zeros.flat()[c] = static_cast<double>(map.zero_point[c]);
+    }
+    NodeId value = in_f32(context, node, "/real", src);
+    if (zero) {
+      const NodeId shift = context.append_known(name + "/zero_point", {zeros, zeros, ElementType::f32});
+      value = context.append(name + "/shifted", Binary{BinaryKind::sub}, {value, shift});
+    }
+    const NodeId factor = context.append_known(name + "/scale", {scales, scales, ElementType::f32});
+    return context.append(name, Binary{BinaryKind::mul}, {value, factor});
+  }
+  const std::int32_t type = element == ElementType::u8 ? Proto::UINT8 : Proto::INT8;
+  const Quantization q = read_quantization(context, node, src, scale, zero_point, type);
+  const auto* quantize = std::get_if<QuantizeLinear>(&context.built[src].node.layer);
+  if (quantize == nullptr || quantize->quantization != q) return context.append(name, DequantizeLinear{q}, {src});
+  // Clipping to the whole range of float is the identity.
+  constexpr float end = std::numeric_limits<float>::max();
+  const NodeId from = context.built[src].node.src[0];
+  const NodeId id = context.append(name, Activation{ActivationKind::clip, -end, end}, {from});
+  context.built[id].node.dst_quantization = q;
+  context.built[id].only_rounds = true;
+  return id;
+}
+
+inline void import_dequantize(ImportContext& context, const GraphNode& node) {
+  const NodeId src = context.src(node, 0);
+  if (!context.is_computed(node, 1)) {
+    context.define(node, 0, dequantized(context, node, node.name, src, 1, 2));
+    return;
+  }
+  NodeId value = in_f32(context, node, "/real", src);
+  if (context.has_input(node, 2)) {
+    const NodeId zero = in_f32(context, node, "/zero_point", context.src(node, 2));
+    value = context.append(node.name + "/shifted", Binary{BinaryKind::sub}, {value, zero});
+  }
+  context.append(node, Binary{BinaryKind::mul}, {value, context.src(node, 1)});
+}
+
+inline constexpr Operator quantization_operators[] = {
+    {"QuantizeLinear", 10, import_quantize, fold_quantize},
+    {"DequantizeLinear", 10, import_dequantize, fold_dequantize},
+};
+
+/// Gives each rounding to the layer whose value it rounds, where every use of that value is rounded alike; the others
+/// stay layers of their own. Returns where each node went.
+inline void merge_rounding(std::vector<BuiltNode>& built, std::vector<NodeId>& outputs) {
+  std::vector<std::vector<NodeId>> consumers(built.size());
+  for (NodeId id = 0; id < built.size(); ++id) {
+    for (const NodeId src : built[id].node.src) consumers[src].push_back(id);
+  }
+  std::vector<bool> is_output(built.size(), false);
+  for (const NodeId id : outputs) is_output[id] = true;
+
+  std::vector<NodeId> merged(built.size());  // which node computes what this one did
+  std::vector<bool> removed(built.size(), false);
+  for (NodeId id = 0; id < built.size(); ++id) {
+    merged[id] = id;
+    Node<float>& node = built[id].node;
+    for (NodeId& src : node.src) src = merged[src];
+    if (!built[id].only_rounds) continue;
+    const NodeId src = node.src[0];
+    Node<float>& before = built[src].node;
+    const bool rounded_alike =
+        !is_output[src] && !before.dst_quantization &&
+        std::all_of(consumers[src].begin(), consumers[src].end(), [&](NodeId other) {
+          return built[other].only_rounds && built[other].node.dst_quantization == node.dst_quantization;
+        });
+    if (!rounded_alike && before.dst_quantization != node.dst_quantization) continue;
+    before.dst_quantization = node.dst_quantization;
+    merged[id] = src;
+    removed[id] = true;
+    is_output[src] = is_output[src] || is_output[id];
+  }
+
+  std::vector<NodeId> moved(built.size());
+  NodeId next = 0;
+  for (NodeId id = 0; id < built.size(); ++id) {
+    moved[id] = removed[id] ? moved[merged[id]] : next++;
+    if (removed[id]) continue;
+    for (NodeId& src : built[id].node.src) src = moved[src];
+    if (moved[id] != id) built[moved[id]] = std::move(built[id]);
+  }
+  built.resize(next);
+  for (NodeId& id : outputs) id = moved[id];
+}
+
+}  // namespace fulcrum::detail::onnx_io

@@ -1,0 +1,85 @@
+#pragma once
+/// \file
+/// What one gets for a RunConfig, whether predicted or measured.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fulcrum/core/dtype.hpp>
+#include <fulcrum/core/environment.hpp>
+#include <fulcrum/core/units.hpp>
+#include <fulcrum/run/memory_use.hpp>
+#include <fulcrum/run/run_config.hpp>
+
+namespace fulcrum {
+
+/// Order statistics of the latency of one inference (of a whole batch). percentile(p) = sorted[floor(n·p)].
+struct LatencyStatistics {
+  Milliseconds min{}, mean{}, p50{}, p90{}, p95{}, p99{}, p99_9{};
+  Milliseconds mad{};        ///< median absolute deviation from p50; 0 in a prediction
+  std::int64_t samples = 0;  ///< how many inferences were timed; 0 in a prediction
+};
+
+/// What keeps a layer from being faster.
+enum class Bound : std::uint8_t { compute, memory, overhead };
+
+[[nodiscard]] constexpr std::string_view name_of(Bound bound) noexcept {
+  switch (bound) {
+    case Bound::compute: return "compute";
+    case Bound::memory: return "memory";
+    case Bound::overhead: return "overhead";
+  }
+  return "?";
+}
+
+/// One row per step that runs: a layer with what is fused into it.
+struct LayerLatency {
+  std::string name;            ///< the node whose value the step computes first ("conv1")
+  std::string kind;            ///< "Conv", or "Conv+Relu" when fused
+  double flops = 0.0;          ///< [FLOP] of the batch
+  double bytes = 0.0;          ///< [B] read and written
+  Milliseconds latency{};      ///< median when measured
+  std::optional<Bound> bound;  ///< absent when it is not known
+  std::optional<DType> src{};  ///< type of the values that the step takes; absent in a prediction
+};
+
+enum class ReportKind : std::uint8_t { predicted, measured };
+
+[[nodiscard]] constexpr std::string_view name_of(ReportKind kind) noexcept {
+  return kind == ReportKind::predicted ? "predicted" : "measured";
+}
+
+/// The one result type of prediction and measurement, so that comparing them is subtraction.
+struct LatencyReport {
+  ReportKind kind = ReportKind::predicted;
+  std::string model;
+  RunConfig config;
+  double flops = 0.0;  ///< [FLOP] of one inference (of the batch)
+  double bytes = 0.0;  ///< [B] of one inference
+  LatencyStatistics latency;
+  double throughput_per_s = 0.0;  ///< samples per second of all instances together
+  std::vector<LayerLatency> layers;
+  Milliseconds creation{};         ///< time to prepare the model before the first inference; 0 in a prediction
+  MemoryUse memory;                ///< 0 in a prediction
+  std::vector<std::string> notes;  ///< what the reader should know ("the machine was noisy: …")
+  Environment environment;
+};
+
+/// Of the time that the layers of an int8 run take together, the share [0, 1] of those that take real numbers instead
+/// of integers: what int8 does not make faster. Nothing where the layers' types or times are not known.
+[[nodiscard]] inline std::optional<double> share_outside_int8(const LatencyReport& report) {
+  Milliseconds all{}, outside{};
+  for (const LayerLatency& layer : report.layers) {
+    if (!layer.src) return std::nullopt;
+    const bool is_integer = *layer.src == DType::u8 || *layer.src == DType::s8;
+    all += layer.latency;
+    if (!is_integer) outside += layer.latency;
+  }
+  if (report.config.precision != Precision::int8 || !(all.count() > 0.0)) return std::nullopt;
+  return outside / all;
+}
+
+}  // namespace fulcrum

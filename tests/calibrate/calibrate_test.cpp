@@ -1,0 +1,135 @@
+#include <fulcrum/calibrate/calibrate.hpp>
+
+#include <set>
+
+#include <support/catch.hpp>
+
+using namespace fulcrum;
+
+TEST_CASE("a calibration of a moment gives a whole profile that survives its file format") {
+  CalibrateOptions options;
+  options.budget = Seconds(0.05);
+  options.threads = {1};
+  std::vector<double> fractions;
+  const MachineProfile profile =
+      calibrate(options, [&](const Progress& progress) { fractions.push_back(progress.fraction); });
+
+  CHECK_NOTHROW(check_profile_matches(profile, onednn_environment()));
+  CHECK_FALSE(profile.created_utc.empty());
+  CHECK(profile.duration_s > 0.0);
+  for (const Precision precision : all_precisions) CHECK(profile.rates.knows(precision) == cpu_supports(precision));
+  for (const PeakRate& peak : profile.rates.peaks) CHECK(peak.flop_per_s > 1e6);
+  REQUIRE_FALSE(profile.rates.bandwidths.empty());
+  CHECK(profile.rates.bandwidths.back().level == "DRAM");
+  for (const Bandwidth& bandwidth : profile.rates.bandwidths) CHECK(bandwidth.byte_per_s > 1e6);
+  REQUIRE(profile.rates.overheads.size() == 1);
+  CHECK(profile.rates.overheads[0].step_us > 0.0);
+  CHECK_FALSE(profile.jitter.empty());
+  CHECK_FALSE(profile.contention.empty());
+  CHECK_FALSE(profile.layout_changes.empty());
+
+  std::set<KernelClass> classes;
+  for (const EfficiencyModel& model : profile.efficiency) {
+    CHECK(model.threads == 1);
+    CHECK_FALSE(model.samples.empty());
+    classes.insert(model.kernel);
+  }
+  CHECK(classes.count(KernelClass::convolution) == 1);
+  CHECK(classes.count(KernelClass::dense) == 1);
+
+  const MachineProfile again = machine_profile_from_json(to_json(profile));
+  CHECK(again == machine_profile_from_json(to_json(again)));
+  CHECK(again.environment == profile.environment);
+
+  REQUIRE_FALSE(fractions.empty());
+  CHECK(std::is_sorted(fractions.begin(), fractions.end()));
+  CHECK(fractions.back() == 1.0);
+
+  // And it predicts.
+  const Model<float> model =
+      ModelBuilder<float>("network").input({3, 16, 16}).conv(16, 3).relu().flatten().dense(10).softmax().build();
+  for (const Precision precision : all_precisions) {
+    if (!cpu_supports(precision)) continue;
+    const LatencyReport report = predict(model, {4, 1, 1, precision}, profile);
+    CHECK(report.latency.p50.count() > 0.0);
+    CHECK(std::isfinite(report.latency.p99_9.count()));
+    CHECK(report.throughput_per_s > 0.0);
+  }
+}
+
+TEST_CASE("a calibration that cannot be done is refused") {
+  CalibrateOptions options;
+  options.budget = Seconds(0.0);
+  CHECK_THROWS_WITH(calibrate(options), ContainsSubstring("budget"));
+  options.budget = Seconds(0.1);
+  options.threads = {0};
+  CHECK_THROWS_WITH(calibrate(options), ContainsSubstring("thread count 0"));
+  options.threads = {100000};
+  CHECK_THROWS_WITH(calibrate(options), ContainsSubstring("100000"));
+}
+
+TEST_CASE("the same seed draws the same probes, and another seed others") {
+  detail::ProbeSource a(7);
+  detail::ProbeSource b(7);
+  detail::ProbeSource c(8);
+  bool differs = false;
+  for (int i = 0; i < 10; ++i) {
+    const detail::Probe x = a.next();
+    const detail::Probe y = b.next();
+    CHECK(x.batch == y.batch);
+    CHECK(x.model == y.model);
+    const detail::Probe z = c.next();
+    differs = differs || !(x.model == z.model);
+  }
+  CHECK(differs);
+}
+
+TEST_CASE("probes are valid models of bounded size in every precision") {
+  detail::ProbeSource source(3, "avx2");
+  std::set<std::string> kinds;
+  for (int i = 0; i < 60; ++i) {
+    const detail::Probe probe = source.next();
+    CHECK(total_work(probe.model, probe.batch).flops < 3e9);
+    CHECK(parameter_count(probe.model) < 20'000'000);
+    for (const Precision precision : all_precisions) {
+      const Model<float> model = precision == Precision::int8 ? detail::quantized_probe(probe.model) : probe.model;
+      const ModelSteps steps = model_steps(model, {probe.batch, 1, 1, precision}, "avx2");
+      CHECK_FALSE(steps.steps.empty());
+      CHECK_FALSE(steps.quantization_assumed);
+      for (const ModelStep& entry : steps.steps) kinds.insert(std::string(name_of(entry.step.kernel)));
+    }
+  }
+  CHECK(kinds.size() == all_kernel_classes.size());
+}
+
+TEST_CASE("the executor runs the steps and the movements that are expected of it") {
+  detail::ProbeSource source(11, onednn_environment().isa);
+  for (int i = 0; i < 6; ++i) {
+    const detail::Probe probe = source.next();
+    for (const Precision precision : all_precisions) {
+      if (!cpu_supports(precision)) continue;
+      const Model<float> model = precision == Precision::int8 ? detail::quantized_probe(probe.model) : probe.model;
+      const auto compiled = OnednnModel::compile(model, {.threads = 2, .precision = precision});
+      const ModelSteps steps = model_steps(model, {1, 2, 1, precision}, onednn_environment().isa);
+      const auto places = detail::match_steps(steps, compiled->steps());
+      const auto seen = detail::observed_layout_changes(steps, precision, compiled->steps(), places);
+      const std::vector<Step> expected = with_movements(steps, precision, seen);
+      for (std::size_t k = 0; k < places.size(); ++k) {
+        const Step& step = steps.steps[k].step;
+        if (step.kind == "Concat" && !places[k]) continue;  // its sources are computed inside its result
+        REQUIRE(places[k].has_value());
+        const StepInfo& info = compiled->steps()[*places[k]];
+        INFO(step.name << ' ' << step.kind << ": " << info.implementation);
+        if (!info.implementation.starts_with("fulcrum:")) CHECK(info.threads == step.threads);
+        if (precision == Precision::f32) {
+          CHECK(info.implementation.starts_with("winograd:") == (step.kernel == KernelClass::winograd_convolution));
+        }
+      }
+      std::size_t computing = 0;
+      for (const StepInfo& info : compiled->steps()) computing += info.layers.empty() ? 0U : 1U;
+      std::size_t expected_computing = 0;
+      for (const Step& step : expected) expected_computing += step.kind != "Reorder";
+      CHECK(computing == expected_computing);
+    }
+  }
+}

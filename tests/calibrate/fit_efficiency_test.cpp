@@ -1,0 +1,72 @@
+#include <fulcrum/calibrate/fit_efficiency.hpp>
+
+#include <cmath>
+
+#include <fulcrum/core/random.hpp>
+
+#include <support/catch.hpp>
+
+using namespace fulcrum;
+
+namespace {
+/// A smooth function of two features: a trend and a bump.
+double truth(double x, double y) { return 0.3 + 0.4 * x - 0.2 * y + 0.5 * std::sin(2.0 * x) * std::cos(1.5 * y); }
+
+std::vector<EfficiencySample> samples_of(int count, std::uint64_t seed, double noise) {
+  Random random(seed);
+  std::vector<EfficiencySample> samples;
+  for (int i = 0; i < count; ++i) {
+    const double x = random.uniform(0.0, 3.0);
+    const double y = random.uniform(0.0, 3.0);
+    samples.push_back({{x, y}, truth(x, y) + noise * random.normal(), 0.0});
+  }
+  return samples;
+}
+
+double typical_error(const EfficiencyModel& model) {
+  double sum = 0.0;
+  for (const EfficiencySample& s : samples_of(200, 99, 0.0))
+    sum += std::abs(model.log_slowdown(s.features) - s.log_slowdown);
+  return sum / 200.0;
+}
+}  // namespace
+
+TEST_CASE("a known function is recovered at places that were not sampled") {
+  const EfficiencyModel model = fit_efficiency(KernelClass::dense, Precision::bf16, 2, samples_of(120, 1, 0.0));
+  CHECK(model.kernel == KernelClass::dense);
+  CHECK(model.precision == Precision::bf16);
+  CHECK(model.threads == 2);
+  CHECK(typical_error(model) < 0.05);
+  CHECK(model.loo_error < 0.1);
+}
+
+TEST_CASE("more samples predict better, and noise is smoothed over") {
+  const double few = typical_error(fit_efficiency(KernelClass::dense, Precision::f32, 1, samples_of(15, 1, 0.05)));
+  const double many = typical_error(fit_efficiency(KernelClass::dense, Precision::f32, 1, samples_of(200, 1, 0.05)));
+  CHECK(many < few);
+  CHECK(many < 0.08);
+}
+
+TEST_CASE("the error stated is the error made on samples left out") {
+  const EfficiencyModel model = fit_efficiency(KernelClass::dense, Precision::f32, 1, samples_of(100, 5, 0.2));
+  CHECK(model.loo_error > 0.05);  // a fifth of noise cannot be predicted
+  CHECK(model.loo_error < 0.4);
+}
+
+TEST_CASE("a sample that was disturbed does not spoil the fit") {
+  std::vector<EfficiencySample> samples = samples_of(120, 1, 0.01);
+  samples[7].log_slowdown += 6.0;  // a time slice went to somebody else: 400 times slower
+  const EfficiencyModel model = fit_efficiency(KernelClass::dense, Precision::f32, 1, samples);
+  CHECK(model.samples.size() >= 110);
+  for (const EfficiencySample& sample : model.samples) CHECK(sample.log_slowdown < 5.0);
+  CHECK(typical_error(model) < 0.06);
+}
+
+TEST_CASE("one sample and equal samples can be fitted") {
+  CHECK(fit_efficiency(KernelClass::dense, Precision::f32, 1, {}).samples.empty());
+  const EfficiencyModel one = fit_efficiency(KernelClass::dense, Precision::f32, 1, {{{1.0, 1.0}, 0.7, 0.0}});
+  CHECK(one.log_slowdown({1.0, 1.0}) == Approx(0.7).margin(0.2));
+  const EfficiencyModel equal =
+      fit_efficiency(KernelClass::dense, Precision::f32, 1, std::vector<EfficiencySample>(5, {{1.0, 1.0}, 0.7, 0.0}));
+  CHECK(equal.log_slowdown({1.0, 1.0}) == Approx(0.7).margin(0.1));
+}

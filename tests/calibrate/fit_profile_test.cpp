@@ -1,0 +1,95 @@
+#include <fulcrum/calibrate/fit_profile.hpp>
+
+#include <support/catch.hpp>
+#include "synthetic_machine.hpp"
+
+using namespace fulcrum;
+
+namespace {
+/// Times on the synthetic machine, where a step takes its roofline time over an efficiency that depends on its output
+/// channels.
+std::vector<TimedStep> timed_steps(int count, std::uint64_t seed) {
+  std::vector<TimedStep> timed;
+  for (const Step& step : synthetic::conv_steps(count, seed)) {
+    const double efficiency = 0.4 + 0.05 * std::log2(static_cast<double>(step.geometry.oc));
+    timed.push_back({step, 1, roofline_point(step, synthetic::rates(), 1).time_us() / efficiency});
+  }
+  return timed;
+}
+}  // namespace
+
+TEST_CASE("the peak is the highest rate of a layer that took long enough to be timed") {
+  const Step big = synthetic::conv_step(1, 64, 64, 28, 3);
+  const Step small = synthetic::conv_step(1, 1, 1, 4, 1);
+  const double useful = big.flops * big.geometry.inside;
+  const auto peaks = fit_peaks({{big, 1, 1000.0}, {big, 1, 2000.0}, {big, 2, 500.0}, {small, 1, 1e-6}});
+  REQUIRE(peaks.size() == 2);
+  CHECK(peaks[0].flop_per_s == Approx(useful / 1e-3));
+  CHECK(peaks[1].threads == 2);
+  CHECK(peaks[1].flop_per_s == Approx(useful / 5e-4));
+}
+
+TEST_CASE("the overhead is the shortest step of a thread count, less what its work takes") {
+  const Step nothing = synthetic::conv_step(1, 1, 1, 4, 1);
+  const Step work = synthetic::conv_step(1, 16, 32, 8, 3);  // 3 µs
+  MachineRates rates = synthetic::rates();
+  const double work_us = roofline_point(work, rates, 2).time_us() - rates.step_overhead_us(2);
+  const auto overheads =
+      fit_overheads({{nothing, 1, 3.0}, {nothing, 1, 0.5}, {work, 2, work_us + 2.0}, {work, 2, work_us + 3.0}}, rates);
+  REQUIRE(overheads.size() == 2);
+  CHECK(overheads[0].step_us == Approx(0.5).margin(0.01));
+  CHECK(overheads[1].step_us == Approx(2.0));
+}
+
+TEST_CASE("efficiencies of a known machine are recovered for layers that were not timed") {
+  MachineProfile profile = synthetic::machine();
+  profile.efficiency = fit_efficiencies(timed_steps(120, 1), profile.rates);
+  REQUIRE(profile.efficiency.size() == 1);
+  CHECK(profile.efficiency[0].kernel == KernelClass::convolution);
+  double worst = 0.0;
+  for (const TimedStep& t : timed_steps(40, 77)) {
+    const RooflinePoint roofline = roofline_point(t.step, profile.rates, 1);
+    const double predicted = roofline.time_us() * std::exp(profile.log_slowdown(t.step, roofline, 1));
+    worst = std::max(worst, std::abs(predicted / t.time_us - 1.0));
+  }
+  CHECK(worst < 0.1);
+}
+
+TEST_CASE("more samples than allowed are thinned out evenly") {
+  const auto models = fit_efficiencies(timed_steps(90, 1), synthetic::rates(), 30);
+  CHECK(models.at(0).samples.size() == 30);
+}
+
+TEST_CASE("contention is told apart into a factor and a cost per step") {
+  std::vector<ContendedRun> runs;
+  for (const auto& [alone, steps] : {std::pair{10.0, 5.0}, std::pair{100.0, 20.0}, std::pair{5000.0, 8.0}})
+    runs.push_back({2, 2, alone, 1.5 * alone + 4.0 * steps, steps});
+  const auto contention = fit_contention(runs);
+  REQUIRE(contention.size() == 1);
+  CHECK(contention[0].instances == 2);
+  CHECK(contention[0].threads == 2);
+  CHECK(contention[0].factor == Approx(1.5));
+  CHECK(contention[0].extra_step_us == Approx(4.0));
+}
+
+TEST_CASE("running side by side is never believed to be a gain") {
+  const auto contention = fit_contention({{2, 1, 100.0, 80.0, 5.0}, {2, 1, 10.0, 9.0, 5.0}});
+  REQUIRE(contention.size() == 1);
+  CHECK(contention[0].factor == 1.0);
+  CHECK(contention[0].extra_step_us == 0.0);
+}
+
+TEST_CASE("jitter is relative to the median") {
+  LatencyStatistics latency;
+  latency.p50 = Milliseconds(2.0);
+  latency.min = Milliseconds(1.0);
+  latency.mean = Milliseconds(3.0);
+  latency.p90 = latency.p95 = latency.p99 = Milliseconds(4.0);
+  latency.p99_9 = Milliseconds(8.0);
+  const Jitter jitter = jitter_from(latency, 2);
+  CHECK(jitter.threads == 2);
+  CHECK(jitter.p50_ms == 2.0);
+  CHECK(jitter.min_ratio == 0.5);
+  CHECK(jitter.mean_ratio == 1.5);
+  CHECK(jitter.p99_9_ratio == 4.0);
+}

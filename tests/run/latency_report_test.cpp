@@ -1,0 +1,36 @@
+#include <fulcrum/run/latency_report.hpp>
+
+#include <support/catch.hpp>
+
+using namespace fulcrum;
+
+TEST_CASE("bounds and kinds of reports have the names that JSON shows") {
+  CHECK(name_of(Bound::compute) == "compute");
+  CHECK(name_of(Bound::memory) == "memory");
+  CHECK(name_of(Bound::overhead) == "overhead");
+  CHECK(name_of(ReportKind::predicted) == "predicted");
+  CHECK(name_of(ReportKind::measured) == "measured");
+}
+
+TEST_CASE("an empty report claims no time and no bound") {
+  const LatencyReport report;
+  CHECK(report.latency.p50.count() == 0.0);
+  CHECK(report.latency.samples == 0);
+  CHECK(report.layers.empty());
+  CHECK_FALSE(LayerLatency{}.bound.has_value());
+}
+
+TEST_CASE("the share outside int8 is that of the layers that take real numbers") {
+  LatencyReport report;
+  report.config.precision = Precision::int8;
+  CHECK_FALSE(share_outside_int8(report).has_value());
+  report.layers = {{"input", "Reorder", 0.0, 0.0, Milliseconds(1.0), {}, DType::f32},
+                   {"conv1", "Conv", 0.0, 0.0, Milliseconds(2.0), {}, DType::u8},
+                   {"conv2", "Conv", 0.0, 0.0, Milliseconds(5.0), {}, DType::s8}};
+  CHECK(share_outside_int8(report) == std::optional(0.125));
+  report.layers.push_back({"predicted", "Conv", 0.0, 0.0, Milliseconds(1.0), {}, {}});
+  CHECK_FALSE(share_outside_int8(report).has_value());
+  report.layers.pop_back();
+  report.config.precision = Precision::f32;
+  CHECK_FALSE(share_outside_int8(report).has_value());
+}
