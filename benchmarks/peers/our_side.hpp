@@ -22,7 +22,7 @@ namespace fulcrum::peers {
 class OurSide {
 public:
   /// \throws Error as import_onnx() and OnednnModel::compile()
-  OurSide(const std::string& path, const OnednnOptions& options) {
+  OurSide(const std::string& path, const RunConfig& options) {
     const auto start = std::chrono::steady_clock::now();
     model_ = import_onnx(path);
     executor_ = std::make_unique<OnednnExecutor>(OnednnModel::compile(model_, options));

@@ -117,8 +117,8 @@
 
 #include <fulcrum/exec/executor.hpp>
 #include <fulcrum/exec/explanation.hpp>
-#include <fulcrum/exec/onednn_options.hpp>
 #include <fulcrum/exec/reference.hpp>
+#include <fulcrum/exec/step_info.hpp>
 
 #include <fulcrum/measure/statistics.hpp>
 

@@ -72,7 +72,7 @@ TEST_CASE("a batch that runs in slices is predicted as instances of one thread t
       ModelBuilder<float>("wide").input({32, 56, 56}).conv(32, 1).relu().conv(32, 1).relu().build();
   const auto [slices, of_slice] = sliced_config(wide, {64, 2, 1, Precision::f32}, machine);
   REQUIRE(slices.cut());
-  CHECK(of_slice == RunConfig{slices.samples, 1, 2, Precision::f32});
+  CHECK(of_slice == RunConfig{.batch = slices.samples, .instances = 2, .slice = slices.samples});
   const LatencyReport whole = predict(wide, {64, 2, 1, Precision::f32}, machine);
   const LatencyReport slice = predict(wide, of_slice, machine);
   // But for the start of the lanes, which take the overhead of a step on two threads.

@@ -65,7 +65,7 @@ void* allocate(std::size_t bytes, std::size_t alignment, void* caller) {
 namespace {
 
 /// What ten runs allocate once some have been made.
-int allocations(const Model<float>& model, const OnednnOptions& options) {
+int allocations(const Model<float>& model, const RunConfig& options) {
   OnednnExecutor executor(model, options);
   std::vector<Tensor<float>> src;
   for (const Shape& shape : executor.compiled().src_shapes()) src.emplace_back(shape);

@@ -45,8 +45,7 @@ TEST_CASE("a model runs with what was chosen for it, and with any layer in anoth
   for (const auto& mixture :
        {choice.layer_precision, std::map<std::string, Precision>{{"conv2", Precision::f32}},
         std::map<std::string, Precision>{{"conv1", Precision::f32}, {"dense1", Precision::f32}}}) {
-    OnednnExecutor executor(
-        model, {.batch = 4, .precision = Precision::int8, .allow_fallback = false, .layer_precision = mixture});
+    OnednnExecutor executor(model, {.batch = 4, .precision = Precision::int8, .layer_precision = mixture});
     CHECK(test::relative_difference(executor.run({&images, 1}).front(), expected) <=
           test::relative_tolerance(Precision::int8));
     for (const StepInfo& step : executor.compiled().steps()) {

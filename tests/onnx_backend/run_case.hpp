@@ -148,10 +148,10 @@ inline void check_outputs(const Model<float>& model, const std::map<std::string,
     compare("reference",
             labelled("reference", [&] { return ReferenceExecutor<float>(model, {.quantized = quantized}).run(src); }));
   }
-  OnednnOptions options;
+  RunConfig options;
   options.batch = batch_of(model, src);
   options.precision = quantized ? Precision::int8 : Precision::f32;
-  options.allow_fallback = true;
+  options.missing_precision = MissingPrecision::f32;
   compare("oneDNN", labelled("oneDNN", [&] { return OnednnExecutor(model, options).run(src); }));
 }
 

@@ -32,7 +32,7 @@ inline Dataset images_labelled_by(const Model<float>& model, std::int64_t count,
   dataset.images = Tensor<float>(Shape{count, 1, 8, 8});
   Random random(seed);
   for (float& x : dataset.images.flat()) x = static_cast<float>(random.uniform());
-  OnednnOptions options;
+  RunConfig options;
   options.batch = count;
   OnednnExecutor executor(model, options);
   const Tensor<float> scores = executor.run({&dataset.images, 1}).front();

@@ -33,7 +33,7 @@ void evaluate(const EvaluateOptions& options) {
     remark("the model is not quantized: quantizing it with ranges from 512 training images");
     model = quantized_on(model, options.data, {}, 512).model;
   }
-  OnednnOptions onednn;
+  RunConfig onednn;
   onednn.batch = options.batch;
   onednn.threads = options.threads > 0 ? options.threads : current_environment().cores;
   onednn.precision = precision;

@@ -10,6 +10,7 @@
 #include "command.hpp"
 #include "int8.hpp"
 #include "model_argument.hpp"
+#include "run_config_argument.hpp"
 
 using namespace fulcrum;
 
@@ -17,19 +18,18 @@ namespace {
 
 struct ExplainCommand {
   ModelArgument model;
-  std::string precision;
-  OnednnOptions options;
+  RunConfigArgument run;
   bool json = false;
 };
 
-void explain_model(ExplainCommand& command) {
+void explain_model(const ExplainCommand& command) {
   Model<float> model = command.model.load();
-  command.options.precision = precision_for(model, command.precision);
-  if (command.options.precision == Precision::int8 && !is_quantized(model)) {
+  const RunConfig config = command.run.for_model(model);
+  if (config.precision == Precision::int8 && !is_quantized(model)) {
     remark("the model is not quantized: shown with scales from random inputs");
     model = quantized_for_timing(model);
   }
-  const Explanation explanation = explain(model, command.options);
+  const Explanation explanation = explain(model, config);
   if (command.json)
     print_json(to_json(explanation).dump());
   else
@@ -43,13 +43,7 @@ void add_explain(CLI::App& app) {
   CLI::App* sub =
       app.add_subcommand("explain", "Show what runs: kernels, layouts, what was fused, and why the rest was not");
   command->model.add_to(*sub)->required();
-  sub->add_option("--batch", command->options.batch, "samples per inference")->capture_default_str();
-  sub->add_option("--threads", command->options.threads, "threads of one inference")->capture_default_str();
-  sub->add_option("--slice", command->options.slice,
-                  "samples that a thread takes through the whole model at a time (default: what should be fastest; the "
-                  "batch size: the batch goes layer by layer)");
-  sub->add_option("--precision", command->precision,
-                  "f32, bf16 or int8 (default: int8 for a quantized model, else f32)");
+  command->run.add_to(*sub);
   sub->add_flag("--json", command->json, "print one JSON object");
   sub->footer("Example:\n  fulcrum explain zoo:squeezenet1_1 --threads 2");
   sub->callback([command] { explain_model(*command); });

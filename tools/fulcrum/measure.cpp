@@ -15,6 +15,7 @@
 #include "int8.hpp"
 #include "model_argument.hpp"
 #include "profile_argument.hpp"
+#include "run_config_argument.hpp"
 
 using namespace fulcrum;
 
@@ -22,10 +23,9 @@ namespace {
 
 struct ReportCommand {
   ModelArgument model;
-  std::string precision, profile;
-  RunConfig config;
+  RunConfigArgument run;
+  std::string profile;
   double seconds = 1.0;
-  std::int64_t slice = 0;
   bool cold_cache = false;
   bool json = false;
 };
@@ -37,32 +37,30 @@ void show(const LatencyReport& report, bool json) {
     print(to_text(report));
 }
 
-/// The model in the precision asked for; one without scales gets some when it is to run in int8.
-Model<float> model_for(ReportCommand& command) {
+/// The model and how to run it; a model without scales gets some when it is to run in int8.
+std::pair<Model<float>, RunConfig> model_and_config(const ReportCommand& command) {
   Model<float> model = command.model.load();
-  command.config.precision = precision_for(model, command.precision);
-  validate(command.config);
-  if (command.config.precision == Precision::int8 && !is_quantized(model)) {
+  const RunConfig config = command.run.for_model(model);
+  if (config.precision == Precision::int8 && !is_quantized(model)) {
     remark("the model is not quantized: timed with scales from random inputs, its results would mean nothing");
     model = quantized_for_timing(model);
   }
-  return model;
+  return {std::move(model), config};
 }
 
-void predict_model(ReportCommand& command) {
-  const Model<float> model = model_for(command);
-  show(predict(model, command.config, profile_for_this_machine(command.profile)), command.json);
+void predict_model(const ReportCommand& command) {
+  const auto [model, config] = model_and_config(command);
+  show(predict(model, config, profile_for_this_machine(command.profile)), command.json);
 }
 
 void measure_model(ReportCommand& command) {
-  const bool chooses = command.precision == "auto";
-  if (chooses) command.precision.clear();
-  const Model<float> model = model_for(command);
+  const bool chooses = command.run.precision == "auto";
+  if (chooses) command.run.precision.clear();
+  auto [model, config] = model_and_config(command);
   MeasureOptions options;
   options.min_duration = Seconds(command.seconds);
   options.max_duration = 10.0 * options.min_duration;
   options.cold_cache = command.cold_cache;
-  options.slice = command.slice;
   std::optional<MachineProfile> profile;
   if (!command.profile.empty()) {
     profile = profile_for_this_machine(command.profile);
@@ -71,17 +69,15 @@ void measure_model(ReportCommand& command) {
   ProgressBar bar;
   std::vector<std::string> notes;
   if (chooses) {
-    const PrecisionChoice choice = choose_precision(
-        model, {.batch = command.config.batch, .threads = command.config.threads, .slice = command.slice}, {},
-        bar.sink());
-    command.config.precision = choice.precision;
-    options.layer_precision = choice.layer_precision;
+    const PrecisionChoice choice = choose_precision(model, config, {}, bar.sink());
+    config.precision = choice.precision;
+    config.layer_precision = choice.layer_precision;
     std::string note = "auto: " + to_string(choice) + "; medians";
     for (const auto& candidate : choice.candidates)
       note += " " + std::string(name_of(candidate.precision)) + " " + format_latency(candidate.latency);
     notes.push_back(note + ", chosen " + format_latency(choice.latency));
   }
-  LatencyReport report = measure(model, command.config, options, bar.sink());
+  LatencyReport report = measure(model, config, options, bar.sink());
   bar.clear();
   report.notes.insert(report.notes.begin(), notes.begin(), notes.end());
   show(report, command.json);
@@ -91,11 +87,8 @@ CLI::App* add_report(CLI::App& app, const char* name, const char* description, c
                      const std::shared_ptr<ReportCommand>& command) {
   CLI::App* sub = app.add_subcommand(name, description);
   command->model.add_to(*sub)->required();
-  sub->add_option("--batch", command->config.batch, "samples per inference")->capture_default_str();
-  sub->add_option("--threads", command->config.threads, "threads of each instance")->capture_default_str();
-  sub->add_option("--instances", command->config.instances, "copies that run side by side")->capture_default_str();
-  sub->add_option("--precision", command->precision,
-                  "f32, bf16 or int8" + more_precisions + " (default: int8 for a quantized model, else f32)");
+  command->run.add_to(*sub, more_precisions);
+  command->run.add_instances_to(*sub);
   sub->add_flag("--json", command->json, "print one JSON object");
   return sub;
 }
@@ -120,9 +113,6 @@ void add_measure(CLI::App& app) {
                   "time to measure for; slow models take up to ten times as long, until there are 50 samples")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  sub->add_option("--slice", command->slice,
-                  "samples that a thread takes through the whole model at a time (default: what should be fastest; the "
-                  "batch size: the batch goes layer by layer)");
   sub->add_flag("--cold-cache", command->cold_cache, "use other sources each time, so that none is in a cache");
   sub->footer("Example:\n  fulcrum measure model.onnx --batch 8 --threads 1 --instances 2 --precision int8");
   sub->callback([command] { measure_model(*command); });

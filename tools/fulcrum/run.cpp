@@ -59,7 +59,7 @@ std::vector<Tensor<float>> results_of(const RunOptions& options, const Model<flo
     }
     return ReferenceExecutor<float>(model, {.quantized = precision == Precision::int8}).run(src);
   }
-  OnednnOptions onednn;
+  RunConfig onednn;
   onednn.batch = batch_of<float>(model, src);
   onednn.threads = options.threads;
   onednn.precision = precision;

@@ -37,7 +37,7 @@ void train_model(const TrainCommand& command) {
 
   ProgressBar bar;
   const TrainResult result = train(model, train_set, command.options, bar.sink());
-  OnednnOptions onednn;
+  RunConfig onednn;
   onednn.batch = 250;
   onednn.threads = command.options.threads > 0 ? command.options.threads : current_environment().cores;
   const AccuracyReport test = evaluate_accuracy(result.model, test_set, onednn, bar.sink());

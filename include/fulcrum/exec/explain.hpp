@@ -14,13 +14,13 @@ namespace fulcrum {
 
 /// Compiles the model and tells what runs, what was fused and folded and why the rest was not.
 /// \throws Error as OnednnModel::compile()
-[[nodiscard]] inline Explanation explain(const Model<float>& model, const OnednnOptions& options) {
-  const auto compiled = OnednnModel::compile(model, options);
+[[nodiscard]] inline Explanation explain(const Model<float>& model, const RunConfig& config) {
+  const auto compiled = OnednnModel::compile(model, config);
   FoldResult<float> folded = fold_batch_normalization(model);
   Explanation result;
   result.model = model.name();
-  result.batch = options.batch;
-  result.threads = options.threads;
+  result.batch = config.batch;
+  result.threads = config.threads;
   result.precision = compiled->precision();
   result.steps = compiled->steps();
   result.folded = std::move(folded.report);

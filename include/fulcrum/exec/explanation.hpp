@@ -6,8 +6,9 @@
 #include <string>
 #include <vector>
 
-#include <fulcrum/exec/onednn_options.hpp>
+#include <fulcrum/exec/step_info.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
+#include <fulcrum/run/memory_use.hpp>
 
 namespace fulcrum {
 

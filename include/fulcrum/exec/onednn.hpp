@@ -7,6 +7,6 @@
 #include <fulcrum/exec/onednn_executor.hpp>
 #include <fulcrum/exec/onednn_model.hpp>
 #include <fulcrum/exec/onednn_model_cache.hpp>
-#include <fulcrum/exec/onednn_options.hpp>
 #include <fulcrum/exec/onednn_runner.hpp>
+#include <fulcrum/exec/step_info.hpp>
 #include <fulcrum/onednn/precision_support.hpp>

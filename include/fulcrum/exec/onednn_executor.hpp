@@ -26,8 +26,8 @@ namespace fulcrum {
 class OnednnExecutor {
 public:
   /// \throws Error as OnednnModel::compile()
-  OnednnExecutor(const Model<float>& model, const OnednnOptions& options)
-      : OnednnExecutor(OnednnModel::compile(model, options)) {}
+  OnednnExecutor(const Model<float>& model, const RunConfig& config)
+      : OnednnExecutor(OnednnModel::compile(model, config)) {}
 
   explicit OnednnExecutor(std::shared_ptr<const OnednnModel> model) : model_(std::move(model)) {
     for (int lane = 0; lane < slices().lanes; ++lane) lanes_.emplace_back(model_->program());
@@ -75,7 +75,7 @@ public:
   ///         usable
   void execute(std::span<const float* const> src, std::span<float* const> dst) {
     expect_arrays(src, dst);
-    const detail::ThreadScope scope(model_->options().threads);
+    const detail::ThreadScope scope(model_->config().threads);
     for_slices([&](std::size_t lane, std::int64_t slice) {
       lanes_[lane].point_at(src, dst, slice);
       lanes_[lane].run(threads_of_lane());
@@ -92,7 +92,7 @@ public:
                   "give " + std::to_string(model_->steps().size()));
     }
     for (auto& times : lane_times_) std::fill(times.begin(), times.end(), std::chrono::nanoseconds(0));
-    const detail::ThreadScope scope(model_->options().threads);
+    const detail::ThreadScope scope(model_->config().threads);
     for_slices([&](std::size_t lane, std::int64_t slice) {
       lanes_[lane].point_at(src, dst, slice);
       lanes_[lane].run_timed(threads_of_lane(), lane_times_[lane]);
@@ -109,7 +109,7 @@ public:
   void time_step(std::size_t step, std::span<const float* const> src, std::span<float* const> dst,
                  std::span<std::chrono::nanoseconds> times) {
     expect_arrays(src, dst);
-    const detail::ThreadScope scope(model_->options().threads);
+    const detail::ThreadScope scope(model_->config().threads);
     for (std::size_t lane = 0; lane < lanes_.size(); ++lane)
       lanes_[lane].point_at(src, dst, static_cast<std::int64_t>(lane));  // a slice of its own to write
     for (std::chrono::nanoseconds& time : times) {
@@ -122,7 +122,7 @@ public:
 private:
   [[nodiscard]] const BatchSlices& slices() const noexcept { return model_->slices(); }
   /// Lanes have one thread each; the one lane of a batch that is not cut has all.
-  [[nodiscard]] int threads_of_lane() const noexcept { return slices().cut() ? 1 : model_->options().threads; }
+  [[nodiscard]] int threads_of_lane() const noexcept { return slices().cut() ? 1 : model_->config().threads; }
 
   void expect_arrays(std::span<const float* const> src, std::span<float* const> dst) const {
     if (src.size() == model_->src_shapes().size() && dst.size() == model_->dst_shapes().size()) return;

@@ -10,9 +10,10 @@
 
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/units.hpp>
-#include <fulcrum/exec/onednn_options.hpp>
 #include <fulcrum/exec/runtime/program.hpp>
+#include <fulcrum/exec/step_info.hpp>
 #include <fulcrum/onednn/precision_support.hpp>
+#include <fulcrum/run/memory_use.hpp>
 #include <fulcrum/schedule/batch_slices.hpp>
 
 namespace fulcrum {
@@ -22,18 +23,20 @@ namespace fulcrum {
 class OnednnModel {
 public:
   /// Folds batch norms, groups layers into steps, lets oneDNN choose layouts, packs the weights and plans the memory.
-  /// \throws Error when an option is out of range or names no layer, the CPU lacks the precision (unless
-  ///         allow_fallback), int8 is asked of a model without quantized weights, or oneDNN refuses a layer
+  /// `config.instances` is not read: any number of executors may share a compiled model.
+  /// \throws Error when the configuration is out of range or names no layer, the CPU lacks the precision (unless
+  ///         missing_precision says to run in f32), int8 is asked of a model without quantized weights, or oneDNN
+  ///         refuses a layer
   /// \param constants  packed weights that other compiled models may hold already; empty: none
   [[nodiscard]] static std::shared_ptr<const OnednnModel> compile(
-      const Model<float>& model, const OnednnOptions& options,
+      const Model<float>& model, const RunConfig& config,
       std::shared_ptr<detail::onednn::ConstantStore> constants = {}) {
     if (!constants) constants = std::make_shared<detail::onednn::ConstantStore>();
-    return std::shared_ptr<const OnednnModel>(new OnednnModel(model, options, std::move(constants)));
+    return std::shared_ptr<const OnednnModel>(new OnednnModel(model, config, std::move(constants)));
   }
 
-  [[nodiscard]] const OnednnOptions& options() const noexcept { return options_; }
-  /// What it really runs in: options().precision, or f32 after a fallback.
+  [[nodiscard]] const RunConfig& config() const noexcept { return config_; }
+  /// What it really runs in: config().precision, or f32 after a fallback.
   [[nodiscard]] Precision precision() const noexcept { return precision_; }
 
   /// How the batch is cut; not cut: all threads run every step together.
@@ -53,12 +56,11 @@ public:
   [[nodiscard]] const detail::onednn::Program& program() const noexcept { return program_; }
 
 private:
-  OnednnModel(const Model<float>& model, const OnednnOptions& options,
+  OnednnModel(const Model<float>& model, const RunConfig& config,
               std::shared_ptr<detail::onednn::ConstantStore> constants);
 
   /// \throws Error when the slice asked for does not divide the batch, or the model mixes samples
-  [[nodiscard]] static BatchSlices slices_of(const Model<float>& model, const OnednnOptions& options,
-                                             Precision precision);
+  [[nodiscard]] static BatchSlices slices_of(const Model<float>& model, const RunConfig& config, Precision precision);
 
   [[nodiscard]] std::vector<Shape> of_batch(std::vector<Shape> shapes) const {
     if (slices_.cut()) {
@@ -67,7 +69,7 @@ private:
     return shapes;
   }
 
-  OnednnOptions options_;
+  RunConfig config_;
   Precision precision_;
   BatchSlices slices_;
   detail::onednn::Program program_;

@@ -22,9 +22,9 @@ namespace fulcrum {
 /// cache; those that ask for a batch size that is being compiled wait for it.
 class OnednnModelCache {
 public:
-  /// \param options  of all batch sizes; options.batch is not read
-  explicit OnednnModelCache(Model<float> model, OnednnOptions options = {})
-      : model_(std::move(model)), options_(std::move(options)) {}
+  /// \param config  of all batch sizes; config.batch is not read
+  explicit OnednnModelCache(Model<float> model, RunConfig config = {})
+      : model_(std::move(model)), config_(std::move(config)) {}
 
   /// The model compiled for `batch` samples.
   /// \throws Error as OnednnModel::compile(); the next call tries again
@@ -42,9 +42,9 @@ public:
     }
     if (compiled.valid()) return compiled.get();
     try {
-      OnednnOptions options = options_;
-      options.batch = batch;
-      auto made = OnednnModel::compile(model_, options, constants_);
+      RunConfig config = config_;
+      config.batch = batch;
+      auto made = OnednnModel::compile(model_, config, constants_);
       promise.set_value(made);
       return made;
     } catch (...) {
@@ -74,7 +74,7 @@ private:
   using Compiled = std::shared_future<std::shared_ptr<const OnednnModel>>;
 
   Model<float> model_;
-  OnednnOptions options_;
+  RunConfig config_;
   std::shared_ptr<detail::onednn::ConstantStore> constants_ = std::make_shared<detail::onednn::ConstantStore>();
   std::mutex mutex_;
   std::map<std::int64_t, Compiled> compiled_;

@@ -24,10 +24,10 @@ namespace fulcrum {
   return [compiled, threads](const Model<float>& model, std::span<const Tensor<float>> sources) {
     const std::int64_t batch = batch_of(model, sources);
     if (!compiled->executor || compiled->batch != batch || compiled->model != model) {
-      OnednnOptions options;
-      options.batch = batch;
-      options.threads = threads;
-      *compiled = {model, batch, std::make_shared<OnednnExecutor>(model, options)};
+      RunConfig config;
+      config.batch = batch;
+      config.threads = threads;
+      *compiled = {model, batch, std::make_shared<OnednnExecutor>(model, config)};
     }
     return compiled->executor->run(sources);
   };

@@ -62,21 +62,21 @@ inline std::int64_t count_correct(std::span<const float> scores, std::span<const
 }  // namespace detail
 
 /// Runs a model on every sample of a data set and compares the largest element of its last output with the label.
-/// Samples run in batches of options.batch; the last, smaller batch has an executor of its own.
+/// Samples run in batches of config.batch; the last, smaller batch has an executor of its own.
 /// \throws Error when the data set is empty or invalid, model and data do not fit, outputs are NaN, or the model
-///         cannot run with these options (see OnednnModel::compile())
+///         cannot run with this configuration (see OnednnModel::compile())
 [[nodiscard]] inline AccuracyReport evaluate_accuracy(const Model<float>& model, const Dataset& data,
-                                                      const OnednnOptions& options, const ProgressSink& progress = {}) {
+                                                      const RunConfig& config, const ProgressSink& progress = {}) {
   validate(data);
   if (data.size() == 0) throw Error("data set", "is empty", "give at least one sample");
-  if (options.batch < 1) throw Error("--batch", "is " + std::to_string(options.batch), "give 1 or more");
+  validate(config);
   const auto sample = static_cast<std::size_t>(element_count(data.images.dims()) / data.size());
   const std::span<const std::int32_t> labels(data.labels);
   AccuracyReport report;
   double reported = 0.0;
 
   const auto run_batches = [&](std::int64_t batch, std::int64_t count) {
-    OnednnOptions sized = options;
+    RunConfig sized = config;
     sized.batch = batch;
     OnednnExecutor executor(model, sized);
     detail::check_matches(executor.compiled(), data, batch);
@@ -104,9 +104,9 @@ inline std::int64_t count_correct(std::span<const float> scores, std::span<const
     }
   };
 
-  const std::int64_t whole = data.size() / options.batch;
-  const std::int64_t rest = data.size() % options.batch;
-  if (whole > 0) run_batches(options.batch, whole);
+  const std::int64_t whole = data.size() / config.batch;
+  const std::int64_t rest = data.size() % config.batch;
+  if (whole > 0) run_batches(config.batch, whole);
   if (rest > 0) run_batches(rest, 1);
   return report;
 }

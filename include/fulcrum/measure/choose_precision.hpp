@@ -36,7 +36,7 @@ struct PrecisionChoice {
     Milliseconds latency{};  ///< median over the rounds' medians
   };
   Precision precision = Precision::f32;              ///< of all layers but those named next
-  std::map<std::string, Precision> layer_precision;  ///< as OnednnOptions takes it
+  std::map<std::string, Precision> layer_precision;  ///< as RunConfig has it
   Milliseconds latency{};                            ///< of the choice
   std::vector<Candidate> candidates;                 ///< every precision that could run
 };
@@ -46,10 +46,9 @@ namespace detail {
 /// A way to run a model, being timed.
 class TimedExecutor {
 public:
-  TimedExecutor(const Model<float>& model, const OnednnOptions& options,
-                std::shared_ptr<onednn::ConstantStore> constants)
-      : executor_(OnednnModel::compile(model, options, std::move(constants))),
-        buffers_(executor_.compiled(), 0, source_ranges(model, infer_shapes(model, options.batch)), 0),
+  TimedExecutor(const Model<float>& model, const RunConfig& config, std::shared_ptr<onednn::ConstantStore> constants)
+      : executor_(OnednnModel::compile(model, config, std::move(constants))),
+        buffers_(executor_.compiled(), 0, source_ranges(model, infer_shapes(model, config.batch)), 0),
         step_times_(executor_.compiled().steps().size()),
         steps_(step_times_.size()) {
     executor_.execute(buffers_.src(), buffers_.dst());
@@ -107,20 +106,21 @@ inline void take_turns(const std::vector<TimedExecutor*>& executors, const Choos
 
 /// Times the model in each precision that the CPU has (int8 where a quantization pass has been over the model), takes
 /// the fastest, and has those layers run in another one that are faster there; that mixture is kept when it wins most
-/// of a comparison in alternation with the pure precision. \param options  of the compilation; precision and
-/// layer_precision are not read \throws Error as OnednnModel::compile(), and when rounds is below 1
-[[nodiscard]] inline PrecisionChoice choose_precision(const Model<float>& model, OnednnOptions options,
+/// of a comparison in alternation with the pure precision.
+/// \param config  precision and layer_precision are not read
+/// \throws Error as OnednnModel::compile(), and when rounds is below 1
+[[nodiscard]] inline PrecisionChoice choose_precision(const Model<float>& model, RunConfig config,
                                                       const ChoosePrecisionOptions& how = {},
                                                       const ProgressSink& progress = {}) {
   if (how.rounds < 1) throw Error("rounds", "are " + std::to_string(how.rounds), "give 1 or more");
   const auto constants = std::make_shared<detail::onednn::ConstantStore>();
-  options.layer_precision.clear();
+  config.layer_precision.clear();
   std::map<Precision, std::unique_ptr<detail::TimedExecutor>> pure;
   std::vector<detail::TimedExecutor*> all;
   for (const Precision precision : all_precisions) {
     if (!cpu_supports(precision) || (precision == Precision::int8 && !is_quantized(model))) continue;
-    options.precision = precision;
-    pure[precision] = std::make_unique<detail::TimedExecutor>(model, options, constants);
+    config.precision = precision;
+    pure[precision] = std::make_unique<detail::TimedExecutor>(model, config, constants);
     all.push_back(pure[precision].get());
   }
   detail::take_turns(all, how, progress);
@@ -146,11 +146,11 @@ inline void take_turns(const std::vector<TimedExecutor*>& executors, const Choos
   }
   if (others.empty()) return choice;
 
-  options.precision = choice.precision;
-  options.layer_precision = others;
-  detail::TimedExecutor mixed(model, options, constants);
-  options.layer_precision.clear();
-  detail::TimedExecutor plain(model, options, constants);
+  config.precision = choice.precision;
+  config.layer_precision = others;
+  detail::TimedExecutor mixed(model, config, constants);
+  config.layer_precision.clear();
+  detail::TimedExecutor plain(model, config, constants);
   detail::take_turns({&mixed, &plain}, how, progress);
   int won = 0;
   for (std::size_t i = 0; i < mixed.medians().size(); ++i) won += mixed.medians()[i] < plain.medians()[i] ? 1 : 0;

@@ -113,7 +113,7 @@ inline InstanceSamples run_instance(const std::shared_ptr<const OnednnModel>& mo
   if (!plan.cpus.empty()) {
     const std::vector<int>& cpus = plan.cpus[index];
     pin.emplace(cpus);  // before the first parallel region, so that the team inherits it
-    if (static_cast<int>(cpus.size()) == model->options().threads) pin_team(cpus);
+    if (static_cast<int>(cpus.size()) == model->config().threads) pin_team(cpus);
   }
   OnednnExecutor executor(model);
   InstanceBuffers buffers(*model, plan.rotate_bytes, plan.ranges, plan.seed + index);

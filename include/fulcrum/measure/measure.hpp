@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,10 +31,7 @@ struct MeasureOptions {
   std::int64_t layer_runs = 100;  ///< runs whose layers are timed, after the others; 0: no layer times
   bool pin = true;                ///< keep instances on CPUs of their own when there are enough
   bool cold_cache = false;        ///< sources rotate over buffers of twice the last-level cache, so that none is cached
-  bool allow_fallback = false;    ///< a precision that the CPU lacks runs as f32, with a note
   std::uint64_t seed = 0;         ///< of the random sources
-  std::map<std::string, Precision> layer_precision{};  ///< layers in a precision of their own; see choose_precision()
-  std::int64_t slice = 0;  ///< samples that a thread takes through the model at a time; as OnednnOptions::slice
   const MachineProfile* profile = nullptr;  ///< when given, layers say what bounds them; not owned
 };
 
@@ -154,8 +150,7 @@ inline void fill_bounds(LatencyReport& report, const Model<float>& model, const 
   report.environment.seed = options.seed;
 
   say(0.0, "compiling " + model.name());
-  const auto compiled = OnednnModel::compile(model, {config.batch, config.threads, config.precision,
-                                                     options.allow_fallback, options.layer_precision, options.slice});
+  const auto compiled = OnednnModel::compile(model, config);
   report.creation = compiled->creation_time();
   report.memory = compiled->memory();
   report.notes = compiled->notes();

@@ -92,11 +92,11 @@ struct VariantModel {
                                                 const ProgressSink& progress = {}) {
   if (!variant.model) return variant;
   try {
-    OnednnOptions options;
-    options.batch = 100;
-    options.threads = threads;
-    options.precision = variant.variant.precision;
-    variant.variant.accuracy = evaluate_accuracy(*variant.model, test_set, options, progress).accuracy;
+    RunConfig config;
+    config.batch = 100;
+    config.threads = threads;
+    config.precision = variant.variant.precision;
+    variant.variant.accuracy = evaluate_accuracy(*variant.model, test_set, config, progress).accuracy;
   } catch (const std::exception& error) {
     variant.model.reset();
     variant.variant.why_not = "could not be evaluated: ";

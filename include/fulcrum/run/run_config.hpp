@@ -3,39 +3,114 @@
 /// What one runs a model with.
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <string_view>
 
 #include <fulcrum/core/dtype.hpp>
 
 namespace fulcrum {
 
-/// How a model is run. Prediction and measurement take the same one.
+/// Whether an algorithm that is not always the faster one is taken.
+enum class UseAlgorithm : std::uint8_t {
+  automatic,  ///< where it is expected to be faster
+  always,     ///< wherever the machine has it and the layer has its form
+  never,
+};
+
+/// "auto", "always", "never"
+[[nodiscard]] constexpr std::string_view name_of(UseAlgorithm use) noexcept {
+  switch (use) {
+    case UseAlgorithm::automatic: return "auto";
+    case UseAlgorithm::always: return "always";
+    case UseAlgorithm::never: return "never";
+  }
+  return "?";
+}
+
+/// \throws Error when there is no such word
+[[nodiscard]] inline UseAlgorithm use_algorithm_from(std::string_view name) {
+  for (const UseAlgorithm use : {UseAlgorithm::automatic, UseAlgorithm::always, UseAlgorithm::never}) {
+    if (name_of(use) == name) return use;
+  }
+  throw Error("algorithm policy '" + std::string(name) + "'", "is not known", "give auto, always or never");
+}
+
+/// Which algorithms a run may take.
+struct AlgorithmPolicy {
+  /// Winograd's for 3×3 convolutions in f32 (schedule/winograd.hpp). Its worst error was 1.2 to 2.6 times that of a
+  /// direct convolution; an infinity or NaN in the source makes up to 8×8 results around it NaN; transformed weights
+  /// are four times as large.
+  UseAlgorithm winograd = UseAlgorithm::automatic;
+
+  friend bool operator==(const AlgorithmPolicy&, const AlgorithmPolicy&) = default;
+};
+
+/// What to do where the CPU lacks the precision asked for.
+enum class MissingPrecision : std::uint8_t {
+  refuse,  ///< an Error says what is missing
+  f32,     ///< the model runs in f32, with a note
+};
+
+/// "refuse", "f32"
+[[nodiscard]] constexpr std::string_view name_of(MissingPrecision missing) noexcept {
+  return missing == MissingPrecision::refuse ? "refuse" : "f32";
+}
+
+/// \throws Error when there is no such word
+[[nodiscard]] inline MissingPrecision missing_precision_from(std::string_view name) {
+  for (const MissingPrecision missing : {MissingPrecision::refuse, MissingPrecision::f32}) {
+    if (name_of(missing) == name) return missing;
+  }
+  throw Error("missing precision '" + std::string(name) + "'", "is not known", "give refuse or f32");
+}
+
+/// How a model is run. Prediction, execution and measurement take the same one, and reports carry it.
 struct RunConfig {
-  std::int64_t batch = 1;  ///< samples per inference; ≥ 1
-  int threads = 1;         ///< threads of each instance; ≥ 1
-  int instances = 1;       ///< copies that run side by side, each on its own threads; ≥ 1
-  Precision precision = Precision::f32;
+  std::int64_t batch = 1;                ///< samples per inference; ≥ 1
+  int threads = 1;                       ///< threads of each instance; ≥ 1
+  int instances = 1;                     ///< copies that run side by side, each on its own threads; ≥ 1
+  Precision precision = Precision::f32;  ///< int8 takes a model that a quantization pass has been over
+  MissingPrecision missing_precision = MissingPrecision::refuse;
+  /// Layers by name that compute in another precision than the rest (see measure/choose_precision.hpp). One in f32 of
+  /// an int8 model still rounds its weights and result as the model says.
+  std::map<std::string, Precision> layer_precision{};
+  /// Samples that one thread takes through the whole model at a time (see schedule/batch_slices.hpp); divides the
+  /// batch. 0: as choose_slices() says for the machine; the batch: no slices, every step runs on the whole batch.
+  std::int64_t slice = 0;
+  AlgorithmPolicy algorithms{};
 
   friend bool operator==(const RunConfig&, const RunConfig&) = default;
 };
 
-/// \throws Error when a number is below 1
+/// \throws Error when a number is below its least value, or the slice does not divide the batch
 inline void validate(const RunConfig& config) {
-  const auto check = [](const char* option, std::int64_t value) {
-    if (value < 1) throw Error(option, "is " + std::to_string(value), "give a number of 1 or more");
+  const auto check = [](const char* name, std::int64_t value) {
+    if (value < 1) throw Error(name, "is " + std::to_string(value), "give a number of 1 or more");
   };
-  check("--batch", config.batch);
-  check("--threads", config.threads);
-  check("--instances", config.instances);
+  check("batch", config.batch);
+  check("threads", config.threads);
+  check("instances", config.instances);
+  if (config.slice < 0 || (config.slice > 0 && config.batch % config.slice != 0)) {
+    throw Error("slice " + std::to_string(config.slice), "does not divide the batch of " + std::to_string(config.batch),
+                "give a divisor, or 0 to have one chosen");
+  }
 }
 
-/// "int8, batch 8, 2 threads, 1 instance"
+/// "int8, batch 8, 2 threads, 1 instance", and behind it whatever is not the default: "slices of 2", "conv1 in f32",
+/// "Winograd's algorithm never".
 [[nodiscard]] inline std::string to_string(const RunConfig& config) {
   const auto plural = [](std::int64_t n, const char* noun) {
     return std::to_string(n) + " " + noun + (n == 1 ? "" : "s");
   };
-  return std::string(name_of(config.precision)) + ", batch " + std::to_string(config.batch) + ", " +
-         plural(config.threads, "thread") + ", " + plural(config.instances, "instance");
+  std::string text = std::string(name_of(config.precision)) + ", batch " + std::to_string(config.batch) + ", " +
+                     plural(config.threads, "thread") + ", " + plural(config.instances, "instance");
+  if (config.slice > 0) text += ", slices of " + std::to_string(config.slice);
+  for (const auto& [layer, precision] : config.layer_precision)
+    text += ", " + layer + " in " + std::string(name_of(precision));
+  if (config.algorithms.winograd != UseAlgorithm::automatic)
+    text += ", Winograd's algorithm " + std::string(name_of(config.algorithms.winograd));
+  return text;
 }
 
 }  // namespace fulcrum

@@ -40,7 +40,7 @@ struct BatchSlices {
 /// the batch is not cut.
 [[nodiscard]] inline RunConfig config_of_slice(RunConfig config, const BatchSlices& slices) {
   if (!slices.cut()) return config;
-  config.batch = slices.samples;
+  config.batch = config.slice = slices.samples;
   config.threads = 1;
   config.instances *= slices.lanes;
   return config;

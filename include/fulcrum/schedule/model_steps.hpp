@@ -114,7 +114,8 @@ template <class T>
     step.dst_bytes = bytes_of(group.dst, step.dst);
     step.weight_bytes =
         static_cast<double>(work[group.primary].weight_elements) * static_cast<double>(size_of(step.arithmetic));
-    if (isa_runs_winograd(isa) && step.arithmetic == Precision::f32 && runs_winograd(model, group, step.geometry)) {
+    if (isa_runs_winograd(isa) && step.arithmetic == Precision::f32 &&
+        runs_winograd(model, group, step.geometry, config.algorithms.winograd)) {
       step.kernel = KernelClass::winograd_convolution;
       step.weight_bytes =
           sizeof(float) * static_cast<double>(winograd_weight_elements(step.geometry) + step.geometry.oc);

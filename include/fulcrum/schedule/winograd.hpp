@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include <fulcrum/analysis/fusion.hpp>
+#include <fulcrum/run/run_config.hpp>
 #include <fulcrum/schedule/step.hpp>
 
 namespace fulcrum {
@@ -96,16 +97,19 @@ constexpr bool winograd_pays(StepGeometry g) noexcept {
 }  // namespace detail
 
 /// Whether a group in f32 runs by Winograd's algorithm where isa_runs_winograd(): a convolution of dense 3×3 windows,
-/// channels in whole vectors, after which only a sum and clamps follow, and large enough to gain by it.
+/// channels in whole vectors, after which only a sum and clamps follow, and large enough to gain by it or always to run
+/// so.
 /// \param g  of the group's step
 template <class T>
-[[nodiscard]] bool runs_winograd(const Model<T>& model, const FusionGroup& group, const StepGeometry& g) {
+[[nodiscard]] bool runs_winograd(const Model<T>& model, const FusionGroup& group, const StepGeometry& g,
+                                 UseAlgorithm use) {
+  if (use == UseAlgorithm::never) return false;
   const auto* conv = std::get_if<Conv<T>>(&model.node(group.primary).layer);
   if (conv == nullptr || conv->groups != 1 || conv->weights.value->dims().size() != 4) return false;
   const Window& w = conv->window;
   const bool dense = w.kernel == Extent2{3, 3} && w.stride == Extent2{1, 1} && w.dilation == Extent2{1, 1};
-  return dense && g.ic % winograd_channels == 0 && g.oc % winograd_channels == 0 && detail::winograd_pays(g) &&
-         detail::range_after_sum(model, group).has_value();
+  return dense && g.ic % winograd_channels == 0 && g.oc % winograd_channels == 0 &&
+         (use == UseAlgorithm::always || detail::winograd_pays(g)) && detail::range_after_sum(model, group).has_value();
 }
 
 }  // namespace fulcrum

@@ -28,7 +28,7 @@ std::int64_t winograd_steps(const OnednnModel& model) {
 ModelBuilder<float> image(const Shape& shape) { return ModelBuilder<float>("winograd", 7).input(shape); }
 
 /// The worst difference from the reference, with what ran by Winograd's algorithm checked.
-double difference(const Model<float>& model, OnednnOptions options, std::int64_t expected_steps) {
+double difference(const Model<float>& model, RunConfig options, std::int64_t expected_steps) {
   std::vector<Tensor<float>> src;
   for (const NodeId id : model.inputs()) {
     const Shape& shape = std::get<Input>(model.node(id).layer).shape;
@@ -74,7 +74,7 @@ TEST_CASE("convolutions by Winograd's algorithm give what the reference gives") 
 TEST_CASE("with the sum and the clamps that follow") {
   for (const int threads : {1, 2}) {
     const auto conv = [](std::int64_t oc = 48) { return image({48, 29, 29}).conv(oc, 3, {.padding = 1}); };
-    const OnednnOptions options{.batch = 2, .threads = threads, .slice = 2};
+    const RunConfig options{.batch = 2, .threads = threads, .slice = 2};
     CHECK(difference(conv().relu().build(), options, 1) < exact);
     CHECK(difference(conv().relu6().build(), options, 1) < exact);
     CHECK(difference(conv().add(0).build(), options, 1) < exact);
@@ -132,7 +132,9 @@ TEST_CASE("its results are about as far from exact ones as those of a direct con
   const Tensor<float> src = test::random_tensor<float>({1, 128, 28, 28}, 5);
   const Conv<float>& conv = std::get<Conv<float>>(model.node(1).layer);
   const auto worst = [&](bool winograd) {
-    const Tensor<float> dst = OnednnExecutor(model, {.winograd = winograd}).run({&src, 1})[0];
+    const Tensor<float> dst =
+        OnednnExecutor(model, {.algorithms = {.winograd = winograd ? UseAlgorithm::automatic : UseAlgorithm::never}})
+            .run({&src, 1})[0];
     double difference = 0.0;
     for (std::int64_t oc = 0; oc < 64; oc += 7) {
       for (std::int64_t at = 0; at < 28 * 28; ++at) {
@@ -156,7 +158,7 @@ TEST_CASE("its results are about as far from exact ones as those of a direct con
 
 TEST_CASE("options turn it off") {
   const Model<float> model = image({64, 56, 56}).conv(64, 3, {.padding = 1}).build();
-  CHECK(winograd_steps(*OnednnModel::compile(model, {.winograd = false})) == 0);
+  CHECK(winograd_steps(*OnednnModel::compile(model, {.algorithms = {.winograd = UseAlgorithm::never}})) == 0);
   CHECK(winograd_steps(*OnednnModel::compile(model, {})) == (cpu_runs_winograd() ? 1 : 0));
 }
 

@@ -16,7 +16,7 @@ int main() {
   std::vector<Tensor<float>> src;
   src.emplace_back(Shape{1, 1, 8, 8}, 0.5F);
   const Tensor<float> expected = ReferenceExecutor<float>(model).run(src).front();
-  const Tensor<float> result = OnednnExecutor(model, OnednnOptions{}).run(src).front();
+  const Tensor<float> result = OnednnExecutor(model, RunConfig{}).run(src).front();
   for (std::size_t i = 0; i < expected.flat().size(); ++i) {
     std::printf("%g %g\n", static_cast<double>(expected.flat()[i]), static_cast<double>(result.flat()[i]));
     if (!(std::abs(expected.flat()[i] - result.flat()[i]) < 1e-4F)) return 1;

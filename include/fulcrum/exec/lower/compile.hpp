@@ -115,9 +115,9 @@ inline void lower_group(Lowering& lowering, const FusionGroup& group) {
 
 /// \param source  prepared() for the precision
 /// \throws Error naming the layer that cannot be run
-[[nodiscard]] inline Program compile(const Model<float>& source, const OnednnOptions& options, Precision precision,
+[[nodiscard]] inline Program compile(const Model<float>& source, const RunConfig& config, Precision precision,
                                      std::shared_ptr<ConstantStore> store) {
-  Lowering lowering(source, options, precision, std::move(store));
+  Lowering lowering(source, config, precision, std::move(store));
   std::string at;
   try {
     std::size_t next_input = 0;

@@ -20,13 +20,13 @@ namespace fulcrum::detail::onednn {
 /// A model on its way to a program: its groups are lowered in order by the functions of the lower_….hpp headers.
 class Lowering {
 public:
-  /// \param precision  of all layers but those that options.layer_precision names
-  Lowering(const Model<float>& model, const OnednnOptions& options, Precision precision,
+  /// \param precision  of all layers but those that config.layer_precision names
+  Lowering(const Model<float>& model, const RunConfig& config, Precision precision,
            std::shared_ptr<ConstantStore> store)
       : model_(model),
-        options_(options),
+        config_(config),
         precision_(precision),
-        shapes_(infer_shapes(model, options.batch)),
+        shapes_(infer_shapes(model, config.batch)),
         work_(infer_work(model, shapes_)),
         elements_(infer_elements(model)),
         groups_(fusion_groups(model)),
@@ -37,14 +37,14 @@ public:
   }
 
   [[nodiscard]] const Model<float>& model() const noexcept { return model_; }
-  [[nodiscard]] const OnednnOptions& options() const noexcept { return options_; }
+  [[nodiscard]] const RunConfig& config() const noexcept { return config_; }
   [[nodiscard]] const Node<float>& node(NodeId id) const { return model_.node(id); }
   [[nodiscard]] const std::vector<Shape>& shapes() const noexcept { return shapes_; }
   [[nodiscard]] const Shape& shape(NodeId id) const { return shapes_[id]; }
   /// What the node computes in.
   [[nodiscard]] Precision precision_of(NodeId id) const {
-    const auto own = options_.layer_precision.find(node(id).name);
-    return own == options_.layer_precision.end() ? precision_ : own->second;
+    const auto own = config_.layer_precision.find(node(id).name);
+    return own == config_.layer_precision.end() ? precision_ : own->second;
   }
   [[nodiscard]] const std::vector<FusionGroup>& groups() const noexcept { return groups_; }
   [[nodiscard]] const std::vector<NodeId>& consumers(NodeId id) const { return consumers_[id]; }
@@ -56,11 +56,11 @@ public:
     builder_.set_threads(threads);
   }
   [[nodiscard]] int threads_for(const FusionGroup& group) const {
-    return step_threads(model_, group, shapes_, work_, options_.threads);
+    return step_threads(model_, group, shapes_, work_, config_.threads);
   }
   /// Threads for what converts a value of no group: an input.
   [[nodiscard]] int threads_for(NodeId source) const {
-    return movement_threads(element_count(shapes_[source]), options_.threads);
+    return movement_threads(element_count(shapes_[source]), config_.threads);
   }
   [[nodiscard]] const Value& value(NodeId id) const { return *values_[id]; }
   void set_value(NodeId id, Value value) { values_[id] = std::move(value); }
@@ -175,7 +175,7 @@ private:
   }
 
   const Model<float>& model_;
-  const OnednnOptions& options_;
+  const RunConfig& config_;
   Precision precision_;
   std::vector<Shape> shapes_;
   std::vector<Work> work_;

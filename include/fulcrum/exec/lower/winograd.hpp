@@ -20,10 +20,11 @@ namespace fulcrum::detail::onednn {
 
 /// Whether the group runs so in f32.
 [[nodiscard]] inline bool may_run_winograd(const Lowering& lowering, const FusionGroup& group) {
-  if (!lowering.options().winograd || !cpu_runs_winograd()) return false;
+  const UseAlgorithm use = lowering.config().algorithms.winograd;
+  if (!cpu_runs_winograd()) return false;
   const Node<float>& node = lowering.node(group.primary);
   const auto step = classify(node.layer, src_shapes(node, lowering.shapes()), lowering.shape(group.primary));
-  return step && runs_winograd(lowering.model(), group, step->second);
+  return step && runs_winograd(lowering.model(), group, step->second, use);
 }
 
 /// Emits the group as one step, in the layouts that the direct convolution would read and write.

@@ -20,35 +20,29 @@
 
 namespace fulcrum {
 
-FULCRUM_LINKAGE OnednnModel::OnednnModel(const Model<float>& model, const OnednnOptions& options,
+FULCRUM_LINKAGE OnednnModel::OnednnModel(const Model<float>& model, const RunConfig& config,
                                          std::shared_ptr<detail::onednn::ConstantStore> constants)
-    : options_(options), precision_(options.precision) {
+    : config_(config), precision_(config.precision) {
   const auto start = std::chrono::steady_clock::now();
-  if (options.batch < 1) {
-    throw Error("batch " + std::to_string(options.batch), "is below 1", "give a batch size of 1 or more");
-  }
-  expect_batch(model, options.batch);
-  for (const auto& [layer, precision] : options.layer_precision) {
+  validate(config);
+  expect_batch(model, config.batch);
+  for (const auto& [layer, precision] : config.layer_precision) {
     if (!model.find(layer)) {
       throw Error("layer_precision: '" + layer + "'", "is no layer of model '" + model.name() + "'");
     }
   }
   std::string fallback;
   if (const std::string reason = why_unsupported(precision_); !reason.empty()) {
-    if (!options.allow_fallback) {
+    if (config.missing_precision == MissingPrecision::refuse) {
       throw Error("precision " + std::string(name_of(precision_)), reason, "run in f32, or allow the fallback to it");
     }
     fallback = reason + ": runs in f32";
     precision_ = Precision::f32;
   }
-  const detail::ThreadScope threads(options.threads);  // says when there are none
+  const detail::ThreadScope threads(config.threads);  // says when there are none
   const Model<float> source = detail::onednn::prepared(model, precision_);
-  slices_ = slices_of(source, options, precision_);
-  OnednnOptions of_slice = options;
-  if (slices_.cut()) {
-    of_slice.batch = slices_.samples;
-    of_slice.threads = 1;
-  }
+  slices_ = slices_of(source, config, precision_);
+  const RunConfig of_slice = config_of_slice(config, slices_);
   program_ = detail::onednn::compile(source, of_slice, precision_, std::move(constants));
   if (!fallback.empty()) program_.notes.push_back(std::move(fallback));
   if (slices_.cut()) program_.notes.push_back("the batch runs in " + to_string(slices_));
@@ -72,28 +66,24 @@ FULCRUM_LINKAGE OnednnModel::OnednnModel(const Model<float>& model, const Onednn
   creation_time_ = std::chrono::steady_clock::now() - start;
 }
 
-FULCRUM_LINKAGE BatchSlices OnednnModel::slices_of(const Model<float>& model, const OnednnOptions& options,
+FULCRUM_LINKAGE BatchSlices OnednnModel::slices_of(const Model<float>& model, const RunConfig& config,
                                                    Precision precision) {
-  if (options.slice == 0) {
-    if (options.batch < 2) return {options.batch, 1, 1};
+  if (config.slice == 0) {
+    if (config.batch < 2) return {config.batch, 1, 1};
     const Environment machine = current_environment();
-    return choose_slices(model, {options.batch, options.threads, 1, precision},
-                         believable_caches(current_caches(), machine.cores), machine.cores,
-                         options.winograd && cpu_runs_winograd() ? machine.isa : "");
+    RunConfig run = config;
+    run.precision = precision;
+    return choose_slices(model, run, believable_caches(current_caches(), machine.cores), machine.cores,
+                         cpu_runs_winograd() ? machine.isa : "");
   }
-  if (options.slice < 0 || options.batch % options.slice != 0) {
-    throw Error("slice " + std::to_string(options.slice),
-                "does not divide the batch of " + std::to_string(options.batch),
-                "give a divisor, or 0 to have one chosen");
-  }
-  if (options.slice == options.batch) return {options.batch, 1, 1};
-  if (!samples_are_independent(model, options.batch, options.slice)) {
-    throw Error("slice " + std::to_string(options.slice),
+  if (config.slice == config.batch) return {config.batch, 1, 1};
+  if (!samples_are_independent(model, config.batch, config.slice)) {
+    throw Error("slice " + std::to_string(config.slice),
                 "cannot be: model '" + model.name() + "' mixes the samples of a batch, or may do so",
                 "give 0 or the batch size");
   }
-  const std::int64_t count = options.batch / options.slice;
-  return {options.slice, count, static_cast<int>(std::min<std::int64_t>(count, options.threads))};
+  const std::int64_t count = config.batch / config.slice;
+  return {config.slice, count, static_cast<int>(std::min<std::int64_t>(count, config.threads))};
 }
 
 }  // namespace fulcrum

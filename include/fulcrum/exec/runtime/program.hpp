@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include <fulcrum/exec/onednn_options.hpp>
 #include <fulcrum/exec/runtime/constant_store.hpp>
+#include <fulcrum/exec/step_info.hpp>
 #include <fulcrum/onednn/adapter.hpp>
 
 namespace fulcrum::detail::onednn {
