@@ -31,6 +31,7 @@
 #include <fulcrum/layers/conv.hpp>
 #include <fulcrum/layers/conv_transpose.hpp>
 #include <fulcrum/layers/dense.hpp>
+#include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/layer.hpp>
 #include <fulcrum/layers/matmul.hpp>
 #include <fulcrum/layers/movement.hpp>
@@ -57,7 +58,6 @@
 #include <fulcrum/model/rewrite.hpp>
 
 #include <fulcrum/analysis/channel_gate.hpp>
-#include <fulcrum/analysis/computes_in_f32.hpp>
 #include <fulcrum/analysis/fusion.hpp>
 #include <fulcrum/analysis/independent_samples.hpp>
 #include <fulcrum/analysis/infer_elements.hpp>

@@ -39,9 +39,7 @@ template <class T>
 /// Whether nothing runs for a layer: its result is its source under another shape or order of axes.
 template <class T>
 [[nodiscard]] bool is_view(const Model<T>& model, NodeId id) {
-  const Layer<T>& layer = model.node(id).layer;
-  return std::holds_alternative<Reshape>(layer) || std::holds_alternative<Flatten>(layer) ||
-         orders_matrix_axes(model, id);
+  return facts_of(model.node(id).layer).is_view || orders_matrix_axes(model, id);
 }
 
 /// A step: one layer and the layers that run as its post-operations.
@@ -53,39 +51,6 @@ struct FusionGroup {
 };
 
 namespace detail {
-
-/// Functions that engines run on the result of another layer before it is stored.
-[[nodiscard]] constexpr bool runs_as_post_operation(ActivationKind function) noexcept {
-  return function <= ActivationKind::gelu_tanh;
-}
-[[nodiscard]] constexpr bool runs_as_post_operation(BinaryKind function) noexcept {
-  return function <= BinaryKind::max;
-}
-
-template <class T>
-bool can_absorb(const Layer<T>& primary) {
-  return std::visit(Overloads{[](const Conv<T>&) { return true; },
-                              [](const Dense<T>&) { return true; },
-                              [](const Binary& l) { return runs_as_post_operation(l.function); },
-                              [](const ConvTranspose<T>&) { return false; },
-                              [](const Recurrent<T>&) { return false; },
-                              [](const BatchNormalization<T>&) { return true; },
-                              [](const NormalizationLayer auto&) { return false; },
-                              [](const Input&) { return false; },
-                              [](const Constant<T>&) { return false; },
-                              [](const MatMul&) { return false; },
-                              [](const Pool&) { return false; },
-                              [](const GlobalPool&) { return false; },
-                              [](const Activation&) { return false; },
-                              [](const Concat&) { return false; },
-                              [](const Reshape&) { return false; },
-                              [](const Flatten&) { return false; },
-                              [](const Softmax&) { return false; },
-                              [](const MovementLayer auto&) { return false; },
-                              [](const ElementwiseLayer auto&) { return false; },
-                              [](const ReductionLayer auto&) { return false; }},
-                    primary);
-}
 
 /// Shapes to compare sources by. With a batch of two, what holds the batch differs from what is broadcast along it;
 /// some models have their batch of one written into a Reshape and take no other.
@@ -131,7 +96,7 @@ private:
     FusionGroup group{id, {}, id, {}};
     taken_[id] = true;
     const Layer<T>& layer = model_.node(id).layer;
-    if (!can_absorb(layer)) return group;
+    if (!facts_of(layer).takes_post_operations) return group;
     // An Add absorbs no second Add; a batch norm that no layer took, functions alone.
     bool has_sum = std::holds_alternative<Binary>(layer) || std::holds_alternative<BatchNormalization<T>>(layer);
     while (!consumers_[group.dst].empty()) {

@@ -150,7 +150,7 @@ template <class T>
       continue;
     }
     const std::vector<Shape> src = src_shapes(node, whole);
-    shares[id] = std::visit(detail::BatchShareOf{of_sources, src, whole[id]}, node.layer);
+    shares[id] = visit_layer(detail::BatchShareOf{of_sources, src, whole[id]}, node.layer);
     if (shares[id] == Share::shared) continue;
     // The samples' parts are of one size, whatever the batch.
     Shape expected = whole[id];

@@ -14,36 +14,11 @@ namespace fulcrum {
 /// \param src  element types of its sources
 template <class T>
 [[nodiscard]] ElementType dst_element(const Layer<T>& layer, std::span<const ElementType> src) {
-  const auto of_src = [&](std::size_t i) { return i < src.size() ? src[i] : ElementType::f32; };
-  return std::visit(
-      Overloads{
-          [](const Input& l) { return l.element; },
-          [](const Constant<T>& l) { return l.element; },
-          [](const Cast& l) { return l.to; },
-          [](const ArgReduce&) { return ElementType::s64; },
-          [](const MaxPoolIndices&) { return ElementType::s64; },
-          [](const QuantizeLinear& l) { return l.quantization.dtype == DType::u8 ? ElementType::u8 : ElementType::s8; },
-          [](const DequantizeLinear&) { return ElementType::f32; },
-          [&](const Where&) { return of_src(1); },
-          [&](const Binary& l) { return is_predicate(l.function) ? ElementType::boolean : of_src(0); },
-          [&](const Activation& l) {
-            return l.function == ActivationKind::logical_not ? ElementType::boolean : of_src(0);
-          },
-          [&](const Conv<T>&) { return of_src(0); },
-          [&](const ConvTranspose<T>&) { return of_src(0); },
-          [&](const Dense<T>&) { return of_src(0); },
-          [&](const MatMul&) { return of_src(0); },
-          [&](const Recurrent<T>&) { return of_src(0); },
-          [&](const BatchNormalization<T>&) { return of_src(0); },
-          [&](const NormalizationLayer auto&) { return of_src(0); },
-          [&](const Pool&) { return of_src(0); },
-          [&](const GlobalPool&) { return of_src(0); },
-          [&](const Softmax&) { return of_src(0); },
-          [&](const Reduce&) { return of_src(0); },
-          [&](const Concat&) { return of_src(0); },
-          [&](const Reshape&) { return of_src(0); },
-          [&](const Flatten&) { return of_src(0); },
-          [&](const MovementLayer auto&) { return of_src(0); }},
+  return visit_layer(
+      [&](const auto& l) {
+        if constexpr (requires { l.dst_element(src); }) return l.dst_element(src);
+        return src.empty() ? ElementType::f32 : src[0];
+      },
       layer);
 }
 

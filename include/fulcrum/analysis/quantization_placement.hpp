@@ -29,40 +29,23 @@ struct QuantizationPlacement {
 
 namespace detail {
 
-/// How a step relates the integers it takes to those it gives.
+/// What a step does with integers: what its primary layer states of itself, or that it is a gate.
 enum class IntegerStep : std::uint8_t {
-  computes,  ///< convolution, dense: takes integers, gives a range of its own
-  combines,  ///< sum, join, average: worth doing in integers between two such layers; a range of its own
-  gates,     ///< the same for the image of a gate; its factors stay in float
-  passes,    ///< maximum, reshape, Relu: gives some of the integers it takes, by the same scale
+  computes,  ///< as IntegerUse
+  combines,  ///< as IntegerUse
+  gates,     ///< as combines, for the image of a gate; its factors stay in float
+  passes,    ///< as IntegerUse
   in_float,  ///< anything else
 };
 
-template <class T>
-[[nodiscard]] IntegerStep integer_step(const Layer<T>& primary) {
-  using enum IntegerStep;
-  return std::visit(
-      Overloads{[](const Conv<T>&) { return computes; },
-                [](const Dense<T>&) { return computes; },
-                [](const Binary& l) { return l.function == BinaryKind::add ? combines : in_float; },
-                [](const Concat&) { return combines; },
-                [](const Pool& l) { return l.pool == PoolKind::max ? passes : combines; },
-                [](const GlobalPool& l) { return l.pool == PoolKind::max ? passes : combines; },
-                [](const Reshape&) { return passes; },
-                [](const Flatten&) { return passes; },
-                [](const Activation& l) { return l.function == ActivationKind::relu ? passes : in_float; },
-                [](const Input&) { return in_float; },
-                [](const Constant<T>&) { return in_float; },
-                [](const BatchNormalization<T>&) { return in_float; },
-                [](const Softmax&) { return in_float; },
-                [](const ConvTranspose<T>&) { return in_float; },
-                [](const Recurrent<T>&) { return in_float; },
-                [](const MatMul&) { return in_float; },
-                [](const NormalizationLayer auto&) { return in_float; },
-                [](const MovementLayer auto&) { return in_float; },
-                [](const ElementwiseLayer auto&) { return in_float; },
-                [](const ReductionLayer auto&) { return in_float; }},
-      primary);
+[[nodiscard]] constexpr IntegerStep integer_step(IntegerUse use) noexcept {
+  switch (use) {
+    case IntegerUse::computes: return IntegerStep::computes;
+    case IntegerUse::combines: return IntegerStep::combines;
+    case IntegerUse::passes: return IntegerStep::passes;
+    case IntegerUse::none: break;
+  }
+  return IntegerStep::in_float;
 }
 
 /// The rules of place_quantization(), one function a step.
@@ -88,7 +71,7 @@ public:
 private:
   [[nodiscard]] IntegerStep step_of(const FusionGroup& group) const {
     const bool gates = group.absorbed.empty() && channel_gate(model_, shapes_, group.primary);
-    return gates ? IntegerStep::gates : integer_step(model_.node(group.primary).layer);
+    return gates ? IntegerStep::gates : integer_step(facts_of(model_.node(group.primary).layer).integers);
   }
   /// The values that a step takes in integers when it gives integers.
   [[nodiscard]] std::vector<NodeId> integer_sources(const FusionGroup& group) const {

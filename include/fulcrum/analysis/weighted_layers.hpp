@@ -14,28 +14,9 @@ namespace fulcrum::detail {
 /// The weights of a convolution or dense layer; null for any other layer.
 template <class T>
 [[nodiscard]] const Parameter<T>* weights_of(const Layer<T>& layer) {
-  using P = const Parameter<T>*;
-  return std::visit(Overloads{[](const Conv<T>& l) -> P { return &l.weights; },
-                              [](const Dense<T>& l) -> P { return &l.weights; },
-                              [](const BatchNormalization<T>&) -> P { return nullptr; },
-                              [](const Input&) -> P { return nullptr; },
-                              [](const Constant<T>&) -> P { return nullptr; },
-                              [](const Pool&) -> P { return nullptr; },
-                              [](const GlobalPool&) -> P { return nullptr; },
-                              [](const Activation&) -> P { return nullptr; },
-                              [](const Binary&) -> P { return nullptr; },
-                              [](const Concat&) -> P { return nullptr; },
-                              [](const Reshape&) -> P { return nullptr; },
-                              [](const Flatten&) -> P { return nullptr; },
-                              [](const Softmax&) -> P { return nullptr; },
-                              [](const ConvTranspose<T>&) -> P { return nullptr; },
-                              [](const Recurrent<T>&) -> P { return nullptr; },
-                              [](const MatMul&) -> P { return nullptr; },
-                              [](const NormalizationLayer auto&) -> P { return nullptr; },
-                              [](const MovementLayer auto&) -> P { return nullptr; },
-                              [](const ElementwiseLayer auto&) -> P { return nullptr; },
-                              [](const ReductionLayer auto&) -> P { return nullptr; }},
-                    layer);
+  if (const auto* conv = std::get_if<Conv<T>>(&layer)) return &conv->weights;
+  if (const auto* dense = std::get_if<Dense<T>>(&layer)) return &dense->weights;
+  return nullptr;
 }
 
 /// The same for writing, in a pass's own copy of the model.

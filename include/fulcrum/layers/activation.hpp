@@ -9,6 +9,8 @@
 #include <span>
 #include <string_view>
 
+#include <fulcrum/core/element_type.hpp>
+#include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/work.hpp>
 
 namespace fulcrum {
@@ -87,6 +89,11 @@ enum class ActivationKind : std::uint8_t {
   return "?";
 }
 
+/// Whether engines run the function on the result of another layer before it is stored.
+[[nodiscard]] constexpr bool runs_as_post_operation(ActivationKind function) noexcept {
+  return function <= ActivationKind::gelu_tanh;
+}
+
 /// src (any shape) → dst of the same shape. Work: 1 FLOP per element (the convention of the counters people compare
 /// with).
 struct Activation {
@@ -95,6 +102,14 @@ struct Activation {
   float beta = 0.0F;
 
   static constexpr std::string_view kind = "Activation";
+
+  [[nodiscard]] constexpr LayerFacts facts() const noexcept {
+    return {.needs_f32 = !runs_as_post_operation(function),
+            .integers = function == ActivationKind::relu ? IntegerUse::passes : IntegerUse::none};
+  }
+  [[nodiscard]] ElementType dst_element(std::span<const ElementType> src) const {
+    return function == ActivationKind::logical_not ? ElementType::boolean : src.empty() ? ElementType::f32 : src[0];
+  }
 
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
     detail::expect_sources(src, 1, "Activation");

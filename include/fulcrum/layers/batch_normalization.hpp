@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/parameter.hpp>
 #include <fulcrum/layers/work.hpp>
 
@@ -17,6 +18,9 @@ namespace fulcrum {
 template <class T>
 struct BatchNormalization {
   static constexpr std::string_view kind = "BatchNormalization";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept {
+    return {.takes_post_operations = true, .needs_f32 = false};
+  }
 
   Parameter<T> scale;     ///< (c)
   Parameter<T> shift;     ///< (c)

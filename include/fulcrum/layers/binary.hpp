@@ -7,6 +7,8 @@
 #include <span>
 #include <string_view>
 
+#include <fulcrum/core/element_type.hpp>
+#include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/work.hpp>
 
 namespace fulcrum {
@@ -60,11 +62,25 @@ enum class BinaryKind : std::uint8_t {
 /// Whether the result is a boolean: 1 or 0.
 [[nodiscard]] constexpr bool is_predicate(BinaryKind kind) noexcept { return kind >= BinaryKind::equal; }
 
+/// Whether engines have a kernel for the function that also runs post-operations.
+[[nodiscard]] constexpr bool runs_as_post_operation(BinaryKind function) noexcept {
+  return function <= BinaryKind::max;
+}
+
 /// src (two, broadcast against each other) → dst of the broadcast shape. Work: 1 FLOP per output element.
 struct Binary {
   BinaryKind function = BinaryKind::add;
 
   static constexpr std::string_view kind = "Binary";
+
+  [[nodiscard]] constexpr LayerFacts facts() const noexcept {
+    return {.takes_post_operations = runs_as_post_operation(function),
+            .needs_f32 = !runs_as_post_operation(function),
+            .integers = function == BinaryKind::add ? IntegerUse::combines : IntegerUse::none};
+  }
+  [[nodiscard]] ElementType dst_element(std::span<const ElementType> src) const {
+    return is_predicate(function) ? ElementType::boolean : src.empty() ? ElementType::f32 : src[0];
+  }
 
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
     detail::expect_sources(src, 2, "Binary");

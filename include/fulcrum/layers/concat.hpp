@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/work.hpp>
 
 namespace fulcrum {
@@ -15,6 +16,9 @@ struct Concat {
   std::int64_t axis = 1;  ///< negative counts from the end
 
   static constexpr std::string_view kind = "Concat";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept {
+    return {.needs_f32 = false, .integers = IntegerUse::combines};
+  }
 
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
     if (src.empty()) throw Error("Concat", "has no source");

@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/parameter.hpp>
 #include <fulcrum/layers/window.hpp>
 #include <fulcrum/layers/work.hpp>
@@ -20,6 +21,9 @@ namespace fulcrum {
 template <class T>
 struct Conv {
   static constexpr std::string_view kind = "Conv";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept {
+    return {.is_product = true, .takes_post_operations = true, .needs_f32 = false, .integers = IntegerUse::computes};
+  }
 
   Parameter<T> weights;  ///< (oc, ic / groups, kh, kw), or (oc, ic / groups, kd, kh, kw)
   Parameter<T> bias;     ///< (oc), or empty

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/parameter.hpp>
 #include <fulcrum/layers/window.hpp>
 #include <fulcrum/layers/work.hpp>
@@ -23,6 +24,7 @@ namespace fulcrum {
 template <class T>
 struct ConvTranspose {
   static constexpr std::string_view kind = "ConvTranspose";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
 
   Parameter<T> weights;                   ///< (ic, oc / groups, kh, kw), or (ic, oc / groups, kd, kh, kw)
   Parameter<T> bias;                      ///< (oc), or empty

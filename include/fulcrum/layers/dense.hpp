@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/parameter.hpp>
 #include <fulcrum/layers/work.hpp>
 
@@ -17,6 +18,9 @@ namespace fulcrum {
 template <class T>
 struct Dense {
   static constexpr std::string_view kind = "Dense";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept {
+    return {.is_product = true, .takes_post_operations = true, .needs_f32 = false, .integers = IntegerUse::computes};
+  }
 
   Parameter<T> weights;  ///< (oc, ic)
   Parameter<T> bias;     ///< (oc), or empty

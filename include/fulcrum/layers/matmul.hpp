@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/work.hpp>
 
 namespace fulcrum {
@@ -19,6 +20,7 @@ struct MatMul {
   float scale = 1.0F;              ///< of the product (attention's 1/√d)
 
   static constexpr std::string_view kind = "MatMul";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {.is_product = true, .needs_f32 = false}; }
 
   /// \throws Error when a source has a rank below 2, the inner extents differ or the outer ones cannot be broadcast
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {

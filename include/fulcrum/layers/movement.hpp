@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/work.hpp>
 #include <fulcrum/tensor/small_vector.hpp>
 
@@ -20,6 +21,7 @@ struct Transpose {
   std::vector<std::int64_t> perm;  ///< each axis once; empty: all reversed
 
   static constexpr std::string_view kind = "Transpose";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
 
   /// \throws Error when perm is no permutation of the source's axes
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
@@ -66,6 +68,7 @@ struct Slice {
   std::vector<std::int64_t> steps;  ///< not 0; empty: all 1
 
   static constexpr std::string_view kind = "Slice";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
 
   /// One axis of the source, resolved: dst index i is src index start + i·step.
   struct Range {
@@ -132,6 +135,7 @@ struct Expand {
   Shape dims;
 
   static constexpr std::string_view kind = "Expand";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
 
   /// \throws Error when an extent differs from the dim and neither is 1
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
@@ -155,6 +159,7 @@ struct Tile {
   std::vector<std::int64_t> repeats;  ///< one per axis, ≥ 0
 
   static constexpr std::string_view kind = "Tile";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
 
   /// \throws Error when there is not one number for each axis, or one is negative
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
@@ -183,6 +188,7 @@ struct Gather {
   std::int64_t axis = 0;  ///< negative counts from the end
 
   static constexpr std::string_view kind = "Gather";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
 
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
     detail::expect_sources(src, 2, "Gather");
@@ -215,6 +221,7 @@ struct Pad {
   float value = 0.0F;                ///< of the added elements
 
   static constexpr std::string_view kind = "Pad";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
 
   /// \throws Error when there is not one number for each axis and end, or the source is too small to be mirrored
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {

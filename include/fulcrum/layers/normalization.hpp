@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/parameter.hpp>
 #include <fulcrum/layers/work.hpp>
 
@@ -20,6 +21,7 @@ namespace fulcrum {
 template <class T>
 struct LayerNormalization {
   static constexpr std::string_view kind = "LayerNormalization";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
 
   std::int64_t axis = -1;  ///< negative counts from the end
   Parameter<T> scale;      ///< the source's extents from `axis` on, or empty: 1
@@ -55,6 +57,7 @@ struct LayerNormalization {
 template <class T>
 struct InstanceNormalization {
   static constexpr std::string_view kind = "InstanceNormalization";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
 
   Parameter<T> scale;       ///< (c)
   Parameter<T> shift;       ///< (c)
@@ -97,6 +100,7 @@ struct LocalResponseNormalization {
   float bias = 1.0F;
 
   static constexpr std::string_view kind = "LRN";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
 
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
     detail::expect_sources(src, 1, "LRN");

@@ -7,6 +7,8 @@
 #include <span>
 #include <string_view>
 
+#include <fulcrum/core/element_type.hpp>
+#include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/window.hpp>
 #include <fulcrum/layers/work.hpp>
 
@@ -22,6 +24,10 @@ struct Pool {
   bool count_include_pad = false;  ///< average: whether padding counts in the divisor
 
   static constexpr std::string_view kind = "Pool";
+
+  [[nodiscard]] constexpr LayerFacts facts() const noexcept {
+    return {.needs_f32 = false, .integers = pool == PoolKind::max ? IntegerUse::passes : IntegerUse::combines};
+  }
 
   /// \throws Error when the window does not fit the source or its padding is as large as its kernel
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
@@ -52,6 +58,10 @@ struct GlobalPool {
 
   static constexpr std::string_view kind = "GlobalPool";
 
+  [[nodiscard]] constexpr LayerFacts facts() const noexcept {
+    return {.needs_f32 = false, .integers = pool == PoolKind::max ? IntegerUse::passes : IntegerUse::combines};
+  }
+
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
     detail::expect_sources(src, 1, "GlobalPool");
     detail::expect_rank(src[0], 4, "GlobalPool");
@@ -75,6 +85,8 @@ struct MaxPoolIndices {
   bool column_major = false;  ///< indices count columns before rows (ONNX storage_order 1)
 
   static constexpr std::string_view kind = "MaxPoolIndices";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
+  [[nodiscard]] ElementType dst_element(std::span<const ElementType> /*src*/) const { return ElementType::s64; }
 
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
     return Pool{PoolKind::max, window, false}.dst_shape(src);

@@ -6,6 +6,8 @@
 #include <span>
 #include <string_view>
 
+#include <fulcrum/core/element_type.hpp>
+#include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/work.hpp>
 #include <fulcrum/tensor/quantization.hpp>
 
@@ -17,6 +19,10 @@ struct QuantizeLinear {
   Quantization quantization;
 
   static constexpr std::string_view kind = "QuantizeLinear";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
+  [[nodiscard]] ElementType dst_element(std::span<const ElementType> /*src*/) const {
+    return quantization.dtype == DType::u8 ? ElementType::u8 : ElementType::s8;
+  }
 
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
     detail::expect_sources(src, 1, "QuantizeLinear");
@@ -36,6 +42,8 @@ struct DequantizeLinear {
   Quantization quantization;
 
   static constexpr std::string_view kind = "DequantizeLinear";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
+  [[nodiscard]] ElementType dst_element(std::span<const ElementType> /*src*/) const { return ElementType::f32; }
 
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
     detail::expect_sources(src, 1, "DequantizeLinear");

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <fulcrum/layers/activation.hpp>
+#include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/parameter.hpp>
 #include <fulcrum/layers/work.hpp>
 
@@ -37,6 +38,7 @@ enum class RecurrentDirection : std::uint8_t { forward, reverse, bidirectional }
 template <class T>
 struct Recurrent {
   static constexpr std::string_view kind = "Recurrent";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
 
   RecurrentKind cell = RecurrentKind::lstm;
   RecurrentDirection direction = RecurrentDirection::forward;

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include <fulcrum/core/element_type.hpp>
+#include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/work.hpp>
 
 namespace fulcrum {
@@ -74,6 +76,7 @@ struct Reduce {
   bool keep_dims = true;
 
   static constexpr std::string_view kind = "Reduce";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
 
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
     detail::expect_sources(src, 1, "Reduce");
@@ -96,6 +99,8 @@ struct ArgReduce {
   bool last = false;  ///< of equal elements, the last one's index; false: the first one's
 
   static constexpr std::string_view kind = "ArgReduce";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
+  [[nodiscard]] ElementType dst_element(std::span<const ElementType> /*src*/) const { return ElementType::s64; }
 
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
     detail::expect_sources(src, 1, "ArgReduce");

@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/work.hpp>
 
 namespace fulcrum {
@@ -17,6 +18,9 @@ struct Reshape {
   bool allow_zero = false;  ///< 0 means an extent of 0 (ONNX allowzero)
 
   static constexpr std::string_view kind = "Reshape";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept {
+    return {.is_view = true, .needs_f32 = false, .integers = IntegerUse::passes};
+  }
 
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
     detail::expect_sources(src, 1, "Reshape");
@@ -56,6 +60,9 @@ struct Flatten {
   std::int64_t axis = 1;  ///< in [−rank, rank]; negative counts from the end
 
   static constexpr std::string_view kind = "Flatten";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept {
+    return {.is_view = true, .needs_f32 = false, .integers = IntegerUse::passes};
+  }
 
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
     detail::expect_sources(src, 1, "Flatten");

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/work.hpp>
 
 namespace fulcrum {
@@ -43,6 +44,7 @@ struct Resize {
   bool antialias = false;        ///< shrinking: linear and cubic mix all elements that an output covers
 
   static constexpr std::string_view kind = "Resize";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
 
   /// \throws Error when settings are not one per axis or out of range
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {

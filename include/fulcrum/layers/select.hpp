@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <fulcrum/core/element_type.hpp>
+#include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/work.hpp>
 
 namespace fulcrum {
@@ -13,6 +14,10 @@ namespace fulcrum {
 /// dst = condition ≠ 0 ? a : b, the three sources broadcast against each other (ONNX Where). Work: 1 FLOP per element.
 struct Where {
   static constexpr std::string_view kind = "Where";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
+  [[nodiscard]] ElementType dst_element(std::span<const ElementType> src) const {
+    return src.size() > 1 ? src[1] : ElementType::f32;
+  }
 
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
     detail::expect_sources(src, 3, "Where");
@@ -30,6 +35,8 @@ struct Cast {
   ElementType to = ElementType::f32;
 
   static constexpr std::string_view kind = "Cast";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
+  [[nodiscard]] ElementType dst_element(std::span<const ElementType> /*src*/) const { return to; }
 
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
     detail::expect_sources(src, 1, "Cast");

@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/work.hpp>
 
 namespace fulcrum {
@@ -17,6 +18,7 @@ struct Softmax {
   bool logarithm = false;  ///< src − max − ln Σ e^(src − max) (ONNX LogSoftmax)
 
   static constexpr std::string_view kind = "Softmax";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
 
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
     detail::expect_sources(src, 1, "Softmax");

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <fulcrum/core/element_type.hpp>
+#include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/parameter.hpp>
 #include <fulcrum/layers/work.hpp>
 
@@ -17,6 +18,8 @@ struct Input {
   ElementType element = ElementType::f32;
 
   static constexpr std::string_view kind = "Input";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {.needs_f32 = false}; }
+  [[nodiscard]] ElementType dst_element(std::span<const ElementType> /*src*/) const { return element; }
 
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
     detail::expect_sources(src, 0, "Input");
@@ -31,6 +34,8 @@ struct Input {
 template <class T>
 struct Constant {
   static constexpr std::string_view kind = "Constant";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {.needs_f32 = false}; }
+  [[nodiscard]] ElementType dst_element(std::span<const ElementType> /*src*/) const { return element; }
 
   Parameter<T> value;
   ElementType element = ElementType::f32;

@@ -65,7 +65,7 @@ template <class To, class From>
       },
       [](const LayerWithoutWeights auto& l) -> Layer<To> { return l; }};
   for (const Node<From>& node : model.nodes()) {
-    result.add({node.name, std::visit(convert, node.layer), node.src, node.dst_quantization});
+    result.add({node.name, visit_layer(convert, node.layer), node.src, node.dst_quantization});
   }
   result.set_outputs(model.outputs());
   return result;

@@ -129,7 +129,7 @@ std::optional<std::pair<KernelClass, StepGeometry>> classify(const Layer<T>& lay
     g.n = std::max<std::int64_t>(element_count(src[0]) / g.oc, 1);
     return std::pair(KernelClass::softmax, g);
   };
-  return std::visit(
+  return visit_layer(
       Overloads{
           [&](const Conv<T>& conv) -> Result {
             StepGeometry g = window_geometry(src[0], dst, conv.window);

@@ -31,7 +31,7 @@ template <class T>
   double elements = elements_of(group.dst);
   for (const NodeId id : group_sources(model, group)) elements += elements_of(id);
   const Layer<T>& layer = model.node(group.primary).layer;
-  const bool multiplies = detail::is_product(layer) || std::holds_alternative<ConvTranspose<T>>(layer);
+  const bool multiplies = facts_of(layer).is_product || std::holds_alternative<ConvTranspose<T>>(layer);
   const double share = multiplies ? detail::flops_of_product : detail::flops_of_others;
   return work[group.primary].flops / share + elements / detail::elements_moved < 1.0 ? 1 : threads;
 }

@@ -129,7 +129,7 @@ private:
                   "train the model elsewhere and import its weights");
     }
     try {
-      std::visit(
+      visit_layer(
           [&]<class L>(const L& layer) {
             if constexpr (!detail::training::ForwardOnly<L>) detail::training::record(*tape_, id, layer);
           },

@@ -193,7 +193,7 @@ template <class T, class L>
 /// The layer's result for the values of its sources.
 template <class T>
 [[nodiscard]] Tensor<T> run(const Layer<T>& layer, std::span<const Tensor<T>* const> src, const Shape& dst_shape) {
-  return std::visit(Overloads{[](const Input& l) -> Tensor<T> {
+  return visit_layer(Overloads{[](const Input& l) -> Tensor<T> {
                                 throw Error("input of shape " + to_string(l.shape),
                                             "is given by the user, not computed");
                               },

@@ -56,7 +56,7 @@ inline void lower_source(Lowering& lowering, NodeId id, std::size_t& next_input)
 /// The group's steps, as far as oneDNN has primitives for it.
 inline void lower_layer(Lowering& lowering, const FusionGroup& group) {
   const auto native = [&] { lower_natively(lowering, group); };
-  std::visit(Overloads{
+  visit_layer(Overloads{
                  [](const Input&) {},  // no groups: lower_source()
                  [](const Constant<float>&) {},
                  [&](const Conv<float>& l) { lower(lowering, group, l); },

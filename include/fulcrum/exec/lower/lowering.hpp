@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include <fulcrum/analysis/computes_in_f32.hpp>
 #include <fulcrum/analysis/infer_elements.hpp>
 #include <fulcrum/exec/runtime/program_builder.hpp>
 #include <fulcrum/schedule/step_threads.hpp>
@@ -149,7 +148,7 @@ private:
   /// Whether the node computes in f32 in every precision: by its layer, or because bf16 would round integers.
   [[nodiscard]] bool takes_f32(NodeId id) const {
     const std::vector<NodeId>& src = node(id).src;
-    return computes_in_f32(node(id).layer) || !is_floating(elements_[id]) ||
+    return facts_of(node(id).layer).needs_f32 || !is_floating(elements_[id]) ||
            std::any_of(src.begin(), src.end(), [&](NodeId s) { return !is_floating(elements_[s]); });
   }
   [[nodiscard]] bool only_read_as_f32(NodeId id) const {

@@ -79,7 +79,7 @@ template <KernelLayer L>
 
 [[nodiscard]] inline NativeFunction native_function(const Layer<float>& layer, std::vector<Shape> src, Shape dst) {
   const auto by_reference = [&] { return reference_function(layer, std::move(src), std::move(dst)); };
-  return std::visit(
+  return visit_layer(
       Overloads{[&](const KernelLayer auto& l) { return native_function(l, std::move(src), std::move(dst)); },
                 [&](const Input&) { return by_reference(); }, [&](const Constant<float>&) { return by_reference(); },
                 [&](const Conv<float>&) { return by_reference(); }, [&](const Dense<float>&) { return by_reference(); },

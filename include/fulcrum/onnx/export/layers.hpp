@@ -49,7 +49,7 @@ inline void export_layer(ExportContext& context, const fulcrum::Constant<float>&
 /// Writes the nodes of the layer whose turn it is. Each layer has its overload of export_layer().
 inline void write_layer(ExportContext& context, const Layer<float>& layer) {
   if (is_part_of_lstm(context, context.id())) return;
-  std::visit([&](const auto& l) { export_layer(context, l); }, layer);
+  visit_layer([&](const auto& l) { export_layer(context, l); }, layer);
 }
 
 }  // namespace fulcrum::detail::onnx_io

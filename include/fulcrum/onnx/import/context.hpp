@@ -392,7 +392,7 @@ private:
 
   /// Layers that constants are folded through: those without weights.
   [[nodiscard]] static bool is_evaluated(const Layer<float>& layer) {
-    return std::visit(
+    return visit_layer(
         []<class L>(const L&) {
           return (LayerWithoutWeights<L> && !is_one_of<L, Input, Pool, GlobalPool, MaxPoolIndices, Resize>) ||
                  std::same_as<L, fulcrum::Constant<float>>;
@@ -405,7 +405,7 @@ private:
                                                      Tensor<double> TracedTensor::*side, const Shape& shape) {
     std::vector<kernels::Source<double>> from;
     for (const TracedTensor* value : src) from.push_back({(value->*side).flat(), (value->*side).dims()});
-    return std::visit(
+    return visit_layer(
         [&]<class L>(const L& l) -> Tensor<double> {
           if constexpr (std::same_as<L, fulcrum::Constant<float>>) {
             return cast<double>(*l.value.value);

@@ -63,7 +63,7 @@ inline bool mixes_samples(const BuiltNode& node, const std::vector<BuiltNode>& b
   const auto any_first = [&](const std::vector<std::int64_t>& axes) {
     return std::any_of(axes.begin(), axes.end(), is_first);
   };
-  return std::visit(Overloads{[&](const Concat& l) { return is_first(l.axis); },
+  return visit_layer(Overloads{[&](const Concat& l) { return is_first(l.axis); },
                               [&](const Softmax& l) { return is_first(l.axis); },
                               [&](const LayerNormalization<float>& l) { return is_first(l.axis); },
                               [&](const Reduce& l) { return l.axes.empty() || any_first(l.axes); },

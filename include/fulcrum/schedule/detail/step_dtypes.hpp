@@ -7,18 +7,11 @@
 #include <vector>
 
 #include <fulcrum/analysis/channel_gate.hpp>
-#include <fulcrum/analysis/computes_in_f32.hpp>
 #include <fulcrum/analysis/is_quantized.hpp>
 #include <fulcrum/analysis/quantization_placement.hpp>
 #include <fulcrum/schedule/step.hpp>
 
 namespace fulcrum::detail {
-
-template <class T>
-bool is_product(const Layer<T>& layer) {
-  return std::holds_alternative<Conv<T>>(layer) || std::holds_alternative<Dense<T>>(layer) ||
-         std::holds_alternative<MatMul>(layer);
-}
 
 /// The types of a step's source and result.
 struct StepTypes {
@@ -51,12 +44,12 @@ public:
     if (precision_ == Precision::bf16 && std::holds_alternative<Softmax>(layer)) {
       return {kept_[model_.node(group.primary).src.front()], kept, Precision::f32};
     }
-    if (precision_ == Precision::f32 || computes_in_f32(layer)) return {};
-    if (precision_ == Precision::bf16) return {DType::bf16, is_product(layer) ? kept : DType::bf16, Precision::bf16};
+    if (precision_ == Precision::f32 || facts_of(layer).needs_f32) return {};
+    if (precision_ == Precision::bf16) return {DType::bf16, facts_of(layer).is_product ? kept : DType::bf16, Precision::bf16};
     const std::optional<ChannelGate> gate = gate_of(group);
     const DType src = kept_[gate ? gate->image : model_.node(group.primary).src.front()];
     if (!is_integer(src) || !on_integers(group)) return {};
-    if (is_product(layer)) return {src, kept, Precision::int8};
+    if (facts_of(layer).is_product) return {src, kept, Precision::int8};
     if (makes_real_means(group)) return {src, DType::f32, Precision::int8};
     return {src, is_integer(kept) ? kept : src, Precision::int8};
   }
@@ -78,13 +71,13 @@ private:
     for (NodeId id = model_.size(); id-- > 0;) {
       for (const NodeId c : consumers[id]) {
         const Layer<T>& layer = model_.node(c).layer;
-        if (!computes_in_f32(layer) && !(is_view(model_, c) && read_as_f32[c])) read_as_f32[id] = false;
+        if (!facts_of(layer).needs_f32 && !(is_view(model_, c) && read_as_f32[c])) read_as_f32[id] = false;
       }
     }
     for (const FusionGroup& group : groups) {
       const Layer<T>& layer = model_.node(group.primary).layer;
-      const bool gives_either = is_product(layer) || std::holds_alternative<Softmax>(layer);
-      const bool f32 = gives_either ? bool{read_as_f32[group.dst]} : computes_in_f32(layer);
+      const bool gives_either = facts_of(layer).is_product || std::holds_alternative<Softmax>(layer);
+      const bool f32 = gives_either ? bool{read_as_f32[group.dst]} : facts_of(layer).needs_f32;
       kept_[group.dst] = is_view(model_, group.primary) ? kept_[model_.node(group.dst).src[0]]
                          : f32                          ? DType::f32
                                                         : DType::bf16;
@@ -127,29 +120,17 @@ private:
   [[nodiscard]] bool on_integers(const FusionGroup& group) const {
     const bool dst_is_integer = is_integer(kept_[group.dst]);
     if (gate_of(group)) return dst_is_integer;
-    return std::visit(Overloads{[&](const Conv<T>&) { return bool{int8_weights_[group.primary]}; },
-                                [&](const Dense<T>&) { return bool{int8_weights_[group.primary]}; },
-                                [&](const Pool& l) { return l.pool == PoolKind::max || keeps_map(group); },
-                                [](const GlobalPool&) { return true; },
-                                [&](const Activation& l) { return l.function == ActivationKind::relu; },
-                                [&](const Binary&) {
-                                  return dst_is_integer && is_integer(kept_[model_.node(group.primary).src.back()]);
-                                },
-                                [&](const Concat&) { return dst_is_integer; },
-                                [](const Softmax&) { return false; },
-                                [](const BatchNormalization<T>&) { return false; },
-                                [](const Input&) { return false; },
-                                [](const ConvTranspose<T>&) { return false; },
-                                [](const Recurrent<T>&) { return false; },
-                                [](const MatMul&) { return false; },
-                                [](const NormalizationLayer auto&) { return false; },
-                                [](const MovementLayer auto&) { return false; },
-                                [](const ElementwiseLayer auto&) { return false; },
-                                [](const ReductionLayer auto&) { return false; },
-                                [](const Constant<T>&) { return false; },
-                                [](const Reshape&) { return false; },
-                                [](const Flatten&) { return false; }},
-                      model_.node(group.primary).layer);
+    const Layer<T>& layer = model_.node(group.primary).layer;
+    switch (facts_of(layer).integers) {
+      case IntegerUse::none: return false;
+      case IntegerUse::computes: return int8_weights_[group.primary];
+      case IntegerUse::passes: return !facts_of(layer).is_view;
+      case IntegerUse::combines: break;
+    }
+    if (std::holds_alternative<Pool>(layer)) return keeps_map(group);
+    if (std::holds_alternative<GlobalPool>(layer)) return true;
+    if (std::holds_alternative<Concat>(layer)) return dst_is_integer;
+    return dst_is_integer && is_integer(kept_[model_.node(group.primary).src.back()]);
   }
 
   const Model<T>& model_;

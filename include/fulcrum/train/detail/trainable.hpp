@@ -14,7 +14,7 @@ concept ForwardOnly = MovementLayer<L> || ElementwiseLayer<L> || NormalizationLa
 
 /// Whether training can take the layer on a value of this shape.
 [[nodiscard]] inline bool is_trainable(const Layer<float>& layer, const Shape& dst) {
-  return std::visit(
+  return visit_layer(
       Overloads{[](const ForwardOnly auto&) { return false; }, [](const Input&) { return true; },
                 [](const Constant<float>&) { return true; }, [&](const Conv<float>&) { return dst.size() == 4; },
                 [](const Dense<float>&) { return true; }, [](const BatchNormalization<float>&) { return true; },
