@@ -22,7 +22,7 @@ struct NotALayer {
 }  // namespace
 
 TEST_CASE("every layer of the set has a kind of its own") {
-  const auto kinds = kinds_of_all(std::make_index_sequence<std::variant_size_v<Layer<float>>>());
+  const auto kinds = kinds_of_all(std::make_index_sequence<std::variant_size_v<Layer<float>::Variant>>());
   CHECK(std::set<std::string>(kinds.begin(), kinds.end()).size() == kinds.size());
 }
 
@@ -60,19 +60,19 @@ constexpr int families_of() {
 }
 template <std::size_t... I>
 constexpr bool in_one_family_at_most(std::index_sequence<I...>) {
-  return ((families_of<std::variant_alternative_t<I, Layer<double>>>() <= 1) && ...);
+  return ((families_of<std::variant_alternative_t<I, Layer<double>::Variant>>() <= 1) && ...);
 }
 /// Whether a layer is one that depends on the model's scalar type is what its type says: it is the same in both sets.
 template <std::size_t... I>
 constexpr bool without_weights_are_the_same_in_both(std::index_sequence<I...>) {
-  return (
-      (LayerWithoutWeights<std::variant_alternative_t<I, Layer<float>>> ==
-       std::is_same_v<std::variant_alternative_t<I, Layer<float>>, std::variant_alternative_t<I, Layer<double>>>)&&...);
+  return ((LayerWithoutWeights<std::variant_alternative_t<I, Layer<float>::Variant>> ==
+           std::is_same_v<std::variant_alternative_t<I, Layer<float>::Variant>,
+                          std::variant_alternative_t<I, Layer<double>::Variant>>)&&...);
 }
 }  // namespace
 
 TEST_CASE("families of layers do not overlap and say which layers hold no weights") {
-  constexpr auto all = std::make_index_sequence<std::variant_size_v<Layer<float>>>();
+  constexpr auto all = std::make_index_sequence<std::variant_size_v<Layer<float>::Variant>>();
   static_assert(in_one_family_at_most(all));
   static_assert(without_weights_are_the_same_in_both(all));
   static_assert(MovementLayer<const Slice&> && ReductionLayer<ArgReduce> &&
