@@ -12,9 +12,8 @@
 #include <fulcrum/core/units.hpp>
 #include <fulcrum/exec/runtime/program.hpp>
 #include <fulcrum/exec/step_info.hpp>
-#include <fulcrum/onednn/precision_support.hpp>
 #include <fulcrum/run/memory_use.hpp>
-#include <fulcrum/schedule/batch_slices.hpp>
+#include <fulcrum/schedule/schedule.hpp>
 
 namespace fulcrum {
 
@@ -22,9 +21,9 @@ namespace fulcrum {
 /// OnednnExecutor of its own.
 class OnednnModel {
 public:
-  /// Folds batch norms, groups layers into steps, lets oneDNN choose layouts, packs the weights and plans the memory.
-  /// `config.instances` is not read: any number of executors may share a compiled model.
-  /// \throws Error when the configuration is out of range or names no layer, the CPU lacks the precision (unless
+  /// Schedules the model for this machine (make_schedule()), lets oneDNN choose layouts, packs the weights and plans
+  /// the memory. `config.instances` is not read: any number of executors may share a compiled model. \throws Error when
+  /// the configuration is out of range or names no layer, the CPU lacks the precision (unless
   ///         missing_precision says to run in f32), int8 is asked of a model without quantized weights, or oneDNN
   ///         refuses a layer
   /// \param constants  packed weights that other compiled models may hold already; empty: none
@@ -35,18 +34,20 @@ public:
     return std::shared_ptr<const OnednnModel>(new OnednnModel(model, config, std::move(constants)));
   }
 
-  [[nodiscard]] const RunConfig& config() const noexcept { return config_; }
+  [[nodiscard]] const RunConfig& config() const noexcept { return schedule_.config; }
   /// What it really runs in: config().precision, or f32 after a fallback.
-  [[nodiscard]] Precision precision() const noexcept { return precision_; }
+  [[nodiscard]] Precision precision() const noexcept { return schedule_.precision(); }
 
+  /// How it runs: the plan as oneDNN let it be realized. schedule().steps[i] is steps()[i]; its model is empty.
+  [[nodiscard]] const Schedule& schedule() const noexcept { return schedule_; }
   /// How the batch is cut; not cut: all threads run every step together.
-  [[nodiscard]] const BatchSlices& slices() const noexcept { return slices_; }
+  [[nodiscard]] const BatchSlices& slices() const noexcept { return schedule_.slices; }
   /// What runs, in order, for each slice.
   [[nodiscard]] const std::vector<StepInfo>& steps() const noexcept { return steps_; }
   [[nodiscard]] Milliseconds creation_time() const noexcept { return creation_time_; }
   [[nodiscard]] const MemoryUse& memory() const noexcept { return memory_; }
   /// What the user should know: fallbacks, layers that run in another precision than asked.
-  [[nodiscard]] std::vector<std::string> notes() const { return program_.notes; }
+  [[nodiscard]] const std::vector<std::string>& notes() const noexcept { return schedule_.notes; }
 
   /// Shapes of the model's inputs and outputs for the batch.
   [[nodiscard]] const std::vector<Shape>& src_shapes() const noexcept { return src_shapes_; }
@@ -59,19 +60,14 @@ private:
   OnednnModel(const Model<float>& model, const RunConfig& config,
               std::shared_ptr<detail::onednn::ConstantStore> constants);
 
-  /// \throws Error when the slice asked for does not divide the batch, or the model mixes samples
-  [[nodiscard]] static BatchSlices slices_of(const Model<float>& model, const RunConfig& config, Precision precision);
-
   [[nodiscard]] std::vector<Shape> of_batch(std::vector<Shape> shapes) const {
-    if (slices_.cut()) {
-      for (Shape& shape : shapes) shape[0] *= slices_.count;
+    if (slices().cut()) {
+      for (Shape& shape : shapes) shape[0] *= slices().count;
     }
     return shapes;
   }
 
-  RunConfig config_;
-  Precision precision_;
-  BatchSlices slices_;
+  Schedule schedule_;
   detail::onednn::Program program_;
   std::vector<Shape> src_shapes_;
   std::vector<Shape> dst_shapes_;

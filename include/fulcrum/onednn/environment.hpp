@@ -7,6 +7,8 @@
 #include <string>
 
 #include <fulcrum/core/cpu.hpp>
+#include <fulcrum/onednn/precision_support.hpp>
+#include <fulcrum/schedule/machine.hpp>
 
 namespace fulcrum {
 
@@ -21,6 +23,17 @@ namespace fulcrum {
   Environment environment = current_environment();
   environment.versions["oneDNN"] = onednn_version();
   return environment;
+}
+
+/// This machine as schedules see it: with the instruction sets that oneDNN may use (ONEDNN_MAX_CPU_ISA limits them).
+[[nodiscard]] inline Machine current_machine() {
+  const Environment environment = current_environment();
+  Machine machine{environment.isa, environment.cores, believable_caches(current_caches(), environment.cores), {}};
+  if (machine.has("avx512") && !detail::may_use(dnnl_cpu_isa_avx512_core)) {
+    machine.isa = detail::may_use(dnnl_cpu_isa_avx2) ? "avx2" : "sse4.1";
+    if (detail::may_use(dnnl_cpu_isa_avx2_vnni)) machine.isa += " vnni";
+  }
+  return machine;
 }
 
 }  // namespace fulcrum
