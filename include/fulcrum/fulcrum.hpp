@@ -100,12 +100,20 @@
 #include <fulcrum/run/memory_use.hpp>
 #include <fulcrum/run/run_config.hpp>
 
+#include <fulcrum/schedule/algorithm.hpp>
 #include <fulcrum/schedule/batch_slices.hpp>
+#include <fulcrum/schedule/layout_change.hpp>
+#include <fulcrum/schedule/loops.hpp>
+#include <fulcrum/schedule/machine.hpp>
 #include <fulcrum/schedule/make_schedule.hpp>
+#include <fulcrum/schedule/model_as_run.hpp>
 #include <fulcrum/schedule/movement.hpp>
+#include <fulcrum/schedule/plan_steps.hpp>
+#include <fulcrum/schedule/schedule.hpp>
 #include <fulcrum/schedule/step.hpp>
 #include <fulcrum/schedule/step_geometry.hpp>
 #include <fulcrum/schedule/step_threads.hpp>
+#include <fulcrum/schedule/value_types.hpp>
 #include <fulcrum/schedule/winograd.hpp>
 
 #include <fulcrum/cost/efficiency.hpp>
