@@ -115,8 +115,8 @@ struct RunComparison {
 
 namespace detail {
 
-/// Fewest blocks that say something of noise. With them or more, 95 % of pairs on one side mean a Mann-Whitney test
-/// at a level of 1 % or stricter.
+/// Fewest blocks that say something of noise. With them or more in both runs, 95 % of the pairs on one side pass a
+/// Mann-Whitney test at a level of 1 % or a stricter one.
 inline constexpr std::size_t fewest_blocks = 5;
 
 /// What a figure was in each block of a run. A prediction is one block, since it has no noise. Empty: not known.
@@ -184,8 +184,9 @@ inline FigureChange throughput_change(const LatencyReport& baseline, const Laten
 /// What else differs between two runs, so that the reader does not take it for a change of the code.
 inline void append_difference_notes(std::vector<std::string>& notes, const LatencyReport& baseline,
                                     const LatencyReport& current) {
-  const auto differ = [&](const std::string& what, const std::string& was, const std::string& is) {
-    if (was != is) notes.push_back(what + " differ: baseline " + was + ", new " + is);
+  const auto differ = [&](const std::string& what, const std::string& was, const std::string& is,
+                          const std::string& advice = {}) {
+    if (was != is) notes.push_back(what + " differ: baseline " + was + ", new " + is + advice);
   };
   if (baseline.kind != current.kind) {
     notes.push_back("the " + std::string(baseline.kind == ReportKind::predicted ? "baseline" : "new report") +
@@ -193,19 +194,13 @@ inline void append_difference_notes(std::vector<std::string>& notes, const Laten
   } else if (baseline.kind == ReportKind::predicted) {
     notes.push_back("both are predictions: there is no noise, and every difference counts");
   }
-  if (!(baseline.config == current.config)) {
-    differ("the configurations", to_string(baseline.config), to_string(current.config));
-    if (to_string(baseline.config) == to_string(current.config)) notes.push_back("the configurations differ");
-  }
+  differ("the configurations", to_string(baseline.config), to_string(current.config));
   const Environment& was = baseline.environment;
   const Environment& is = current.environment;
   const auto cpu = [](const Environment& e) {
     return e.cpu + " (" + e.isa + "), " + std::to_string(e.cores) + " cores";
   };
-  if (cpu(was) != cpu(is)) {
-    differ("the machines", cpu(was), cpu(is));
-    notes.push_back("a difference may be that of the machines: measure both on one");
-  }
+  differ("the machines", cpu(was), cpu(is), "; measure both on one to compare more than the machines");
   const auto quota = [](const Environment& e) { return std::to_string(e.cpu_quota); };
   differ("the CPU quotas of the containers", quota(was), quota(is));
   std::map<std::string, std::pair<std::string, std::string>> versions;
