@@ -168,8 +168,8 @@ inline void fill_bounds(LatencyReport& report, const Schedule& schedule, const M
   for (const auto& instance : instances)
     samples.insert(samples.end(), instance.latency.begin(), instance.latency.end());
   report.latency = latency_statistics(samples);
-  report.throughput_per_s = detail::throughput_of(instances, config.batch);
   report.blocks = run_blocks(detail::timed_inferences(instances), config.batch);
+  report.throughput_per_s = detail::throughput_of(instances, config.batch);
   for (std::size_t i = 0; i < compiled->steps().size(); ++i) {
     const StepInfo& info = compiled->steps()[i];
     LayerLatency layer = row_of(compiled->schedule().steps[i].step, 1.0);
