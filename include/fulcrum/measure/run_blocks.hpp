@@ -44,12 +44,12 @@ struct TimedInference {
       const TimedInference& inference = inferences[i];
       sorted.push_back(inference.latency);
       // An inference that began in an earlier block counts there by its share.
+      const auto began = inference.finished - inference.latency;
       const Seconds latency = std::max(inference.latency, std::chrono::nanoseconds(1));
       for (std::size_t b = block + 1; b-- > 0;) {
-        const Seconds inside =
-            std::min(inference.finished, edges[b + 1]) - std::max(inference.finished - inference.latency, edges[b]);
-        if (inside.count() <= 0.0) break;
+        const Seconds inside = std::min(inference.finished, edges[b + 1]) - std::max(began, edges[b]);
         blocks[b].throughput_per_s += inside / latency;
+        if (began >= edges[b]) break;
       }
     }
     std::sort(sorted.begin(), sorted.end());
