@@ -51,6 +51,9 @@ inline LatencyReport random_report(Random& random) {
     LayerLatency layer{
         random_text(random), random_text(random), random_figure(random), random_figure(random), ms(), {}, {}};
     if (random.below(2) == 0) layer.bound = std::array{Bound::compute, Bound::memory, Bound::overhead}[random.below(3)];
+    layer.threads = static_cast<int>(1 + random.below(100));
+    layer.algorithm = random_text(random);
+    if (random.below(2) == 0) layer.dst = all_dtypes[random.below(all_dtypes.size())];
     if (random.below(2) == 0) layer.src = all_dtypes[random.below(all_dtypes.size())];
     r.layers.push_back(layer);
   }

@@ -27,8 +27,8 @@ struct LatencyStatistics {
   friend bool operator==(const LatencyStatistics&, const LatencyStatistics&) = default;
 };
 
-/// A part of a measured run, with the samples of all instances together. How far blocks are apart is
-/// how far the machine drifted during the run: the noise of a figure when it is compared with one of another run.
+/// A part of a measured run, with the samples of all instances together. How far blocks are apart is how far the
+/// machine drifted during the run: the noise of a figure when it is compared with one of another run.
 struct RunBlock {
   Milliseconds p50{}, p99{};
   double throughput_per_s = 0.0;  ///< as in the report
