@@ -8,6 +8,7 @@
 #include <fulcrum/core/cpu_limits.hpp>
 #include <fulcrum/core/dtype.hpp>
 #include <fulcrum/core/element_type.hpp>
+#include <fulcrum/core/enum_name.hpp>
 #include <fulcrum/core/environment.hpp>
 #include <fulcrum/core/error.hpp>
 #include <fulcrum/core/file.hpp>
@@ -16,6 +17,8 @@
 #include <fulcrum/core/random.hpp>
 #include <fulcrum/core/shape.hpp>
 #include <fulcrum/core/units.hpp>
+#include <fulcrum/core/utc.hpp>
+#include <fulcrum/core/utf8.hpp>
 
 #include <fulcrum/tensor/aligned_allocator.hpp>
 #include <fulcrum/tensor/matrix_view.hpp>
@@ -96,9 +99,14 @@
 #include <fulcrum/passes/signal_to_noise.hpp>
 
 #include <fulcrum/run/compare.hpp>
+#include <fulcrum/run/compare_json.hpp>
+#include <fulcrum/run/environment_json.hpp>
+#include <fulcrum/run/json_values.hpp>
 #include <fulcrum/run/latency_report.hpp>
+#include <fulcrum/run/latency_report_json.hpp>
 #include <fulcrum/run/memory_use.hpp>
 #include <fulcrum/run/run_config.hpp>
+#include <fulcrum/run/run_config_json.hpp>
 
 #include <fulcrum/schedule/algorithm.hpp>
 #include <fulcrum/schedule/batch_slices.hpp>
@@ -128,6 +136,7 @@
 #include <fulcrum/exec/reference.hpp>
 #include <fulcrum/exec/step_info.hpp>
 
+#include <fulcrum/measure/run_blocks.hpp>
 #include <fulcrum/measure/statistics.hpp>
 
 #include <fulcrum/plan/candidate.hpp>
@@ -140,6 +149,7 @@
 #include <fulcrum/plan/space.hpp>
 #include <fulcrum/plan/study.hpp>
 
+#include <fulcrum/report/comparison_text.hpp>
 #include <fulcrum/report/explanation_json.hpp>
 #include <fulcrum/report/explanation_text.hpp>
 #include <fulcrum/report/html.hpp>

@@ -51,6 +51,9 @@ TEST_CASE("a measurement fills the whole report") {
   CHECK(report.latency.p99 <= report.latency.p99_9);
   CHECK(report.latency.mean >= report.latency.min);
   CHECK(report.throughput_per_s > 0.0);
+  REQUIRE(report.blocks.size() == 10);
+  CHECK(report.blocks[0].p50 >= report.latency.min);
+  CHECK(report.blocks[0].throughput_per_s > 0.0);
   CHECK(report.creation.count() > 0.0);
   CHECK(report.flops > 0.0);
   CHECK(report.bytes > 0.0);

@@ -3,12 +3,10 @@
 /// Learns what this machine can do: runs probes and fits a MachineProfile to their times.
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <ctime>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +16,7 @@
 #include <fulcrum/calibrate/detail/time_probe.hpp>
 #include <fulcrum/calibrate/fit_profile.hpp>
 #include <fulcrum/core/progress.hpp>
+#include <fulcrum/core/utc.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/cost/predict.hpp>
 #include <fulcrum/cost/profile_file.hpp>
@@ -34,15 +33,6 @@ struct CalibrateOptions {
 };
 
 namespace detail {
-
-inline std::string utc_now() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  std::array<char, 32> text{};
-  static_cast<void>(std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts));
-  return text.data();
-}
 
 /// Calibration in parts, each of which adds to the profile.
 class Calibration {

@@ -3,10 +3,12 @@
 /// Whole files: read at once, written so that a reader sees the old content or the new, never a part.
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -112,12 +114,20 @@ private:
 }  // namespace detail
 
 /// The bytes of a file (or of a pipe, until its end).
-/// \throws Error when it is missing, a folder or unreadable
-[[nodiscard]] inline std::string read_file(const std::string& path) {
+/// \param most  bytes that it may hold, for what is known to be small
+/// \throws Error when it is missing, a folder or unreadable, or holds more
+[[nodiscard]] inline std::string read_file(const std::string& path,
+                                           std::size_t most = std::numeric_limits<std::size_t>::max()) {
   const detail::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat status {};
   if (!file.valid() || ::fstat(file.get(), &status) != 0) detail::cannot_read(path, errno);
   if (S_ISDIR(status.st_mode)) detail::cannot_read(path, EISDIR);
+
+  const auto check_size = [&](std::size_t size) {
+    if (size > most)
+      throw Error(path, "holds more than " + std::to_string(most) + " bytes", "check that it is the file you mean");
+  };
+  if (S_ISREG(status.st_mode)) check_size(static_cast<std::size_t>(status.st_size));
 
   std::string bytes;
   std::size_t size = 0;
@@ -130,6 +140,7 @@ private:
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) detail::cannot_read(path, errno);
     size += static_cast<std::size_t>(got);
+    check_size(size);
   }
   bytes.resize(size);
   return bytes;

@@ -16,6 +16,7 @@
 #include <fulcrum/cost/roofline.hpp>
 #include <fulcrum/exec/onednn.hpp>
 #include <fulcrum/measure/instances.hpp>
+#include <fulcrum/measure/run_blocks.hpp>
 #include <fulcrum/measure/statistics.hpp>
 #include <fulcrum/onednn/environment.hpp>
 #include <fulcrum/run/latency_report.hpp>
@@ -83,6 +84,16 @@ inline double throughput_of(const std::vector<InstanceSamples>& instances, std::
     }
   }
   return runs * static_cast<double>(batch) / Seconds(end - start).count();
+}
+
+/// The timed inferences of all instances, as run_blocks() takes them.
+inline std::vector<TimedInference> timed_inferences(const std::vector<InstanceSamples>& instances) {
+  std::vector<TimedInference> inferences;
+  for (const InstanceSamples& instance : instances) {
+    for (std::size_t i = 0; i < instance.latency.size(); ++i)
+      inferences.push_back({instance.latency[i], instance.finished[i]});
+  }
+  return inferences;
 }
 
 inline void append_run_notes(LatencyReport& report, const MeasureOptions& options, const InstancePlan& plan,
@@ -157,6 +168,7 @@ inline void fill_bounds(LatencyReport& report, const Schedule& schedule, const M
   for (const auto& instance : instances)
     samples.insert(samples.end(), instance.latency.begin(), instance.latency.end());
   report.latency = latency_statistics(samples);
+  report.blocks = run_blocks(detail::timed_inferences(instances), config.batch);
   report.throughput_per_s = detail::throughput_of(instances, config.batch);
   for (std::size_t i = 0; i < compiled->steps().size(); ++i) {
     const StepInfo& info = compiled->steps()[i];

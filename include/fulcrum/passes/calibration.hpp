@@ -3,6 +3,7 @@
 /// The ranges that a model's values take on sample sources, for a quantization pass.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <functional>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include <fulcrum/analysis/quantization_placement.hpp>
+#include <fulcrum/core/enum_name.hpp>
 #include <fulcrum/model/rewrite.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
 #include <fulcrum/passes/range_observer.hpp>
@@ -33,10 +35,7 @@ enum class CalibrationMethod : std::uint8_t {
 
 /// \throws Error when the name is neither minmax nor percentile
 [[nodiscard]] inline CalibrationMethod calibration_method_from(std::string_view name) {
-  for (const CalibrationMethod method : {CalibrationMethod::minmax, CalibrationMethod::percentile}) {
-    if (name_of(method) == name) return method;
-  }
-  throw Error("calibration method '" + std::string(name) + "'", "is not known", "use minmax or percentile");
+  return enum_from("calibration method", name, std::array{CalibrationMethod::minmax, CalibrationMethod::percentile});
 }
 
 /// How to quantize a model.

@@ -3,6 +3,7 @@
 /// Pruning by magnitude (Han et al. 2015, "Learning both weights and connections for efficient neural networks").
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/core/enum_name.hpp>
 #include <fulcrum/passes/detail/layer_weights.hpp>
 #include <fulcrum/passes/signal_to_noise.hpp>
 
@@ -29,10 +31,7 @@ enum class PruneScope : std::uint8_t {
 
 /// \throws Error when the name is neither layer nor global
 [[nodiscard]] inline PruneScope prune_scope_from(std::string_view name) {
-  for (const PruneScope scope : {PruneScope::layer, PruneScope::global}) {
-    if (name_of(scope) == name) return scope;
-  }
-  throw Error("pruning scope '" + std::string(name) + "'", "is not known", "use layer or global");
+  return enum_from("pruning scope", name, std::array{PruneScope::layer, PruneScope::global});
 }
 
 /// What to prune: give a threshold or a sparsity.

@@ -3,17 +3,16 @@
 /// The trade-off study: which way to run a model on this machine.
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <ctime>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <fulcrum/core/utc.hpp>
 #include <fulcrum/cost/predict.hpp>
 #include <fulcrum/exec/int8_options.hpp>
 #include <fulcrum/onednn/environment.hpp>
@@ -49,14 +48,6 @@ inline ProgressSink part_of(const ProgressSink& progress, double from, double to
     if (!stage.empty()) whole.stage = stage;
     progress(whole);
   };
-}
-
-inline std::string utc_text(std::time_t time) {
-  std::tm utc{};
-  gmtime_r(&time, &utc);
-  std::array<char, 32> text{};
-  static_cast<void>(std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &utc));
-  return text.data();
 }
 
 /// The variants of a space, and the f32 dense one that accuracy is counted from: made, evaluated.
@@ -160,7 +151,7 @@ inline std::vector<std::string> study_notes(const TradeoffStudy& study, const Tr
   const auto started = std::chrono::steady_clock::now();
   validate(options.objective);
   TradeoffStudy study;
-  study.started_at = detail::utc_text(std::time(nullptr));
+  study.started_at = utc_now();
   study.environment = onednn_environment();
   study.environment.seed = options.seed;
   check_profile_matches(profile, study.environment);

@@ -3,14 +3,13 @@
 /// Latency reports as text for people.
 
 #include <cmath>
-#include <map>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include <fulcrum/core/units.hpp>
 #include <fulcrum/plan/figures.hpp>
 #include <fulcrum/report/table.hpp>
+#include <fulcrum/run/compare.hpp>
 #include <fulcrum/run/latency_report.hpp>
 
 namespace fulcrum {
@@ -118,23 +117,15 @@ inline std::string notes_text(const std::vector<std::string>& notes) {
   table.add_row({"throughput", format_rate(predicted.throughput_per_s), format_rate(measured.throughput_per_s),
                  detail::format_difference(predicted.throughput_per_s, measured.throughput_per_s)});
   table.add_rule();
-  std::multimap<std::pair<std::string, std::string>, const LayerLatency*> left;
-  for (const LayerLatency& layer : predicted.layers) left.emplace(std::pair(layer.name, layer.kind), &layer);
-  for (const LayerLatency& layer : measured.layers) {
+  for (const LayerPair& pair : pair_layers(predicted, measured)) {
+    const LayerLatency& layer = pair.second != nullptr ? *pair.second : *pair.first;
     const std::string name = layer.name + " (" + layer.kind + ")";
-    const auto at = left.find({layer.name, layer.kind});
-    if (at == left.end()) {
+    if (pair.first == nullptr)
       table.add_row({name, "", format_latency(layer.latency)});
-      continue;
-    }
-    add(name, at->second->latency, layer.latency);
-    left.erase(at);
-  }
-  for (const LayerLatency& layer : predicted.layers) {
-    const auto at = left.find({layer.name, layer.kind});
-    if (at == left.end()) continue;
-    table.add_row({layer.name + " (" + layer.kind + ")", format_latency(layer.latency)});
-    left.erase(at);
+    else if (pair.second == nullptr)
+      table.add_row({name, format_latency(layer.latency)});
+    else
+      add(name, pair.first->latency, layer.latency);
   }
   std::string text = table.to_string();
   std::vector<std::string> notes = measured.notes;

@@ -2,21 +2,14 @@
 /// \file
 /// What passes did to a model, as JSON. An infinite signal-to-noise ratio (nothing changed) is null.
 
-#include <cmath>
-
 #include <nlohmann/json.hpp>
 
 #include <fulcrum/passes/fake_quantize.hpp>
 #include <fulcrum/passes/prune.hpp>
 #include <fulcrum/passes/quantize.hpp>
+#include <fulcrum/run/json_values.hpp>
 
 namespace fulcrum {
-
-namespace detail {
-inline nlohmann::json finite_or_null(double value) {
-  return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
-}
-}  // namespace detail
 
 [[nodiscard]] inline nlohmann::json to_json(const PruneReport& report) {
   nlohmann::json layers = nlohmann::json::array();
@@ -26,12 +19,12 @@ inline nlohmann::json finite_or_null(double value) {
                       {"kept", l.kept},
                       {"sparsity", l.sparsity},
                       {"threshold", l.threshold},
-                      {"sqnr_db", detail::finite_or_null(l.sqnr_db)}});
+                      {"sqnr_db", number_or_null(l.sqnr_db)}});
   }
   return {{"elements", report.elements},
           {"kept", report.kept},
           {"sparsity", report.sparsity},
-          {"sqnr_db", detail::finite_or_null(report.sqnr_db)},
+          {"sqnr_db", number_or_null(report.sqnr_db)},
           {"layers", layers}};
 }
 
@@ -42,9 +35,9 @@ inline nlohmann::json finite_or_null(double value) {
                       {"scale_min", l.scale_min},
                       {"scale_max", l.scale_max},
                       {"levels", l.levels},
-                      {"sqnr_db", detail::finite_or_null(l.sqnr_db)}});
+                      {"sqnr_db", number_or_null(l.sqnr_db)}});
   }
-  return {{"sqnr_db", detail::finite_or_null(report.sqnr_db)}, {"layers", layers}};
+  return {{"sqnr_db", number_or_null(report.sqnr_db)}, {"layers", layers}};
 }
 
 [[nodiscard]] inline nlohmann::json to_json(const QuantizeReport& report) {
@@ -54,7 +47,7 @@ inline nlohmann::json finite_or_null(double value) {
                       {"kind", l.kind},
                       {"weight_scale_min", l.weight_scale_min},
                       {"weight_scale_max", l.weight_scale_max},
-                      {"weight_sqnr_db", detail::finite_or_null(l.weight_sqnr_db)},
+                      {"weight_sqnr_db", number_or_null(l.weight_sqnr_db)},
                       {"src_dtype", name_of(l.src_dtype)},
                       {"src_scale", l.src_scale},
                       {"src_zero_point", l.src_zero_point}});
@@ -68,7 +61,7 @@ inline nlohmann::json finite_or_null(double value) {
                       {"scale", v.quantization.scale},
                       {"zero_point", v.quantization.zero_point}});
   }
-  return {{"weight_sqnr_db", detail::finite_or_null(report.weight_sqnr_db)},
+  return {{"weight_sqnr_db", number_or_null(report.weight_sqnr_db)},
           {"layers", layers},
           {"kept_in_float", kept},
           {"values", values}};
