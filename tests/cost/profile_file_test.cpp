@@ -3,8 +3,8 @@
 #include <fstream>
 
 #include <support/catch.hpp>
+#include <support/synthetic_machine.hpp>
 #include <support/temporary_folder.hpp>
-#include "synthetic_machine.hpp"
 
 using namespace fulcrum;
 
