@@ -13,7 +13,7 @@
 #include <fulcrum/core/cpu.hpp>
 #include <fulcrum/core/progress.hpp>
 #include <fulcrum/cost/predict.hpp>
-#include <fulcrum/exec/onednn.hpp>
+#include <fulcrum/exec/onednn_factory.hpp>
 #include <fulcrum/measure/instances.hpp>
 #include <fulcrum/measure/statistics.hpp>
 #include <fulcrum/onednn/environment.hpp>
@@ -32,7 +32,8 @@ struct MeasureOptions {
   bool pin = true;                ///< keep instances on CPUs of their own when there are enough
   bool cold_cache = false;        ///< sources rotate over buffers of twice the last-level cache, so that none is cached
   std::uint64_t seed = 0;         ///< of the random sources
-  const MachineProfile* profile = nullptr;  ///< when given, layers say what bounds them; not owned
+  const MachineProfile* profile = nullptr;         ///< when given, layers say what bounds them; not owned
+  ExecutorFactory executors = onednn_executors();  ///< what runs the model
 };
 
 namespace detail {
@@ -127,15 +128,16 @@ inline void fill_bounds(LatencyReport& report, const Model<float>& model, const 
 
 }  // namespace detail
 
-/// Runs the model as configured and times it. `instances` threads each run an instance of the one compiled model, on
-/// CPUs of their own when there are enough. After a warm-up all start together; whole inferences are timed first and
-/// their layers afterwards, in runs of their own. Sources are random: see source_ranges().
+/// Runs the model as configured and times it. `instances` threads each run an instance of their own, made by
+/// options.executors, on CPUs of their own when there are enough. After a warm-up all start together; whole inferences
+/// are timed first and their layers afterwards, in runs of their own, where the executor can tell. Sources are random:
+/// see source_ranges().
 ///
 /// More threads than usable cores is allowed but slow: OpenMP threads that wait for one that is not running spin or
 /// sleep until the system lets it run.
 /// \param progress  called before and after, never while anything is timed
-/// \throws Error when the configuration is out of range, the CPU lacks the precision, or int8 is asked of a model that
-///         is not quantized
+/// \throws Error when the configuration is out of range, or as the factory does (oneDNN's: the CPU lacks the precision,
+///         or int8 is asked of a model that is not quantized); what an executor throws comes out as it is
 [[nodiscard]] inline LatencyReport measure(const Model<float>& model, const RunConfig& config,
                                            const MeasureOptions& options = {}, const ProgressSink& progress = {}) {
   validate(config);
@@ -150,30 +152,34 @@ inline void fill_bounds(LatencyReport& report, const Model<float>& model, const 
   report.environment.seed = options.seed;
 
   say(0.0, "compiling " + model.name());
-  const auto compiled = OnednnModel::compile(model, config);
-  report.creation = compiled->creation_time();
-  report.memory = compiled->memory();
-  report.notes = compiled->notes();
+  const detail::Clock::time_point start = detail::Clock::now();
+  const PreparedModel prepared = options.executors(model, config);
+  report.creation = detail::Clock::now() - start;
+  report.memory = prepared.memory;
+  report.notes = prepared.notes;
 
   say(0.05, "measuring " + model.name());
   detail::InstancePlan plan = detail::instance_plan(config, options, report.environment);
   plan.ranges = source_ranges(model, infer_shapes(model, config.batch));
-  const std::vector<detail::InstanceSamples> instances = detail::run_instances(compiled, plan);
+  const std::vector<detail::InstanceSamples> instances = detail::run_instances(prepared, plan);
+  report.creation += instances.front().creation;
 
   std::vector<std::chrono::nanoseconds> samples;
   for (const auto& instance : instances)
     samples.insert(samples.end(), instance.latency.begin(), instance.latency.end());
   report.latency = latency_statistics(samples);
   report.throughput_per_s = detail::throughput_of(instances, config.batch);
-  for (std::size_t i = 0; i < compiled->steps().size(); ++i) {
-    const StepInfo& info = compiled->steps()[i];
+  const std::vector<StepInfo>& infos = instances.front().step_infos;
+  for (std::size_t i = 0; i < infos.size(); ++i) {
+    const StepInfo& info = infos[i];
     LayerLatency layer{info.name, info.kind, info.flops, info.bytes, {}, {}, info.src};
     if (options.layer_runs > 0) layer.latency = median(instances.front().steps[i]);
     report.flops += layer.flops;
     report.bytes += layer.bytes;
     report.layers.push_back(std::move(layer));
   }
-  if (options.profile != nullptr) detail::fill_bounds(report, model, compiled->slices(), *options.profile);
+  if (infos.empty()) report.flops = total_work(model, config.batch).flops;
+  if (options.profile != nullptr) detail::fill_bounds(report, model, prepared.slices, *options.profile);
   detail::append_run_notes(report, options, plan, instances);
   say(1.0, "measured " + model.name());
   return report;

@@ -63,7 +63,7 @@ struct LatencyReport {
   double throughput_per_s = 0.0;  ///< samples per second of all instances together
   std::vector<LayerLatency> layers;
   Milliseconds creation{};         ///< time to prepare the model before the first inference; 0 in a prediction
-  MemoryUse memory;                ///< 0 in a prediction
+  MemoryUse memory;                ///< 0 in a prediction, and where the executor does not tell
   std::vector<std::string> notes;  ///< what the reader should know ("the machine was noisy: …")
   Environment environment;
 };
