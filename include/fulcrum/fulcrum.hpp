@@ -128,14 +128,19 @@
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/cost/machine_rates.hpp>
 #include <fulcrum/cost/predict.hpp>
+#include <fulcrum/cost/predictor.hpp>
 #include <fulcrum/cost/profile_file.hpp>
 #include <fulcrum/cost/roofline.hpp>
 
+#include <fulcrum/exec/any_executor.hpp>
 #include <fulcrum/exec/executor.hpp>
+#include <fulcrum/exec/executor_factory.hpp>
 #include <fulcrum/exec/explanation.hpp>
 #include <fulcrum/exec/reference.hpp>
+#include <fulcrum/exec/reference_factory.hpp>
 #include <fulcrum/exec/step_info.hpp>
 
+#include <fulcrum/measure/instances.hpp>
 #include <fulcrum/measure/run_blocks.hpp>
 #include <fulcrum/measure/statistics.hpp>
 

@@ -15,6 +15,7 @@
 #include <fulcrum/exec/int8_options.hpp>
 #include <fulcrum/exec/onednn.hpp>
 #include <fulcrum/exec/onednn_executor.hpp>
+#include <fulcrum/exec/onednn_factory.hpp>
 #include <fulcrum/exec/onednn_model.hpp>
 #include <fulcrum/exec/onednn_model_cache.hpp>
 #include <fulcrum/exec/onednn_runner.hpp>
@@ -28,7 +29,7 @@
 
 #include <fulcrum/measure/accuracy.hpp>
 #include <fulcrum/measure/choose_precision.hpp>
-#include <fulcrum/measure/instances.hpp>
+#include <fulcrum/measure/evaluate.hpp>
 #include <fulcrum/measure/measure.hpp>
 
 #include <fulcrum/calibrate/calibrate.hpp>

@@ -3,8 +3,8 @@
 #include <fstream>
 
 #include <support/catch.hpp>
-#include <support/temporary_folder.hpp>
 #include <support/synthetic_machine.hpp>
+#include <support/temporary_folder.hpp>
 
 using namespace fulcrum;
 

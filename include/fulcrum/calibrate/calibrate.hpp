@@ -219,7 +219,7 @@ private:
     std::vector<nanoseconds> all;
     const auto compiled =
         OnednnModel::compile(probe.model, {.batch = probe.batch, .threads = threads, .slice = probe.batch});
-    for (const InstanceSamples& samples : run_instances(compiled, plan))
+    for (const InstanceSamples& samples : run_instances(prepared_model(compiled), plan))
       all.insert(all.end(), samples.latency.begin(), samples.latency.end());
     return latency_statistics(all);
   }

@@ -56,7 +56,7 @@ inline std::string notes_text(const std::vector<std::string>& notes) {
   if (l.samples > 0) text += ", " + format_count(l.samples) + " samples";
   if (report.creation.count() > 0.0) text += ", ready after " + format_latency(report.creation);
   text += "\n";
-  if (report.kind == ReportKind::measured) text += to_text(report.memory) + "\n";
+  if (report.memory != MemoryUse{}) text += to_text(report.memory) + "\n";
   text += "\n";
 
   Table statistics({{"latency", Align::left},
