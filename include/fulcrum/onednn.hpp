@@ -21,10 +21,14 @@
 #include <fulcrum/exec/onednn_runner.hpp>
 
 #include <fulcrum/train/batches.hpp>
+#include <fulcrum/train/fake_quantize_hook.hpp>
 #include <fulcrum/train/loss.hpp>
+#include <fulcrum/train/mask_hook.hpp>
 #include <fulcrum/train/network.hpp>
 #include <fulcrum/train/optimizer.hpp>
+#include <fulcrum/train/parameter_hooks.hpp>
 #include <fulcrum/train/schedule.hpp>
+#include <fulcrum/train/trainable_parameter.hpp>
 #include <fulcrum/train/trainer.hpp>
 
 #include <fulcrum/measure/accuracy.hpp>

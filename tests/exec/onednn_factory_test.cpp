@@ -12,7 +12,7 @@ TEST_CASE("oneDNN's instances are executors of one compiled model") {
   const PreparedModel prepared = prepared_model(compiled);
   CHECK(prepared.openmp_threads == 2);
   CHECK(prepared.memory == compiled->memory());
-  CHECK(prepared.slices.count == 4);
+  CHECK(prepared.schedule->slices.count == 4);
   CHECK(prepared.notes == compiled->notes());
   const long before = compiled.use_count();
   const AnyExecutor a = prepared.instance();

@@ -49,13 +49,6 @@ struct QuantizeResult {
   QuantizeReport report;
 };
 
-namespace detail {
-
-/// A scale that can be divided by: that of a range of nothing is 1.
-inline float usable_scale(float scale) { return std::isnormal(scale) ? scale : 1.0F; }
-
-}  // namespace detail
-
 /// u8 with zero point 0 (scale max/255) for values that are never negative, else symmetric s8
 /// (scale max(|min|, |max|)/127); with `unsigned_values` u8 with the zero point that maps [min, max] to [0, 255]
 /// (scale (max − min)/255).
@@ -70,15 +63,9 @@ inline float usable_scale(float scale) { return std::isnormal(scale) ? scale : 1
 }
 
 /// Symmetric s8 per output channel (axis 0): scale = max|w_c| / (2^(bits − 1) − 1), zero point 0; a channel of zeros
-/// has scale 1. \param bits  7 or 8
+/// has scale 1. \param bits  2 … 8
 [[nodiscard]] inline Quantization weight_quantization_for(const Tensor<float>& weights, int bits = 8) {
-  const auto channels = static_cast<std::size_t>(weights.dim(0));
-  std::vector<float> scale(channels, 0.0F);
-  detail::for_each_channel_element(weights.dims(), 0, [&](std::size_t i, std::size_t c) {
-    scale[c] = std::max(scale[c], std::abs(weights.flat()[i]));
-  });
-  for (float& s : scale) s = detail::usable_scale(s / (bits == 7 ? 63.0F : 127.0F));
-  return {DType::s8, std::move(scale), std::vector<std::int32_t>(channels, 0), 0};
+  return symmetric_quantization(weights, bits, 0);
 }
 
 /// The model with batch normalization folded, scales on its weights and on the values that place_quantization() names.
