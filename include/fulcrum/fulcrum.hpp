@@ -140,7 +140,6 @@
 #include <fulcrum/exec/reference_factory.hpp>
 #include <fulcrum/exec/step_info.hpp>
 
-#include <fulcrum/measure/instances.hpp>
 #include <fulcrum/measure/run_blocks.hpp>
 #include <fulcrum/measure/statistics.hpp>
 

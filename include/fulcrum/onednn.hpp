@@ -34,6 +34,7 @@
 #include <fulcrum/measure/accuracy.hpp>
 #include <fulcrum/measure/choose_precision.hpp>
 #include <fulcrum/measure/evaluate.hpp>
+#include <fulcrum/measure/instances.hpp>
 #include <fulcrum/measure/measure.hpp>
 
 #include <fulcrum/calibrate/calibrate.hpp>
