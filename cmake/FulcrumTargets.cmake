@@ -31,3 +31,18 @@ if(FULCRUM_WITH_ONNX)
   set_target_properties(fulcrum_onnx PROPERTIES EXPORT_NAME onnx)
   target_link_libraries(fulcrum_onnx INTERFACE fulcrum ONNX::onnx_proto protobuf::libprotobuf)
 endif()
+
+if(FULCRUM_BUILD_COMPILED)
+  if(NOT FULCRUM_WITH_ONEDNN OR NOT FULCRUM_WITH_ONNX)
+    message(FATAL_ERROR "fulcrum::compiled needs FULCRUM_WITH_ONEDNN and FULCRUM_WITH_ONNX; turn FULCRUM_BUILD_COMPILED off")
+  endif()
+  # What has real code behind it, compiled once for all that link it; what does not link it has it in every source that
+  # calls it (core/linkage.hpp).
+  file(GLOB fulcrum_definitions CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/definitions/*.cpp)
+  add_library(fulcrum_compiled STATIC ${fulcrum_definitions})
+  add_library(fulcrum::compiled ALIAS fulcrum_compiled)
+  set_target_properties(fulcrum_compiled PROPERTIES EXPORT_NAME compiled)
+  target_compile_definitions(fulcrum_compiled PUBLIC FULCRUM_COMPILED)
+  target_link_libraries(fulcrum_compiled PUBLIC fulcrum fulcrum_onednn fulcrum_onnx)
+  list(APPEND fulcrum_components compiled)
+endif()

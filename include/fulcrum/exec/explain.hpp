@@ -7,6 +7,7 @@
 #include <utility>
 #include <variant>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/explanation.hpp>
 #include <fulcrum/exec/onednn_model.hpp>
 
@@ -14,7 +15,15 @@ namespace fulcrum {
 
 /// Compiles the model and tells what runs, what was fused and folded and why the rest was not.
 /// \throws Error as OnednnModel::compile()
-[[nodiscard]] inline Explanation explain(const Model<float>& model, const RunConfig& config) {
+FULCRUM_DECLARE [[nodiscard]] Explanation explain(const Model<float>& model, const RunConfig& config);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(exec)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE Explanation explain(const Model<float>& model, const RunConfig& config) {
   const auto compiled = OnednnModel::compile(model, config);
   FoldResult<float> folded = fold_batch_normalization(model);
   Explanation result;
@@ -37,3 +46,5 @@ namespace fulcrum {
 }
 
 }  // namespace fulcrum
+
+#endif

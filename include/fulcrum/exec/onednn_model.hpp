@@ -5,18 +5,22 @@
 #include <cstddef>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/units.hpp>
-#include <fulcrum/exec/runtime/program.hpp>
 #include <fulcrum/exec/step_info.hpp>
-#include <fulcrum/onednn/precision_support.hpp>
+#include <fulcrum/model/model.hpp>
 #include <fulcrum/run/memory_use.hpp>
+#include <fulcrum/run/run_config.hpp>
 #include <fulcrum/schedule/batch_slices.hpp>
 
 namespace fulcrum {
+
+namespace detail::onednn {
+class ConstantStore;
+struct Program;
+}  // namespace detail::onednn
 
 /// A model compiled for one batch size, thread count and precision. Immutable: threads may share it, each with an
 /// OnednnExecutor of its own.
@@ -28,12 +32,9 @@ public:
   ///         missing_precision says to run in f32), int8 is asked of a model without quantized weights, or oneDNN
   ///         refuses a layer
   /// \param constants  packed weights that other compiled models may hold already; empty: none
-  [[nodiscard]] static std::shared_ptr<const OnednnModel> compile(
+  FULCRUM_DECLARE [[nodiscard]] static std::shared_ptr<const OnednnModel> compile(
       const Model<float>& model, const RunConfig& config,
-      std::shared_ptr<detail::onednn::ConstantStore> constants = {}) {
-    if (!constants) constants = std::make_shared<detail::onednn::ConstantStore>();
-    return std::shared_ptr<const OnednnModel>(new OnednnModel(model, config, std::move(constants)));
-  }
+      std::shared_ptr<detail::onednn::ConstantStore> constants = {});
 
   [[nodiscard]] const RunConfig& config() const noexcept { return config_; }
   /// What it really runs in: config().precision, or f32 after a fallback.
@@ -46,42 +47,39 @@ public:
   [[nodiscard]] Milliseconds creation_time() const noexcept { return creation_time_; }
   [[nodiscard]] const MemoryUse& memory() const noexcept { return memory_; }
   /// What the user should know: fallbacks, layers that run in another precision than asked.
-  [[nodiscard]] std::vector<std::string> notes() const { return program_.notes; }
+  [[nodiscard]] const std::vector<std::string>& notes() const noexcept { return notes_; }
 
   /// Shapes of the model's inputs and outputs for the batch.
   [[nodiscard]] const std::vector<Shape>& src_shapes() const noexcept { return src_shapes_; }
   [[nodiscard]] const std::vector<Shape>& dst_shapes() const noexcept { return dst_shapes_; }
 
   /// Of a slice.
-  [[nodiscard]] const detail::onednn::Program& program() const noexcept { return program_; }
+  [[nodiscard]] const detail::onednn::Program& program() const noexcept { return *program_; }
 
 private:
-  OnednnModel(const Model<float>& model, const RunConfig& config,
-              std::shared_ptr<detail::onednn::ConstantStore> constants);
+  FULCRUM_DECLARE OnednnModel(const Model<float>& model, const RunConfig& config,
+                              std::shared_ptr<detail::onednn::ConstantStore> constants);
 
   /// \throws Error when the slice asked for does not divide the batch, or the model mixes samples
-  [[nodiscard]] static BatchSlices slices_of(const Model<float>& model, const RunConfig& config, Precision precision);
+  FULCRUM_DECLARE [[nodiscard]] static BatchSlices slices_of(const Model<float>& model, const RunConfig& config,
+                                                             Precision precision);
 
-  [[nodiscard]] std::vector<Shape> of_batch(std::vector<Shape> shapes) const {
-    if (slices_.cut()) {
-      for (Shape& shape : shapes) shape[0] *= slices_.count;
-    }
-    return shapes;
-  }
+  FULCRUM_DECLARE [[nodiscard]] std::vector<Shape> of_batch(std::vector<Shape> shapes) const;
 
   RunConfig config_;
   Precision precision_;
   BatchSlices slices_;
-  detail::onednn::Program program_;
+  std::shared_ptr<const detail::onednn::Program> program_;
   std::vector<Shape> src_shapes_;
   std::vector<Shape> dst_shapes_;
   std::vector<StepInfo> steps_;
+  std::vector<std::string> notes_;
   MemoryUse memory_;
   Milliseconds creation_time_{};
 };
 
 }  // namespace fulcrum
 
-#if FULCRUM_DEFINES
+#if FULCRUM_DEFINES(exec_compile)
 #include <fulcrum/exec/runtime/compile_model.hpp>
 #endif

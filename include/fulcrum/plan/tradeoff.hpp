@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/analysis/is_quantized.hpp>
 #include <fulcrum/cost/predict.hpp>
 #include <fulcrum/exec/int8_options.hpp>
 #include <fulcrum/onednn/environment.hpp>

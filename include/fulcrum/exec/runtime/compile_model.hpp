@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <fulcrum/core/cpu.hpp>
 #include <fulcrum/core/linkage.hpp>
@@ -20,7 +21,13 @@
 
 namespace fulcrum {
 
-FULCRUM_LINKAGE OnednnModel::OnednnModel(const Model<float>& model, const RunConfig& config,
+FULCRUM_DEFINE std::shared_ptr<const OnednnModel> OnednnModel::compile(
+    const Model<float>& model, const RunConfig& config, std::shared_ptr<detail::onednn::ConstantStore> constants) {
+  if (!constants) constants = std::make_shared<detail::onednn::ConstantStore>();
+  return std::shared_ptr<const OnednnModel>(new OnednnModel(model, config, std::move(constants)));
+}
+
+FULCRUM_DEFINE OnednnModel::OnednnModel(const Model<float>& model, const RunConfig& config,
                                          std::shared_ptr<detail::onednn::ConstantStore> constants)
     : config_(config), precision_(config.precision) {
   const auto start = std::chrono::steady_clock::now();
@@ -43,30 +50,40 @@ FULCRUM_LINKAGE OnednnModel::OnednnModel(const Model<float>& model, const RunCon
   const Model<float> source = detail::onednn::prepared(model, precision_);
   slices_ = slices_of(source, config, precision_);
   const RunConfig of_slice = config_of_slice(config, slices_);
-  program_ = detail::onednn::compile(source, of_slice, precision_, std::move(constants));
-  if (!fallback.empty()) program_.notes.push_back(std::move(fallback));
-  if (slices_.cut()) program_.notes.push_back("the batch runs in " + to_string(slices_));
+  program_ = std::make_shared<const detail::onednn::Program>(
+      detail::onednn::compile(source, of_slice, precision_, std::move(constants)));
+  const detail::onednn::Program& program = *program_;
+  notes_ = program.notes;
+  if (!fallback.empty()) notes_.push_back(std::move(fallback));
+  if (slices_.cut()) notes_.push_back("the batch runs in " + to_string(slices_));
 
-  for (const detail::onednn::Step& step : program_.steps) {
+  for (const detail::onednn::Step& step : program.steps) {
     steps_.push_back(step.info);
     steps_.back().flops *= static_cast<double>(slices_.count);
     steps_.back().bytes *= static_cast<double>(slices_.count);
     memory_.weights += step.native_weights;
   }
-  src_shapes_ = of_batch(program_.src_shapes);
-  dst_shapes_ = of_batch(program_.dst_shapes);
-  const std::set<detail::onednn::SharedConstant> constants_once(program_.constants.begin(), program_.constants.end());
+  src_shapes_ = of_batch(program.src_shapes);
+  dst_shapes_ = of_batch(program.dst_shapes);
+  const std::set<detail::onednn::SharedConstant> constants_once(program.constants.begin(), program.constants.end());
   for (const detail::onednn::SharedConstant& constant : constants_once) {
     if (constant) memory_.weights += constant->memory.get_desc().get_size();
   }
   const auto lanes = static_cast<std::size_t>(slices_.lanes);
-  memory_.activations = lanes * program_.arena_bytes;
-  memory_.scratchpad = lanes * program_.scratchpad_bytes;
+  memory_.activations = lanes * program.arena_bytes;
+  memory_.scratchpad = lanes * program.scratchpad_bytes;
   detail::release_team();  // packing had one, and whoever runs the model may be another thread
   creation_time_ = std::chrono::steady_clock::now() - start;
 }
 
-FULCRUM_LINKAGE BatchSlices OnednnModel::slices_of(const Model<float>& model, const RunConfig& config,
+FULCRUM_DEFINE std::vector<Shape> OnednnModel::of_batch(std::vector<Shape> shapes) const {
+  if (slices_.cut()) {
+    for (Shape& shape : shapes) shape[0] *= slices_.count;
+  }
+  return shapes;
+}
+
+FULCRUM_DEFINE BatchSlices OnednnModel::slices_of(const Model<float>& model, const RunConfig& config,
                                                    Precision precision) {
   if (config.slice == 0) {
     if (config.batch < 2) return {config.batch, 1, 1};
