@@ -20,6 +20,7 @@ if(FULCRUM_SANITIZE)
                  -fno-sanitize-recover=all)
   target_compile_options(fulcrum_development INTERFACE ${sanitizers} -fno-omit-frame-pointer)
   target_link_options(fulcrum_development INTERFACE ${sanitizers})
+  target_compile_definitions(fulcrum_development INTERFACE _GLIBCXX_ASSERTIONS)  # the standard library's own checks
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_compile_options(fulcrum_development INTERFACE -Wno-maybe-uninitialized)  # known to be wrong beside sanitizers
   endif()

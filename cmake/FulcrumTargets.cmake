@@ -1,4 +1,4 @@
-# The library's targets. All are INTERFACE: the library is its headers.
+# The library's targets. All but fulcrum::compiled are INTERFACE: the library is its headers.
 set(fulcrum_components core)
 if(FULCRUM_WITH_ONEDNN)
   list(APPEND fulcrum_components onednn)

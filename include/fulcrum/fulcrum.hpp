@@ -1,7 +1,8 @@
 #pragma once
 /// \file
-/// Everything that the target fulcrum::fulcrum alone can compile: models, passes, cost, the reference, the planning and
-/// reports that need no engine. fulcrum/onednn.hpp adds oneDNN, fulcrum/onnx.hpp adds ONNX files.
+/// What the target fulcrum::fulcrum alone can compile: models, passes, cost, the reference, the planning and reports
+/// that need no engine. fulcrum/onednn.hpp adds oneDNN, fulcrum/onnx.hpp ONNX files, fulcrum/json.hpp profile files and
+/// reports as JSON and HTML; fulcrum/tensor/matrix_view.hpp looks at tensors as Eigen's matrices.
 
 #include <fulcrum/core/bf16.hpp>
 #include <fulcrum/core/cpu.hpp>
@@ -18,7 +19,6 @@
 #include <fulcrum/core/units.hpp>
 
 #include <fulcrum/tensor/aligned_allocator.hpp>
-#include <fulcrum/tensor/matrix_view.hpp>
 #include <fulcrum/tensor/quantization.hpp>
 #include <fulcrum/tensor/shared_tensor.hpp>
 #include <fulcrum/tensor/small_vector.hpp>
@@ -112,7 +112,6 @@
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/cost/machine_rates.hpp>
 #include <fulcrum/cost/predict.hpp>
-#include <fulcrum/cost/profile_file.hpp>
 #include <fulcrum/cost/roofline.hpp>
 
 #include <fulcrum/exec/executor.hpp>
@@ -132,13 +131,9 @@
 #include <fulcrum/plan/space.hpp>
 #include <fulcrum/plan/study.hpp>
 
-#include <fulcrum/report/explanation_json.hpp>
 #include <fulcrum/report/explanation_text.hpp>
-#include <fulcrum/report/html.hpp>
-#include <fulcrum/report/json.hpp>
 #include <fulcrum/report/latency_text.hpp>
 #include <fulcrum/report/model_summary.hpp>
-#include <fulcrum/report/pass_json.hpp>
 #include <fulcrum/report/pass_text.hpp>
 #include <fulcrum/report/profile_text.hpp>
 #include <fulcrum/report/progress_bar.hpp>

@@ -7,6 +7,7 @@
 #include <fulcrum/onnx/export.hpp>
 
 #include <onnx/onnx_graph.hpp>
+#include <fulcrum/core/file.hpp>
 #include <support/catch.hpp>
 #include <support/random_model.hpp>
 #include <support/temporary_folder.hpp>

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include <fulcrum/cost/predict.hpp>
 #include <fulcrum/measure/choose_precision.hpp>
 #include <fulcrum/measure/measure.hpp>

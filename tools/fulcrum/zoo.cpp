@@ -3,6 +3,8 @@
 #include <memory>
 #include <string>
 
+#include <nlohmann/json.hpp>
+
 #include <fulcrum/core/units.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
 #include <fulcrum/report/json.hpp>

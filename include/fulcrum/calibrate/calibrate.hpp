@@ -15,7 +15,6 @@
 #include <fulcrum/core/progress.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/cost/predict.hpp>
-#include <fulcrum/cost/profile_file.hpp>
 #include <fulcrum/onednn/environment.hpp>
 
 namespace fulcrum {

@@ -2,21 +2,12 @@
 /// \file
 /// A MachineProfile as JSON. Every figure carries its unit in its key.
 
-#include <array>
-#include <cmath>
-#include <cstddef>
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <map>
 #include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include <fulcrum/core/file.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
 
 namespace fulcrum {
@@ -27,32 +18,77 @@ inline constexpr int profile_format = 2;
 namespace detail {
 
 /// Six significant digits: more than a clock is worth, and short.
-inline double rounded(double value) {
+FULCRUM_DECLARE double rounded(double value);
+
+/// A figure that must be finite and not below `least`.
+FULCRUM_DECLARE double number(const nlohmann::json& object, const char* key, double least);
+
+FULCRUM_DECLARE int count(const nlohmann::json& object, const char* key, int least);
+
+FULCRUM_DECLARE nlohmann::json environment_to_json(const Environment& e);
+
+}  // namespace detail
+
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const MachineProfile& profile);
+
+/// \throws Error when something is missing, of another type or out of range, or the format is another
+FULCRUM_DECLARE [[nodiscard]] MachineProfile machine_profile_from_json(const nlohmann::json& j);
+
+/// The profile as readable text: one line per entry, one per timed sample.
+FULCRUM_DECLARE [[nodiscard]] std::string profile_file_text(const MachineProfile& profile);
+
+/// \throws Error when the file cannot be written; an older file at `path` then stays as it was
+inline void save_profile(const MachineProfile& profile, const std::string& path) {
+  write_file_atomically(path, profile_file_text(profile));
+}
+
+/// \throws Error when the file cannot be read or is no profile
+FULCRUM_DECLARE [[nodiscard]] MachineProfile load_profile(const std::string& path);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(cost)
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE double rounded(double value) {
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), "%.6g", value);
   return std::strtod(text.data(), nullptr);
 }
 
-inline nlohmann::json rounded_array(const std::vector<double>& values) {
+FULCRUM_DECLARE nlohmann::json rounded_array(const std::vector<double>& values) {
   nlohmann::json array = nlohmann::json::array();
   for (const double value : values) array.push_back(rounded(value));
   return array;
 }
 
-/// A figure that must be finite and not below `least`.
-inline double number(const nlohmann::json& object, const char* key, double least) {
+FULCRUM_DEFINE double number(const nlohmann::json& object, const char* key, double least) {
   const double value = object.at(key).get<double>();
   if (!std::isfinite(value) || value < least) throw Error(key, "is out of range");
   return value;
 }
 
-inline int count(const nlohmann::json& object, const char* key, int least) {
+FULCRUM_DEFINE int count(const nlohmann::json& object, const char* key, int least) {
   const int value = object.at(key).get<int>();
   if (value < least) throw Error(key, "is out of range");
   return value;
 }
 
-inline nlohmann::json environment_to_json(const Environment& e) {
+FULCRUM_DEFINE nlohmann::json environment_to_json(const Environment& e) {
   return {{"cpu", e.cpu},
           {"isa", e.isa},
           {"cores", e.cores},
@@ -62,7 +98,7 @@ inline nlohmann::json environment_to_json(const Environment& e) {
           {"seed", e.seed}};
 }
 
-inline Environment environment_from_json(const nlohmann::json& j) {
+FULCRUM_DECLARE Environment environment_from_json(const nlohmann::json& j) {
   Environment e;
   e.cpu = j.at("cpu").get<std::string>();
   e.isa = j.at("isa").get<std::string>();
@@ -74,7 +110,7 @@ inline Environment environment_from_json(const nlohmann::json& j) {
   return e;
 }
 
-inline nlohmann::json efficiency_to_json(const EfficiencyModel& m) {
+FULCRUM_DECLARE nlohmann::json efficiency_to_json(const EfficiencyModel& m) {
   // One row per sample: the features, ln(time / roofline time), the weight.
   nlohmann::json rows = nlohmann::json::array();
   for (const EfficiencySample& sample : m.samples) {
@@ -92,7 +128,7 @@ inline nlohmann::json efficiency_to_json(const EfficiencyModel& m) {
           {"samples_features_log_slowdown_weight", std::move(rows)}};
 }
 
-inline EfficiencyModel efficiency_from_json(const nlohmann::json& j) {
+FULCRUM_DECLARE EfficiencyModel efficiency_from_json(const nlohmann::json& j) {
   EfficiencyModel m;
   m.kernel = kernel_class_from(j.at("kernel").get<std::string>());
   m.precision = precision_from(j.at("precision").get<std::string>());
@@ -118,9 +154,11 @@ inline EfficiencyModel efficiency_from_json(const nlohmann::json& j) {
   return m;
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-[[nodiscard]] inline nlohmann::json to_json(const MachineProfile& profile) {
+namespace fulcrum {
+
+FULCRUM_DEFINE nlohmann::json to_json(const MachineProfile& profile) {
   using detail::rounded;
   using nlohmann::json;
   json j;
@@ -171,8 +209,7 @@ inline EfficiencyModel efficiency_from_json(const nlohmann::json& j) {
   return j;
 }
 
-/// \throws Error when something is missing, of another type or out of range, or the format is another
-[[nodiscard]] inline MachineProfile machine_profile_from_json(const nlohmann::json& j) {
+FULCRUM_DEFINE MachineProfile machine_profile_from_json(const nlohmann::json& j) {
   using detail::count;
   using detail::number;
   if (!j.is_object() || !j.contains("fulcrum_machine_profile"))
@@ -226,8 +263,7 @@ inline EfficiencyModel efficiency_from_json(const nlohmann::json& j) {
   }
 }
 
-/// The profile as readable text: one line per entry, one per timed sample.
-[[nodiscard]] inline std::string profile_file_text(const MachineProfile& profile) {
+FULCRUM_DEFINE std::string profile_file_text(const MachineProfile& profile) {
   const nlohmann::json j = to_json(profile);
   std::string text = "{";
   bool first = true;
@@ -252,13 +288,7 @@ inline EfficiencyModel efficiency_from_json(const nlohmann::json& j) {
   return text + "\n}\n";
 }
 
-/// \throws Error when the file cannot be written; an older file at `path` then stays as it was
-inline void save_profile(const MachineProfile& profile, const std::string& path) {
-  write_file_atomically(path, profile_file_text(profile));
-}
-
-/// \throws Error when the file cannot be read or is no profile
-[[nodiscard]] inline MachineProfile load_profile(const std::string& path) {
+FULCRUM_DEFINE MachineProfile load_profile(const std::string& path) {
   const std::string text = read_file(path);
   const nlohmann::json j = nlohmann::json::parse(text, nullptr, false);
   if (j.is_discarded()) throw Error(path, "is not JSON, or was cut off", "make a profile with `fulcrum calibrate`");
@@ -270,3 +300,5 @@ inline void save_profile(const MachineProfile& profile, const std::string& path)
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -20,6 +20,9 @@ namespace fulcrum {
 namespace detail::onednn {
 class ConstantStore;
 struct Program;
+
+/// An empty one, for the models that are to share packed weights.
+FULCRUM_DECLARE [[nodiscard]] std::shared_ptr<ConstantStore> make_constant_store();
 }  // namespace detail::onednn
 
 /// A model compiled for one batch size, thread count and precision. Immutable: threads may share it, each with an

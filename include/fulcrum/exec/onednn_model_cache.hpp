@@ -58,9 +58,7 @@ private:
 namespace fulcrum {
 
 FULCRUM_DEFINE OnednnModelCache::OnednnModelCache(Model<float> model, RunConfig config)
-    : model_(std::move(model)),
-      config_(std::move(config)),
-      constants_(std::make_shared<detail::onednn::ConstantStore>()) {}
+    : model_(std::move(model)), config_(std::move(config)), constants_(detail::onednn::make_constant_store()) {}
 
 FULCRUM_DEFINE std::size_t OnednnModelCache::weight_bytes() const { return constants_->bytes(); }
 

@@ -2,6 +2,7 @@
 /// \file
 /// What became of a model's layers, as JSON.
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/explanation.hpp>
 #include <fulcrum/report/json.hpp>
 
@@ -9,7 +10,21 @@ namespace fulcrum {
 
 /// {"name", "kind", "layers", "implementation", "src", "dst", "src_layout", "dst_layout", "threads", "flops", "bytes",
 /// "why_ended"}; why_ended is null where nothing follows that could have been fused.
-[[nodiscard]] inline nlohmann::json to_json(const StepInfo& step) {
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const StepInfo& step);
+
+/// {"model", "batch", "threads", "precision", "steps" […], "folded" […], "kept" […], "free_layers" […], "memory_bytes"
+/// {…}, "notes"}
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const Explanation& explanation);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(report)
+
+#include <nlohmann/json.hpp>
+
+namespace fulcrum {
+
+FULCRUM_DEFINE nlohmann::json to_json(const StepInfo& step) {
   nlohmann::json j{{"name", detail::valid_utf8(step.name)},
                    {"kind", detail::valid_utf8(step.kind)},
                    {"layers", detail::valid_utf8(step.layers)},
@@ -26,9 +41,7 @@ namespace fulcrum {
   return j;
 }
 
-/// {"model", "batch", "threads", "precision", "steps" […], "folded" […], "kept" […], "free_layers" […], "memory_bytes"
-/// {…}, "notes"}
-[[nodiscard]] inline nlohmann::json to_json(const Explanation& explanation) {
+FULCRUM_DEFINE nlohmann::json to_json(const Explanation& explanation) {
   nlohmann::json j{{"model", detail::valid_utf8(explanation.model)},
                    {"batch", explanation.batch},
                    {"threads", explanation.threads},
@@ -47,3 +60,5 @@ namespace fulcrum {
 }
 
 }  // namespace fulcrum
+
+#endif

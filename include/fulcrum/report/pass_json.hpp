@@ -2,23 +2,40 @@
 /// \file
 /// What passes did to a model, as JSON. An infinite signal-to-noise ratio (nothing changed) is null.
 
-#include <cmath>
+#include <nlohmann/json_fwd.hpp>
 
-#include <nlohmann/json.hpp>
-
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/passes/fake_quantize.hpp>
 #include <fulcrum/passes/prune.hpp>
 #include <fulcrum/passes/quantize.hpp>
 
 namespace fulcrum {
 
-namespace detail {
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const PruneReport& report);
+
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const FakeQuantizeReport& report);
+
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const QuantizeReport& report);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(report)
+
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+
+namespace fulcrum::detail {
+
 inline nlohmann::json finite_or_null(double value) {
   return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
 }
-}  // namespace detail
 
-[[nodiscard]] inline nlohmann::json to_json(const PruneReport& report) {
+}  // namespace fulcrum::detail
+
+namespace fulcrum {
+
+FULCRUM_DEFINE nlohmann::json to_json(const PruneReport& report) {
   nlohmann::json layers = nlohmann::json::array();
   for (const PruneReport::Layer& l : report.layers) {
     layers.push_back({{"name", l.name},
@@ -35,7 +52,7 @@ inline nlohmann::json finite_or_null(double value) {
           {"layers", layers}};
 }
 
-[[nodiscard]] inline nlohmann::json to_json(const FakeQuantizeReport& report) {
+FULCRUM_DEFINE nlohmann::json to_json(const FakeQuantizeReport& report) {
   nlohmann::json layers = nlohmann::json::array();
   for (const FakeQuantizeReport::Layer& l : report.layers) {
     layers.push_back({{"name", l.name},
@@ -47,7 +64,7 @@ inline nlohmann::json finite_or_null(double value) {
   return {{"sqnr_db", detail::finite_or_null(report.sqnr_db)}, {"layers", layers}};
 }
 
-[[nodiscard]] inline nlohmann::json to_json(const QuantizeReport& report) {
+FULCRUM_DEFINE nlohmann::json to_json(const QuantizeReport& report) {
   nlohmann::json layers = nlohmann::json::array();
   for (const QuantizeReport::Layer& l : report.layers) {
     layers.push_back({{"name", l.name},
@@ -75,3 +92,5 @@ inline nlohmann::json finite_or_null(double value) {
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -21,14 +21,18 @@
 
 namespace fulcrum {
 
+FULCRUM_DEFINE std::shared_ptr<detail::onednn::ConstantStore> detail::onednn::make_constant_store() {
+  return std::make_shared<ConstantStore>();
+}
+
 FULCRUM_DEFINE std::shared_ptr<const OnednnModel> OnednnModel::compile(
     const Model<float>& model, const RunConfig& config, std::shared_ptr<detail::onednn::ConstantStore> constants) {
-  if (!constants) constants = std::make_shared<detail::onednn::ConstantStore>();
+  if (!constants) constants = detail::onednn::make_constant_store();
   return std::shared_ptr<const OnednnModel>(new OnednnModel(model, config, std::move(constants)));
 }
 
 FULCRUM_DEFINE OnednnModel::OnednnModel(const Model<float>& model, const RunConfig& config,
-                                         std::shared_ptr<detail::onednn::ConstantStore> constants)
+                                        std::shared_ptr<detail::onednn::ConstantStore> constants)
     : config_(config), precision_(config.precision) {
   const auto start = std::chrono::steady_clock::now();
   validate(config);
@@ -84,7 +88,7 @@ FULCRUM_DEFINE std::vector<Shape> OnednnModel::of_batch(std::vector<Shape> shape
 }
 
 FULCRUM_DEFINE BatchSlices OnednnModel::slices_of(const Model<float>& model, const RunConfig& config,
-                                                   Precision precision) {
+                                                  Precision precision) {
   if (config.slice == 0) {
     if (config.batch < 2) return {config.batch, 1, 1};
     const Environment machine = current_environment();
