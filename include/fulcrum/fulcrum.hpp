@@ -101,7 +101,7 @@
 #include <fulcrum/run/run_config.hpp>
 
 #include <fulcrum/schedule/batch_slices.hpp>
-#include <fulcrum/schedule/model_steps.hpp>
+#include <fulcrum/schedule/make_schedule.hpp>
 #include <fulcrum/schedule/movement.hpp>
 #include <fulcrum/schedule/step.hpp>
 #include <fulcrum/schedule/step_geometry.hpp>

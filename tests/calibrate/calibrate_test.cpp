@@ -93,10 +93,10 @@ TEST_CASE("probes are valid models of bounded size in every precision") {
     CHECK(parameter_count(probe.model) < 20'000'000);
     for (const Precision precision : all_precisions) {
       const Model<float> model = precision == Precision::int8 ? detail::quantized_probe(probe.model) : probe.model;
-      const ModelSteps steps = model_steps(model, {probe.batch, 1, 1, precision}, "avx2");
+      const Schedule steps = make_schedule(model, {probe.batch, 1, 1, precision}, {.isa = "avx2"});
       CHECK_FALSE(steps.steps.empty());
       CHECK_FALSE(steps.quantization_assumed);
-      for (const ModelStep& entry : steps.steps) kinds.insert(std::string(name_of(entry.step.kernel)));
+      for (const ScheduledStep& entry : steps.steps) kinds.insert(std::string(name_of(entry.step.kernel)));
     }
   }
   CHECK(kinds.size() == all_kernel_classes.size());
@@ -110,10 +110,10 @@ TEST_CASE("the executor runs the steps and the movements that are expected of it
       if (!cpu_supports(precision)) continue;
       const Model<float> model = precision == Precision::int8 ? detail::quantized_probe(probe.model) : probe.model;
       const auto compiled = OnednnModel::compile(model, {.threads = 2, .precision = precision});
-      const ModelSteps steps = model_steps(model, {1, 2, 1, precision}, onednn_environment().isa);
-      const auto places = detail::match_steps(steps, compiled->steps());
-      const auto seen = detail::observed_layout_changes(steps, precision, compiled->steps(), places);
-      const std::vector<Step> expected = with_movements(steps, precision, seen);
+      const Schedule steps = make_schedule(model, compiled->config(), current_machine());
+      const auto places = detail::match_steps(steps, compiled->schedule());
+      const auto seen = detail::observed_layout_changes(steps, compiled->steps(), places);
+      const std::vector<ScheduledStep> expected = expected_steps(steps, seen);
       for (std::size_t k = 0; k < places.size(); ++k) {
         const Step& step = steps.steps[k].step;
         if (step.kind == "Concat" && !places[k]) continue;  // its sources are computed inside its result
@@ -128,7 +128,7 @@ TEST_CASE("the executor runs the steps and the movements that are expected of it
       std::size_t computing = 0;
       for (const StepInfo& info : compiled->steps()) computing += info.layers.empty() ? 0U : 1U;
       std::size_t expected_computing = 0;
-      for (const Step& step : expected) expected_computing += step.kind != "Reorder";
+      for (const ScheduledStep& entry : expected) expected_computing += entry.step.kind != "Reorder";
       CHECK(computing == expected_computing);
     }
   }

@@ -6,29 +6,29 @@
 using fulcrum::Layer;
 
 bool moves_memory(const Layer<float>& layer) {
-  return std::visit(fulcrum::Overloads{
-                        [](const fulcrum::Input&) { return false; },
-                        [](const fulcrum::Constant<float>&) { return false; },
-                        [](const fulcrum::Conv<float>&) { return true; },
-                        [](const fulcrum::Dense<float>&) { return true; },
-                        [](const fulcrum::BatchNormalization<float>&) { return true; },
-                        [](const fulcrum::Pool&) { return true; },
-                        [](const fulcrum::GlobalPool&) { return true; },
-                        [](const fulcrum::Activation&) { return true; },
-                        [](const fulcrum::Binary&) { return true; },
-                        [](const fulcrum::Concat&) { return true; },
-                        [](const fulcrum::Reshape&) { return false; },
-                        [](const fulcrum::Flatten&) { return false; },
-                        [](const fulcrum::ConvTranspose<float>&) { return true; },
-                        [](const fulcrum::MatMul&) { return true; },
-                        [](const fulcrum::Recurrent<float>&) { return true; },
-                        [](const fulcrum::NormalizationLayer auto&) { return true; },
-                        [](const fulcrum::MovementLayer auto&) { return true; },
-                        [](const fulcrum::ElementwiseLayer auto&) { return true; },
-                        [](const fulcrum::ReductionLayer auto&) { return true; },
+  return fulcrum::visit_layer(fulcrum::Overloads{
+                                  [](const fulcrum::Input&) { return false; },
+                                  [](const fulcrum::Constant<float>&) { return false; },
+                                  [](const fulcrum::Conv<float>&) { return true; },
+                                  [](const fulcrum::Dense<float>&) { return true; },
+                                  [](const fulcrum::BatchNormalization<float>&) { return true; },
+                                  [](const fulcrum::Pool&) { return true; },
+                                  [](const fulcrum::GlobalPool&) { return true; },
+                                  [](const fulcrum::Activation&) { return true; },
+                                  [](const fulcrum::Binary&) { return true; },
+                                  [](const fulcrum::Concat&) { return true; },
+                                  [](const fulcrum::Reshape&) { return false; },
+                                  [](const fulcrum::Flatten&) { return false; },
+                                  [](const fulcrum::ConvTranspose<float>&) { return true; },
+                                  [](const fulcrum::MatMul&) { return true; },
+                                  [](const fulcrum::Recurrent<float>&) { return true; },
+                                  [](const fulcrum::NormalizationLayer auto&) { return true; },
+                                  [](const fulcrum::MovementLayer auto&) { return true; },
+                                  [](const fulcrum::ElementwiseLayer auto&) { return true; },
+                                  [](const fulcrum::ReductionLayer auto&) { return true; },
 #ifndef MUST_FAIL
-                        [](const fulcrum::Softmax&) { return true; },
+                                  [](const fulcrum::Softmax&) { return true; },
 #endif
-                    },
-                    layer);
+                              },
+                              layer);
 }

@@ -3,7 +3,7 @@
 #include <set>
 
 #include <support/catch.hpp>
-#include "synthetic_machine.hpp"
+#include <support/synthetic_machine.hpp>
 
 using namespace fulcrum;
 

@@ -1,7 +1,7 @@
 #include <fulcrum/cost/machine_rates.hpp>
 
 #include <support/catch.hpp>
-#include "synthetic_machine.hpp"
+#include <support/synthetic_machine.hpp>
 
 using namespace fulcrum;
 

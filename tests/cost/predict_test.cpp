@@ -1,7 +1,7 @@
 #include <fulcrum/cost/predict.hpp>
 
 #include <support/catch.hpp>
-#include "synthetic_machine.hpp"
+#include <support/synthetic_machine.hpp>
 
 using namespace fulcrum;
 
@@ -34,7 +34,7 @@ TEST_CASE("without efficiencies a prediction is the roofline") {
     total_ms += layer.latency.count();
   }
   CHECK(report.latency.p50.count() == Approx(total_ms));
-  const Step conv = predicted_steps(predicted_network(), {4, 1, 1, Precision::f32}, machine).front();
+  const Step conv = make_schedule(predicted_network(), {.batch = 4}, machine_of(machine)).steps.front().step;
   CHECK(Microseconds(report.layers[0].latency).count() == Approx(roofline_point(conv, machine.rates, 1).time_us()));
   CHECK(report.throughput_per_s == Approx(4.0 / (report.latency.mean.count() * 1e-3)));
   CHECK(report.flops > 0.0);
@@ -70,7 +70,9 @@ TEST_CASE("a batch that runs in slices is predicted as instances of one thread t
   const MachineProfile machine = synthetic::machine();
   const Model<float> wide =
       ModelBuilder<float>("wide").input({32, 56, 56}).conv(32, 1).relu().conv(32, 1).relu().build();
-  const auto [slices, of_slice] = sliced_config(wide, {64, 2, 1, Precision::f32}, machine);
+  const Schedule schedule = make_schedule(wide, {.batch = 64, .threads = 2}, machine_of(machine));
+  const BatchSlices& slices = schedule.slices;
+  const RunConfig& of_slice = schedule.of_slice;
   REQUIRE(slices.cut());
   CHECK(of_slice == RunConfig{.batch = slices.samples, .instances = 2, .slice = slices.samples});
   const LatencyReport whole = predict(wide, {64, 2, 1, Precision::f32}, machine);

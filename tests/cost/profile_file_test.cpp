@@ -4,7 +4,7 @@
 
 #include <support/catch.hpp>
 #include <support/temporary_folder.hpp>
-#include "synthetic_machine.hpp"
+#include <support/synthetic_machine.hpp>
 
 using namespace fulcrum;
 

@@ -60,14 +60,14 @@ constexpr int families_of() {
 }
 template <std::size_t... I>
 constexpr bool in_one_family_at_most(std::index_sequence<I...>) {
-  return ((families_of<std::variant_alternative_t<I, Layer<double>>>() <= 1) && ...);
+  return ((families_of<std::variant_alternative_t<I, Layer<double>::Variant>>() <= 1) && ...);
 }
 /// Whether a layer is one that depends on the model's scalar type is what its type says: it is the same in both sets.
 template <std::size_t... I>
 constexpr bool without_weights_are_the_same_in_both(std::index_sequence<I...>) {
-  return (
-      (LayerWithoutWeights<std::variant_alternative_t<I, Layer<float>>> ==
-       std::is_same_v<std::variant_alternative_t<I, Layer<float>>, std::variant_alternative_t<I, Layer<double>>>)&&...);
+  return ((LayerWithoutWeights<std::variant_alternative_t<I, Layer<float>::Variant>> ==
+           std::is_same_v<std::variant_alternative_t<I, Layer<float>::Variant>,
+                          std::variant_alternative_t<I, Layer<double>::Variant>>)&&...);
 }
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <fulcrum/model/builder.hpp>
+#include <fulcrum/schedule/make_schedule.hpp>
 
 #include <support/catch.hpp>
 
@@ -21,51 +22,51 @@ Model<float> network() {
       .build();
 }
 
-std::vector<std::string> kinds(const std::vector<Step>& steps) {
+std::vector<std::string> kinds(const std::vector<ScheduledStep>& steps) {
   std::vector<std::string> result;
-  for (const Step& step : steps) result.push_back(step.kind + " " + step.name);
+  for (const ScheduledStep& entry : steps) result.push_back(entry.step.kind + " " + entry.step.name);
   return result;
 }
 }  // namespace
 
 TEST_CASE("without having seen a machine, values move when their type changes") {
   const Model<float> model = network();
-  const auto f32 = with_movements(model_steps(model, {1, 1, 1, Precision::f32}), Precision::f32, {});
+  const auto f32 = expected_steps(make_schedule(model, {1, 1, 1, Precision::f32}, {}), {});
   CHECK(f32.size() == 4);
-  const auto bf16 = with_movements(model_steps(model, {1, 1, 1, Precision::bf16}), Precision::bf16, {});
+  const auto bf16 = expected_steps(make_schedule(model, {1, 1, 1, Precision::bf16}, {}), {});
   REQUIRE(bf16.size() == 5);
-  CHECK(bf16[0].kind == "Reorder");
-  CHECK(bf16[0].name == "input");
-  CHECK(bf16[0].src == DType::f32);
-  CHECK(bf16[0].dst == DType::bf16);
-  CHECK(bf16[0].kernel == KernelClass::movement);
-  CHECK(bf16[0].bytes() == 3 * 8 * 8 * (4.0 + 2.0));
+  CHECK(bf16[0].step.kind == "Reorder");
+  CHECK(bf16[0].step.name == "input");
+  CHECK(bf16[0].step.src == DType::f32);
+  CHECK(bf16[0].step.dst == DType::bf16);
+  CHECK(bf16[0].step.kernel == KernelClass::movement);
+  CHECK(bf16[0].step.bytes() == 3 * 8 * 8 * (4.0 + 2.0));
 }
 
 TEST_CASE("an int8 model rounds its input once") {
-  const auto steps = with_movements(model_steps(network(), {1, 1, 1, Precision::int8}), Precision::int8, {});
+  const auto steps = expected_steps(make_schedule(network(), {1, 1, 1, Precision::int8}, {}), {});
   CHECK(kinds(steps) == std::vector<std::string>{"Reorder input", "Conv+Relu conv1", "MaxPool maxpool1", "Dense dense1",
                                                  "Softmax softmax1"});
 }
 
 TEST_CASE("what was seen on a machine decides") {
-  const ModelSteps steps = model_steps(network(), {1, 1, 1, Precision::f32});
+  const Schedule steps = make_schedule(network(), {1, 1, 1, Precision::f32}, {});
   std::vector<LayoutChange> seen;
-  for (const ValueEdge& edge : value_edges(steps, Precision::f32)) {
+  for (const ValueEdge& edge : value_edges(steps)) {
     seen.push_back(edge.place);
     seen.back().share = edge.place.from == "input" ? 0.9 : 0.1;
   }
-  const auto moved = with_movements(steps, Precision::f32, seen);
+  const auto moved = expected_steps(steps, seen);
   REQUIRE(moved.size() == 5);
-  CHECK(moved[0].kind == "Reorder");
-  CHECK(moved[0].name == "input");
+  CHECK(moved[0].step.kind == "Reorder");
+  CHECK(moved[0].step.name == "input");
   // Seen in another precision, it says nothing of this one.
   for (LayoutChange& change : seen) change.precision = Precision::int8;
-  CHECK(with_movements(steps, Precision::f32, seen).size() == 4);
+  CHECK(expected_steps(steps, seen).size() == 4);
 }
 
 TEST_CASE("ways are told apart by their ends, their channels and whether the type changes") {
-  const auto edges = value_edges(model_steps(network(), {1, 1, 1, Precision::bf16}), Precision::bf16);
+  const auto edges = value_edges(make_schedule(network(), {1, 1, 1, Precision::bf16}, {}));
   REQUIRE(edges.size() == 5);
   CHECK(edges[0].place.from == "input");
   CHECK(edges[0].place.to == "convolution");
@@ -87,9 +88,9 @@ TEST_CASE("a value that two steps want alike is moved once") {
   const NodeId left = b.last();
   b.from(input).conv(8, 1).mul(left);
   const Model<float> model = std::move(b).build();
-  const auto steps = with_movements(model_steps(model, {1, 1, 1, Precision::bf16}), Precision::bf16, {});
+  const auto steps = expected_steps(make_schedule(model, {1, 1, 1, Precision::bf16}, {}), {});
   int moves = 0;
-  for (const Step& step : steps) moves += step.kind == "Reorder" && step.name == "input";
+  for (const ScheduledStep& entry : steps) moves += entry.step.kind == "Reorder" && entry.step.name == "input";
   CHECK(moves == 1);
 }
 
@@ -98,14 +99,14 @@ TEST_CASE("a sum copies a residual that others still need") {
   b.input({8, 8, 8}).conv(8, 1).relu();
   const NodeId before = b.last();
   b.conv(8, 3, {.padding = 1}).add(before);
-  const auto steps = with_movements(model_steps(std::move(b).build(), {1, 1, 1, Precision::f32}), Precision::f32, {});
+  const auto steps = expected_steps(make_schedule(std::move(b).build(), {1, 1, 1, Precision::f32}, {}), {});
   CHECK(kinds(steps) == std::vector<std::string>{"Conv+Relu conv1", "Reorder relu1", "Conv+Add conv2"});
 }
 
 TEST_CASE("a float-only step of an int8 model is surrounded by conversions") {
   auto b = ModelBuilder<float>("swish");
   b.input({8, 8, 8}).conv(8, 1).relu().max_pool(2).sigmoid().conv(8, 1);
-  const auto steps = with_movements(model_steps(std::move(b).build(), {1, 1, 1, Precision::int8}), Precision::int8, {});
+  const auto steps = expected_steps(make_schedule(std::move(b).build(), {1, 1, 1, Precision::int8}, {}), {});
   const auto names = kinds(steps);
   REQUIRE(names.size() >= 5);
   const auto sigmoid = std::find(names.begin(), names.end(), "Sigmoid sigmoid1");
@@ -118,8 +119,8 @@ TEST_CASE("a Concat whose sources are computed in its result costs nothing on a 
   const NodeId left = b.input({8, 6, 6}).conv(8, 1).last();
   const Model<float> model = b.from(0).conv(8, 1).concat({left}).conv(4, 1).build();
   const auto joins = [&](std::int64_t batch, const std::vector<LayoutChange>& seen) {
-    const auto steps = with_movements(model_steps(model, {batch, 1, 1, Precision::f32}), Precision::f32, seen);
-    return std::count_if(steps.begin(), steps.end(), [](const Step& step) { return step.kind == "Concat"; });
+    const auto steps = expected_steps(make_schedule(model, {batch, 1, 1, Precision::f32}, {}), seen);
+    return std::count_if(steps.begin(), steps.end(), [](const ScheduledStep& entry) { return entry.step.kind == "Concat"; });
   };
   CHECK(joins(1, {}) == 1);
   const LayoutChange seen{Precision::f32, "sources", "joined_sample", false, 16, 0.0};

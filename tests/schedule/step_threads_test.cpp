@@ -1,7 +1,8 @@
 #include <fulcrum/schedule/step_threads.hpp>
 
 #include <fulcrum/model/builder.hpp>
-#include <fulcrum/schedule/model_steps.hpp>
+#include <fulcrum/schedule/make_schedule.hpp>
+#include <fulcrum/schedule/movement.hpp>
 #include <fulcrum/schedule/movement.hpp>
 
 #include <support/catch.hpp>
@@ -10,7 +11,7 @@ using namespace fulcrum;
 
 namespace {
 int threads_of(ModelBuilder<float> builder) {
-  return model_steps(std::move(builder).build(), {1, 4, 1, Precision::f32}).steps.front().step.threads;
+  return make_schedule(std::move(builder).build(), {1, 4, 1, Precision::f32}, {}).steps.front().step.threads;
 }
 ModelBuilder<float> input(const Shape& shape) { return ModelBuilder<float>("threads", 1).input(shape); }
 }  // namespace
@@ -26,8 +27,9 @@ TEST_CASE("a step with little to do runs on one thread") {
 
 TEST_CASE("a change of layout has the threads of the step that it is done for") {
   const Model<float> model = input({64, 28, 28}).conv(64, 3).global_average_pool().flatten().dense(8).build();
-  const ModelSteps steps = model_steps(model, {1, 4, 1, Precision::bf16});
-  for (const Step& step : with_movements(steps, Precision::bf16, {})) {
+  const Schedule steps = make_schedule(model, {1, 4, 1, Precision::bf16}, {});
+  for (const ScheduledStep& entry : expected_steps(steps, {})) {
+    const Step& step = entry.step;
     INFO(step.name << ' ' << step.kind);
     if (step.movement == Movement::input) CHECK(step.threads == 4);
     if (step.movement == Movement::output) CHECK(step.threads == steps.steps.back().step.threads);

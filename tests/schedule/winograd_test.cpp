@@ -1,7 +1,7 @@
 #include <fulcrum/schedule/winograd.hpp>
 
 #include <fulcrum/model/builder.hpp>
-#include <fulcrum/schedule/model_steps.hpp>
+#include <fulcrum/schedule/make_schedule.hpp>
 
 #include <support/catch.hpp>
 
@@ -11,7 +11,7 @@ namespace {
 
 /// The class of the first step on a machine with AVX2.
 KernelClass class_of(ModelBuilder<float> builder, Precision precision = Precision::f32, std::string_view isa = "avx2") {
-  return model_steps(std::move(builder).build(), {1, 1, 1, precision}, isa).steps.front().step.kernel;
+  return make_schedule(std::move(builder).build(), {1, 1, 1, precision}, {.isa = std::string(isa)}).steps.front().step.kernel;
 }
 ModelBuilder<float> on_image(std::int64_t channels, std::int64_t extent) {
   return ModelBuilder<float>("image", 1).input({channels, extent, extent});
@@ -58,7 +58,7 @@ TEST_CASE("a clamp after a clamp leaves what both leave") {
 
 TEST_CASE("36 products a tile and pair of channels are left, and as many weights a pair") {
   const Model<float> model = on_image(64, 54).conv(32, 3, {.padding = 1}).build();
-  const Step step = model_steps(model, {2, 1, 1, Precision::f32}, "avx2").steps.front().step;
+  const Step step = make_schedule(model, {2, 1, 1, Precision::f32}, {.isa = "avx2"}).steps.front().step;
   REQUIRE(step.kernel == KernelClass::winograd_convolution);
   CHECK(winograd_tiles(step.geometry) == 2 * 14 * 14);  // 54 rows: 13 tiles and a half
   CHECK(executed_flops(step) == 2.0 * 36 * (2 * 14 * 14) * 64 * 32);
@@ -68,6 +68,6 @@ TEST_CASE("36 products a tile and pair of channels are left, and as many weights
 
 TEST_CASE("a direct convolution executes what its layer asks for, but for taps in the padding") {
   const Model<float> model = on_image(8, 4).conv(8, 3, {.padding = 1}).build();
-  const Step step = model_steps(model, {1, 1, 1, Precision::f32}, "avx2").steps.front().step;
+  const Step step = make_schedule(model, {1, 1, 1, Precision::f32}, {.isa = "avx2"}).steps.front().step;
   CHECK(executed_flops(step) == step.flops * step.geometry.inside);
 }

@@ -9,7 +9,7 @@
 #include <fulcrum/core/random.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/model/builder.hpp>
-#include <fulcrum/schedule/model_steps.hpp>
+#include <fulcrum/schedule/make_schedule.hpp>
 
 namespace fulcrum::synthetic {
 
@@ -45,7 +45,7 @@ inline MachineProfile machine() {
 inline Step conv_step(std::int64_t n, std::int64_t ic, std::int64_t oc, std::int64_t extent, std::int64_t k) {
   auto b = ModelBuilder<float>("conv");
   b.input({ic, extent, extent}).conv(oc, k, {.padding = k / 2});
-  return model_steps(std::move(b).build(), {n, 1, 1, Precision::f32}).steps.front().step;
+  return make_schedule(std::move(b).build(), {n, 1, 1, Precision::f32}, {}).steps.front().step;
 }
 
 /// Random convolutions, as a calibration would time them.

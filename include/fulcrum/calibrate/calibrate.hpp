@@ -330,10 +330,12 @@ FULCRUM_DEFINE ContendedRun Calibration::contended_run(const Probe& probe, int i
   const LatencyStatistics& alone = alone_[at * (alone_.size() / threads_.size()) + index].second;
   double own = 0.0;
   double shared = 0.0;
-  const std::vector<Step> steps = predicted_steps(probe.model, {probe.batch, threads, 1, Precision::f32}, profile_);
-  for (const Step& step : steps) {
-    own += roofline_point(step, profile_.rates, step.threads).time_us();
-    shared += roofline_point(step, profile_.rates, step.threads, instances).time_us();
+  const RunConfig config{.batch = probe.batch, .threads = threads, .slice = probe.batch};
+  const std::vector<ScheduledStep> steps =
+      expected_steps(make_schedule(probe.model, config, machine_of(profile_)), profile_.layout_changes);
+  for (const ScheduledStep& entry : steps) {
+    own += roofline_point(entry.step, profile_.rates, entry.step.threads).time_us();
+    shared += roofline_point(entry.step, profile_.rates, entry.step.threads, instances).time_us();
   }
   return {instances, threads, Microseconds(alone.p50).count() * shared / own, Microseconds(together.p50).count(),
           static_cast<double>(steps.size())};

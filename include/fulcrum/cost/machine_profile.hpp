@@ -13,7 +13,8 @@
 #include <fulcrum/cost/efficiency.hpp>
 #include <fulcrum/cost/machine_rates.hpp>
 #include <fulcrum/run/latency_report.hpp>
-#include <fulcrum/schedule/movement.hpp>
+#include <fulcrum/schedule/layout_change.hpp>
+#include <fulcrum/schedule/machine.hpp>
 
 namespace fulcrum {
 
@@ -145,6 +146,11 @@ private:
             mix(&Jitter::p99_9_ratio)};
   }
 };
+
+/// The machine that a profile speaks of, as schedules see it.
+[[nodiscard]] inline Machine machine_of(const MachineProfile& profile) {
+  return {profile.environment.isa, profile.environment.cores, profile.rates.caches(), profile.layout_changes};
+}
 
 /// A profile speaks of one machine under one set of limits.
 /// \throws Error saying whose profile it is, when the CPU, its instruction sets, the usable cores or the version of

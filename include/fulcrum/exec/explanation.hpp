@@ -9,6 +9,7 @@
 #include <fulcrum/exec/step_info.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
 #include <fulcrum/run/memory_use.hpp>
+#include <fulcrum/schedule/schedule.hpp>
 
 namespace fulcrum {
 
@@ -25,8 +26,9 @@ struct Explanation {
   std::int64_t batch = 1;
   int threads = 1;
   Precision precision = Precision::f32;
-  std::vector<StepInfo> steps;  ///< what runs, in order
-  FoldReport folded;            ///< batch normalizations that became part of weights, and those that did not
+  std::vector<StepInfo> steps;        ///< what runs, in order
+  std::vector<Amendment> amendments;  ///< where oneDNN made it otherwise than planned, and why
+  FoldReport folded;                  ///< batch normalizations that became part of weights, and those that did not
   std::vector<FreeLayer> free_layers;
   MemoryUse memory;
   std::vector<std::string> notes;

@@ -10,10 +10,8 @@
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/units.hpp>
 #include <fulcrum/exec/step_info.hpp>
-#include <fulcrum/model/model.hpp>
 #include <fulcrum/run/memory_use.hpp>
-#include <fulcrum/run/run_config.hpp>
-#include <fulcrum/schedule/batch_slices.hpp>
+#include <fulcrum/schedule/schedule.hpp>
 
 namespace fulcrum {
 
@@ -29,8 +27,8 @@ FULCRUM_DECLARE [[nodiscard]] std::shared_ptr<ConstantStore> make_constant_store
 /// OnednnExecutor of its own.
 class OnednnModel {
 public:
-  /// Folds batch norms, groups layers into steps, lets oneDNN choose layouts, packs the weights and plans the memory.
-  /// `config.instances` is not read: any number of executors may share a compiled model.
+  /// Schedules the model for this machine (make_schedule()), lets oneDNN choose layouts, packs the weights and plans
+  /// the memory. `config.instances` is not read: any number of executors may share a compiled model.
   /// \throws Error when the configuration is out of range or names no layer, the CPU lacks the precision (unless
   ///         missing_precision says to run in f32), int8 is asked of a model without quantized weights, or oneDNN
   ///         refuses a layer
@@ -39,18 +37,20 @@ public:
       const Model<float>& model, const RunConfig& config,
       std::shared_ptr<detail::onednn::ConstantStore> constants = {});
 
-  [[nodiscard]] const RunConfig& config() const noexcept { return config_; }
+  [[nodiscard]] const RunConfig& config() const noexcept { return schedule_.config; }
   /// What it really runs in: config().precision, or f32 after a fallback.
-  [[nodiscard]] Precision precision() const noexcept { return precision_; }
+  [[nodiscard]] Precision precision() const noexcept { return schedule_.precision(); }
 
+  /// How it runs: the plan as oneDNN let it be realized. schedule().steps[i] is steps()[i]; its model is empty.
+  [[nodiscard]] const Schedule& schedule() const noexcept { return schedule_; }
   /// How the batch is cut; not cut: all threads run every step together.
-  [[nodiscard]] const BatchSlices& slices() const noexcept { return slices_; }
+  [[nodiscard]] const BatchSlices& slices() const noexcept { return schedule_.slices; }
   /// What runs, in order, for each slice.
   [[nodiscard]] const std::vector<StepInfo>& steps() const noexcept { return steps_; }
   [[nodiscard]] Milliseconds creation_time() const noexcept { return creation_time_; }
   [[nodiscard]] const MemoryUse& memory() const noexcept { return memory_; }
   /// What the user should know: fallbacks, layers that run in another precision than asked.
-  [[nodiscard]] const std::vector<std::string>& notes() const noexcept { return notes_; }
+  [[nodiscard]] const std::vector<std::string>& notes() const noexcept { return schedule_.notes; }
 
   /// Shapes of the model's inputs and outputs for the batch.
   [[nodiscard]] const std::vector<Shape>& src_shapes() const noexcept { return src_shapes_; }
@@ -63,20 +63,13 @@ private:
   FULCRUM_DECLARE OnednnModel(const Model<float>& model, const RunConfig& config,
                               std::shared_ptr<detail::onednn::ConstantStore> constants);
 
-  /// \throws Error when the slice asked for does not divide the batch, or the model mixes samples
-  FULCRUM_DECLARE [[nodiscard]] static BatchSlices slices_of(const Model<float>& model, const RunConfig& config,
-                                                             Precision precision);
-
   FULCRUM_DECLARE [[nodiscard]] std::vector<Shape> of_batch(std::vector<Shape> shapes) const;
 
-  RunConfig config_;
-  Precision precision_;
-  BatchSlices slices_;
+  Schedule schedule_;
   std::shared_ptr<const detail::onednn::Program> program_;
   std::vector<Shape> src_shapes_;
   std::vector<Shape> dst_shapes_;
   std::vector<StepInfo> steps_;
-  std::vector<std::string> notes_;
   MemoryUse memory_;
   Milliseconds creation_time_{};
 };

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <fulcrum/core/dtype.hpp>
+#include <fulcrum/schedule/algorithm.hpp>
 
 namespace fulcrum {
 
@@ -17,8 +18,9 @@ struct StepInfo {
                                ///< "winograd:jit:avx2" of its own
   DType src = DType::f32;
   DType dst = DType::f32;
-  double flops = 0.0;               ///< [FLOP] of the batch
-  double bytes = 0.0;               ///< [B] read and written: activations, weights, biases (by each slice)
+  double flops = 0.0;  ///< [FLOP] of the batch
+  double bytes = 0.0;  ///< [B] read and written: activations, weights, biases (by each slice)
+  Algorithm algorithm = Algorithm::primitive;
   int threads = 1;                  ///< that share it: one where it is too small for more, or the batch runs in slices
   std::string src_layout;           ///< of the first source, as oneDNN names layouts: "abcd", "acdb", "aBcd8b"
   std::string dst_layout;           ///< of the result

@@ -44,7 +44,7 @@ struct Slice {
   std::vector<std::int64_t> steps;  ///< not 0; empty: all 1
 
   static constexpr std::string_view kind = "Slice";
-  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {.only_loops = true}; }
 
   /// One axis of the source, resolved: dst index i is src index start + i·step.
   struct Range {
@@ -70,7 +70,7 @@ struct Expand {
   Shape dims;
 
   static constexpr std::string_view kind = "Expand";
-  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {.only_loops = true}; }
 
   /// \throws Error when an extent differs from the dim and neither is 1
   FULCRUM_DECLARE [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const;
@@ -86,7 +86,7 @@ struct Tile {
   std::vector<std::int64_t> repeats;  ///< one per axis, ≥ 0
 
   static constexpr std::string_view kind = "Tile";
-  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {.only_loops = true}; }
 
   /// \throws Error when there is not one number for each axis, or one is negative
   FULCRUM_DECLARE [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const;
@@ -104,7 +104,7 @@ struct Gather {
   std::int64_t axis = 0;  ///< negative counts from the end
 
   static constexpr std::string_view kind = "Gather";
-  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {.only_loops = true}; }
 
   FULCRUM_DECLARE [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const;
   /// Of the table, only the slices that are taken count.
@@ -130,7 +130,7 @@ struct Pad {
   float value = 0.0F;                ///< of the added elements
 
   static constexpr std::string_view kind = "Pad";
-  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {.only_loops = true}; }
 
   /// \throws Error when there is not one number for each axis and end, or the source is too small to be mirrored
   FULCRUM_DECLARE [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const;

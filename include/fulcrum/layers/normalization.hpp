@@ -42,7 +42,7 @@ struct LayerNormalization {
 template <class T>
 struct InstanceNormalization {
   static constexpr std::string_view kind = "InstanceNormalization";
-  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {.only_loops = true}; }
 
   Parameter<T> scale;       ///< (c)
   Parameter<T> shift;       ///< (c)
@@ -67,7 +67,7 @@ struct LocalResponseNormalization {
   float bias = 1.0F;
 
   static constexpr std::string_view kind = "LRN";
-  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {.only_loops = true}; }
 
   FULCRUM_DECLARE [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const;
   [[nodiscard]] Work work(std::span<const Shape> src, const Shape& dst) const {

@@ -67,7 +67,7 @@ struct MaxPoolIndices {
   bool column_major = false;  ///< indices count columns before rows (ONNX storage_order 1)
 
   static constexpr std::string_view kind = "MaxPoolIndices";
-  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {.only_loops = true}; }
   [[nodiscard]] ElementType dst_element(std::span<const ElementType> /*src*/) const { return ElementType::s64; }
 
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {

@@ -20,7 +20,7 @@ struct QuantizeLinear {
   Quantization quantization;
 
   static constexpr std::string_view kind = "QuantizeLinear";
-  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {.only_loops = true}; }
   [[nodiscard]] ElementType dst_element(std::span<const ElementType> /*src*/) const {
     return quantization.dtype == DType::u8 ? ElementType::u8 : ElementType::s8;
   }
@@ -39,7 +39,7 @@ struct DequantizeLinear {
   Quantization quantization;
 
   static constexpr std::string_view kind = "DequantizeLinear";
-  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {.only_loops = true}; }
   [[nodiscard]] ElementType dst_element(std::span<const ElementType> /*src*/) const { return ElementType::f32; }
 
   FULCRUM_DECLARE [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const;

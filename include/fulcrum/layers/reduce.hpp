@@ -83,7 +83,7 @@ struct ArgReduce {
   bool last = false;  ///< of equal elements, the last one's index; false: the first one's
 
   static constexpr std::string_view kind = "ArgReduce";
-  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {.only_loops = true}; }
   [[nodiscard]] ElementType dst_element(std::span<const ElementType> /*src*/) const { return ElementType::s64; }
 
   FULCRUM_DECLARE [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const;

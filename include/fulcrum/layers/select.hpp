@@ -14,7 +14,7 @@ namespace fulcrum {
 /// dst = condition ≠ 0 ? a : b, the three sources broadcast against each other (ONNX Where). Work: 1 FLOP per element.
 struct Where {
   static constexpr std::string_view kind = "Where";
-  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {.only_loops = true}; }
   [[nodiscard]] ElementType dst_element(std::span<const ElementType> src) const {
     return src.size() > 1 ? src[1] : ElementType::f32;
   }
@@ -35,7 +35,7 @@ struct Cast {
   ElementType to = ElementType::f32;
 
   static constexpr std::string_view kind = "Cast";
-  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {.only_loops = true}; }
   [[nodiscard]] ElementType dst_element(std::span<const ElementType> /*src*/) const { return to; }
 
   [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {

@@ -12,7 +12,8 @@
 
 #include <fulcrum/core/cpu.hpp>
 #include <fulcrum/core/progress.hpp>
-#include <fulcrum/cost/predict.hpp>
+#include <fulcrum/cost/machine_profile.hpp>
+#include <fulcrum/cost/roofline.hpp>
 #include <fulcrum/exec/onednn.hpp>
 #include <fulcrum/measure/instances.hpp>
 #include <fulcrum/measure/statistics.hpp>
@@ -107,21 +108,13 @@ inline void append_run_notes(LatencyReport& report, const MeasureOptions& option
   for (std::string& note : noise_notes(instances.front().latency)) report.notes.push_back(std::move(note));
 }
 
-/// What bounds each layer by a profile's roofline and the time it took.
-inline void fill_bounds(LatencyReport& report, const Model<float>& model, const BatchSlices& slices,
-                        const MachineProfile& profile) {
-  if (!profile.rates.knows(report.config.precision)) return;
-  const RunConfig run = config_of_slice(report.config, slices);
-  const std::vector<Step> steps = predicted_steps(model, run, profile);
-  std::size_t at = 0;
-  for (LayerLatency& layer : report.layers) {
-    for (std::size_t i = at; i < steps.size(); ++i) {
-      if (steps[i].name != layer.name || steps[i].kind != layer.kind) continue;
-      layer.bound = bound_of(roofline_point(steps[i], profile.rates, steps[i].threads),
-                             Microseconds(layer.latency).count() / slices.rounds());
-      at = i + 1;
-      break;
-    }
+/// What bounds each step by a profile's roofline and the time it took.
+inline void fill_bounds(LatencyReport& report, const Schedule& schedule, const MachineProfile& profile) {
+  if (!profile.rates.knows(schedule.precision())) return;
+  for (std::size_t i = 0; i < report.layers.size(); ++i) {
+    const Step& step = schedule.steps[i].step;
+    report.layers[i].bound = bound_of(roofline_point(step, profile.rates, step.threads),
+                                      Microseconds(report.layers[i].latency).count() / schedule.slices.rounds());
   }
 }
 
@@ -167,13 +160,15 @@ inline void fill_bounds(LatencyReport& report, const Model<float>& model, const 
   report.throughput_per_s = detail::throughput_of(instances, config.batch);
   for (std::size_t i = 0; i < compiled->steps().size(); ++i) {
     const StepInfo& info = compiled->steps()[i];
-    LayerLatency layer{info.name, info.kind, info.flops, info.bytes, {}, {}, info.src};
+    LayerLatency layer = row_of(compiled->schedule().steps[i].step, 1.0);
+    layer.flops = info.flops;
+    layer.bytes = info.bytes;
     if (options.layer_runs > 0) layer.latency = median(instances.front().steps[i]);
     report.flops += layer.flops;
     report.bytes += layer.bytes;
     report.layers.push_back(std::move(layer));
   }
-  if (options.profile != nullptr) detail::fill_bounds(report, model, compiled->slices(), *options.profile);
+  if (options.profile != nullptr) detail::fill_bounds(report, compiled->schedule(), *options.profile);
   detail::append_run_notes(report, options, plan, instances);
   say(1.0, "measured " + model.name());
   return report;

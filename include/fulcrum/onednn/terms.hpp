@@ -14,6 +14,7 @@
 #include <fulcrum/core/dtype.hpp>
 #include <fulcrum/core/shape.hpp>
 #include <fulcrum/layers/window.hpp>
+#include <fulcrum/tensor/quantization.hpp>
 
 namespace fulcrum::detail::onednn {
 
@@ -97,13 +98,6 @@ struct Eltwise {
   dnnl::algorithm algorithm;
   float alpha = 0.0F;
   float beta = 0.0F;
-};
-
-/// x = scale · (q − zero_point)
-struct AffineMap {
-  float scale = 1.0F;
-  std::int32_t zero_point = 0;
-  friend bool operator==(const AffineMap&, const AffineMap&) = default;
 };
 
 /// What happens to a product or sum, in real numbers, before it is stored.

@@ -35,7 +35,7 @@ enum class Bound : std::uint8_t { compute, memory, overhead };
   return "?";
 }
 
-/// One row per step that runs: a layer with what is fused into it.
+/// One row per step that runs: a layer with what is fused into it, or a change of a value's layout or type.
 struct LayerLatency {
   std::string name;            ///< the node whose value the step computes first ("conv1")
   std::string kind;            ///< "Conv", or "Conv+Relu" when fused
@@ -43,7 +43,10 @@ struct LayerLatency {
   double bytes = 0.0;          ///< [B] read and written
   Milliseconds latency{};      ///< median when measured
   std::optional<Bound> bound;  ///< absent when it is not known
-  std::optional<DType> src{};  ///< type of the values that the step takes; absent in a prediction
+  std::optional<DType> src{};  ///< type of its first source; absent when it is not known
+  std::optional<DType> dst{};  ///< type of its result; absent when it is not known
+  int threads = 1;             ///< that share it
+  std::string algorithm{};     ///< what computes it: name_of(Algorithm) (schedule/algorithm.hpp); empty: not known
 };
 
 enum class ReportKind : std::uint8_t { predicted, measured };

@@ -5,46 +5,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <fulcrum/analysis/independent_samples.hpp>
-#include <fulcrum/core/cpu.hpp>
-#include <fulcrum/run/run_config.hpp>
-#include <fulcrum/schedule/model_steps.hpp>
+#include <fulcrum/schedule/plan_steps.hpp>
 
 namespace fulcrum {
-
-/// A batch cut into parts. Each thread takes a slice through the whole model by itself, then the next one, so that
-/// values stay in its caches from one layer to the next and no layer waits for all threads.
-struct BatchSlices {
-  std::int64_t samples = 1;  ///< of a slice
-  std::int64_t count = 1;    ///< 1: the batch is not cut, and all threads share each step
-  int lanes = 1;             ///< slices at a time, on one thread each
-
-  [[nodiscard]] bool cut() const noexcept { return count > 1; }
-  /// Slices that a lane runs one after the other, on average.
-  [[nodiscard]] double rounds() const noexcept { return static_cast<double>(count) / lanes; }
-
-  friend bool operator==(const BatchSlices&, const BatchSlices&) = default;
-};
-
-/// "4 slices of 16 samples, 2 at a time"
-[[nodiscard]] inline std::string to_string(const BatchSlices& slices) {
-  return std::to_string(slices.count) + (slices.count == 1 ? " slice of " : " slices of ") +
-         std::to_string(slices.samples) + (slices.samples == 1 ? " sample, " : " samples, ") +
-         std::to_string(slices.lanes) + " at a time";
-}
-
-/// What a slice runs in: all lanes of all instances side by side, on one thread each. The configuration itself where
-/// the batch is not cut.
-[[nodiscard]] inline RunConfig config_of_slice(RunConfig config, const BatchSlices& slices) {
-  if (!slices.cut()) return config;
-  config.batch = config.slice = slices.samples;
-  config.threads = 1;
-  config.instances *= slices.lanes;
-  return config;
-}
 
 namespace detail {
 
@@ -63,18 +29,25 @@ struct SampleStep {
   bool is_narrow = false;  ///< computes in less than f32
 };
 
+/// \param model   as it runs
 /// \param config  with a batch of 2 or more
-/// \param isa     as for model_steps()
-/// \throws Error as model_steps()
-[[nodiscard]] inline std::vector<SampleStep> sample_steps(const Model<float>& model, RunConfig config,
-                                                          std::string_view isa) {
+/// \throws Error as plan_steps()
+[[nodiscard]] inline std::vector<SampleStep> sample_steps(const Model<float>& model, const RunConfig& config,
+                                                          const Machine& machine) {
   const auto flops = [](const Step& step) {
     return step.kernel == KernelClass::winograd_convolution ? executed_flops(step) : step.flops;
   };
-  const std::vector<ModelStep> of_batch = model_steps(model, config, isa).steps;
+  const auto steps_of = [&](std::int64_t batch) {
+    Schedule schedule;
+    schedule.model = model;
+    schedule.of_slice = config;
+    schedule.of_slice.batch = batch;
+    plan_steps(schedule, machine);
+    return std::move(schedule.steps);
+  };
+  const std::vector<ScheduledStep> of_batch = steps_of(config.batch);
+  const std::vector<ScheduledStep> of_one = steps_of(1);
   const auto others = static_cast<double>(config.batch - 1);
-  config.batch = 1;
-  const std::vector<ModelStep> of_one = model_steps(model, config, isa).steps;
   std::vector<SampleStep> result;
   for (std::size_t i = 0; i < of_one.size(); ++i) {
     const Step& one = of_one[i].step;
@@ -119,22 +92,21 @@ struct SampleStep {
 /// The slices that cost least: small ones keep values in the caches, large ones read weights less often. The batch is
 /// cut only where that spares a good part of the estimated time, where all threads have the same number of slices (or
 /// eight each), and where no layer mixes samples.
-/// \param model   batch normalizations folded, as executors do
-/// \param config  batch, threads of one instance, precision
-/// \param caches  as a core sees them; unknown: the batch is not cut
-/// \param cores   that share the last-level cache
-/// \param isa     as for model_steps()
-/// \throws Error as model_steps()
+/// \param model    as it runs (model_as_run())
+/// \param config   batch, threads of one instance, precision; slice is not read
+/// \param machine  whose caches are unknown: the batch is not cut
+/// \throws Error as plan_steps()
 [[nodiscard]] inline BatchSlices choose_slices(const Model<float>& model, const RunConfig& config,
-                                               const CacheSizes& caches, int cores, std::string_view isa = {}) {
+                                               const Machine& machine) {
   constexpr double least_gain = 0.05;
   constexpr double gain_of_smaller = 0.01;  // for slices of fewer samples over larger ones
   const BatchSlices whole{config.batch, 1, 1};
-  if (config.batch < 2 || caches.l2 <= 0 || !samples_are_independent(model, config.batch, 1)) return whole;
-  const std::vector<detail::SampleStep> steps = detail::sample_steps(model, config, isa);
+  if (config.batch < 2 || machine.caches.l2 <= 0 || !samples_are_independent(model, config.batch, 1)) return whole;
+  const std::vector<detail::SampleStep> steps = detail::sample_steps(model, config, machine);
   // Of the last level, half is left to what else runs on the machine (and on a virtual machine's host).
-  const double share = 0.5 * std::min(1.0, static_cast<double>(config.threads) / std::max(cores, 1));
-  const detail::CacheCapacity capacity{static_cast<double>(caches.l2), share * static_cast<double>(caches.l3)};
+  const double share = 0.5 * std::min(1.0, static_cast<double>(config.threads) / std::max(machine.cores, 1));
+  const detail::CacheCapacity capacity{static_cast<double>(machine.caches.l2),
+                                       share * static_cast<double>(machine.caches.l3)};
   const auto effort = [&](std::int64_t samples) {
     return detail::run_effort(steps, config.batch, samples, config.threads, capacity);
   };
@@ -154,6 +126,21 @@ struct SampleStep {
     best = {samples, count, config.threads};
   }
   return best;
+}
+
+/// The slices of a configuration: those it asks for, or choose_slices().
+/// \param model  as it runs (model_as_run())
+/// \throws Error when the model mixes samples that the configuration cuts apart, and as plan_steps()
+[[nodiscard]] inline BatchSlices slices_of(const Model<float>& model, const RunConfig& config, const Machine& machine) {
+  if (config.slice == 0) return choose_slices(model, config, machine);
+  if (config.slice == config.batch) return {config.batch, 1, 1};
+  if (!samples_are_independent(model, config.batch, config.slice)) {
+    throw Error("slice " + std::to_string(config.slice),
+                "cannot be: model '" + model.name() + "' mixes the samples of a batch, or may do so",
+                "give 0 or the batch size");
+  }
+  const std::int64_t count = config.batch / config.slice;
+  return {config.slice, count, static_cast<int>(std::min<std::int64_t>(count, config.threads))};
 }
 
 }  // namespace fulcrum

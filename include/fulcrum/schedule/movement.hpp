@@ -12,28 +12,12 @@
 #include <utility>
 #include <vector>
 
-#include <fulcrum/schedule/model_steps.hpp>
+#include <fulcrum/schedule/layout_change.hpp>
+#include <fulcrum/schedule/schedule.hpp>
+#include <fulcrum/schedule/step_geometry.hpp>
+#include <fulcrum/schedule/step_threads.hpp>
 
 namespace fulcrum {
-
-/// How often a value was reordered on its way between two kinds of places.
-struct LayoutChange {
-  Precision precision = Precision::f32;  ///< of the run
-  std::string from;                      ///< "input" or a kernel class; "sources" of a Concat
-  /// "output", a kernel class, how a sum takes its residual ("sum" in its place, "copied_sum"), or what a Concat joins
-  /// ("joined_sample" of a batch of one, "joined_samples"); where sources are computed in the result nothing is moved.
-  std::string to;
-  bool converts = false;      ///< the two ends differ in type
-  std::int64_t channels = 0;  ///< 1, 3 (two to four) or 16 (more); 0: no extents, so that every layout is the same
-  double share = 0.0;         ///< 0 … 1
-
-  /// Whether it speaks of the same kind of place.
-  [[nodiscard]] bool same_place(const LayoutChange& other) const {
-    return precision == other.precision && from == other.from && to == other.to && converts == other.converts &&
-           channels == other.channels;
-  }
-  friend bool operator==(const LayoutChange&, const LayoutChange&) = default;
-};
 
 /// A value on its way from where it is made to where it is taken.
 struct ValueEdge {
@@ -53,107 +37,122 @@ namespace detail {
 }  // namespace detail
 
 /// The place of a step that joins values; nothing for any other step.
-[[nodiscard]] inline std::optional<LayoutChange> joining_place(const ModelSteps& steps, const ModelStep& entry,
-                                                               Precision precision) {
+[[nodiscard]] inline std::optional<LayoutChange> joining_place(const Schedule& schedule, const ScheduledStep& entry) {
   if (entry.step.kind != "Concat") return std::nullopt;
-  const Shape& shape = steps.shapes[entry.dst];
+  const Shape& shape = schedule.shapes[entry.dst];
   const bool one = shape.empty() || shape[0] == 1;
-  return LayoutChange{
-      precision, "sources", one ? "joined_sample" : "joined_samples", false, detail::channel_class(shape), 0.0};
+  return LayoutChange{schedule.precision(),         "sources", one ? "joined_sample" : "joined_samples", false,
+                      detail::channel_class(shape), 0.0};
 }
 
 /// All ways that values of a model take, in the order of the steps that take them.
-[[nodiscard]] inline std::vector<ValueEdge> value_edges(const ModelSteps& steps, Precision precision) {
-  std::vector<std::string> maker(steps.shapes.size());
-  for (const NodeId id : steps.inputs) maker[id] = "input";
-  for (const ModelStep& entry : steps.steps) maker[entry.dst] = std::string(name_of(entry.step.kernel));
+[[nodiscard]] inline std::vector<ValueEdge> value_edges(const Schedule& schedule) {
+  std::vector<std::string> maker(schedule.shapes.size());
+  for (const NodeId id : schedule.inputs) maker[id] = "input";
+  for (const ScheduledStep& entry : schedule.steps) maker[entry.dst] = std::string(name_of(entry.step.kernel));
 
   std::vector<ValueEdge> edges;
   const auto add = [&](NodeId value, std::size_t before, std::string to, DType dst) {
     if (maker[value].empty()) return;  // a constant: prepared when the model is compiled
-    const DType src = steps.dtypes[value];
-    edges.push_back(
-        {value,
-         before,
-         {precision, maker[value], std::move(to), src != dst, detail::channel_class(steps.shapes[value]), 0.0},
-         src,
-         dst});
+    const DType src = schedule.dtypes[value];
+    edges.push_back({value,
+                     before,
+                     {schedule.precision(), maker[value], std::move(to), src != dst,
+                      detail::channel_class(schedule.shapes[value]), 0.0},
+                     src,
+                     dst});
   };
-  for (std::size_t i = 0; i < steps.steps.size(); ++i) {
-    const ModelStep& entry = steps.steps[i];
+  for (std::size_t i = 0; i < schedule.steps.size(); ++i) {
+    const ScheduledStep& entry = schedule.steps[i];
     for (std::size_t s = 0; s < entry.src.size(); ++s) {
       const char* sum = entry.may_overwrite_sum ? "sum" : "copied_sum";
       add(entry.src[s], i, s < entry.own_src ? std::string(name_of(entry.step.kernel)) : sum, entry.src_dtypes[s]);
     }
   }
-  for (const NodeId value : steps.outputs) add(value, steps.steps.size(), "output", DType::f32);
+  for (const NodeId value : schedule.outputs) add(value, schedule.steps.size(), "output", DType::f32);
   return edges;
 }
 
 /// The step that changes a value's layout or type.
 /// \param threads  of the step that it is done for
-[[nodiscard]] inline Step movement_step(const ModelSteps& steps, NodeId value, DType src, DType dst, Movement movement,
+[[nodiscard]] inline Step movement_step(const Schedule& schedule, NodeId value, DType src, DType dst, Movement movement,
                                         int threads) {
   Step step;
-  step.name = steps.names[value];
+  step.name = schedule.model.node(value).name;
   step.kind = "Reorder";
   step.kernel = KernelClass::movement;
   step.movement = movement;
   step.threads = threads;
   step.src = src;
   step.dst = dst;
-  step.geometry = detail::plain_geometry(steps.shapes[value]);
-  const auto count = static_cast<double>(element_count(steps.shapes[value]));
+  step.geometry = detail::plain_geometry(schedule.shapes[value]);
+  const auto count = static_cast<double>(element_count(schedule.shapes[value]));
   step.src_bytes = count * static_cast<double>(size_of(src));
   step.dst_bytes = count * static_cast<double>(size_of(dst));
-  step.reuse_bytes = steps.reuse_bytes;
+  step.reuse_bytes = schedule.reuse_bytes;
   const std::size_t least = std::min(size_of(src), size_of(dst));
   step.arithmetic = least == 1 ? Precision::int8 : least == 2 ? Precision::bf16 : Precision::f32;
   return step;
 }
 
+/// A movement as an entry of a schedule.
+[[nodiscard]] inline ScheduledStep movement_entry(NodeId value, Step step) {
+  ScheduledStep entry;
+  entry.src = {value};
+  entry.src_dtypes = {step.src};
+  entry.own_src = 1;
+  entry.dst = value;
+  entry.step = std::move(step);
+  return entry;
+}
+
 /// Everything that runs, in order: the steps and the movements to expect. A value that is kept in another type than it
 /// is made in is converted behind its maker. On the way to a step it is moved when that was seen, or, where nothing
 /// was seen, when its type changes or a sum needs a copy of it; once for all steps that want it the same way.
-[[nodiscard]] inline std::vector<Step> with_movements(const ModelSteps& steps, Precision precision,
-                                                      const std::vector<LayoutChange>& seen) {
-  std::vector<Step> result;
-  for (const NodeId id : steps.inputs) {
-    if (steps.dtypes[id] == DType::f32) continue;
-    result.push_back(movement_step(steps, id, DType::f32, steps.dtypes[id], Movement::input,
-                                   movement_threads(element_count(steps.shapes[id]), steps.threads)));
+/// \param seen  of the machine (Machine::layout_changes)
+[[nodiscard]] inline std::vector<ScheduledStep> expected_steps(const Schedule& schedule,
+                                                               const std::vector<LayoutChange>& seen) {
+  if (schedule.realized) return schedule.steps;
+  std::vector<ScheduledStep> result;
+  const auto move = [&](NodeId value, DType src, DType dst, Movement movement, int threads) {
+    result.push_back(movement_entry(value, movement_step(schedule, value, src, dst, movement, threads)));
+  };
+  const auto known_share = [&](const LayoutChange& place) -> std::optional<double> {
+    const auto known =
+        std::find_if(seen.begin(), seen.end(), [&](const LayoutChange& c) { return c.same_place(place); });
+    return known == seen.end() ? std::nullopt : std::optional(known->share);
+  };
+  for (const NodeId id : schedule.inputs) {
+    if (schedule.dtypes[id] == DType::f32) continue;
+    move(id, DType::f32, schedule.dtypes[id], Movement::input,
+         movement_threads(element_count(schedule.shapes[id]), schedule.of_slice.threads));
   }
-  const std::vector<ValueEdge> edges = value_edges(steps, precision);
+  const std::vector<ValueEdge> edges = value_edges(schedule);
   std::vector<std::pair<NodeId, std::string>> moved;  // and how
   std::size_t at = 0;
-  for (std::size_t i = 0; i <= steps.steps.size(); ++i) {
+  for (std::size_t i = 0; i <= schedule.steps.size(); ++i) {
     for (; at < edges.size() && edges[at].before == i; ++at) {
       const ValueEdge& edge = edges[at];
-      const auto known =
-          std::find_if(seen.begin(), seen.end(), [&](const LayoutChange& c) { return c.same_place(edge.place); });
       const bool copies = edge.place.to == "copied_sum";
       const std::pair key(edge.value, copies ? edge.place.to : std::string(name_of(edge.dst)));
-      const bool moves = known != seen.end() ? known->share > 0.5 : edge.place.converts || copies;
+      const std::optional<double> share = known_share(edge.place);
+      const bool moves = share ? *share > 0.5 : edge.place.converts || copies;
       if (!moves || std::find(moved.begin(), moved.end(), key) != moved.end()) continue;
       moved.push_back(key);
       const Movement movement = edge.place.to == "output" ? Movement::output
-                                : edge.place.from == "input" && steps.dtypes[edge.value] == DType::f32
+                                : edge.place.from == "input" && schedule.dtypes[edge.value] == DType::f32
                                     ? Movement::input
                                     : Movement::inner;
-      const int threads = steps.steps.empty() ? 1 : steps.steps[std::min(i, steps.steps.size() - 1)].step.threads;
-      result.push_back(movement_step(steps, edge.value, edge.src, edge.dst, movement, threads));
+      const int threads =
+          schedule.steps.empty() ? 1 : schedule.steps[std::min(i, schedule.steps.size() - 1)].step.threads;
+      move(edge.value, edge.src, edge.dst, movement, threads);
     }
-    if (i == steps.steps.size()) break;
-    const ModelStep& entry = steps.steps[i];
-    if (const auto place = joining_place(steps, entry, precision)) {
-      const auto known =
-          std::find_if(seen.begin(), seen.end(), [&](const LayoutChange& c) { return c.same_place(*place); });
-      if (known != seen.end() && known->share <= 0.5) continue;
-    }
-    result.push_back(entry.step);
-    const DType kept = steps.dtypes[entry.dst];
-    if (entry.step.dst != kept)
-      result.push_back(movement_step(steps, entry.dst, entry.step.dst, kept, Movement::inner, entry.step.threads));
+    if (i == schedule.steps.size()) break;
+    const ScheduledStep& entry = schedule.steps[i];
+    if (const auto place = joining_place(schedule, entry); place && known_share(*place).value_or(1.0) <= 0.5) continue;
+    result.push_back(entry);
+    const DType kept = schedule.dtypes[entry.dst];
+    if (entry.step.dst != kept) move(entry.dst, entry.step.dst, kept, Movement::inner, entry.step.threads);
   }
   return result;
 }

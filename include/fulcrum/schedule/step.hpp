@@ -10,7 +10,7 @@
 
 #include <fulcrum/core/dtype.hpp>
 #include <fulcrum/core/error.hpp>
-#include <fulcrum/model/model.hpp>
+#include <fulcrum/schedule/algorithm.hpp>
 
 namespace fulcrum {
 
@@ -97,6 +97,7 @@ struct Step {
   DType dst = DType::f32;
   StepGeometry geometry;
   Movement movement = Movement::none;
+  Algorithm algorithm = Algorithm::primitive;
   int threads = 1;            ///< that share it: one where it is too small for more (schedule/step_threads.hpp)
   bool average = false;       ///< pooling: a mean, not a maximum
   int functions = 0;          ///< activations that take more than a comparison (exponentials), per result

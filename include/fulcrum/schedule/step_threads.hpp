@@ -7,7 +7,6 @@
 
 #include <fulcrum/analysis/fusion.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
-#include <fulcrum/schedule/detail/step_dtypes.hpp>
 
 namespace fulcrum {
 

@@ -28,6 +28,13 @@ struct Quantization {
   friend bool operator==(const Quantization&, const Quantization&) = default;
 };
 
+/// How values map to integers, one map for all: x = scale · (q − zero_point).
+struct AffineMap {
+  float scale = 1.0F;
+  std::int32_t zero_point = 0;
+  friend bool operator==(const AffineMap&, const AffineMap&) = default;
+};
+
 /// \throws Error when `q` does not fit a tensor of `shape`: axis, number of scales, scale or zero point out of range
 FULCRUM_DECLARE void validate(const Quantization& q, const Shape& shape);
 

@@ -24,6 +24,7 @@ namespace fulcrum::detail {
 /// Bytes read per second by `cpus.size()` threads that each read a buffer of `working_set` bytes again and again. Each
 /// thread's rate is the upper quartile over pieces of the buffer, so that interruptions do not count.
 inline double read_bandwidth(std::span<const int> cpus, std::size_t working_set, Seconds duration) {
+  using SteadyClock = std::chrono::steady_clock;
   const std::size_t bytes = std::max<std::size_t>(working_set, 64);
   const std::size_t piece = std::min<std::size_t>(bytes, 2U << 20U);
   const std::size_t repeats = std::max<std::size_t>(1, (256U << 10U) / piece);  // long enough for the clock
@@ -36,10 +37,10 @@ inline double read_bandwidth(std::span<const int> cpus, std::size_t working_set,
       const std::vector<std::byte, AlignedAllocator<std::byte>> buffer(bytes);
       std::vector<double> rates;
       barrier.arrive_and_wait();
-      const std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+      const SteadyClock::time_point start = SteadyClock::now();
       do {
         for (std::size_t at = 0; at + piece <= bytes; at += piece) {
-          const std::chrono::steady_clock::time_point before = std::chrono::steady_clock::now();
+          const SteadyClock::time_point before = SteadyClock::now();
           bool complete = true;
           for (std::size_t i = 0; i < repeats; ++i) {
             // The search for a byte that is not there reads them all, in the widest vectors that the C library finds on
@@ -47,10 +48,10 @@ inline double read_bandwidth(std::span<const int> cpus, std::size_t working_set,
             complete = std::memchr(buffer.data() + at, 1, piece) == nullptr && complete;
             std::atomic_signal_fence(std::memory_order_seq_cst);
           }
-          const Seconds elapsed = std::chrono::steady_clock::now() - before;
+          const Seconds elapsed = SteadyClock::now() - before;
           if (complete) rates.push_back(static_cast<double>(piece * repeats) / elapsed.count());
         }
-      } while (std::chrono::steady_clock::now() - start < duration);
+      } while (SteadyClock::now() - start < duration);
       const auto quartile = rates.begin() + static_cast<std::ptrdiff_t>(rates.size() * 3 / 4);
       std::nth_element(rates.begin(), quartile, rates.end());
       rate[t] = *quartile;

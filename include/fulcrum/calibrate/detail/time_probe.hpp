@@ -16,7 +16,8 @@
 #include <fulcrum/exec/onednn.hpp>
 #include <fulcrum/measure/instances.hpp>
 #include <fulcrum/onednn/environment.hpp>
-#include <fulcrum/schedule/model_steps.hpp>
+#include <fulcrum/schedule/make_schedule.hpp>
+#include <fulcrum/schedule/movement.hpp>
 
 namespace fulcrum::detail {
 
@@ -29,56 +30,54 @@ struct ProbeTiming {
   double outside_us = 0.0;                   ///< an inference − the sum of its steps; may be negative
 };
 
-/// Finds what an executor made of a model's steps. steps[i] is the place of the model's step i in the executor's list.
-inline std::vector<std::optional<std::size_t>> match_steps(const ModelSteps& steps,
-                                                           const std::vector<StepInfo>& infos) {
-  std::vector<std::optional<std::size_t>> places(steps.steps.size());
-  std::size_t from = 0;
-  for (std::size_t i = 0; i < steps.steps.size(); ++i) {
-    for (std::size_t at = from; at < infos.size(); ++at) {
-      if (infos[at].name != steps.steps[i].step.name || infos[at].kind != steps.steps[i].step.kind) continue;
-      places[i] = at;
-      from = at + 1;
-      break;
-    }
+/// Finds what an executor made of a plan. The plan's step i is the executor's step places[i].
+inline std::vector<std::optional<std::size_t>> match_steps(const Schedule& plan, const Schedule& realized) {
+  std::vector<std::optional<std::size_t>> places;
+  for (const ScheduledStep& planned : plan.steps) {
+    const auto same = std::find_if(realized.steps.begin(), realized.steps.end(), [&](const ScheduledStep& entry) {
+      return entry.group && entry.group->primary == planned.group->primary && entry.dst == planned.dst;
+    });
+    if (same == realized.steps.end())
+      places.emplace_back(std::nullopt);
+    else
+      places.emplace_back(static_cast<std::size_t>(same - realized.steps.begin()));
   }
   return places;
 }
 
 /// Whether each value was reordered on its way to the steps that take it.
-inline std::vector<LayoutChange> observed_layout_changes(const ModelSteps& steps, Precision precision,
-                                                         const std::vector<StepInfo>& infos,
+inline std::vector<LayoutChange> observed_layout_changes(const Schedule& plan, const std::vector<StepInfo>& infos,
                                                          const std::vector<std::optional<std::size_t>>& places) {
   std::vector<LayoutChange> result;
-  for (ValueEdge& edge : value_edges(steps, precision)) {
+  for (ValueEdge& edge : value_edges(plan)) {
     std::size_t first = 0;
     DType made = DType::f32;
     bool known = true;
-    for (std::size_t i = 0; i < steps.steps.size(); ++i) {
-      if (steps.steps[i].dst != edge.value) continue;
+    for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+      if (plan.steps[i].dst != edge.value) continue;
       known = places[i].has_value();
       first = known ? *places[i] + 1 : 0;
-      made = steps.steps[i].step.dst;
+      made = plan.steps[i].step.dst;
     }
     std::size_t last = infos.size();
-    if (edge.before < steps.steps.size()) {
+    if (edge.before < plan.steps.size()) {
       known = known && places[edge.before].has_value();
       last = known ? *places[edge.before] : 0;
     }
     if (!known) continue;
     // One belongs to the step that made the value, one to a sum that copies what its step also takes as a source.
-    int reorders = made != steps.dtypes[edge.value] ? -1 : 0;
-    if (edge.before < steps.steps.size() && edge.place.to != "copied_sum") {
-      const ModelStep& taker = steps.steps[edge.before];
+    int reorders = made != plan.dtypes[edge.value] ? -1 : 0;
+    if (edge.before < plan.steps.size() && edge.place.to != "copied_sum") {
+      const ScheduledStep& taker = plan.steps[edge.before];
       if (taker.src.size() > taker.own_src && taker.src.back() == edge.value) --reorders;
     }
     for (std::size_t at = first; at < last; ++at)
-      reorders += infos[at].kind == "Reorder" && infos[at].name == steps.names[edge.value];
+      reorders += infos[at].kind == "Reorder" && infos[at].name == plan.model.node(edge.value).name;
     edge.place.share = reorders > 0 ? 1.0 : 0.0;
     result.push_back(edge.place);
   }
-  for (std::size_t i = 0; i < steps.steps.size(); ++i) {
-    std::optional<LayoutChange> place = joining_place(steps, steps.steps[i], precision);
+  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+    std::optional<LayoutChange> place = joining_place(plan, plan.steps[i]);
     if (!place) continue;
     place->share = places[i] ? 1.0 : 0.0;
     result.push_back(std::move(*place));
@@ -113,11 +112,10 @@ inline ProbeTiming time_probe(const Model<float>& model, std::int64_t batch, Pre
   ProbeTiming timing;
   timing.threads = threads;
   timing.latency = latency_statistics(samples.front().latency);
-  const ModelSteps steps =
-      model_steps(fold_batch_normalization(model).model, {batch, threads, 1, precision}, onednn_environment().isa);
+  const Schedule planned = make_schedule(model, compiled->config(), current_machine());
   const std::vector<StepInfo>& infos = compiled->steps();
-  const auto places = match_steps(steps, infos);
-  timing.layout_changes = observed_layout_changes(steps, precision, infos, places);
+  const auto places = match_steps(planned, compiled->schedule());
+  timing.layout_changes = observed_layout_changes(planned, infos, places);
 
   std::vector<double> times_us;
   timing.outside_us = typical_us(samples.front().latency);
@@ -125,22 +123,12 @@ inline ProbeTiming time_probe(const Model<float>& model, std::int64_t batch, Pre
     times_us.push_back(typical_us(times));
     timing.outside_us -= times_us.back();
   }
-  for (std::size_t i = 0; i < steps.steps.size(); ++i) {
-    if (places[i]) timing.steps.push_back({steps.steps[i].step, infos[*places[i]].threads, times_us[*places[i]]});
+  for (std::size_t i = 0; i < planned.steps.size(); ++i) {
+    if (places[i]) timing.steps.push_back({planned.steps[i].step, infos[*places[i]].threads, times_us[*places[i]]});
   }
   for (std::size_t at = 0; at < infos.size(); ++at) {
     if (infos[at].kind != "Reorder") continue;
-    const auto value = std::find(steps.names.begin(), steps.names.end(), infos[at].name);
-    if (value == steps.names.end()) continue;
-    const auto id = static_cast<NodeId>(value - steps.names.begin());
-    const bool first = std::none_of(infos.begin(), infos.begin() + static_cast<std::ptrdiff_t>(at),
-                                    [&](const StepInfo& info) { return info.name == infos[at].name; });
-    const bool given = first && std::find(steps.inputs.begin(), steps.inputs.end(), id) != steps.inputs.end();
-    const bool last = std::all_of(infos.begin() + static_cast<std::ptrdiff_t>(at), infos.end(),
-                                  [](const StepInfo& info) { return info.kind == "Reorder"; });
-    const Movement movement = given ? Movement::input : last ? Movement::output : Movement::inner;
-    const int own = infos[at].threads;
-    timing.steps.push_back({movement_step(steps, id, infos[at].src, infos[at].dst, movement, own), own, times_us[at]});
+    timing.steps.push_back({compiled->schedule().steps[at].step, infos[at].threads, times_us[at]});
   }
   return timing;
 }

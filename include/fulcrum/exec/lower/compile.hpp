@@ -3,10 +3,13 @@
 /// From a model to a program.
 
 #include <algorithm>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include <fulcrum/exec/lower/elementwise.hpp>
 #include <fulcrum/exec/lower/matmul.hpp>
@@ -15,31 +18,9 @@
 #include <fulcrum/exec/lower/rows.hpp>
 #include <fulcrum/exec/lower/shape.hpp>
 #include <fulcrum/onednn/thread_scope.hpp>
-#include <fulcrum/passes/fold_batch_normalization.hpp>
+#include <fulcrum/schedule/movement.hpp>
 
 namespace fulcrum::detail::onednn {
-
-/// What the programs of a precision are made from: quantizations only where they apply, batch norms folded.
-/// \throws Error when the model has no outputs, or int8 is asked of one without quantized weights
-[[nodiscard]] inline Model<float> prepared(Model<float> model, Precision precision) {
-  if (model.outputs().empty())
-    throw Error("model '" + model.name() + "'", "has no outputs", "name them with set_outputs()");
-  bool quantized = false;
-  const bool keep = precision == Precision::int8;
-  for (NodeId id = 0; id < model.size(); ++id) {
-    for_each_parameter(model.node(id).layer, [&](const char*, const Parameter<float>& parameter) {
-      quantized = quantized || parameter.quantization.has_value();
-    });
-    if (keep) continue;
-    model.set_dst_quantization(id, std::nullopt);
-    for_each_parameter(model.edit_layer(id), [](const char*, auto& parameter) { parameter.quantization.reset(); });
-  }
-  if (keep && !quantized) {
-    throw Error("model '" + model.name() + "'", "holds no quantized weights, so it cannot run in int8",
-                "quantize it first: fulcrum compress MODEL --quantize int8, or passes/quantize.hpp");
-  }
-  return fold_batch_normalization(model).model;
-}
 
 inline void lower_source(Lowering& lowering, NodeId id, std::size_t& next_input) {
   const Node<float>& node = lowering.node(id);
@@ -57,54 +38,43 @@ inline void lower_source(Lowering& lowering, NodeId id, std::size_t& next_input)
 inline void lower_layer(Lowering& lowering, const FusionGroup& group) {
   const auto native = [&] { lower_natively(lowering, group); };
   visit_layer(Overloads{
-                 [](const Input&) {},  // no groups: lower_source()
-                 [](const Constant<float>&) {},
-                 [&](const Conv<float>& l) { lower(lowering, group, l); },
-                 [&](const ConvTranspose<float>& l) { lower(lowering, group, l); },
-                 [&](const Dense<float>& l) { lower(lowering, group, l); },
-                 [&](const MatMul& l) { lower(lowering, group, l); },
-                 [&](const Recurrent<float>&) { native(); },
-                 [&](const BatchNormalization<float>& l) { lower(lowering, group, l); },
-                 [&](const LayerNormalization<float>& l) { lower(lowering, group, l); },
-                 [&](const InstanceNormalization<float>&) { native(); },
-                 [&](const LocalResponseNormalization&) { native(); },
-                 [&](const Pool& l) { lower(lowering, group, l); },
-                 [&](const GlobalPool& l) { lower(lowering, group, l); },
-                 [&](const MaxPoolIndices&) { native(); },
-                 [&](const Activation& l) { lower(lowering, group, l); },
-                 [&](const Binary& l) { lower(lowering, group, l); },
-                 [&](const ElementwiseLayer auto&) { native(); },
-                 [&](const Softmax& l) { lower(lowering, group, l); },
-                 [&](const Reduce& l) { lower(lowering, group, l); },
-                 [&](const ArgReduce&) { native(); },
-                 [&](const Concat& l) { lower(lowering, group, l); },
-                 [&](const Reshape&) { lower_view(lowering, group); },
-                 [&](const Flatten&) { lower_view(lowering, group); },
-                 [&](const Transpose& l) { lower(lowering, group, l); },
-                 [&](const Slice&) { native(); },
-                 [&](const Expand&) { native(); },
-                 [&](const Tile&) { native(); },
-                 [&](const Gather&) { native(); },
-                 [&](const Pad&) { native(); },
-                 [&](const Resize&) { native(); },
-             },
-             lowering.node(group.primary).layer);
-}
-
-/// Whether the group takes or gives a value without elements, which oneDNN's primitives are not made for. (Concat
-/// leaves such sources out by itself.)
-[[nodiscard]] inline bool meets_nothing(const Lowering& lowering, const FusionGroup& group) {
-  const auto is_empty = [&](NodeId id) { return element_count(lowering.shape(id)) == 0; };
-  const Layer<float>& layer = lowering.node(group.primary).layer;
-  if (std::holds_alternative<Reshape>(layer) || std::holds_alternative<Flatten>(layer)) return false;
-  if (is_empty(group.dst)) return true;
-  const std::vector<NodeId> sources = group_sources(lowering.model(), group);
-  return !std::holds_alternative<Concat>(layer) && std::any_of(sources.begin(), sources.end(), is_empty);
+                  [](const Input&) {},  // no groups: lower_source()
+                  [](const Constant<float>&) {},
+                  [&](const Conv<float>& l) { lower(lowering, group, l); },
+                  [&](const ConvTranspose<float>& l) { lower(lowering, group, l); },
+                  [&](const Dense<float>& l) { lower(lowering, group, l); },
+                  [&](const MatMul& l) { lower(lowering, group, l); },
+                  [&](const Recurrent<float>&) { native(); },
+                  [&](const BatchNormalization<float>& l) { lower(lowering, group, l); },
+                  [&](const LayerNormalization<float>& l) { lower(lowering, group, l); },
+                  [&](const InstanceNormalization<float>&) { native(); },
+                  [&](const LocalResponseNormalization&) { native(); },
+                  [&](const Pool& l) { lower(lowering, group, l); },
+                  [&](const GlobalPool& l) { lower(lowering, group, l); },
+                  [&](const MaxPoolIndices&) { native(); },
+                  [&](const Activation& l) { lower(lowering, group, l); },
+                  [&](const Binary& l) { lower(lowering, group, l); },
+                  [&](const ElementwiseLayer auto&) { native(); },
+                  [&](const Softmax& l) { lower(lowering, group, l); },
+                  [&](const Reduce& l) { lower(lowering, group, l); },
+                  [&](const ArgReduce&) { native(); },
+                  [&](const Concat& l) { lower(lowering, group, l); },
+                  [&](const Reshape&) { lower_view(lowering, group); },
+                  [&](const Flatten&) { lower_view(lowering, group); },
+                  [&](const Transpose& l) { lower(lowering, group, l); },
+                  [&](const Slice&) { native(); },
+                  [&](const Expand&) { native(); },
+                  [&](const Tile&) { native(); },
+                  [&](const Gather&) { native(); },
+                  [&](const Pad&) { native(); },
+                  [&](const Resize&) { native(); },
+              },
+              lowering.node(group.primary).layer);
 }
 
 /// What oneDNN has no form of runs in Fulcrum's own loops.
 inline void lower_group(Lowering& lowering, const FusionGroup& group) {
-  if (meets_nothing(lowering, group)) return lower_natively(lowering, group);
+  if (lowering.in_loops(group)) return lower_natively(lowering, group);
   try {
     lower_layer(lowering, group);
   } catch (const dnnl::error& error) {
@@ -113,11 +83,51 @@ inline void lower_group(Lowering& lowering, const FusionGroup& group) {
   }
 }
 
-/// \param source  prepared() for the precision
+/// A schedule's steps as the primitives and functions that run, and what of them had to be other than planned.
+struct Realization {
+  Program program;
+  std::vector<ScheduledStep> steps;  ///< one for each of the program's
+};
+
+/// The entry of a schedule for a step that runs.
+/// \param again  the group has had a step before: this one prepares, copies or goes on
+[[nodiscard]] inline ScheduledStep realized_step(const Lowering& lowering, const Schedule& schedule, const Step& step,
+                                                 bool again) {
+  const StepInfo& info = step.info;
+  ScheduledStep entry;
+  if (step.group) {
+    entry = lowering.step_of(*step.group);
+    entry.step.reuse_bytes = schedule.reuse_bytes;
+    if (again) {
+      entry.step.flops = info.flops;
+      entry.step.weight_bytes = 0.0;
+    }
+    if (entry.step.algorithm == Algorithm::winograd && info.algorithm != Algorithm::winograd)
+      entry.step.kernel = KernelClass::convolution;
+  } else {
+    const NodeId value = schedule.model.find(info.name).value_or(0);
+    const auto touches = [&](Location::Place place) {
+      return std::any_of(step.arguments.begin(), step.arguments.end(),
+                         [&](const Argument& argument) { return argument.where.place == place; });
+    };
+    const Movement movement = touches(Location::Place::output)  ? Movement::output
+                              : touches(Location::Place::input) ? Movement::input
+                                                                : Movement::inner;
+    entry = movement_entry(value, movement_step(schedule, value, info.src, info.dst, movement, info.threads));
+    entry.step.kind = info.kind;
+  }
+  entry.step.src = info.src;
+  entry.step.dst = info.dst;
+  entry.step.threads = info.threads;
+  entry.step.algorithm = info.algorithm;
+  return entry;
+}
+
 /// \throws Error naming the layer that cannot be run
-[[nodiscard]] inline Program compile(const Model<float>& source, const RunConfig& config, Precision precision,
-                                     std::shared_ptr<ConstantStore> store) {
-  Lowering lowering(source, config, precision, std::move(store));
+[[nodiscard]] inline Realization compile(const Schedule& schedule, const Machine& machine,
+                                         std::shared_ptr<ConstantStore> store) {
+  const Model<float>& source = schedule.model;
+  Lowering lowering(schedule, machine, std::move(store));
   std::string at;
   try {
     std::size_t next_input = 0;
@@ -144,7 +154,14 @@ inline void lower_group(Lowering& lowering, const FusionGroup& group) {
   } catch (const dnnl::error& error) {
     throw Error("layer '" + at + "'", std::string("is refused by oneDNN (") + error.what() + ")");
   }
-  return std::move(lowering.builder()).finish();
+  Realization result;
+  result.program = std::move(lowering.builder()).finish();
+  std::set<NodeId> begun;
+  for (const Step& step : result.program.steps) {
+    const bool again = step.group && !begun.insert(step.group->primary).second;
+    result.steps.push_back(realized_step(lowering, schedule, step, again));
+  }
+  return result;
 }
 
 }  // namespace fulcrum::detail::onednn

@@ -29,12 +29,9 @@ namespace fulcrum::detail::onednn {
 
 inline void lower(Lowering& lowering, const FusionGroup& group, const Activation& activation) {
   const std::vector<Eltwise> functions = eltwise_of(activation);
-  if (functions.empty()) return lower_natively(lowering, group);
   const NodeId src = lowering.node(group.primary).src[0];
   const Configured configured = configure_product({}, std::nullopt);
-  const std::optional<AffineMap>& map = lowering.value(src).map;
-  // max(x, 0) commutes with a scale, so it may stay in integers where 0 is 0.
-  const bool on_integers = map && map->zero_point == 0 && activation.function == ActivationKind::relu;
+  const bool on_integers = lowering.types_of(group).dst.map.has_value();
   Value from = on_integers ? lowering.value(src) : lowering.real_value(src, lowering.compute_dtype(group.primary));
   std::vector<dnnl::eltwise_forward::primitive_desc> steps;  // all described before the first may overwrite the source
   for (const Eltwise& function : functions) {
@@ -83,13 +80,8 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const BatchNorma
   lowering.finish(group.dst, to);
 }
 
-/// A shape with as many ones in front as make up a rank.
-[[nodiscard]] inline Shape with_leading_ones(Shape shape, std::size_t rank) {
-  shape.insert(shape.begin(), rank - shape.size(), 1);
-  return shape;
-}
-
-[[nodiscard]] inline std::optional<dnnl::algorithm> binary_algorithm(BinaryKind function) {
+/// Precondition: runs_in_loops() says no.
+[[nodiscard]] inline dnnl::algorithm binary_algorithm(BinaryKind function) {
   switch (function) {
     case BinaryKind::add: return dnnl::algorithm::binary_add;
     case BinaryKind::mul: return dnnl::algorithm::binary_mul;
@@ -110,40 +102,19 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const BatchNorma
     case BinaryKind::logical_or:
     case BinaryKind::logical_xor: break;
   }
-  return std::nullopt;
-}
-
-/// The sources in the order in which oneDNN takes them: the one of the result's shape goes first, as oneDNN broadcasts
-/// the second.
-struct BinaryOrder {
-  NodeId first = 0;
-  NodeId second = 0;
-  bool negated = false;  ///< the primitive's result is the negative of the layer's
-};
-
-/// Nothing when both sources are broadcast or the function cannot be turned round.
-[[nodiscard]] inline std::optional<BinaryOrder> binary_order(const Lowering& lowering, const FusionGroup& group,
-                                                             BinaryKind function, const Shape& dims) {
-  const std::vector<NodeId>& src = lowering.node(group.primary).src;
-  const auto is_whole = [&](NodeId id) { return with_leading_ones(lowering.shape(id), dims.size()) == dims; };
-  if (is_whole(src[0])) return BinaryOrder{src[0], src[1], false};
-  if (!is_whole(src[1]) || function == BinaryKind::div) return std::nullopt;
-  // The sign is one linear function, and kernels of the 2.x line take no second one.
-  if (function == BinaryKind::sub && !group.absorbed.empty()) return std::nullopt;
-  return BinaryOrder{src[1], src[0], function == BinaryKind::sub};
+  throw Error(std::string(name_of(function)), "has no oneDNN form");
 }
 
 /// A gate on integers: the image as u8 or s8 with any zero point, its factors as real numbers.
-/// \return false where the image or the result is not kept in integers
-[[nodiscard]] inline bool lower_gate(Lowering& lowering, const FusionGroup& group, const ChannelGate& gate) {
+inline void lower_gate(Lowering& lowering, const FusionGroup& group, const ChannelGate& gate) {
   ProgramBuilder& builder = lowering.builder();
-  const std::optional<AffineMap> dst_map = lowering.dst_map(group.dst);
-  if (!dst_map || !lowering.value(gate.image).map) return false;
+  const ValueType to = lowering.types_of(group).dst;
+  const std::optional<AffineMap>& dst_map = to.map;
   const Shape& shape = lowering.shape(group.dst);
   const std::string& name = lowering.node(gate.image).name;
   const Value image = builder.with_dims(lowering.value(gate.image), shape, name);
   const DType src_dtype = dtype_of_desc(image.desc);
-  const DType dst_dtype = lowering.dst_dtype(group.dst);
+  const DType dst_dtype = to.dtype;
   const Value from = builder.convert(image, channels_last_desc(shape, src_dtype), image.map, name);
   const Value factors = builder.plain_f32(lowering.value(gate.factor), lowering.node(gate.factor).name);
 
@@ -159,44 +130,34 @@ struct BinaryOrder {
     return dst_dtype == DType::u8 ? gate_function<Src, std::uint8_t>(planes, *dst_map, threads)
                                   : gate_function<Src, std::int8_t>(planes, *dst_map, threads);
   };
-  builder.emit_native(lowering.label(group),
+  builder.emit_native(lowering.label(group), Algorithm::threaded_loops,
                       src_dtype == DType::u8 ? function(std::uint8_t{}) : function(std::int8_t{}),
                       {{DNNL_ARG_SRC_0, from.desc, from.where},
                        {DNNL_ARG_SRC_1, factors.desc, factors.where},
                        {DNNL_ARG_DST, dst.desc, dst.where}},
                       0, threads);
   lowering.finish(group.dst, dst);
-  return true;
 }
 
 inline void lower(Lowering& lowering, const FusionGroup& group, const Binary& binary) {
-  if (const auto gate = channel_gate(lowering.model(), lowering.shapes(), group.primary);
-      gate && group.absorbed.empty() && lower_gate(lowering, group, *gate)) {
-    return;
-  }
+  const StepTypes types = lowering.types_of(group);
+  if (types.integer_loops)
+    return lower_gate(lowering, group, *channel_gate(lowering.model(), lowering.shapes(), group.primary));
   ProgramBuilder& builder = lowering.builder();
   const Shape& dst_shape = lowering.shape(group.dst);
   const Shape dims = onednn_dims(dst_shape);
-  const std::optional<dnnl::algorithm> algorithm = binary_algorithm(binary.function);
-  std::optional<BinaryOrder> order;
-  if (algorithm && dst_shape.size() <= DNNL_MAX_NDIMS) order = binary_order(lowering, group, binary.function, dims);
-  if (!order) return lower_natively(lowering, group);
-
+  const dnnl::algorithm algorithm = binary_algorithm(binary.function);
+  const std::optional<BinaryOrder> order =
+      binary_order(lowering.node(group.primary), dst_shape, !group.absorbed.empty(), lowering.shapes());
   const NodeId first = order->first;
   const NodeId second = order->second;
-  const std::optional<AffineMap> dst_map = lowering.dst_map(group.dst);
-  const auto zero_is_zero = [&](NodeId id) {
-    const std::optional<AffineMap>& map = lowering.value(id).map;
-    return map && map->zero_point == 0;
-  };
-  const bool scales = binary.function == BinaryKind::add || binary.function == BinaryKind::mul;
-  const bool on_integers = scales && dst_map && zero_is_zero(first) && zero_is_zero(second);
+  const bool on_integers = types.dst.map.has_value();
 
   const DType dtype = lowering.compute_dtype(group.primary);
-  const auto shape_taken = [&](NodeId id) { return with_leading_ones(lowering.shape(id), dims.size()); };
+  const auto shape_taken = [&](NodeId id) { return detail::with_leading_ones(lowering.shape(id), dims.size()); };
   if (!on_integers) {
     const Desc whole = plain_desc(dims, dtype);
-    const auto pd = binary_forward(*algorithm, whole, plain_desc(shape_taken(second), dtype), whole);
+    const auto pd = binary_forward(algorithm, whole, plain_desc(shape_taken(second), dtype), whole);
     if (is_reference(pd.impl_info_str())) return lower_natively(lowering, group);
   }
   const auto taken = [&](NodeId id) {
@@ -216,14 +177,14 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Binary& bi
   Epilogue epilogue;
   epilogue.eltwise = tail_of(lowering.model(), group).eltwise;
   if (order->negated) epilogue.eltwise = {{dnnl::algorithm::eltwise_linear, -1.0F}};
-  if (on_integers) epilogue.dst = dst_map;
+  if (on_integers) epilogue.dst = types.dst.map;
   const Configured configured =
       configure_binary(a.map.value_or(AffineMap{}).scale, b.map.value_or(AffineMap{}).scale, epilogue);
-  const DType dst_dtype = on_integers ? lowering.dst_dtype(group.dst) : dtype;
+  const DType dst_dtype = on_integers ? types.dst.dtype : dtype;
   const std::optional<Desc> dst_desc = with_dtype(a.desc, dst_dtype);
   const bool in_place = lowering.may_overwrite(first, a) && dst_desc;
   Value dst{dst_shape, dst_desc.value_or(plain_desc(dims, dst_dtype)), a.where, epilogue.dst};
-  const auto pd = binary_forward(*algorithm, a.desc, b.desc, dst.desc, configured.attributes);
+  const auto pd = binary_forward(algorithm, a.desc, b.desc, dst.desc, configured.attributes);
   if (in_place) {
     builder.forget_conversions(a.where);
   } else {

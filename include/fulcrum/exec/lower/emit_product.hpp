@@ -28,12 +28,9 @@ struct Product {
   std::optional<Shape> rows{};  ///< (n, oc): dst is that matrix, which the primitive sees under other dims
 };
 
-/// The weights as s8; empty when they are not quantized in the form that oneDNN's int8 kernels take.
+/// The weights as s8. Precondition: are_int8_weights().
 [[nodiscard]] inline std::vector<std::int8_t> int8_weights(const Parameter<float>& weights) {
   const Quantization& q = *weights.quantization;
-  const bool zero_at_zero =
-      std::all_of(q.zero_point.begin(), q.zero_point.end(), [](std::int32_t z) { return z == 0; });
-  if (q.dtype != DType::s8 || q.axis > 0 || !zero_at_zero) return {};
   std::vector<std::int8_t> result(weights.value->flat().size());
   for_each_channel_element(weights.value->dims(), q.axis, [&](std::size_t i, std::size_t c) {
     result[i] = static_cast<std::int8_t>(quantize(weights.value->flat()[i], q.scale[c], 0, DType::s8));

@@ -94,6 +94,8 @@ template <KernelLayer L>
 inline void lower_natively(Lowering& lowering, const FusionGroup& group) {
   if (!group.absorbed.empty()) return lower_apart(lowering, group);
   ProgramBuilder& builder = lowering.builder();
+  if (!lowering.in_loops(group))
+    builder.amend(lowering.node(group.primary).name, "runs in plain loops", "oneDNN has no good kernel for it");
   const Node<float>& node = lowering.node(group.primary);
   Layer<float> layer = node.layer;
   std::size_t weights = 0;
@@ -116,8 +118,8 @@ inline void lower_natively(Lowering& lowering, const FusionGroup& group) {
 
   const Work& work = lowering.work(group.primary);  // of a Gather's table, the rows that are taken
   const double values = sizeof(float) * static_cast<double>(work.src_elements + work.dst_elements);
-  builder.emit_native(lowering.label(group), native_function(layer, std::move(shapes), shape), std::move(arguments),
-                      weights, 1, values);
+  builder.emit_native(lowering.label(group), Algorithm::loops, native_function(layer, std::move(shapes), shape),
+                      std::move(arguments), weights, 1, values);
   lowering.finish(group.dst, dst);
 }
 

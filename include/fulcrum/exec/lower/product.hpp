@@ -26,46 +26,46 @@ template <class Run>
 void lower_product(Lowering& lowering, const FusionGroup& group, const Product& product, const Run& run) {
   const Node<float>& node = lowering.node(group.primary);
   const Value& src = lowering.value(product.src);
-  const Precision precision = lowering.precision_of(group.primary);
-  bool int8 = precision == Precision::int8 && product.weights->quantization && src.map;
-  if (product.f32_only && precision != Precision::f32) {
-    lowering.builder().note("layer '" + node.name + "' runs in f32: some of its windows hold nothing but padding");
+  const StepTypes types = lowering.types_of(group);
+  bool int8 = types.arithmetic == Precision::int8;
+  const auto runs_in_f32 = [&](const std::string& reason) {
+    lowering.builder().amend_aloud(node.name, "runs in f32", reason);
+  };
+  if (product.f32_only && types.arithmetic != Precision::f32) {
+    runs_in_f32("some of its windows hold nothing but padding");
     int8 = false;
   }
   std::vector<std::int8_t> weights;
   if (int8) {
     weights = int8_weights(*product.weights);
-    if (weights.empty()) {
-      lowering.builder().note("layer '" + node.name +
-                              "' runs in f32: its weights are not quantized to s8 with zero point 0");
-      int8 = false;
-    } else if (!cpu_sums_int8_exactly() &&
-               (dtype_of_desc(src.desc) != DType::u8 ||
-                !never_saturates(weights, static_cast<std::size_t>(product.weights->value->dim(0))))) {
-      lowering.builder().note("layer '" + node.name +
-                              "' runs in f32: this CPU has no VNNI and its weights could saturate 16-bit sums");
+    if (!cpu_sums_int8_exactly() &&
+        (dtype_of_desc(src.desc) != DType::u8 ||
+         !never_saturates(weights, static_cast<std::size_t>(product.weights->value->dim(0))))) {
+      runs_in_f32("this CPU has no VNNI and its weights could saturate 16-bit sums");
       int8 = false;
     }
+  } else if (lowering.precision_of(group.primary) == Precision::int8 && product.weights->quantization && src.map &&
+             !are_int8_weights(*product.weights)) {
+    lowering.builder().note("layer '" + node.name +
+                            "' runs in f32: its weights are not quantized to s8 with zero point 0");
   }
   const DType compute = lowering.compute_dtype(group.primary);
   std::vector<ProductAttempt> attempts;
-  if (int8 && lowering.dst_map(group.dst)) {
-    attempts.push_back({true, weights, DType::f32, lowering.dst_dtype(group.dst), lowering.dst_map(group.dst)});
-  }
+  if (int8 && types.dst.map) attempts.push_back({true, weights, DType::f32, types.dst.dtype, types.dst.map});
   if (int8) attempts.push_back({true, weights, DType::f32, DType::f32, std::nullopt});
   if (!product.f32_only) {
     const DType dst = compute == DType::f32 ? DType::f32 : lowering.activation_dtype(group.dst);
     attempts.push_back({false, {}, compute, dst, std::nullopt});
   }
-  if (product.f32_only || precision == Precision::bf16) {
+  if (product.f32_only || compute == DType::bf16) {
     attempts.push_back({false, {}, DType::f32, DType::f32, std::nullopt});
   }
   for (const ProductAttempt& attempt : attempts) {
     if (const std::optional<Value> result = run(attempt)) {
       if (int8 && !attempt.int8) {
-        lowering.builder().note("layer '" + node.name + "' runs in f32: oneDNN has no int8 kernel for it");
+        runs_in_f32("oneDNN has no int8 kernel for it");
       } else if (!product.f32_only && attempt.compute != compute) {
-        lowering.builder().note("layer '" + node.name + "' runs in f32: oneDNN has no bf16 kernel for it");
+        runs_in_f32("oneDNN has no bf16 kernel for it");
       }
       lowering.finish(group.dst, *result);
       return;
@@ -84,7 +84,7 @@ void lower_product(Lowering& lowering, const FusionGroup& group, const Product& 
   const std::string& name = lowering.node(id).name;
   const Value from = builder.convert(value, channels_last_desc(shape, dtype), value.map, name);
   const Value to = builder.allocate(wider, channels_last_desc(wider, dtype), value.map);
-  builder.emit_native({name, "Pad"},
+  builder.emit_native({name, "Pad"}, Algorithm::threaded_loops,
                       border_function(border_of(shape, geometry), value.map->zero_point, builder.threads()),
                       {{DNNL_ARG_SRC, from.desc, from.where}, {DNNL_ARG_DST, to.desc, to.where}}, 0, builder.threads());
   return to;
@@ -111,6 +111,8 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Conv<float
   lower_product(lowering, group, product, [&](const ProductAttempt& attempt) {
     if (!attempt.int8 && attempt.compute == DType::f32 && may_run_winograd(lowering, group)) {
       if (auto result = emit_winograd(lowering, group, conv, attempt)) return result;
+      lowering.builder().amend(lowering.node(group.primary).name, "runs by the direct algorithm",
+                               "oneDNN lays its values out otherwise than Winograd's loops read them");
     }
     const Value value = lowering.builder().with_dims(lowering.value(src), from, lowering.node(src).name);
     const DType src_dtype = attempt.int8 ? dtype_of_desc(value.desc) : attempt.compute;
@@ -231,9 +233,6 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const ConvTransp
     const std::int64_t span = (geometry.dilations[axis] + 1) * (geometry.kernel[axis] - 1) + 1;
     geometry.padding_r[axis] =
         (from[axis + 2] - 1) * geometry.strides[axis] + span - to[axis + 2] - geometry.padding_l[axis];
-    const bool usual =
-        geometry.padding_l[axis] < span && geometry.padding_r[axis] >= 0 && geometry.padding_r[axis] < span;
-    if (!usual) return lower_natively(lowering, group);
   }
   const Desc given = transposed_weights_desc(layer.weights.value->dims(), layer.groups);
   const Desc bias_desc = layer.bias.empty() ? Desc{} : plain_desc({to[1]}, DType::f32);

@@ -44,7 +44,8 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const LayerNorma
   lowering.finish(group.dst, dst);
 }
 
-[[nodiscard]] inline std::optional<dnnl::algorithm> reduction_algorithm(ReduceKind function) {
+/// Precondition: runs_in_loops() says no.
+[[nodiscard]] inline dnnl::algorithm reduction_algorithm(ReduceKind function) {
   switch (function) {
     case ReduceKind::sum: return dnnl::algorithm::reduction_sum;
     case ReduceKind::mean: return dnnl::algorithm::reduction_mean;
@@ -57,7 +58,7 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const LayerNorma
     case ReduceKind::log_sum_exp:
     case ReduceKind::sum_square: break;
   }
-  return std::nullopt;
+  throw Error(std::string(name_of(function)), "has no oneDNN form");
 }
 
 inline void lower(Lowering& lowering, const FusionGroup& group, const Reduce& layer) {
@@ -65,23 +66,14 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Reduce& la
   const NodeId src = lowering.node(group.primary).src[0];
   const Shape& from_shape = lowering.shape(src);
   const Shape& shape = lowering.shape(group.dst);
-  // The named axes make up a row when none that is kept stands behind them.
-  const std::vector<bool> named = named_axes(layer.axes, from_shape.size(), "Reduce");
+  const std::vector<bool> named = named_axes(layer.axes, from_shape.size(), "Reduce");  // they make up rows
   std::int64_t count = 1;
-  bool in_rows = true;
-  for (std::size_t axis = 0; axis < named.size(); ++axis) {
-    if (named[axis])
-      count *= from_shape[axis];
-    else if (from_shape[axis] != 1 && count != 1)
-      in_rows = false;
-  }
-  const std::optional<dnnl::algorithm> algorithm = reduction_algorithm(layer.function);
-  if (!algorithm || !in_rows || count == 1) return lower_natively(lowering, group);
+  for (std::size_t axis = 0; axis < named.size(); ++axis) count *= named[axis] ? from_shape[axis] : 1;
   const std::int64_t rows = element_count(from_shape) / count;
   const Desc src_desc = plain_desc({rows, count}, DType::f32);
   const Desc dst_desc = plain_desc({rows, 1}, DType::f32);
   const Configured configured = configure_product({}, std::nullopt);
-  const auto pd = reduction_forward(*algorithm, src_desc, dst_desc, configured.attributes);
+  const auto pd = reduction_forward(reduction_algorithm(layer.function), src_desc, dst_desc, configured.attributes);
   if (is_reference(pd.impl_info_str())) return lower_natively(lowering, group);
 
   const Value from = builder.plain_f32(lowering.value(src), lowering.node(src).name);

@@ -58,12 +58,7 @@ inline void lower_pool(Lowering& lowering, const FusionGroup& group, const Pool&
                                                              : dnnl::algorithm::pooling_avg_exclude_padding;
   const std::vector<float> factors = partial_window_factors(pool, from_shape, to_shape);
 
-  // The maximum of integers is one of them. An average is another number, which only the same map can take without a
-  // second rounding.
-  const std::optional<AffineMap>& map = lowering.value(src).map;
-  const bool on_integers =
-      map && (is_max || (map == lowering.dst_map(group.dst) && map->zero_point == 0 &&
-                         dtype_of_desc(lowering.value(src).desc) == lowering.dst_dtype(group.dst) && factors.empty()));
+  const bool on_integers = lowering.types_of(group).dst.map.has_value();
   Value from = on_integers ? builder.with_dims(lowering.value(src), from_shape, name)
                            : lowering.real_value_in_shape(src, lowering.compute_dtype(group.primary));
   const Geometry geometry = geometry_of(pool.window, window_extents(from_shape), window_extents(to_shape));
@@ -90,7 +85,9 @@ inline void lower_pool(Lowering& lowering, const FusionGroup& group, const Pool&
   }
 #endif
   if (own) {
-    builder.emit_native(lowering.label(group), std::move(own), std::move(arguments), 0, builder.threads());
+    builder.amend(lowering.node(group.primary).name, "runs in Fulcrum's own loops", "oneDNN's kernel for it is slow");
+    builder.emit_native(lowering.label(group), Algorithm::threaded_loops, std::move(own), std::move(arguments), 0,
+                        builder.threads());
   } else {
     builder.emit(lowering.label(group), pd, PoolingForward(pd), std::move(arguments), configured);
   }
@@ -113,14 +110,11 @@ inline void lower_pool(Lowering& lowering, const FusionGroup& group, const Pool&
 inline void lower(Lowering& lowering, const FusionGroup& group, const Pool& pool) { lower_pool(lowering, group, pool); }
 
 /// The means of integers with a zero point, or of another map than the result's, as real numbers.
-/// \return false, with nothing emitted, where the source is not kept in integers or oneDNN's pooling takes them as they
-/// are
-[[nodiscard]] inline bool lower_plane_means(Lowering& lowering, const FusionGroup& group) {
+inline void lower_plane_means(Lowering& lowering, const FusionGroup& group) {
   ProgramBuilder& builder = lowering.builder();
   const NodeId src = lowering.node(group.primary).src[0];
   const Shape& shape = lowering.shape(src);
   const std::optional<AffineMap>& map = lowering.value(src).map;
-  if (!map || (map == lowering.dst_map(group.dst) && map->zero_point == 0)) return false;
   const std::string& name = lowering.node(src).name;
   const Value given = builder.with_dims(lowering.value(src), shape, name);
   const DType dtype = dtype_of_desc(given.desc);
@@ -129,16 +123,15 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Pool& pool
   const Value dst = builder.allocate(to_shape, plain_desc(to_shape, DType::f32));
   const IntegerPlanes planes{shape[0], shape[2] * shape[3], shape[1], *map};
   const int threads = builder.threads();
-  builder.emit_native(lowering.label(group),
+  builder.emit_native(lowering.label(group), Algorithm::threaded_loops,
                       dtype == DType::u8 ? plane_mean_function<std::uint8_t>(planes, threads)
                                          : plane_mean_function<std::int8_t>(planes, threads),
                       {{DNNL_ARG_SRC, from.desc, from.where}, {DNNL_ARG_DST, dst.desc, dst.where}}, 0, threads);
   lowering.finish(group.dst, dst);
-  return true;
 }
 
 inline void lower(Lowering& lowering, const FusionGroup& group, const GlobalPool& pool) {
-  if (pool.pool == PoolKind::average && lower_plane_means(lowering, group)) return;
+  if (lowering.types_of(group).integer_loops) return lower_plane_means(lowering, group);
   const Shape& src = lowering.shape(lowering.node(group.primary).src[0]);
   Pool whole;
   whole.pool = pool.pool;
@@ -200,22 +193,9 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Concat& co
   for (const NodeId s : lowering.node(group.primary).src) {
     if (element_count(lowering.shape(s)) != 0) src.push_back(s);
   }
-  constexpr std::size_t most_sources = 64;  // of oneDNN's fast implementations
-  if (dst_shape.size() > DNNL_MAX_NDIMS || src.size() > most_sources) return lower_natively(lowering, group);
-
-  // Integers join as they are when all have the result's map, or one map and the result none.
-  std::optional<AffineMap> map = lowering.dst_map(group.dst);
-  DType dtype = lowering.dst_dtype(group.dst);
-  const Value& leader = lowering.value(src[0]);
-  const bool alike = std::all_of(src.begin(), src.end(), [&](NodeId s) {
-    return lowering.value(s).map == leader.map && data_type_of(lowering.value(s).desc) == data_type_of(leader.desc);
-  });
-  if (!map && alike && leader.map) {
-    map = leader.map;
-    dtype = dtype_of_desc(leader.desc);
-  } else if (!map) {
-    dtype = lowering.compute_dtype(group.primary);
-  }
+  const ValueType joined = lowering.types_of(group).dst;
+  const std::optional<AffineMap>& map = joined.map;
+  const DType dtype = joined.dtype;
 
   std::vector<Value> from;
   for (const NodeId s : src) {
@@ -254,9 +234,7 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Softmax& s
   ProgramBuilder& builder = lowering.builder();
   const NodeId src = lowering.node(group.primary).src[0];
   const Shape& shape = lowering.shape(group.dst);
-  if (shape.size() > DNNL_MAX_NDIMS) return lower_natively(lowering, group);
   const std::size_t axis = normalized_axis(softmax.axis, shape.size());
-  if (shape[axis] == 1) return lower_natively(lowering, group);  // exactly 1, or 0 as a logarithm
   const Configured configured = configure_product({}, std::nullopt);
   const auto describe = [&](DType from, DType to) {
     return softmax_forward(dnnl::prop_kind::forward_inference,
@@ -264,10 +242,9 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Softmax& s
                            plain_desc(shape, from), plain_desc(shape, to), static_cast<int>(axis),
                            configured.attributes);
   };
-  // Kernels compute in f32 but read and write bf16 as well, where values around them are kept so.
-  const bool reads_bf16 = dtype_of_desc(lowering.value(src).desc) == DType::bf16;
-  DType src_dtype = reads_bf16 ? DType::bf16 : DType::f32;
-  DType dst_dtype = lowering.activation_dtype(group.dst);
+  const StepTypes types = lowering.types_of(group);
+  DType src_dtype = types.src;
+  DType dst_dtype = types.dst.dtype;
   std::optional<SoftmaxForward::primitive_desc> pd;
   if (src_dtype == DType::bf16 || dst_dtype == DType::bf16) {
     try {
@@ -278,6 +255,8 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Softmax& s
     if (pd && is_reference(pd->impl_info_str())) pd.reset();
   }
   if (!pd) {
+    if (src_dtype != DType::f32 || dst_dtype != DType::f32)
+      builder.amend(lowering.node(group.primary).name, "reads and gives f32", "oneDNN has no bf16 kernel for it");
     src_dtype = dst_dtype = DType::f32;
     pd = describe(src_dtype, dst_dtype);
     if (is_reference(pd->impl_info_str())) return lower_natively(lowering, group);
@@ -307,7 +286,6 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Softmax& s
 /// Nothing where only matrix products see the order of the axes; else a reorder from the source's layout with its axes
 /// permuted.
 inline void lower(Lowering& lowering, const FusionGroup& group, const Transpose& transpose) {
-  constexpr std::size_t most_axes = 6;  // of oneDNN's fast reorders
   ProgramBuilder& builder = lowering.builder();
   const NodeId src = lowering.node(group.primary).src[0];
   const Shape& shape = lowering.shape(group.dst);
@@ -317,8 +295,9 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Transpose&
       value.desc = permuted_desc(value.desc, transpose.permutation(shape.size()));
       return lowering.finish(group.dst, value);
     }
+    builder.amend(lowering.node(group.primary).name, "moves its values", "they lie in blocks");
   }
-  if (shape.empty() || shape.size() > most_axes) return lower_natively(lowering, group);
+  if (lowering.in_loops(group)) return lower_natively(lowering, group);
   const std::string& name = lowering.node(src).name;
   Value from = lowering.real_value_in_shape(src, DType::f32);
   if (!blocking_of(from.desc).inner_blocks.empty()) from = builder.plain_f32(from, name);

@@ -11,20 +11,14 @@
 
 #include <fulcrum/exec/kernels/winograd.hpp>
 #include <fulcrum/exec/lower/emit_product.hpp>
-#include <fulcrum/onednn/precision_support.hpp>
-#include <fulcrum/schedule/step_geometry.hpp>
 
 namespace fulcrum::detail::onednn {
 
 #if defined(__x86_64__)
 
-/// Whether the group runs so in f32.
+/// Whether the group is planned to run so.
 [[nodiscard]] inline bool may_run_winograd(const Lowering& lowering, const FusionGroup& group) {
-  const UseAlgorithm use = lowering.config().algorithms.winograd;
-  if (!cpu_runs_winograd()) return false;
-  const Node<float>& node = lowering.node(group.primary);
-  const auto step = classify(node.layer, src_shapes(node, lowering.shapes()), lowering.shape(group.primary));
-  return step && runs_winograd(lowering.model(), group, step->second, use);
+  return lowering.step_of(group).step.kernel == KernelClass::winograd_convolution;
 }
 
 /// Emits the group as one step, in the layouts that the direct convolution would read and write.
@@ -89,7 +83,7 @@ namespace fulcrum::detail::onednn {
   const Value src_scratch = builder.allocate(shape_of(src_tiles), src_tiles);
   const Value dst_scratch = builder.allocate(shape_of(dst_tiles), dst_tiles);
   builder.emit_native(
-      lowering.label(group),
+      lowering.label(group), Algorithm::winograd,
       WinogradFunction(winograd, dnnl::convolution_forward(products), products.weights_desc(), builder.threads()),
       {{DNNL_ARG_SRC, source.desc, source.where},
        {DNNL_ARG_WEIGHTS, products.weights_desc(), packed},

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include <fulcrum/exec/runtime/constant_store.hpp>
 #include <fulcrum/exec/step_info.hpp>
 #include <fulcrum/onednn/adapter.hpp>
+#include <fulcrum/schedule/schedule.hpp>
 
 namespace fulcrum::detail::onednn {
 
@@ -41,8 +43,9 @@ struct Step {
   dnnl::primitive primitive;  ///< empty in a step that `native` runs
   std::vector<Argument> arguments;
   Desc scratchpad;
-  NativeFunction native;           ///< empty in a step that `primitive` runs
-  std::size_t native_weights = 0;  ///< [B] of the weights that `native` reads
+  NativeFunction native;               ///< empty in a step that `primitive` runs
+  std::size_t native_weights = 0;      ///< [B] of the weights that `native` reads
+  std::optional<FusionGroup> group{};  ///< the layers that run in it; nothing: it only prepares or moves a value
 };
 
 struct Program {
@@ -53,6 +56,7 @@ struct Program {
   std::size_t scratchpad_bytes = 0;
   std::vector<Shape> src_shapes;  ///< of the model's inputs
   std::vector<Shape> dst_shapes;  ///< of the model's outputs
+  std::vector<Amendment> amendments;
   std::vector<std::string> notes;
 };
 

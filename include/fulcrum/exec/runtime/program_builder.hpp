@@ -29,24 +29,15 @@ struct Value {
   std::optional<AffineMap> map;  ///< set: the elements are integers
 };
 
-/// The map of a per-tensor quantization. Values are quantized per tensor.
-[[nodiscard]] inline AffineMap map_of(const Quantization& q, const std::string& layer) {
-  if (q.per_channel() || q.scale.size() != 1 || q.zero_point.size() != 1) {
-    throw Error("layer '" + layer + "'", "has a result quantized per channel",
-                "quantize values per tensor; only weights are quantized per channel");
-  }
-  return {q.scale.front(), q.zero_point.front()};
-}
-
 class ProgramBuilder {
 public:
   /// Everything the steps of one layer are named after.
   struct Label {
     std::string name;
     std::string kind;
-    double flops = 0.0;                 ///< [FLOP]
-    std::vector<std::string> layers{};  ///< as StepInfo has them
-    std::string why_ended{};
+    double flops = 0.0;                  ///< [FLOP]
+    std::vector<std::string> layers{};   ///< as StepInfo has them
+    std::optional<FusionGroup> group{};  ///< as Step has it
   };
 
   /// \param store  of constants that other programs may hold already
@@ -164,7 +155,8 @@ public:
               std::move(arguments),
               pd.scratchpad_desc(),
               {},
-              0};
+              0,
+              label.group};
     account(step);
     for (const RuntimeArgument& extra : configured.arguments) {
       SharedConstant constant = constant_of(extra);
@@ -179,15 +171,23 @@ public:
 
   /// A step that `function` runs. It reads all of `arguments` but the last and writes that one; between, it may use
   /// those that are DNNL_ARG_SCRATCHPAD.
+  /// \param algorithm  what it is
   /// \param weights  [B] of the weights that the function holds
   /// \param threads  that it runs on
   /// \param values   [B] that it really reads and writes of its arguments; nothing: all
   /// \param implementation  as StepInfo has it; empty: the label's kind
-  void emit_native(const Label& label, NativeFunction function, std::vector<Argument> arguments, std::size_t weights,
-                   int threads = 1, std::optional<double> values = {}, std::string implementation = {}) {
+  void emit_native(const Label& label, Algorithm algorithm, NativeFunction function, std::vector<Argument> arguments,
+                   std::size_t weights, int threads = 1, std::optional<double> values = {},
+                   std::string implementation = {}) {
     if (implementation.empty()) implementation = "fulcrum:" + label.kind;
-    Step step{
-        info_of(label, std::move(implementation), threads), {}, std::move(arguments), {}, std::move(function), weights};
+    Step step{info_of(label, std::move(implementation), threads),
+              {},
+              std::move(arguments),
+              {},
+              std::move(function),
+              weights,
+              label.group};
+    step.info.algorithm = algorithm;
     account(step);
     step.info.bytes = values.value_or(step.info.bytes) + static_cast<double>(weights);
     program_.steps.push_back(std::move(step));
@@ -207,6 +207,18 @@ public:
   [[nodiscard]] bool is_movable(const Value& value) const {
     return value.where.place == Location::Place::arena && !inside_.contains(value.where.index) &&
            buffers_[value.where.index].bytes == value.desc.get_size();
+  }
+
+  /// Says that a layer runs otherwise than was planned.
+  void amend(const std::string& layer, std::string change, std::string reason) {
+    Amendment amendment{layer, std::move(change), std::move(reason)};
+    if (std::find(program_.amendments.begin(), program_.amendments.end(), amendment) == program_.amendments.end())
+      program_.amendments.push_back(std::move(amendment));
+  }
+  /// The same, and tells the user.
+  void amend_aloud(const std::string& layer, std::string change, std::string reason) {
+    note("layer '" + layer + "' " + change + ": " + reason);
+    amend(layer, std::move(change), std::move(reason));
   }
 
   void note(std::string text) {
@@ -292,7 +304,7 @@ private:
     info.flops = label.flops;
     info.threads = threads;
     info.layers = label.layers;
-    info.why_ended = label.why_ended;
+    if (label.group) info.why_ended = label.group->why_ended;
     return info;
   }
 

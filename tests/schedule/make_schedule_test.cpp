@@ -1,4 +1,4 @@
-#include <fulcrum/schedule/model_steps.hpp>
+#include <fulcrum/schedule/make_schedule.hpp>
 
 #include <algorithm>
 
@@ -33,7 +33,7 @@ Model<float> residual_network() {
 }  // namespace
 
 TEST_CASE("a model runs as its fused steps, without its views") {
-  const ModelSteps steps = model_steps(small_network(), {2, 1, 1, Precision::f32});
+  const Schedule steps = make_schedule(small_network(), {2, 1, 1, Precision::f32}, {});
   REQUIRE(steps.steps.size() == 4);
   CHECK(steps.steps[0].step.kind == "Conv+Relu");
   CHECK(steps.steps[1].step.kind == "MaxPool");
@@ -44,7 +44,7 @@ TEST_CASE("a model runs as its fused steps, without its views") {
 }
 
 TEST_CASE("a step knows its extents, work and traffic") {
-  const Step conv = model_steps(small_network(), {2, 1, 1, Precision::f32}).steps[0].step;
+  const Step conv = make_schedule(small_network(), {2, 1, 1, Precision::f32}, {}).steps[0].step;
   CHECK(conv.kernel == KernelClass::convolution);
   CHECK(conv.geometry.n == 2);
   CHECK(conv.geometry.ic == 1);
@@ -68,7 +68,7 @@ TEST_CASE("taps in the padding are told from those inside") {
 }
 
 TEST_CASE("bf16 keeps what only a softmax reads in f32") {
-  const ModelSteps steps = model_steps(small_network(), {1, 1, 1, Precision::bf16});
+  const Schedule steps = make_schedule(small_network(), {1, 1, 1, Precision::bf16}, {});
   CHECK(steps.steps[0].step.dst == DType::bf16);
   CHECK(steps.steps[0].step.arithmetic == Precision::bf16);
   CHECK(steps.steps[2].step.src == DType::bf16);
@@ -81,7 +81,7 @@ TEST_CASE("in bf16 a softmax reads its source as it is kept, and gives bf16 to t
   auto b = ModelBuilder<float>("attention").input({6, 8});
   const NodeId x = b.last();
   b.matmul(x, {.transpose_weights = true}).softmax().matmul(x);
-  const ModelSteps steps = model_steps(b.build(), {1, 1, 1, Precision::bf16});
+  const Schedule steps = make_schedule(b.build(), {1, 1, 1, Precision::bf16}, {});
   REQUIRE(steps.steps.size() == 3);
   CHECK(steps.steps[0].step.dst == DType::f32);
   CHECK(steps.steps[1].step.src == DType::f32);
@@ -91,7 +91,7 @@ TEST_CASE("in bf16 a softmax reads its source as it is kept, and gives bf16 to t
 }
 
 TEST_CASE("int8 of a model without quantization is planned as a pass would leave it") {
-  const ModelSteps steps = model_steps(small_network(), {1, 1, 1, Precision::int8});
+  const Schedule steps = make_schedule(small_network(), {1, 1, 1, Precision::int8}, {});
   CHECK(steps.quantization_assumed);
   CHECK(steps.steps[0].step.arithmetic == Precision::int8);
   CHECK(steps.steps[0].step.src == DType::u8);
@@ -99,7 +99,7 @@ TEST_CASE("int8 of a model without quantization is planned as a pass would leave
   CHECK(steps.steps[2].step.arithmetic == Precision::int8);
   CHECK(steps.steps[2].step.dst == DType::f32);
   CHECK(steps.steps[3].step.arithmetic == Precision::f32);
-  CHECK_FALSE(model_steps(small_network(), {1, 1, 1, Precision::f32}).quantization_assumed);
+  CHECK_FALSE(make_schedule(small_network(), {1, 1, 1, Precision::f32}, {}).quantization_assumed);
 }
 
 TEST_CASE("int8 of a model in which one layer alone is quantized runs the others in f32") {
@@ -107,7 +107,7 @@ TEST_CASE("int8 of a model in which one layer alone is quantized runs the others
   model.set_dst_quantization(model.inputs().front(), Quantization{DType::u8, {0.1F}, {0}, -1});
   auto& conv = std::get<Conv<float>>(model.edit_layer(*model.find("conv1")));
   conv.weights.quantization = Quantization{DType::s8, std::vector<float>(32, 0.1F), std::vector<int>(32, 0), 0};
-  const ModelSteps steps = model_steps(model, {1, 1, 1, Precision::int8});
+  const Schedule steps = make_schedule(model, {1, 1, 1, Precision::int8}, {});
   CHECK_FALSE(steps.quantization_assumed);
   CHECK(steps.steps[0].step.arithmetic == Precision::int8);
   CHECK(steps.steps[0].step.dst == DType::f32);
@@ -118,15 +118,15 @@ TEST_CASE("int8 keeps the image of a gate in integers, and takes means of them a
   auto b = ModelBuilder<float>("gate").input({4, 8, 8}).conv(8, 3).swish();
   const NodeId image = b.last();
   b.global_average_pool().conv(8, 1).sigmoid().mul(image).conv(4, 1);
-  const ModelSteps steps = model_steps(b.build(), {1, 1, 1, Precision::int8});
+  const Schedule steps = make_schedule(b.build(), {1, 1, 1, Precision::int8}, {});
   const auto step_of = [&](const std::string& kind) {
-    for (const ModelStep& entry : steps.steps) {
+    for (const ScheduledStep& entry : steps.steps) {
       if (entry.step.kind == kind) return entry;
     }
     FAIL("no step " << kind);
     return steps.steps.front();
   };
-  const ModelStep gate = step_of("Mul");
+  const ScheduledStep gate = step_of("Mul");
   CHECK(gate.step.arithmetic == Precision::int8);
   CHECK(gate.step.src == DType::u8);
   CHECK(gate.step.dst == DType::u8);
@@ -136,9 +136,9 @@ TEST_CASE("int8 keeps the image of a gate in integers, and takes means of them a
 }
 
 TEST_CASE("a residual may be overwritten when nobody reads it afterwards") {
-  const ModelSteps steps = model_steps(residual_network(), {1, 1, 1, Precision::f32});
+  const Schedule steps = make_schedule(residual_network(), {1, 1, 1, Precision::f32}, {});
   REQUIRE(steps.steps.size() == 4);
-  const ModelStep& sum = steps.steps[2];
+  const ScheduledStep& sum = steps.steps[2];
   CHECK(sum.step.kind == "Conv+Add+Relu");
   CHECK(sum.src.size() == 2);
   CHECK(sum.own_src == 1);
@@ -149,14 +149,14 @@ TEST_CASE("a residual may be overwritten when nobody reads it afterwards") {
   b.input({8, 14, 14}).conv(8, 1).relu();
   const NodeId before = b.last();
   b.conv(8, 3, {.padding = 1}).add(before);
-  CHECK_FALSE(model_steps(std::move(b).build(), {1, 1, 1, Precision::f32}).steps.back().may_overwrite_sum);
+  CHECK_FALSE(make_schedule(std::move(b).build(), {1, 1, 1, Precision::f32}, {}).steps.back().may_overwrite_sum);
 }
 
 TEST_CASE("weights are used again after everything else has been touched") {
-  const ModelSteps steps = model_steps(small_network(), {1, 1, 1, Precision::f32});
+  const Schedule steps = make_schedule(small_network(), {1, 1, 1, Precision::f32}, {});
   double weights = 0.0;
-  for (const ModelStep& entry : steps.steps) weights += entry.step.weight_bytes;
-  for (const ModelStep& entry : steps.steps) CHECK(entry.step.reuse_bytes > weights);
+  for (const ScheduledStep& entry : steps.steps) weights += entry.step.weight_bytes;
+  for (const ScheduledStep& entry : steps.steps) CHECK(entry.step.reuse_bytes > weights);
 }
 
 TEST_CASE("of a table, a step reads the rows that it takes") {
@@ -164,12 +164,12 @@ TEST_CASE("of a table, a step reads the rows that it takes") {
   const NodeId table = model.add({"table", Constant<float>{Tensor<float>({1000, 16})}, {}, {}});
   const NodeId ids = model.add({"ids", Input{{batch_dim, 8}, ElementType::s64}, {}, {}});
   model.set_outputs({model.add({"rows", Gather{0}, {table, ids}, {}})});
-  const ModelSteps steps = model_steps(model, {2, 1, 1, Precision::f32});
+  const Schedule steps = make_schedule(model, {2, 1, 1, Precision::f32}, {});
   REQUIRE(steps.steps.size() == 1);
   CHECK(steps.steps[0].step.src_bytes == 4.0 * (2 * 8 * 16 + 2 * 8));
   CHECK(steps.steps[0].step.dst_bytes == 4.0 * (2 * 8 * 16));
 }
 
 TEST_CASE("a configuration out of range is refused") {
-  CHECK_THROWS_WITH(model_steps(small_network(), {1, 0, 1, Precision::f32}), ContainsSubstring("--threads"));
+  CHECK_THROWS_WITH(make_schedule(small_network(), {.threads = 0}, {}), ContainsSubstring("threads: is 0"));
 }

@@ -1,0 +1,43 @@
+#pragma once
+/// \file
+/// What computes a step.
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include <fulcrum/core/error.hpp>
+
+namespace fulcrum {
+
+/// What computes a step.
+enum class Algorithm : std::uint8_t {
+  primitive,       ///< a kernel of the engine
+  winograd,        ///< Winograd's algorithm around products of the engine (schedule/winograd.hpp)
+  loops,           ///< Fulcrum's own plain loops, on one thread
+  threaded_loops,  ///< Fulcrum's own loops on all threads of the step
+};
+
+inline constexpr std::array all_algorithms{Algorithm::primitive, Algorithm::winograd, Algorithm::loops,
+                                           Algorithm::threaded_loops};
+
+[[nodiscard]] constexpr std::string_view name_of(Algorithm algorithm) noexcept {
+  switch (algorithm) {
+    case Algorithm::primitive: return "primitive";
+    case Algorithm::winograd: return "winograd";
+    case Algorithm::loops: return "loops";
+    case Algorithm::threaded_loops: return "threaded_loops";
+  }
+  return "?";
+}
+
+/// \throws Error when there is no such algorithm
+[[nodiscard]] inline Algorithm algorithm_from(std::string_view name) {
+  for (const Algorithm algorithm : all_algorithms) {
+    if (name_of(algorithm) == name) return algorithm;
+  }
+  throw Error("algorithm '" + std::string(name) + "'", "is not known",
+              "give primitive, winograd, loops or threaded_loops");
+}
+
+}  // namespace fulcrum

@@ -1,0 +1,31 @@
+#pragma once
+/// \file
+/// What was seen of a machine's kernels: between which places they want values in another layout.
+
+#include <cstdint>
+#include <string>
+
+#include <fulcrum/core/dtype.hpp>
+
+namespace fulcrum {
+
+/// How often a value was reordered on its way between two kinds of places.
+struct LayoutChange {
+  Precision precision = Precision::f32;  ///< of the run
+  std::string from;                      ///< "input" or a kernel class; "sources" of a Concat
+  /// "output", a kernel class, how a sum takes its residual ("sum" in its place, "copied_sum"), or what a Concat joins
+  /// ("joined_sample" of a batch of one, "joined_samples"); where sources are computed in the result nothing is moved.
+  std::string to;
+  bool converts = false;      ///< the two ends differ in type
+  std::int64_t channels = 0;  ///< 1, 3 (two to four) or 16 (more); 0: no extents, so that every layout is the same
+  double share = 0.0;         ///< 0 … 1
+
+  /// Whether it speaks of the same kind of place.
+  [[nodiscard]] bool same_place(const LayoutChange& other) const {
+    return precision == other.precision && from == other.from && to == other.to && converts == other.converts &&
+           channels == other.channels;
+  }
+  friend bool operator==(const LayoutChange&, const LayoutChange&) = default;
+};
+
+}  // namespace fulcrum

@@ -1,0 +1,127 @@
+#pragma once
+/// \file
+/// Which layers run in Fulcrum's own plain loops, because no engine has a (good) kernel for what they are.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include <fulcrum/model/infer_shapes.hpp>
+
+namespace fulcrum {
+
+/// Axes of the values that engines have kernels for.
+inline constexpr std::size_t most_engine_axes = 12;
+
+/// The sources of an element-wise layer in the order in which engines take them: the one of the result's shape goes
+/// first, since they broadcast the second.
+struct BinaryOrder {
+  NodeId first = 0;
+  NodeId second = 0;
+  bool negated = false;  ///< the kernel's result is the negative of the layer's
+};
+
+namespace detail {
+
+/// A shape with as many ones in front as make up a rank.
+[[nodiscard]] inline Shape with_leading_ones(Shape shape, std::size_t rank) {
+  if (shape.size() < rank) shape.insert(shape.begin(), rank - shape.size(), 1);
+  return shape;
+}
+
+/// Functions of two values that engines have kernels for.
+[[nodiscard]] constexpr bool has_kernel(BinaryKind function) noexcept { return function <= BinaryKind::max; }
+
+/// Functions that engines have kernels for which are as exact as ours.
+[[nodiscard]] constexpr bool has_kernel(ActivationKind function) noexcept {
+  if (function <= ActivationKind::selu) return true;
+  return function == ActivationKind::mish || function == ActivationKind::abs || function == ActivationKind::neg ||
+         function == ActivationKind::exp || function == ActivationKind::sqrt || function == ActivationKind::round;
+}
+
+/// Whether the axes that a reduction names make up rows: none that is kept stands behind them.
+[[nodiscard]] inline bool reduces_rows(const Reduce& layer, const Shape& src) {
+  const bool has_algorithm = layer.function == ReduceKind::sum || layer.function == ReduceKind::mean ||
+                             layer.function == ReduceKind::max || layer.function == ReduceKind::min;
+  const std::vector<bool> named = named_axes(layer.axes, src.size(), "Reduce");
+  std::int64_t count = 1;
+  for (std::size_t axis = 0; axis < named.size(); ++axis) {
+    if (named[axis])
+      count *= src[axis];
+    else if (src[axis] != 1 && count != 1)
+      return false;
+  }
+  return has_algorithm && count != 1;
+}
+
+/// Whether a transposed convolution's padding is that of some convolution.
+template <class T>
+[[nodiscard]] bool has_usual_padding(const ConvTranspose<T>& layer, const Shape& src, const Shape& dst) {
+  const auto plane = plane_axes(layer.window);
+  std::vector<WindowAxis> axes(plane.begin(), plane.end());
+  if (src.size() == 5) axes.insert(axes.begin(), depth_axis(layer.window));
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    const std::int64_t span = axes[i].dilation * (axes[i].kernel - 1) + 1;
+    // Rows that output_padding adds are padding that is not taken away.
+    const std::int64_t after = (src[i + 2] - 1) * axes[i].stride + span - dst[i + 2] - axes[i].before;
+    if (axes[i].before >= span || after < 0 || after >= span) return false;
+  }
+  return true;
+}
+
+}  // namespace detail
+
+/// Nothing when both sources are broadcast or the function cannot be turned round.
+/// \param absorbs  whether functions run on the result
+/// \param shapes   of every value, by node id
+template <class T>
+[[nodiscard]] std::optional<BinaryOrder> binary_order(const Node<T>& node, const Shape& dst, bool absorbs,
+                                                      const std::vector<Shape>& shapes) {
+  const BinaryKind function = std::get<Binary>(node.layer).function;
+  if (!detail::has_kernel(function) || dst.size() > most_engine_axes) return std::nullopt;
+  const Shape dims = dst.empty() ? Shape{1} : dst;
+  const auto is_whole = [&](NodeId id) { return detail::with_leading_ones(shapes[id], dims.size()) == dims; };
+  if (is_whole(node.src[0])) return BinaryOrder{node.src[0], node.src[1], false};
+  if (!is_whole(node.src[1]) || function == BinaryKind::div) return std::nullopt;
+  // The sign is one linear function, and kernels of oneDNN's 2.x line take no second one.
+  if (function == BinaryKind::sub && absorbs) return std::nullopt;
+  return BinaryOrder{node.src[1], node.src[0], function == BinaryKind::sub};
+}
+
+/// Whether a layer, with or without functions on its result, runs in plain loops.
+/// \param shapes  of every value, by node id
+template <class T>
+[[nodiscard]] bool runs_in_loops(const Model<T>& model, NodeId id, bool absorbs, const std::vector<Shape>& shapes) {
+  constexpr std::size_t most_joined = 64;    // sources, of oneDNN's fast implementations
+  constexpr std::size_t most_reordered = 6;  // axes, of its fast reorders
+  const Node<T>& node = model.node(id);
+  const Layer<T>& layer = node.layer;
+  const Shape& dst = shapes[id];
+  if (facts_of(layer).is_view) return false;
+  // Kernels are not made for values without elements. (A join leaves such sources out.)
+  if (element_count(dst) == 0) return true;
+  if (const auto* concat = std::get_if<Concat>(&layer)) {
+    static_cast<void>(concat);
+    std::size_t joined = 0;
+    for (const NodeId src : node.src) joined += element_count(shapes[src]) != 0 ? 1 : 0;
+    return dst.size() > most_engine_axes || joined > most_joined;
+  }
+  for (const NodeId src : node.src) {
+    if (element_count(shapes[src]) == 0) return true;
+  }
+  if (facts_of(layer).only_loops) return true;
+  if (const auto* activation = std::get_if<Activation>(&layer)) return !detail::has_kernel(activation->function);
+  if (std::holds_alternative<Binary>(layer)) return !binary_order(node, dst, absorbs, shapes);
+  if (const auto* softmax = std::get_if<Softmax>(&layer)) {
+    // Over one element it is exactly 1, or 0 as a logarithm.
+    return dst.size() > most_engine_axes || dst[normalized_axis(softmax->axis, dst.size())] == 1;
+  }
+  if (const auto* reduce = std::get_if<Reduce>(&layer)) return !detail::reduces_rows(*reduce, shapes[node.src[0]]);
+  if (std::holds_alternative<Transpose>(layer)) return dst.empty() || dst.size() > most_reordered;
+  if (const auto* conv = std::get_if<ConvTranspose<T>>(&layer))
+    return !detail::has_usual_padding(*conv, shapes[node.src[0]], dst);
+  return false;
+}
+
+}  // namespace fulcrum
