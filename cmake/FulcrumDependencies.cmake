@@ -1,7 +1,7 @@
 # What the targets stand on. Read by this project's own build and by the installed fulcrum-config.cmake, so that both
 # find the same things in the same way.
 #
-#   in   fulcrum_components   which of "onednn" and "onnx" are wanted beside the core
+#   in   fulcrum_components   which of "onednn" and "onnx" are wanted beside the core ("compiled" needs both of them)
 #   out  fulcrum_missing      empty, or one sentence that says what is missing and how to get it
 
 # fulcrum_find(<package> <lowest version> "<Debian packages>"). The version is compared here because some packages'

@@ -1,7 +1,7 @@
 # Settings for our own executables only; nothing here reaches those who use the library.
-if(NOT FULCRUM_WITH_ONEDNN OR NOT FULCRUM_WITH_ONNX)
-  message(FATAL_ERROR "the tool, the tests, the examples and the benchmarks need FULCRUM_WITH_ONEDNN and FULCRUM_WITH_ONNX; "
-                      "turn off FULCRUM_BUILD_TOOL, _TESTS, _EXAMPLES and _BENCHMARKS to build without them")
+if(NOT FULCRUM_BUILD_COMPILED)
+  message(FATAL_ERROR "the tool, the tests, the examples and the benchmarks need FULCRUM_BUILD_COMPILED; "
+                      "turn off FULCRUM_BUILD_TOOL, _TESTS, _EXAMPLES and _BENCHMARKS to build without it")
 endif()
 
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
@@ -20,16 +20,11 @@ if(FULCRUM_SANITIZE)
                  -fno-sanitize-recover=all)
   target_compile_options(fulcrum_development INTERFACE ${sanitizers} -fno-omit-frame-pointer)
   target_link_options(fulcrum_development INTERFACE ${sanitizers})
+  target_compile_definitions(fulcrum_development INTERFACE _GLIBCXX_ASSERTIONS)  # the standard library's own checks
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_compile_options(fulcrum_development INTERFACE -Wno-maybe-uninitialized)  # known to be wrong beside sanitizers
   endif()
 endif()
 
-# fulcrum_add_definitions(<name>): a library of the functions with most of the code behind them, compiled once for all
-# that link it; what does not link it has them inline (core/linkage.hpp).
-function(fulcrum_add_definitions name)
-  set(folder ${PROJECT_SOURCE_DIR}/cmake/definitions)
-  add_library(${name} STATIC ${folder}/onednn_model.cpp ${folder}/onnx_export.cpp ${folder}/onnx_import.cpp)
-  target_compile_definitions(${name} PUBLIC FULCRUM_COMPILED PRIVATE FULCRUM_DEFINITIONS)
-  target_link_libraries(${name} PUBLIC fulcrum_development fulcrum::fulcrum fulcrum::onednn fulcrum::onnx)
-endfunction()
+# The library's own sources keep the rules of the development targets.
+target_link_libraries(fulcrum_compiled PRIVATE $<BUILD_INTERFACE:fulcrum_development>)

@@ -1,5 +1,6 @@
 # The headers and the CMake package. Each component has an export of its own, so that find_package(fulcrum COMPONENTS core)
-# neither needs oneDNN and ONNX nor defines targets that need them.
+# neither needs oneDNN and ONNX nor defines targets that need them. The library of the component "compiled" is the one
+# file that is not a header; all the rest is CMake's installation component "headers".
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(fulcrum_package_dir ${CMAKE_INSTALL_DATADIR}/cmake/fulcrum)
@@ -11,14 +12,23 @@ foreach(component IN LISTS fulcrum_components)
     set(target fulcrum)
   endif()
   install(TARGETS ${target} EXPORT fulcrum-${component}-targets
+          ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT compiled
           INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-  install(EXPORT fulcrum-${component}-targets NAMESPACE fulcrum:: DESTINATION ${fulcrum_package_dir} COMPONENT headers)
+  set(part headers)
+  if(component STREQUAL "compiled")
+    set(part compiled)
+  endif()
+  install(EXPORT fulcrum-${component}-targets NAMESPACE fulcrum:: DESTINATION ${fulcrum_package_dir} COMPONENT ${part})
 endforeach()
 
 configure_package_config_file(cmake/fulcrum-config.cmake.in ${PROJECT_BINARY_DIR}/fulcrum-config.cmake
                               INSTALL_DESTINATION ${fulcrum_package_dir})
+set(architecture ARCH_INDEPENDENT)
+if(FULCRUM_BUILD_COMPILED)
+  set(architecture "")
+endif()
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/fulcrum-config-version.cmake COMPATIBILITY SameMinorVersion
-                                 ARCH_INDEPENDENT)
+                                 ${architecture})
 install(FILES ${PROJECT_BINARY_DIR}/fulcrum-config.cmake ${PROJECT_BINARY_DIR}/fulcrum-config-version.cmake
               cmake/FulcrumDependencies.cmake
         DESTINATION ${fulcrum_package_dir} COMPONENT headers)

@@ -1,4 +1,4 @@
-# The library's targets. All are INTERFACE: the library is its headers.
+# The library's targets. All but fulcrum::compiled are INTERFACE: the library is its headers.
 set(fulcrum_components core)
 if(FULCRUM_WITH_ONEDNN)
   list(APPEND fulcrum_components onednn)
@@ -30,4 +30,19 @@ if(FULCRUM_WITH_ONNX)
   add_library(fulcrum::onnx ALIAS fulcrum_onnx)
   set_target_properties(fulcrum_onnx PROPERTIES EXPORT_NAME onnx)
   target_link_libraries(fulcrum_onnx INTERFACE fulcrum ONNX::onnx_proto protobuf::libprotobuf)
+endif()
+
+if(FULCRUM_BUILD_COMPILED)
+  if(NOT FULCRUM_WITH_ONEDNN OR NOT FULCRUM_WITH_ONNX)
+    message(FATAL_ERROR "fulcrum::compiled needs FULCRUM_WITH_ONEDNN and FULCRUM_WITH_ONNX; turn FULCRUM_BUILD_COMPILED off")
+  endif()
+  # What has real code behind it, compiled once for all that link it; what does not link it has it in every source that
+  # calls it (core/linkage.hpp).
+  file(GLOB fulcrum_definitions CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/definitions/*.cpp)
+  add_library(fulcrum_compiled STATIC ${fulcrum_definitions})
+  add_library(fulcrum::compiled ALIAS fulcrum_compiled)
+  set_target_properties(fulcrum_compiled PROPERTIES EXPORT_NAME compiled)
+  target_compile_definitions(fulcrum_compiled PUBLIC FULCRUM_COMPILED)
+  target_link_libraries(fulcrum_compiled PUBLIC fulcrum fulcrum_onednn fulcrum_onnx)
+  list(APPEND fulcrum_components compiled)
 endif()

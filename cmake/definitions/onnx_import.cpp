@@ -1,1 +1,2 @@
-#include <fulcrum/onnx/import.hpp>  // with its definitions: the target defines FULCRUM_DEFINITIONS
+#define FULCRUM_DEFINES_onnx_import 1
+#include <fulcrum/onnx/import.hpp>

@@ -1,7 +1,8 @@
 #pragma once
 /// \file
-/// Everything that the target fulcrum::fulcrum alone can compile: models, passes, cost, the reference, the planning and
-/// reports that need no engine. fulcrum/onednn.hpp adds oneDNN, fulcrum/onnx.hpp adds ONNX files.
+/// What the target fulcrum::fulcrum alone can compile: models, passes, cost, the reference, the planning and reports
+/// that need no engine. fulcrum/onednn.hpp adds oneDNN, fulcrum/onnx.hpp ONNX files, fulcrum/json.hpp profile files and
+/// reports as JSON and HTML; fulcrum/tensor/matrix_view.hpp looks at tensors as Eigen's matrices.
 
 #include <fulcrum/core/bf16.hpp>
 #include <fulcrum/core/cpu.hpp>
@@ -21,7 +22,6 @@
 #include <fulcrum/core/utf8.hpp>
 
 #include <fulcrum/tensor/aligned_allocator.hpp>
-#include <fulcrum/tensor/matrix_view.hpp>
 #include <fulcrum/tensor/quantization.hpp>
 #include <fulcrum/tensor/shared_tensor.hpp>
 #include <fulcrum/tensor/small_vector.hpp>
@@ -99,14 +99,9 @@
 #include <fulcrum/passes/signal_to_noise.hpp>
 
 #include <fulcrum/run/compare.hpp>
-#include <fulcrum/run/compare_json.hpp>
-#include <fulcrum/run/environment_json.hpp>
-#include <fulcrum/run/json_values.hpp>
 #include <fulcrum/run/latency_report.hpp>
-#include <fulcrum/run/latency_report_json.hpp>
 #include <fulcrum/run/memory_use.hpp>
 #include <fulcrum/run/run_config.hpp>
-#include <fulcrum/run/run_config_json.hpp>
 
 #include <fulcrum/schedule/algorithm.hpp>
 #include <fulcrum/schedule/batch_slices.hpp>
@@ -129,7 +124,6 @@
 #include <fulcrum/cost/machine_rates.hpp>
 #include <fulcrum/cost/predict.hpp>
 #include <fulcrum/cost/predictor.hpp>
-#include <fulcrum/cost/profile_file.hpp>
 #include <fulcrum/cost/roofline.hpp>
 
 #include <fulcrum/exec/any_executor.hpp>
@@ -154,13 +148,9 @@
 #include <fulcrum/plan/study.hpp>
 
 #include <fulcrum/report/comparison_text.hpp>
-#include <fulcrum/report/explanation_json.hpp>
 #include <fulcrum/report/explanation_text.hpp>
-#include <fulcrum/report/html.hpp>
-#include <fulcrum/report/json.hpp>
 #include <fulcrum/report/latency_text.hpp>
 #include <fulcrum/report/model_summary.hpp>
-#include <fulcrum/report/pass_json.hpp>
 #include <fulcrum/report/pass_text.hpp>
 #include <fulcrum/report/profile_text.hpp>
 #include <fulcrum/report/progress_bar.hpp>

@@ -3,13 +3,8 @@
 /// Everything that runs on oneDNN (target fulcrum::onednn): the executor, training, measuring, calibration and the
 /// trade-off study.
 
-#include <fulcrum/onednn/adapter.hpp>
 #include <fulcrum/onednn/environment.hpp>
-#include <fulcrum/onednn/layout.hpp>
 #include <fulcrum/onednn/precision_support.hpp>
-#include <fulcrum/onednn/team.hpp>
-#include <fulcrum/onednn/terms.hpp>
-#include <fulcrum/onednn/thread_scope.hpp>
 
 #include <fulcrum/exec/explain.hpp>
 #include <fulcrum/exec/int8_options.hpp>

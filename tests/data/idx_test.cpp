@@ -7,6 +7,8 @@
 
 #include <unistd.h>
 
+#include <zlib.h>
+
 #include <support/catch.hpp>
 
 using namespace fulcrum;

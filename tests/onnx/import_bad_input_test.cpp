@@ -6,6 +6,7 @@
 
 #include <fulcrum/onnx/export.hpp>
 
+#include <fulcrum/core/file.hpp>
 #include <onnx/onnx_graph.hpp>
 #include <support/catch.hpp>
 #include <support/random_model.hpp>

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <fulcrum/core/file.hpp>
 #include <fulcrum/exec/reference.hpp>
 
 #include <onnx/onnx_graph.hpp>

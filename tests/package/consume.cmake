@@ -1,7 +1,7 @@
 cmake_minimum_required(VERSION 3.25)
 # One step of the package test: installs into a prefix of its own, or configures, builds and runs one consumer.
 #
-#   cmake -DSTEP=<install|installed|core_only|subproject> -DSOURCE= -DBUILD= -DTREE= -DGENERATOR= -DCOMPILER= -P consume.cmake
+#   cmake -DSTEP=<install|installed|compiled|core_only|subproject> -DSOURCE= -DBUILD= -DTREE= -DGENERATOR= -DCOMPILER= -P consume.cmake
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
   if(NOT result EQUAL 0)
@@ -14,7 +14,9 @@ endfunction()
 set(prefix ${TREE}/prefix)
 if(STEP STREQUAL "install")
   file(REMOVE_RECURSE ${prefix})
-  run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix} --component headers)
+  foreach(component IN ITEMS headers compiled)
+    run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix} --component ${component})
+  endforeach()
   foreach(file IN ITEMS include/fulcrum/fulcrum.hpp share/cmake/fulcrum/fulcrum-config.cmake)
     if(NOT EXISTS ${prefix}/${file})
       message(FATAL_ERROR "${file} was not installed")

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include <fulcrum/analysis/is_quantized.hpp>
 #include <fulcrum/exec/reference.hpp>
 #include <fulcrum/model/builder.hpp>
 

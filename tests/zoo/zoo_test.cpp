@@ -7,10 +7,10 @@
 using namespace fulcrum;
 
 TEST_CASE("every network of the zoo has a name of its own and says what it is") {
-  REQUIRE(zoo_names().size() == zoo_entries.size());
+  REQUIRE(zoo_names().size() == zoo_entries().size());
   const std::vector<std::string> names = zoo_names();
   CHECK(std::set<std::string>(names.begin(), names.end()).size() == names.size());
-  for (const ZooEntry& entry : zoo_entries) CHECK_FALSE(entry.description.empty());
+  for (const ZooEntry& entry : zoo_entries()) CHECK_FALSE(entry.description.empty());
 }
 
 TEST_CASE("every network of the zoo can be built by its name, and takes any batch") {

@@ -3,6 +3,8 @@
 #include <memory>
 #include <string>
 
+#include <nlohmann/json.hpp>
+
 #include <fulcrum/calibrate/calibrate.hpp>
 #include <fulcrum/core/file.hpp>
 #include <fulcrum/cost/profile_file.hpp>

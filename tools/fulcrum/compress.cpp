@@ -4,6 +4,8 @@
 #include <memory>
 #include <string>
 
+#include <nlohmann/json.hpp>
+
 #include <fulcrum/core/file.hpp>
 #include <fulcrum/exec/int8_options.hpp>
 #include <fulcrum/onnx/export.hpp>

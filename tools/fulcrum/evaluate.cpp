@@ -3,6 +3,8 @@
 #include <memory>
 #include <string>
 
+#include <nlohmann/json.hpp>
+
 #include <fulcrum/core/cpu.hpp>
 #include <fulcrum/data/dataset.hpp>
 #include <fulcrum/measure/accuracy.hpp>

@@ -3,6 +3,8 @@
 #include <memory>
 #include <string>
 
+#include <nlohmann/json.hpp>
+
 #include <fulcrum/exec/explain.hpp>
 #include <fulcrum/report/explanation_json.hpp>
 #include <fulcrum/report/explanation_text.hpp>

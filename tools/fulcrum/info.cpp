@@ -3,6 +3,8 @@
 #include <memory>
 #include <string>
 
+#include <nlohmann/json.hpp>
+
 #include <fulcrum/onednn/environment.hpp>
 #include <fulcrum/onednn/precision_support.hpp>
 #include <fulcrum/report/json.hpp>

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include <fulcrum/cost/predictor.hpp>
 #include <fulcrum/exec/reference_factory.hpp>
 #include <fulcrum/measure/choose_precision.hpp>

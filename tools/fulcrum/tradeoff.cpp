@@ -3,6 +3,8 @@
 #include <memory>
 #include <string>
 
+#include <nlohmann/json.hpp>
+
 #include <fulcrum/core/file.hpp>
 #include <fulcrum/plan/tradeoff.hpp>
 #include <fulcrum/report/html.hpp>

@@ -3,6 +3,8 @@
 #include <memory>
 #include <string>
 
+#include <nlohmann/json.hpp>
+
 #include <fulcrum/core/units.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
 #include <fulcrum/report/json.hpp>
@@ -48,7 +50,7 @@ std::string inputs_text(const Model<float>& model) {
 void list_zoo(const ZooCommand& command) {
   nlohmann::json models = nlohmann::json::array();
   Table table({{"name"}, {"inputs"}, {"parameters", Align::right}, {"work", Align::right}, {"description"}});
-  for (const ZooEntry& entry : zoo_entries) {
+  for (const ZooEntry& entry : zoo_entries()) {
     const Model<float> model = entry.build(0);
     const std::int64_t parameters = parameter_count(model);
     const double flops = total_work(model, 1).flops;

@@ -3,9 +3,9 @@
 /// Gates: products of an image by one factor per sample and channel, as squeeze-and-excitation blocks have them.
 
 #include <optional>
-#include <variant>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/model/model.hpp>
 
 namespace fulcrum {
@@ -20,7 +20,18 @@ struct ChannelGate {
 /// \param shapes  of the model's values, at any batch size
 template <class T>
 [[nodiscard]] std::optional<ChannelGate> channel_gate(const Model<T>& model, const std::vector<Shape>& shapes,
-                                                      NodeId id) {
+                                                      NodeId id);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(analysis)
+
+#include <variant>
+
+namespace fulcrum {
+
+template <class T>
+std::optional<ChannelGate> channel_gate(const Model<T>& model, const std::vector<Shape>& shapes, NodeId id) {
   const Node<T>& node = model.node(id);
   const auto* binary = std::get_if<Binary>(&node.layer);
   if (binary == nullptr || binary->function != BinaryKind::mul) return std::nullopt;
@@ -36,3 +47,14 @@ template <class T>
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(analysis)
+namespace fulcrum {
+template std::optional<ChannelGate> channel_gate(const Model<float>& model, const std::vector<Shape>& shapes,
+                                                 NodeId id);
+template std::optional<ChannelGate> channel_gate(const Model<double>& model, const std::vector<Shape>& shapes,
+                                                 NodeId id);
+}  // namespace fulcrum
+#endif
+
+#endif

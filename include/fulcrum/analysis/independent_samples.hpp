@@ -2,17 +2,29 @@
 /// \file
 /// Whether the samples of a batch have nothing to do with one another, so that a batch may be run in parts.
 
-#include <algorithm>
-#include <cstddef>
 #include <cstdint>
-#include <variant>
-#include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
 
 namespace fulcrum {
 
-namespace detail {
+/// Whether a batch of `batch` samples gives the same as its parts of `part` samples one after the other: every input
+/// and output has the samples along its outermost axis and no layer mixes them. Says no where it is not sure.
+/// \param part  ≥ 1, divides `batch`
+template <class T>
+[[nodiscard]] bool samples_are_independent(const Model<T>& model, std::int64_t batch, std::int64_t part);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(analysis)
+
+#include <algorithm>
+#include <cstddef>
+#include <variant>
+#include <vector>
+
+namespace fulcrum::detail {
 
 /// What a value holds of a batch.
 enum class BatchShare : std::uint8_t {
@@ -120,13 +132,12 @@ struct BatchShareOf {
   }
 };
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// Whether a batch of `batch` samples gives the same as its parts of `part` samples one after the other: every input
-/// and output has the samples along its outermost axis and no layer mixes them. Says no where it is not sure.
-/// \param part  ≥ 1, divides `batch`
+namespace fulcrum {
+
 template <class T>
-[[nodiscard]] bool samples_are_independent(const Model<T>& model, std::int64_t batch, std::int64_t part) {
+bool samples_are_independent(const Model<T>& model, std::int64_t batch, std::int64_t part) {
   using Share = detail::BatchShare;
   std::vector<Shape> whole;
   std::vector<Shape> cut;
@@ -163,3 +174,12 @@ template <class T>
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(analysis)
+namespace fulcrum {
+template bool samples_are_independent(const Model<float>& model, std::int64_t batch, std::int64_t part);
+template bool samples_are_independent(const Model<double>& model, std::int64_t batch, std::int64_t part);
+}  // namespace fulcrum
+#endif
+
+#endif

@@ -2,24 +2,19 @@
 /// \file
 /// Learns what this machine can do: runs probes and fits a MachineProfile to their times.
 
-#include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include <fulcrum/calibrate/detail/memory_bandwidth.hpp>
-#include <fulcrum/calibrate/detail/probe_model.hpp>
-#include <fulcrum/calibrate/detail/time_probe.hpp>
 #include <fulcrum/calibrate/fit_profile.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/progress.hpp>
 #include <fulcrum/core/utc.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/cost/predict.hpp>
-#include <fulcrum/cost/profile_file.hpp>
 #include <fulcrum/onednn/environment.hpp>
 
 namespace fulcrum {
@@ -32,63 +27,40 @@ struct CalibrateOptions {
   std::uint64_t seed = 0;               ///< of the random probes
 };
 
-namespace detail {
+/// Times probes on this machine and fits a profile to them. Nothing else should run meanwhile.
+///
+/// Probes are random small networks (see detail/probe_model.hpp), compiled and run by the same executor as any model:
+/// nothing is learnt from the models that are predicted later.
+/// \param progress  called between probes, never while anything is timed
+/// \throws Error when an option is out of range or the CPU lacks a precision that was asked for
+FULCRUM_DECLARE [[nodiscard]] MachineProfile calibrate(const CalibrateOptions& options = {},
+                                                       const ProgressSink& progress = {});
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(calibrate)
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include <fulcrum/calibrate/detail/memory_bandwidth.hpp>
+#include <fulcrum/calibrate/detail/probe_model.hpp>
+#include <fulcrum/calibrate/detail/time_probe.hpp>
+
+namespace fulcrum::detail {
 
 /// Calibration in parts, each of which adds to the profile.
 class Calibration {
 public:
-  Calibration(const CalibrateOptions& options, const ProgressSink& progress)
-      : options_(options), progress_(progress), start_(Clock::now()) {
-    if (!(options.budget.count() > 0.0))
-      throw Error("calibration budget", "is " + std::to_string(options.budget.count()) + " s", "give more than 0");
-    profile_.environment = onednn_environment();
-    profile_.environment.seed = options.seed;
-    profile_.created_utc = utc_now();
-    choose_threads();
-    choose_precisions();
-  }
+  FULCRUM_DECLARE Calibration(const CalibrateOptions& options, const ProgressSink& progress);
 
-  [[nodiscard]] MachineProfile run() && {
-    time_memory();
-    time_probes();
-    fit();
-    time_jitter();
-    time_contention();
-    profile_.duration_s = elapsed().count();
-    say(1.0, "calibrated", "");
-    return std::move(profile_);
-  }
+  FULCRUM_DECLARE [[nodiscard]] MachineProfile run() &&;
 
 private:
-  void choose_threads() {
-    const int cores = profile_.environment.cores;
-    threads_ = options_.threads;
-    if (threads_.empty()) {
-      for (int count = 1; count < cores; count *= 2) threads_.push_back(count);
-      threads_.push_back(cores);
-    }
-    std::sort(threads_.begin(), threads_.end());
-    threads_.erase(std::unique(threads_.begin(), threads_.end()), threads_.end());
-    for (const int count : threads_) {
-      if (count < 1 || count > cores) {
-        throw Error("thread count " + std::to_string(count), "cannot be calibrated",
-                    "this process may use 1 to " + std::to_string(cores) + " cores");
-      }
-    }
-  }
+  FULCRUM_DECLARE void choose_threads();
 
-  void choose_precisions() {
-    for (const Precision precision : options_.precisions) {
-      if (const std::string reason = why_unsupported(precision); !reason.empty())
-        throw Error("precision " + std::string(name_of(precision)), reason, "calibrate the others");
-    }
-    precisions_ = options_.precisions;
-    if (precisions_.empty())
-      std::copy_if(all_precisions.begin(), all_precisions.end(), std::back_inserter(precisions_), cpu_supports);
-    // The roofline of what stays in f32 needs its peak.
-    if (std::find(precisions_.begin(), precisions_.end(), Precision::f32) == precisions_.end())
-      precisions_.insert(precisions_.begin(), Precision::f32);
-  }
+  FULCRUM_DECLARE void choose_precisions();
 
   [[nodiscard]] Seconds elapsed() const { return Clock::now() - start_; }
   [[nodiscard]] Seconds part(double share) const { return share * options_.budget; }
@@ -100,179 +72,31 @@ private:
     return {all.begin(), all.begin() + count};
   }
 
-  void time_memory() {
-    const CacheSizes caches = believable_caches(current_caches(), profile_.environment.cores);
-    for (const int count : threads_) {
-      say(0.0, "memory bandwidth", std::to_string(count) + " thread(s)");
-      const Seconds each = std::min(part(0.004), Seconds(0.2));
-      for (Bandwidth& b : measure_bandwidths(cpus(count), caches, each))
-        profile_.rates.bandwidths.push_back(std::move(b));
-    }
-  }
+  FULCRUM_DECLARE void time_memory();
 
   /// Probes until the time is up: first two that load the machine fully, then random ones. Each runs in every precision
   /// and thread count, so that all are learnt from the same shapes.
-  void time_probes() {
-    const Seconds until = part(0.8);
-    const Seconds duration = std::clamp(part(1e-4), Seconds(2e-4), Seconds(4e-3));
-    ProbeSource source(options_.seed, profile_.environment.isa);
-    std::vector<Probe> loading = loading_probes();
-    for (std::size_t count = 0; count < loading.size() + least_probes || elapsed() < until; ++count) {
-      const Probe probe = count < loading.size() ? std::move(loading[count]) : source.next();
-      say(0.8 * std::min(1.0, elapsed() / until), "timing layers", "probe " + std::to_string(count + 1));
-      for (const Precision precision : precisions_) {
-        const Model<float> model = precision == Precision::int8 ? quantized_probe(probe.model) : probe.model;
-        for (const int threads : threads_) add(time_probe(model, probe.batch, precision, cpus(threads), duration, 5));
-      }
-    }
-  }
+  FULCRUM_DECLARE void time_probes();
 
   /// A convolution and a dense layer that come near the machine's peak, and next to nothing, which shows the overhead.
-  static std::vector<Probe> loading_probes() {
-    ModelBuilder<float> conv("probe");
-    conv.input({128, 28, 28});
-    add_probe_conv(conv, 128, 3, {{1, 1}, 1});
-    ModelBuilder<float> dense("probe");
-    dense.input({1024});
-    add_probe_dense(dense, 1024);
-    ModelBuilder<float> nothing("probe");
-    nothing.input({16});
-    add_probe_dense(nothing, 16);
-    nothing.relu().sigmoid().softmax();
-    return {{std::move(conv).build(), 2}, {std::move(dense).build(), 256}, {std::move(nothing).build(), 1}};
-  }
+  FULCRUM_DECLARE static std::vector<Probe> loading_probes();
 
-  void add(ProbeTiming timing) {
-    outside_us_.emplace_back(timing.threads, timing.outside_us);
-    for (TimedStep& step : timing.steps) timed_.push_back(std::move(step));
-    for (const LayoutChange& seen : timing.layout_changes) {
-      auto known = std::find_if(profile_.layout_changes.begin(), profile_.layout_changes.end(),
-                                [&](const LayoutChange& c) { return c.same_place(seen); });
-      if (known == profile_.layout_changes.end()) {
-        profile_.layout_changes.push_back(seen);
-        seen_.push_back(1);
-        continue;
-      }
-      // `share` is the mean of what was seen so far.
-      int& count = seen_[static_cast<std::size_t>(known - profile_.layout_changes.begin())];
-      ++count;
-      known->share += (seen.share - known->share) / count;
-    }
-  }
+  FULCRUM_DECLARE void add(ProbeTiming timing);
 
-  void fit() {
-    say(0.8, "fitting", std::to_string(timed_.size()) + " timed steps");
-    profile_.rates.peaks = fit_peaks(timed_);
-    profile_.rates.overheads = fit_overheads(timed_, profile_.rates);
-    for (Overhead& overhead : profile_.rates.overheads) {
-      std::vector<double> outside;
-      for (const auto& [threads, time_us] : outside_us_) {
-        if (threads == overhead.threads) outside.push_back(time_us);
-      }
-      overhead.inference_us = std::max(0.0, median_of(std::move(outside)));
-    }
-    profile_.efficiency = fit_efficiencies(timed_, profile_.rates);
-  }
+  FULCRUM_DECLARE void fit();
 
   /// Networks from microseconds to tens of milliseconds, for what depends on the length of an inference.
-  static std::vector<Probe> steady_probes() {
-    const auto network = [] {
-      ModelBuilder<float> b("probe");
-      b.input({3, 32, 32});
-      for (const std::int64_t oc : {32, 64, 128}) {
-        add_probe_conv(b, oc, 3, {{1, 1}, 1});
-        b.relu().max_pool(2);
-      }
-      b.global_average_pool().flatten();
-      add_probe_dense(b, 10);
-      return b.softmax().build();
-    };
-    ModelBuilder<float> layers("probe");
-    layers.input({256});
-    for (const std::int64_t oc : {64, 10}) add_probe_dense(layers, oc);
-    ModelBuilder<float> weights("probe");
-    weights.input({2048});
-    for (int i = 0; i < 3; ++i) add_probe_dense(weights, 2048);
-    return {{std::move(layers).build(), 1},
-            {network(), 1},
-            {network(), 8},
-            {network(), 64},
-            {std::move(weights).build(), 1}};
-  }
+  FULCRUM_DECLARE static std::vector<Probe> steady_probes();
 
-  LatencyStatistics time_together(const Probe& probe, int instances, int threads, Seconds duration) const {
-    const Environment& environment = profile_.environment;
-    InstancePlan plan;
-    plan.instances = instances;
-    if (instances * threads <= environment.cores) {
-      for (int i = 0; i < instances; ++i) {
-        const auto from = environment.affinity.begin() + i * threads;
-        plan.cpus.emplace_back(from, from + threads);
-      }
-    }
-    plan.warm_up = 0.1 * duration;
-    plan.warm_up_runs = 3;
-    plan.min_duration = duration;
-    plan.max_duration = 4.0 * duration;
-    plan.min_samples = 5;
-    plan.step_runs = 0;
-    std::vector<nanoseconds> all;
-    const auto compiled =
-        OnednnModel::compile(probe.model, {.batch = probe.batch, .threads = threads, .slice = probe.batch});
-    for (const InstanceSamples& samples : run_instances(prepared_model(compiled), plan))
-      all.insert(all.end(), samples.latency.begin(), samples.latency.end());
-    return latency_statistics(all);
-  }
+  FULCRUM_DECLARE LatencyStatistics time_together(const Probe& probe, int instances, int threads,
+                                                  Seconds duration) const;
 
-  void time_jitter() {
-    const std::vector<Probe> probes = steady_probes();
-    const Seconds each = part(0.12) / (static_cast<double>(probes.size()) * static_cast<double>(threads_.size()));
-    for (const int threads : threads_) {
-      for (const Probe& probe : probes) {
-        say(0.82, "jitter", std::to_string(threads) + " thread(s)");
-        alone_.push_back({threads, time_together(probe, 1, threads, each)});
-        profile_.jitter.push_back(jitter_from(alone_.back().second, threads));
-      }
-    }
-  }
+  FULCRUM_DECLARE void time_jitter();
 
-  void time_contention() {
-    const std::vector<Probe> probes = steady_probes();
-    std::vector<std::pair<int, int>> pairs;  // instances, threads
-    for (const int threads : threads_) {
-      const int fit = profile_.environment.cores / threads;
-      if (fit > 2) pairs.emplace_back(2, threads);
-      if (fit > 1) pairs.emplace_back(fit, threads);
-      pairs.emplace_back(2 * fit, threads);  // one core for two
-    }
-    const Seconds each = part(0.08) / (static_cast<double>(probes.size()) * static_cast<double>(pairs.size()));
-    std::vector<ContendedRun> runs;
-    for (const auto& [instances, threads] : pairs) {
-      for (std::size_t i = 0; i < probes.size(); ++i) {
-        say(0.92, "contention", std::to_string(instances) + " instances of " + std::to_string(threads) + " thread(s)");
-        const LatencyStatistics together = time_together(probes[i], instances, threads, each);
-        runs.push_back(contended_run(probes[i], instances, threads, i, together));
-      }
-    }
-    profile_.contention = fit_contention(runs);
-  }
+  FULCRUM_DECLARE void time_contention();
 
-  ContendedRun contended_run(const Probe& probe, int instances, int threads, std::size_t index,
-                             const LatencyStatistics& together) const {
-    const auto at = static_cast<std::size_t>(std::find(threads_.begin(), threads_.end(), threads) - threads_.begin());
-    const LatencyStatistics& alone = alone_[at * (alone_.size() / threads_.size()) + index].second;
-    double own = 0.0;
-    double shared = 0.0;
-    const RunConfig config{.batch = probe.batch, .threads = threads, .slice = probe.batch};
-    const std::vector<ScheduledStep> steps =
-        expected_steps(make_schedule(probe.model, config, machine_of(profile_)), profile_.layout_changes);
-    for (const ScheduledStep& entry : steps) {
-      own += roofline_point(entry.step, profile_.rates, entry.step.threads).time_us();
-      shared += roofline_point(entry.step, profile_.rates, entry.step.threads, instances).time_us();
-    }
-    return {instances, threads, Microseconds(alone.p50).count() * shared / own, Microseconds(together.p50).count(),
-            static_cast<double>(steps.size())};
-  }
+  FULCRUM_DECLARE ContendedRun contended_run(const Probe& probe, int instances, int threads, std::size_t index,
+                                             const LatencyStatistics& together) const;
 
   static constexpr std::size_t least_probes = 3;
 
@@ -288,16 +112,234 @@ private:
   std::vector<std::pair<int, LatencyStatistics>> alone_;
 };
 
-}  // namespace detail
+FULCRUM_DEFINE Calibration::Calibration(const CalibrateOptions& options, const ProgressSink& progress)
+    : options_(options), progress_(progress), start_(Clock::now()) {
+  if (!(options.budget.count() > 0.0))
+    throw Error("calibration budget", "is " + std::to_string(options.budget.count()) + " s", "give more than 0");
+  profile_.environment = onednn_environment();
+  profile_.environment.seed = options.seed;
+  profile_.created_utc = utc_now();
+  choose_threads();
+  choose_precisions();
+}
 
-/// Times probes on this machine and fits a profile to them. Nothing else should run meanwhile.
-///
-/// Probes are random small networks (see detail/probe_model.hpp), compiled and run by the same executor as any model:
-/// nothing is learnt from the models that are predicted later.
-/// \param progress  called between probes, never while anything is timed
-/// \throws Error when an option is out of range or the CPU lacks a precision that was asked for
-[[nodiscard]] inline MachineProfile calibrate(const CalibrateOptions& options = {}, const ProgressSink& progress = {}) {
+FULCRUM_DEFINE MachineProfile Calibration::run() && {
+  time_memory();
+  time_probes();
+  fit();
+  time_jitter();
+  time_contention();
+  profile_.duration_s = elapsed().count();
+  say(1.0, "calibrated", "");
+  return std::move(profile_);
+}
+
+FULCRUM_DEFINE void Calibration::choose_threads() {
+  const int cores = profile_.environment.cores;
+  threads_ = options_.threads;
+  if (threads_.empty()) {
+    for (int count = 1; count < cores; count *= 2) threads_.push_back(count);
+    threads_.push_back(cores);
+  }
+  std::sort(threads_.begin(), threads_.end());
+  threads_.erase(std::unique(threads_.begin(), threads_.end()), threads_.end());
+  for (const int count : threads_) {
+    if (count < 1 || count > cores) {
+      throw Error("thread count " + std::to_string(count), "cannot be calibrated",
+                  "this process may use 1 to " + std::to_string(cores) + " cores");
+    }
+  }
+}
+
+FULCRUM_DEFINE void Calibration::choose_precisions() {
+  for (const Precision precision : options_.precisions) {
+    if (const std::string reason = why_unsupported(precision); !reason.empty())
+      throw Error("precision " + std::string(name_of(precision)), reason, "calibrate the others");
+  }
+  precisions_ = options_.precisions;
+  if (precisions_.empty())
+    std::copy_if(all_precisions.begin(), all_precisions.end(), std::back_inserter(precisions_), cpu_supports);
+  // The roofline of what stays in f32 needs its peak.
+  if (std::find(precisions_.begin(), precisions_.end(), Precision::f32) == precisions_.end())
+    precisions_.insert(precisions_.begin(), Precision::f32);
+}
+
+FULCRUM_DEFINE void Calibration::time_memory() {
+  const CacheSizes caches = believable_caches(current_caches(), profile_.environment.cores);
+  for (const int count : threads_) {
+    say(0.0, "memory bandwidth", std::to_string(count) + " thread(s)");
+    const Seconds each = std::min(part(0.004), Seconds(0.2));
+    for (Bandwidth& b : measure_bandwidths(cpus(count), caches, each))
+      profile_.rates.bandwidths.push_back(std::move(b));
+  }
+}
+
+FULCRUM_DEFINE void Calibration::time_probes() {
+  const Seconds until = part(0.8);
+  const Seconds duration = std::clamp(part(1e-4), Seconds(2e-4), Seconds(4e-3));
+  ProbeSource source(options_.seed, profile_.environment.isa);
+  std::vector<Probe> loading = loading_probes();
+  for (std::size_t count = 0; count < loading.size() + least_probes || elapsed() < until; ++count) {
+    const Probe probe = count < loading.size() ? std::move(loading[count]) : source.next();
+    say(0.8 * std::min(1.0, elapsed() / until), "timing layers", "probe " + std::to_string(count + 1));
+    for (const Precision precision : precisions_) {
+      const Model<float> model = precision == Precision::int8 ? quantized_probe(probe.model) : probe.model;
+      for (const int threads : threads_) add(time_probe(model, probe.batch, precision, cpus(threads), duration, 5));
+    }
+  }
+}
+
+FULCRUM_DEFINE std::vector<Probe> Calibration::loading_probes() {
+  ModelBuilder<float> conv("probe");
+  conv.input({128, 28, 28});
+  add_probe_conv(conv, 128, 3, {{1, 1}, 1});
+  ModelBuilder<float> dense("probe");
+  dense.input({1024});
+  add_probe_dense(dense, 1024);
+  ModelBuilder<float> nothing("probe");
+  nothing.input({16});
+  add_probe_dense(nothing, 16);
+  nothing.relu().sigmoid().softmax();
+  return {{std::move(conv).build(), 2}, {std::move(dense).build(), 256}, {std::move(nothing).build(), 1}};
+}
+
+FULCRUM_DEFINE void Calibration::add(ProbeTiming timing) {
+  outside_us_.emplace_back(timing.threads, timing.outside_us);
+  for (TimedStep& step : timing.steps) timed_.push_back(std::move(step));
+  for (const LayoutChange& seen : timing.layout_changes) {
+    auto known = std::find_if(profile_.layout_changes.begin(), profile_.layout_changes.end(),
+                              [&](const LayoutChange& c) { return c.same_place(seen); });
+    if (known == profile_.layout_changes.end()) {
+      profile_.layout_changes.push_back(seen);
+      seen_.push_back(1);
+      continue;
+    }
+    // `share` is the mean of what was seen so far.
+    int& count = seen_[static_cast<std::size_t>(known - profile_.layout_changes.begin())];
+    ++count;
+    known->share += (seen.share - known->share) / count;
+  }
+}
+
+FULCRUM_DEFINE void Calibration::fit() {
+  say(0.8, "fitting", std::to_string(timed_.size()) + " timed steps");
+  profile_.rates.peaks = fit_peaks(timed_);
+  profile_.rates.overheads = fit_overheads(timed_, profile_.rates);
+  for (Overhead& overhead : profile_.rates.overheads) {
+    std::vector<double> outside;
+    for (const auto& [threads, time_us] : outside_us_) {
+      if (threads == overhead.threads) outside.push_back(time_us);
+    }
+    overhead.inference_us = std::max(0.0, median_of(std::move(outside)));
+  }
+  profile_.efficiency = fit_efficiencies(timed_, profile_.rates);
+}
+
+FULCRUM_DEFINE std::vector<Probe> Calibration::steady_probes() {
+  const auto network = [] {
+    ModelBuilder<float> b("probe");
+    b.input({3, 32, 32});
+    for (const std::int64_t oc : {32, 64, 128}) {
+      add_probe_conv(b, oc, 3, {{1, 1}, 1});
+      b.relu().max_pool(2);
+    }
+    b.global_average_pool().flatten();
+    add_probe_dense(b, 10);
+    return b.softmax().build();
+  };
+  ModelBuilder<float> layers("probe");
+  layers.input({256});
+  for (const std::int64_t oc : {64, 10}) add_probe_dense(layers, oc);
+  ModelBuilder<float> weights("probe");
+  weights.input({2048});
+  for (int i = 0; i < 3; ++i) add_probe_dense(weights, 2048);
+  return {
+      {std::move(layers).build(), 1}, {network(), 1}, {network(), 8}, {network(), 64}, {std::move(weights).build(), 1}};
+}
+
+FULCRUM_DEFINE LatencyStatistics Calibration::time_together(const Probe& probe, int instances, int threads,
+                                                            Seconds duration) const {
+  const Environment& environment = profile_.environment;
+  InstancePlan plan;
+  plan.instances = instances;
+  if (instances * threads <= environment.cores) {
+    for (int i = 0; i < instances; ++i) {
+      const auto from = environment.affinity.begin() + i * threads;
+      plan.cpus.emplace_back(from, from + threads);
+    }
+  }
+  plan.warm_up = 0.1 * duration;
+  plan.warm_up_runs = 3;
+  plan.min_duration = duration;
+  plan.max_duration = 4.0 * duration;
+  plan.min_samples = 5;
+  plan.step_runs = 0;
+  std::vector<nanoseconds> all;
+  const auto compiled =
+      OnednnModel::compile(probe.model, {.batch = probe.batch, .threads = threads, .slice = probe.batch});
+  for (const InstanceSamples& samples : run_instances(prepared_model(compiled), plan))
+    all.insert(all.end(), samples.latency.begin(), samples.latency.end());
+  return latency_statistics(all);
+}
+
+FULCRUM_DEFINE void Calibration::time_jitter() {
+  const std::vector<Probe> probes = steady_probes();
+  const Seconds each = part(0.12) / (static_cast<double>(probes.size()) * static_cast<double>(threads_.size()));
+  for (const int threads : threads_) {
+    for (const Probe& probe : probes) {
+      say(0.82, "jitter", std::to_string(threads) + " thread(s)");
+      alone_.push_back({threads, time_together(probe, 1, threads, each)});
+      profile_.jitter.push_back(jitter_from(alone_.back().second, threads));
+    }
+  }
+}
+
+FULCRUM_DEFINE void Calibration::time_contention() {
+  const std::vector<Probe> probes = steady_probes();
+  std::vector<std::pair<int, int>> pairs;  // instances, threads
+  for (const int threads : threads_) {
+    const int fit = profile_.environment.cores / threads;
+    if (fit > 2) pairs.emplace_back(2, threads);
+    if (fit > 1) pairs.emplace_back(fit, threads);
+    pairs.emplace_back(2 * fit, threads);  // one core for two
+  }
+  const Seconds each = part(0.08) / (static_cast<double>(probes.size()) * static_cast<double>(pairs.size()));
+  std::vector<ContendedRun> runs;
+  for (const auto& [instances, threads] : pairs) {
+    for (std::size_t i = 0; i < probes.size(); ++i) {
+      say(0.92, "contention", std::to_string(instances) + " instances of " + std::to_string(threads) + " thread(s)");
+      const LatencyStatistics together = time_together(probes[i], instances, threads, each);
+      runs.push_back(contended_run(probes[i], instances, threads, i, together));
+    }
+  }
+  profile_.contention = fit_contention(runs);
+}
+
+FULCRUM_DEFINE ContendedRun Calibration::contended_run(const Probe& probe, int instances, int threads,
+                                                       std::size_t index, const LatencyStatistics& together) const {
+  const auto at = static_cast<std::size_t>(std::find(threads_.begin(), threads_.end(), threads) - threads_.begin());
+  const LatencyStatistics& alone = alone_[at * (alone_.size() / threads_.size()) + index].second;
+  double own = 0.0;
+  double shared = 0.0;
+  const RunConfig config{.batch = probe.batch, .threads = threads, .slice = probe.batch};
+  const std::vector<ScheduledStep> steps =
+      expected_steps(make_schedule(probe.model, config, machine_of(profile_)), profile_.layout_changes);
+  for (const ScheduledStep& entry : steps) {
+    own += roofline_point(entry.step, profile_.rates, entry.step.threads).time_us();
+    shared += roofline_point(entry.step, profile_.rates, entry.step.threads, instances).time_us();
+  }
+  return {instances, threads, Microseconds(alone.p50).count() * shared / own, Microseconds(together.p50).count(),
+          static_cast<double>(steps.size())};
+}
+
+}  // namespace fulcrum::detail
+
+namespace fulcrum {
+
+FULCRUM_DEFINE MachineProfile calibrate(const CalibrateOptions& options, const ProgressSink& progress) {
   return detail::Calibration(options, progress).run();
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -2,20 +2,38 @@
 /// \file
 /// From timed steps to an EfficiencyModel.
 
-#include <Eigen/Cholesky>
-#include <Eigen/Core>
-
-#include <algorithm>
-#include <cmath>
-#include <cstddef>
-#include <utility>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/cost/efficiency.hpp>
 
 namespace fulcrum {
 
 namespace detail {
+
+FULCRUM_DECLARE double median_of(std::vector<double> values);
+
+}  // namespace detail
+
+/// Fits the samples (features and log_slowdown given) of one class, precision and thread count. The smoothness is the
+/// one that predicts left-out samples best. Samples that stand out as slow by more than six robust deviations were
+/// disturbed while they were timed and are dropped.
+FULCRUM_DECLARE [[nodiscard]] EfficiencyModel fit_efficiency(KernelClass kernel, Precision precision, int threads,
+                                                             std::vector<EfficiencySample> samples);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(calibrate)
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <utility>
+
+#include <Eigen/Cholesky>
+#include <Eigen/Core>
+
+namespace fulcrum::detail {
 
 /// What a fit is tried with: the prior standard deviations of noise and of the interpolated part, and the distance over
 /// which the latter varies. Features are scaled so that 1 is about right everywhere.
@@ -32,8 +50,8 @@ struct KrigingFit {
 
 /// weights = C⁻¹ y with C = trend² (1 + x xᵀ) + variation² k + noise² I. The leave-one-out residual of sample i is
 /// weightᵢ / (C⁻¹)ᵢᵢ (Rasmussen and Williams 2006, eq. 5.12).
-inline KrigingFit solve_kriging(const Eigen::MatrixXd& x, const Eigen::MatrixXd& distances, const Eigen::VectorXd& y,
-                                const Smoothness& smoothness) {
+FULCRUM_DECLARE KrigingFit solve_kriging(const Eigen::MatrixXd& x, const Eigen::MatrixXd& distances,
+                                         const Eigen::VectorXd& y, const Smoothness& smoothness) {
   Eigen::MatrixXd c = Eigen::MatrixXd::Ones(x.rows(), x.rows());
   c.noalias() += x * x.transpose();
   const double scale = smoothness.length_scale;
@@ -48,7 +66,7 @@ inline KrigingFit solve_kriging(const Eigen::MatrixXd& x, const Eigen::MatrixXd&
   return fit;
 }
 
-inline double median_of(std::vector<double> values) {
+FULCRUM_DEFINE double median_of(std::vector<double> values) {
   if (values.empty()) return 0.0;
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
@@ -56,7 +74,7 @@ inline double median_of(std::vector<double> values) {
 }
 
 /// Mean absolute residual with the worst tenth left out: what a choice of smoothness is judged by.
-inline double trimmed_error(const Eigen::VectorXd& residuals) {
+FULCRUM_DECLARE double trimmed_error(const Eigen::VectorXd& residuals) {
   std::vector<double> sizes;
   for (const double r : residuals) sizes.push_back(std::abs(r));
   std::sort(sizes.begin(), sizes.end());
@@ -66,13 +84,12 @@ inline double trimmed_error(const Eigen::VectorXd& residuals) {
   return sum / static_cast<double>(kept);
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// Fits the samples (features and log_slowdown given) of one class, precision and thread count. The smoothness is the
-/// one that predicts left-out samples best. Samples that stand out as slow by more than six robust deviations were
-/// disturbed while they were timed and are dropped.
-[[nodiscard]] inline EfficiencyModel fit_efficiency(KernelClass kernel, Precision precision, int threads,
-                                                    std::vector<EfficiencySample> samples) {
+namespace fulcrum {
+
+FULCRUM_DEFINE EfficiencyModel fit_efficiency(KernelClass kernel, Precision precision, int threads,
+                                              std::vector<EfficiencySample> samples) {
   EfficiencyModel model;
   model.kernel = kernel;
   model.precision = precision;
@@ -134,3 +151,5 @@ inline double trimmed_error(const Eigen::VectorXd& residuals) {
 }
 
 }  // namespace fulcrum
+
+#endif

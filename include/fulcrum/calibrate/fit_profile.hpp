@@ -2,13 +2,10 @@
 /// \file
 /// From timed steps to the rates and efficiencies of a MachineProfile: arithmetic alone.
 
-#include <algorithm>
-#include <map>
-#include <tuple>
-#include <utility>
 #include <vector>
 
 #include <fulcrum/calibrate/fit_efficiency.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
 
 namespace fulcrum {
@@ -31,7 +28,49 @@ struct ContendedRun {
 
 /// The highest rate of a convolution or dense layer, per precision and thread count. A step shorter than `min_us` does
 /// not count: the clock is too coarse for it.
-[[nodiscard]] inline std::vector<PeakRate> fit_peaks(const std::vector<TimedStep>& timed, double min_us = 10.0) {
+FULCRUM_DECLARE [[nodiscard]] std::vector<PeakRate> fit_peaks(const std::vector<TimedStep>& timed,
+                                                              double min_us = 10.0);
+
+/// The shortest step per thread count, less the time that its work takes at the machine's rates: the least one that is
+/// shared by several threads has work that is worth it. `inference_us` is left to whoever timed whole inferences.
+/// \param rates  with peaks and bandwidths
+FULCRUM_DECLARE [[nodiscard]] std::vector<Overhead> fit_overheads(const std::vector<TimedStep>& timed,
+                                                                  MachineRates rates);
+
+namespace detail {
+
+/// Samples with equal features become one, with their median. Otherwise a sample left out would be predicted from its
+/// own twin, and the fit would take its noise for shape.
+FULCRUM_DECLARE std::vector<EfficiencySample> merged(std::vector<EfficiencySample> samples);
+
+}  // namespace detail
+
+/// One EfficiencyModel per class, precision and thread count that was timed.
+/// \param rates        complete: the slowdown is relative to their roofline
+/// \param max_samples  of each model; evenly thinned out beyond, for the fit's time grows with their cube
+FULCRUM_DECLARE [[nodiscard]] std::vector<EfficiencyModel> fit_efficiencies(const std::vector<TimedStep>& timed,
+                                                                            const MachineRates& rates,
+                                                                            std::size_t max_samples = 400);
+
+/// Contention per pair of instances and threads: the factor ≥ 1 and the extra time per step ≥ 0 that fit the runs with
+/// the least squared relative error.
+FULCRUM_DECLARE [[nodiscard]] std::vector<Contention> fit_contention(const std::vector<ContendedRun>& runs);
+
+/// The quantiles of a measured latency relative to its median.
+FULCRUM_DECLARE [[nodiscard]] Jitter jitter_from(const LatencyStatistics& latency, int threads);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(calibrate)
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <utility>
+
+namespace fulcrum {
+
+FULCRUM_DEFINE std::vector<PeakRate> fit_peaks(const std::vector<TimedStep>& timed, double min_us) {
   std::map<std::pair<Precision, int>, double> best;
   for (const TimedStep& t : timed) {
     if (t.step.kernel != KernelClass::convolution && t.step.kernel != KernelClass::dense) continue;
@@ -44,10 +83,7 @@ struct ContendedRun {
   return peaks;
 }
 
-/// The shortest step per thread count, less the time that its work takes at the machine's rates: the least one that is
-/// shared by several threads has work that is worth it. `inference_us` is left to whoever timed whole inferences.
-/// \param rates  with peaks and bandwidths
-[[nodiscard]] inline std::vector<Overhead> fit_overheads(const std::vector<TimedStep>& timed, MachineRates rates) {
+FULCRUM_DEFINE std::vector<Overhead> fit_overheads(const std::vector<TimedStep>& timed, MachineRates rates) {
   std::map<int, const TimedStep*> shortest;
   for (const TimedStep& t : timed) {
     if (t.time_us <= 0.0 || !rates.knows(t.step.arithmetic)) continue;
@@ -63,11 +99,11 @@ struct ContendedRun {
   return overheads;
 }
 
-namespace detail {
+}  // namespace fulcrum
 
-/// Samples with equal features become one, with their median. Otherwise a sample left out would be predicted from its
-/// own twin, and the fit would take its noise for shape.
-inline std::vector<EfficiencySample> merged(std::vector<EfficiencySample> samples) {
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE std::vector<EfficiencySample> merged(std::vector<EfficiencySample> samples) {
   std::map<std::vector<double>, std::vector<double>> by_features;
   std::vector<EfficiencySample> result;
   for (EfficiencySample& sample : samples) by_features[sample.features].push_back(sample.log_slowdown);
@@ -80,14 +116,12 @@ inline std::vector<EfficiencySample> merged(std::vector<EfficiencySample> sample
   return result;
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// One EfficiencyModel per class, precision and thread count that was timed.
-/// \param rates        complete: the slowdown is relative to their roofline
-/// \param max_samples  of each model; evenly thinned out beyond, for the fit's time grows with their cube
-[[nodiscard]] inline std::vector<EfficiencyModel> fit_efficiencies(const std::vector<TimedStep>& timed,
-                                                                   const MachineRates& rates,
-                                                                   std::size_t max_samples = 400) {
+namespace fulcrum {
+
+FULCRUM_DEFINE std::vector<EfficiencyModel> fit_efficiencies(const std::vector<TimedStep>& timed,
+                                                             const MachineRates& rates, std::size_t max_samples) {
   std::map<std::tuple<KernelClass, Precision, int>, std::vector<EfficiencySample>> groups;
   for (const TimedStep& t : timed) {
     if (t.time_us <= 0.0 || !rates.knows(t.step.arithmetic)) continue;
@@ -106,9 +140,7 @@ inline std::vector<EfficiencySample> merged(std::vector<EfficiencySample> sample
   return models;
 }
 
-/// Contention per pair of instances and threads: the factor ≥ 1 and the extra time per step ≥ 0 that fit the runs with
-/// the least squared relative error.
-[[nodiscard]] inline std::vector<Contention> fit_contention(const std::vector<ContendedRun>& runs) {
+FULCRUM_DEFINE std::vector<Contention> fit_contention(const std::vector<ContendedRun>& runs) {
   std::map<std::pair<int, int>, std::vector<const ContendedRun*>> groups;
   for (const ContendedRun& run : runs) {
     if (run.measured_us > 0.0 && run.shared_us > 0.0) groups[{run.instances, run.threads}].push_back(&run);
@@ -146,8 +178,7 @@ inline std::vector<EfficiencySample> merged(std::vector<EfficiencySample> sample
   return result;
 }
 
-/// The quantiles of a measured latency relative to its median.
-[[nodiscard]] inline Jitter jitter_from(const LatencyStatistics& latency, int threads) {
+FULCRUM_DEFINE Jitter jitter_from(const LatencyStatistics& latency, int threads) {
   const auto ratio = [&](Milliseconds value) { return value / latency.p50; };
   return {threads,
           latency.p50.count(),
@@ -160,3 +191,5 @@ inline std::vector<EfficiencySample> merged(std::vector<EfficiencySample> sample
 }
 
 }  // namespace fulcrum
+
+#endif

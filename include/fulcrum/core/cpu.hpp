@@ -2,15 +2,14 @@
 /// \file
 /// The CPU: its name, the instruction sets that matter to neural networks, and its caches.
 
-#include <cstddef>
 #include <cstdint>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <unordered_set>
 
 #include <fulcrum/core/cpu_limits.hpp>
 #include <fulcrum/core/environment.hpp>
+#include <fulcrum/core/linkage.hpp>
 
 namespace fulcrum {
 
@@ -23,7 +22,44 @@ struct CpuInfo {
 };
 
 /// Reads the text of /proc/cpuinfo (x86 "model name" and "flags"; ARM "Features").
-[[nodiscard]] inline CpuInfo parse_cpuinfo(const std::string& text) {
+FULCRUM_DECLARE [[nodiscard]] CpuInfo parse_cpuinfo(const std::string& text);
+
+/// The widest instruction sets that decide which kernels run, as one word each: "avx512 vnni bf16 fp16 amx_int8
+/// amx_bf16", "avx2 vnni", "sse4.1". AVX-512 here means what oneDNN's avx512_core asks for (F, BW, VL, DQ).
+FULCRUM_DECLARE [[nodiscard]] std::string isa_summary(const CpuInfo& cpu);
+
+/// Capacity of each cache as one core sees it [B]; 0: unknown or absent.
+struct CacheSizes {
+  std::int64_t l1d = 0;
+  std::int64_t l2 = 0;
+  std::int64_t l3 = 0;
+
+  friend bool operator==(const CacheSizes&, const CacheSizes&) = default;
+};
+
+/// "48K" → 49152, "2M", "512" → 512; anything else → 0. The format of /sys/devices/system/cpu/cpu*/cache/index*/size.
+FULCRUM_DECLARE [[nodiscard]] std::int64_t parse_cache_size(std::string_view text);
+
+/// Caches of a CPU from the system's description. A virtual machine may report the host's whole last-level cache, of
+/// which a guest of few cores gets only a share: an L3 is believed up to 32 MiB per core of the guest.
+FULCRUM_DECLARE [[nodiscard]] CacheSizes believable_caches(CacheSizes reported, int cores);
+
+/// Caches of CPU 0, as /sys reports them.
+FULCRUM_DECLARE [[nodiscard]] CacheSizes current_caches();
+
+/// This machine and the limits on this process. Versions of libraries are added by those who use them.
+FULCRUM_DECLARE [[nodiscard]] Environment current_environment();
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(core)
+
+#include <cstddef>
+#include <sstream>
+
+namespace fulcrum {
+
+FULCRUM_DEFINE CpuInfo parse_cpuinfo(const std::string& text) {
   CpuInfo info;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
@@ -45,9 +81,7 @@ struct CpuInfo {
   return info;
 }
 
-/// The widest instruction sets that decide which kernels run, as one word each: "avx512 vnni bf16 fp16 amx_int8
-/// amx_bf16", "avx2 vnni", "sse4.1". AVX-512 here means what oneDNN's avx512_core asks for (F, BW, VL, DQ).
-[[nodiscard]] inline std::string isa_summary(const CpuInfo& cpu) {
+FULCRUM_DEFINE std::string isa_summary(const CpuInfo& cpu) {
   std::string isa;
   const auto add = [&](const char* word, bool present) {
     if (present) isa.append(isa.empty() ? "" : " ").append(word);
@@ -67,17 +101,7 @@ struct CpuInfo {
   return isa.empty() ? "baseline" : isa;
 }
 
-/// Capacity of each cache as one core sees it [B]; 0: unknown or absent.
-struct CacheSizes {
-  std::int64_t l1d = 0;
-  std::int64_t l2 = 0;
-  std::int64_t l3 = 0;
-
-  friend bool operator==(const CacheSizes&, const CacheSizes&) = default;
-};
-
-/// "48K" → 49152, "2M", "512" → 512; anything else → 0. The format of /sys/devices/system/cpu/cpu*/cache/index*/size.
-[[nodiscard]] inline std::int64_t parse_cache_size(std::string_view text) {
+FULCRUM_DEFINE std::int64_t parse_cache_size(std::string_view text) {
   std::int64_t value = 0;
   std::size_t at = 0;
   while (at < text.size() && text[at] >= '0' && text[at] <= '9' && value < (std::int64_t{1} << 40))
@@ -88,16 +112,13 @@ struct CacheSizes {
   return at == text.size() || text[at] == '\n' ? value : 0;
 }
 
-/// Caches of a CPU from the system's description. A virtual machine may report the host's whole last-level cache, of
-/// which a guest of few cores gets only a share: an L3 is believed up to 32 MiB per core of the guest.
-[[nodiscard]] inline CacheSizes believable_caches(CacheSizes reported, int cores) {
+FULCRUM_DEFINE CacheSizes believable_caches(CacheSizes reported, int cores) {
   const std::int64_t limit = std::int64_t{std::max(cores, 1)} * (std::int64_t{32} << 20);
   reported.l3 = std::min(reported.l3, limit);
   return reported;
 }
 
-/// Caches of CPU 0, as /sys reports them.
-[[nodiscard]] inline CacheSizes current_caches() {
+FULCRUM_DEFINE CacheSizes current_caches() {
   CacheSizes caches;
   for (int index = 0; index < 8; ++index) {
     const std::string at = "/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index) + "/";
@@ -113,8 +134,7 @@ struct CacheSizes {
   return caches;
 }
 
-/// This machine and the limits on this process. Versions of libraries are added by those who use them.
-[[nodiscard]] inline Environment current_environment() {
+FULCRUM_DEFINE Environment current_environment() {
   const CpuInfo cpu = parse_cpuinfo(detail::read_system_file("/proc/cpuinfo").value_or(""));
   Environment environment;
   environment.cpu = cpu.model;
@@ -126,3 +146,5 @@ struct CacheSizes {
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -2,32 +2,19 @@
 /// \file
 /// Which CPUs this process may use, how much of them, and pinning a thread to some of them.
 
-#include <pthread.h>
-#include <sched.h>
-
-#include <algorithm>
-#include <cmath>
-#include <cstdint>
-#include <fstream>
 #include <optional>
 #include <span>
-#include <sstream>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <fulcrum/core/error.hpp>
+#include <fulcrum/core/linkage.hpp>
 
 namespace fulcrum {
 
 /// "200000 100000" (CPU time granted per period, both in µs) → 2.0 CPUs; "max 100000" or anything unreadable → 0: no
 /// limit. The format of cpu.max in cgroup v2.
-[[nodiscard]] inline double parse_cgroup_v2_quota(const std::string& cpu_max) {
-  std::istringstream in(cpu_max);
-  double quota = 0.0;
-  double period = 0.0;
-  return in >> quota >> period && quota > 0.0 && period > 0.0 ? quota / period : 0.0;
-}
+FULCRUM_DECLARE [[nodiscard]] double parse_cgroup_v2_quota(const std::string& cpu_max);
 
 /// The same from the two files of cgroup v1, cpu.cfs_quota_us (−1: no limit) and cpu.cfs_period_us.
 [[nodiscard]] inline double parse_cgroup_v1_quota(const std::string& quota_us, const std::string& period_us) {
@@ -46,8 +33,72 @@ struct CgroupDirectory {
 /// /proc/self/mountinfo: the process' own group and every group above it, each of which may limit it. A group that
 /// cannot be seen from inside a container is simply absent from the file system; the mount point itself is always in
 /// the list, because that is where a container sees its own group.
-[[nodiscard]] inline std::vector<CgroupDirectory> cgroup_cpu_directories(const std::string& self_cgroup,
-                                                                         const std::string& mountinfo) {
+FULCRUM_DECLARE [[nodiscard]] std::vector<CgroupDirectory> cgroup_cpu_directories(const std::string& self_cgroup,
+                                                                                  const std::string& mountinfo);
+
+/// How many threads make sense: the CPUs the process may run on, capped by the quota.
+///
+/// A quota is rounded down (with 5 % of grace, at least 1): one thread more than the quota pays for gets the whole
+/// process stopped for the rest of each period, which is the worst that can happen to a tail latency.
+FULCRUM_DECLARE [[nodiscard]] int usable_cores(int affinity_cpus, double quota);
+
+/// Ids of the CPUs the calling thread may run on, ascending.
+/// \throws Error when the system does not say
+FULCRUM_DECLARE [[nodiscard]] std::vector<int> current_affinity();
+
+namespace detail {
+/// The calling thread runs on exactly these CPUs from now on; false when the system refuses.
+FULCRUM_DECLARE bool set_affinity(std::span<const int> cpus) noexcept;
+
+/// The text of a file; empty when it cannot be read (files of /proc and /sys come and go).
+FULCRUM_DECLARE std::optional<std::string> read_system_file(const std::string& path);
+}  // namespace detail
+
+/// Keeps the calling thread on some CPUs while it lives, and then puts it back where it was. Threads started by the
+/// pinned one (an OpenMP team, say) inherit its CPUs when they start and keep them.
+class PinnedThread {
+public:
+  /// \param cpus  ids of CPUs the process may run on
+  /// \throws Error when empty or the system refuses
+  FULCRUM_DECLARE explicit PinnedThread(std::span<const int> cpus);
+  PinnedThread(const PinnedThread&) = delete;
+  PinnedThread& operator=(const PinnedThread&) = delete;
+  PinnedThread(PinnedThread&&) = delete;
+  PinnedThread& operator=(PinnedThread&&) = delete;
+  ~PinnedThread() { static_cast<void>(detail::set_affinity(before_)); }
+
+private:
+  std::vector<int> before_;
+};
+
+/// CPUs granted to this process by its container: the tightest limit among its control groups; 0: no limit.
+FULCRUM_DECLARE [[nodiscard]] double current_cpu_quota();
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(core)
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <fstream>
+#include <sstream>
+#include <string_view>
+
+namespace fulcrum {
+
+FULCRUM_DEFINE double parse_cgroup_v2_quota(const std::string& cpu_max) {
+  std::istringstream in(cpu_max);
+  double quota = 0.0;
+  double period = 0.0;
+  return in >> quota >> period && quota > 0.0 && period > 0.0 ? quota / period : 0.0;
+}
+
+FULCRUM_DEFINE std::vector<CgroupDirectory> cgroup_cpu_directories(const std::string& self_cgroup,
+                                                                   const std::string& mountinfo) {
   const auto lists_cpu = [](std::string_view controllers) {
     while (!controllers.empty()) {
       const std::size_t comma = std::min(controllers.find(','), controllers.size());
@@ -95,19 +146,13 @@ struct CgroupDirectory {
   return directories;
 }
 
-/// How many threads make sense: the CPUs the process may run on, capped by the quota.
-///
-/// A quota is rounded down (with 5 % of grace, at least 1): one thread more than the quota pays for gets the whole
-/// process stopped for the rest of each period, which is the worst that can happen to a tail latency.
-[[nodiscard]] inline int usable_cores(int affinity_cpus, double quota) {
+FULCRUM_DEFINE int usable_cores(int affinity_cpus, double quota) {
   const int allowed = std::max(affinity_cpus, 1);
   if (quota <= 0.0) return allowed;
   return std::clamp(static_cast<int>(std::floor(std::min(quota, 1e6) + 0.05)), 1, allowed);
 }
 
-/// Ids of the CPUs the calling thread may run on, ascending.
-/// \throws Error when the system does not say
-[[nodiscard]] inline std::vector<int> current_affinity() {
+FULCRUM_DEFINE std::vector<int> current_affinity() {
   // The kernel's mask may be wider than cpu_set_t (1024 CPUs): ask with growing masks.
   for (std::size_t words = 16; words <= 4096; words *= 2) {
     std::vector<unsigned long> mask(words, 0);
@@ -124,9 +169,11 @@ struct CgroupDirectory {
   throw Error("CPU affinity", "cannot be read from the system");
 }
 
-namespace detail {
-/// The calling thread runs on exactly these CPUs from now on; false when the system refuses.
-inline bool set_affinity(std::span<const int> cpus) noexcept {
+}  // namespace fulcrum
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE bool set_affinity(std::span<const int> cpus) noexcept {
   cpu_set_t set;
   CPU_ZERO(&set);
   for (const int cpu : cpus) {
@@ -136,41 +183,27 @@ inline bool set_affinity(std::span<const int> cpus) noexcept {
   return !cpus.empty() && sched_setaffinity(0, sizeof set, &set) == 0;
 }
 
-/// The text of a file; empty when it cannot be read (files of /proc and /sys come and go).
-inline std::optional<std::string> read_system_file(const std::string& path) {
+FULCRUM_DEFINE std::optional<std::string> read_system_file(const std::string& path) {
   std::ifstream in(path);
   if (!in) return std::nullopt;
   std::ostringstream text;
   text << in.rdbuf();
   return in.bad() ? std::nullopt : std::optional(text.str());
 }
-}  // namespace detail
 
-/// Keeps the calling thread on some CPUs while it lives, and then puts it back where it was. Threads started by the
-/// pinned one (an OpenMP team, say) inherit its CPUs when they start and keep them.
-class PinnedThread {
-public:
-  /// \param cpus  ids of CPUs the process may run on
-  /// \throws Error when empty or the system refuses
-  explicit PinnedThread(std::span<const int> cpus) : before_(current_affinity()) {
-    if (!detail::set_affinity(cpus)) {
-      std::string list;
-      for (const int cpu : cpus) list += (list.empty() ? "" : ", ") + std::to_string(cpu);
-      throw Error("CPUs {" + list + "}", "cannot be used by this process", "choose among those of its affinity mask");
-    }
+}  // namespace fulcrum::detail
+
+namespace fulcrum {
+
+FULCRUM_DEFINE PinnedThread::PinnedThread(std::span<const int> cpus) : before_(current_affinity()) {
+  if (!detail::set_affinity(cpus)) {
+    std::string list;
+    for (const int cpu : cpus) list += (list.empty() ? "" : ", ") + std::to_string(cpu);
+    throw Error("CPUs {" + list + "}", "cannot be used by this process", "choose among those of its affinity mask");
   }
-  PinnedThread(const PinnedThread&) = delete;
-  PinnedThread& operator=(const PinnedThread&) = delete;
-  PinnedThread(PinnedThread&&) = delete;
-  PinnedThread& operator=(PinnedThread&&) = delete;
-  ~PinnedThread() { static_cast<void>(detail::set_affinity(before_)); }
+}
 
-private:
-  std::vector<int> before_;
-};
-
-/// CPUs granted to this process by its container: the tightest limit among its control groups; 0: no limit.
-[[nodiscard]] inline double current_cpu_quota() {
+FULCRUM_DEFINE double current_cpu_quota() {
   double quota = 0.0;
   const auto tighten = [&](double limit) {
     if (limit > 0.0) quota = quota > 0.0 ? std::min(quota, limit) : limit;
@@ -186,3 +219,5 @@ private:
 }
 
 }  // namespace fulcrum
+
+#endif

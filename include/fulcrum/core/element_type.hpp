@@ -2,15 +2,12 @@
 /// \file
 /// What the numbers of a value stand for, whatever they are stored as.
 
-#include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdint>
-#include <cstring>
-#include <limits>
 #include <string_view>
 
 #include <fulcrum/core/bf16.hpp>
+#include <fulcrum/core/linkage.hpp>
 
 namespace fulcrum {
 
@@ -61,10 +58,24 @@ inline constexpr std::array all_element_types{
   }
 }
 
-namespace detail {
+/// The number as an element of `type` (ONNX Cast): floats round to nearest even, integers drop the fraction and, those
+/// of up to 32 bits, wrap around; a boolean is whether x differs from 0. NaN and infinities give 0 in an integer type.
+template <class T>
+[[nodiscard]] T converted_to(ElementType type, T x);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(core)
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+namespace fulcrum::detail {
 
 /// To IEEE half precision and back: 10 bits of mantissa, ties to even, exponents −24 … 15, past 65519.99 infinite.
-inline double round_to_half(double x) {
+FULCRUM_DECLARE double round_to_half(double x) {
   if (!std::isfinite(x) || x == 0.0) return x;
   int exponent = 0;
   std::frexp(x, &exponent);  // |x| in [2^(exponent − 1), 2^exponent)
@@ -73,12 +84,12 @@ inline double round_to_half(double x) {
   return std::abs(rounded) > 65504.0 ? std::copysign(std::numeric_limits<double>::infinity(), x) : rounded;
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// The number as an element of `type` (ONNX Cast): floats round to nearest even, integers drop the fraction and, those
-/// of up to 32 bits, wrap around; a boolean is whether x differs from 0. NaN and infinities give 0 in an integer type.
+namespace fulcrum {
+
 template <class T>
-[[nodiscard]] T converted_to(ElementType type, T x) {
+T converted_to(ElementType type, T x) {
   switch (type) {
     case ElementType::f64: return x;
     case ElementType::f32: return static_cast<T>(static_cast<float>(x));
@@ -100,3 +111,12 @@ template <class T>
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(core)
+namespace fulcrum {
+template float converted_to(ElementType type, float x);
+template double converted_to(ElementType type, double x);
+}  // namespace fulcrum
+#endif
+
+#endif

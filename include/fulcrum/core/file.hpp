@@ -2,22 +2,16 @@
 /// \file
 /// Whole files: read at once, written so that a reader sees the old content or the new, never a part.
 
-#include <cerrno>
 #include <cstddef>
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fulcrum/core/error.hpp>
+#include <fulcrum/core/linkage.hpp>
 
 namespace fulcrum {
 
@@ -42,6 +36,54 @@ private:
   int descriptor_;
 };
 
+FULCRUM_DECLARE [[noreturn]] void cannot_read(const std::string& path, int error);
+
+/// Writes everything; false with errno set when that fails.
+FULCRUM_DECLARE [[nodiscard]] bool write_all(int descriptor, std::string_view bytes) noexcept;
+
+/// Where a path leads when it is a symbolic link, so that replacing the file keeps the link.
+FULCRUM_DECLARE [[nodiscard]] std::string resolved_path(const std::string& path);
+
+[[nodiscard]] inline std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? std::string(".") : slash == 0 ? std::string("/") : path.substr(0, slash);
+}
+
+}  // namespace detail
+
+/// The bytes of a file (or of a pipe, until its end).
+/// \param most  bytes that it may hold, for what is known to be small
+/// \throws Error when it is missing, a folder or unreadable, or holds more
+FULCRUM_DECLARE [[nodiscard]] std::string read_file(const std::string& path,
+                                                    std::size_t most = std::numeric_limits<std::size_t>::max());
+
+/// Puts `bytes` in place of the file at `path`, all or nothing: they go to a temporary file in the same folder, are
+/// flushed to the disk and renamed over the old one. Whatever fails, the old file stays as it was and nothing else is
+/// left behind. A symbolic link is followed, permissions of an existing file are kept; something that is no regular
+/// file (/dev/stdout, a pipe) is written to directly.
+/// \throws Error when the file cannot be written
+FULCRUM_DECLARE void write_file_atomically(const std::string& path, std::string_view bytes);
+
+/// Says now what write_file_atomically() would say later: whether a file can be put at `path`. For use before work that
+/// takes minutes.
+/// \throws Error when it cannot
+FULCRUM_DECLARE void check_writable(const std::string& path);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(core)
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace fulcrum::detail {
+
 /// Removes a temporary file unless it was kept.
 class TemporaryFile {
 public:
@@ -57,7 +99,7 @@ private:
   std::string path_;
 };
 
-[[noreturn]] inline void cannot_read(const std::string& path, int error) {
+FULCRUM_DEFINE void cannot_read(const std::string& path, int error) {
   if (error == ENOENT) throw Error(path, "does not exist", "check the path");
   if (error == EISDIR) throw Error(path, "is a folder, not a file", "give a file");
   std::string what = "cannot be read (";
@@ -65,7 +107,7 @@ private:
   throw Error(path, what, "check the path and its permissions");
 }
 
-[[noreturn]] inline void cannot_write(const std::string& path, int error) {
+FULCRUM_DECLARE [[noreturn]] void cannot_write(const std::string& path, int error) {
   if (error == ENOENT) throw Error(path, "cannot be written: its folder does not exist", "create the folder first");
   if (error == EISDIR) throw Error(path, "cannot be written: it is a folder", "give a file");
   std::string what = "cannot be written (";
@@ -73,8 +115,7 @@ private:
   throw Error(path, what, "check the folder, its permissions and the free space");
 }
 
-/// Writes everything; false with errno set when that fails.
-[[nodiscard]] inline bool write_all(int descriptor, std::string_view bytes) noexcept {
+FULCRUM_DEFINE bool write_all(int descriptor, std::string_view bytes) noexcept {
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
     if (written < 0) {
@@ -86,21 +127,15 @@ private:
   return true;
 }
 
-/// Where a path leads when it is a symbolic link, so that replacing the file keeps the link.
-[[nodiscard]] inline std::string resolved_path(const std::string& path) {
+FULCRUM_DEFINE std::string resolved_path(const std::string& path) {
   char* resolved = ::realpath(path.c_str(), nullptr);
   std::string result = resolved == nullptr ? path : std::string(resolved);
   std::free(resolved);  // NOLINT(cppcoreguidelines-no-malloc): realpath allocates so
   return result;
 }
 
-[[nodiscard]] inline std::string folder_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string::npos ? std::string(".") : slash == 0 ? std::string("/") : path.substr(0, slash);
-}
-
 /// Opens a file of its own name in a folder; the umask gives its permissions, as for any other file.
-[[nodiscard]] inline std::pair<int, std::string> create_temporary(const std::string& folder) {
+FULCRUM_DECLARE [[nodiscard]] std::pair<int, std::string> create_temporary(const std::string& folder) {
   for (int attempt = 0; attempt < 1000; ++attempt) {
     std::string path = folder;
     path.append("/.fulcrum-").append(std::to_string(::getpid())).append("-").append(std::to_string(attempt));
@@ -111,13 +146,11 @@ private:
   return {-1, {}};
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// The bytes of a file (or of a pipe, until its end).
-/// \param most  bytes that it may hold, for what is known to be small
-/// \throws Error when it is missing, a folder or unreadable, or holds more
-[[nodiscard]] inline std::string read_file(const std::string& path,
-                                           std::size_t most = std::numeric_limits<std::size_t>::max()) {
+namespace fulcrum {
+
+FULCRUM_DEFINE std::string read_file(const std::string& path, std::size_t most) {
   const detail::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat status {};
   if (!file.valid() || ::fstat(file.get(), &status) != 0) detail::cannot_read(path, errno);
@@ -146,12 +179,7 @@ private:
   return bytes;
 }
 
-/// Puts `bytes` in place of the file at `path`, all or nothing: they go to a temporary file in the same folder, are
-/// flushed to the disk and renamed over the old one. Whatever fails, the old file stays as it was and nothing else is
-/// left behind. A symbolic link is followed, permissions of an existing file are kept; something that is no regular
-/// file (/dev/stdout, a pipe) is written to directly.
-/// \throws Error when the file cannot be written
-inline void write_file_atomically(const std::string& path, std::string_view bytes) {
+FULCRUM_DEFINE void write_file_atomically(const std::string& path, std::string_view bytes) {
   const std::string target = detail::resolved_path(path);
   struct stat status {};
   const bool exists = ::stat(target.c_str(), &status) == 0;
@@ -178,10 +206,7 @@ inline void write_file_atomically(const std::string& path, std::string_view byte
   if (directory.valid()) static_cast<void>(::fsync(directory.get()));
 }
 
-/// Says now what write_file_atomically() would say later: whether a file can be put at `path`. For use before work that
-/// takes minutes.
-/// \throws Error when it cannot
-inline void check_writable(const std::string& path) {
+FULCRUM_DEFINE void check_writable(const std::string& path) {
   const std::string target = detail::resolved_path(path);
   struct stat status {};
   const bool exists = ::stat(target.c_str(), &status) == 0;
@@ -195,3 +220,5 @@ inline void check_writable(const std::string& path) {
 }
 
 }  // namespace fulcrum
+
+#endif

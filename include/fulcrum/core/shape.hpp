@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <vector>
 
 #include <fulcrum/core/error.hpp>
+#include <fulcrum/core/linkage.hpp>
 
 namespace fulcrum {
 
@@ -20,7 +20,35 @@ using Shape = std::vector<std::int64_t>;
 inline constexpr std::int64_t batch_dim = -1;
 
 /// "(64, 1, 28, 28)"; the batch dimension prints as "N".
-[[nodiscard]] inline std::string to_string(const Shape& shape) {
+FULCRUM_DECLARE [[nodiscard]] std::string to_string(const Shape& shape);
+
+/// Number of elements; 1 for a scalar.
+/// \throws Error for a negative dimension or a product past 2^63 - 1, extents of 0 aside: strides multiply them too
+FULCRUM_DECLARE [[nodiscard]] std::int64_t element_count(const Shape& shape);
+
+/// The shape with every batch dimension bound to `batch`.
+[[nodiscard]] inline Shape with_batch(Shape shape, std::int64_t batch) {
+  std::replace(shape.begin(), shape.end(), batch_dim, batch);
+  return shape;
+}
+
+/// NumPy broadcasting of two shapes, aligned at the last axis.
+/// \throws Error when a pair of extents differs and neither is 1
+FULCRUM_DECLARE [[nodiscard]] Shape broadcast(const Shape& a, const Shape& b);
+
+/// Axis in [0, rank) from one in [-rank, rank).
+/// \throws Error when out of that range
+FULCRUM_DECLARE [[nodiscard]] std::size_t normalized_axis(std::int64_t axis, std::size_t rank);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(core)
+
+#include <limits>
+
+namespace fulcrum {
+
+FULCRUM_DEFINE std::string to_string(const Shape& shape) {
   std::string text = "(";
   for (std::size_t i = 0; i < shape.size(); ++i) {
     if (i != 0) text += ", ";
@@ -29,9 +57,7 @@ inline constexpr std::int64_t batch_dim = -1;
   return text + ")";
 }
 
-/// Number of elements; 1 for a scalar.
-/// \throws Error for a negative dimension or a product past 2^63 - 1, extents of 0 aside: strides multiply them too
-[[nodiscard]] inline std::int64_t element_count(const Shape& shape) {
+FULCRUM_DEFINE std::int64_t element_count(const Shape& shape) {
   std::int64_t product = 1;
   bool empty = false;
   for (const std::int64_t dim : shape) {
@@ -46,15 +72,7 @@ inline constexpr std::int64_t batch_dim = -1;
   return empty ? 0 : product;
 }
 
-/// The shape with every batch dimension bound to `batch`.
-[[nodiscard]] inline Shape with_batch(Shape shape, std::int64_t batch) {
-  std::replace(shape.begin(), shape.end(), batch_dim, batch);
-  return shape;
-}
-
-/// NumPy broadcasting of two shapes, aligned at the last axis.
-/// \throws Error when a pair of extents differs and neither is 1
-[[nodiscard]] inline Shape broadcast(const Shape& a, const Shape& b) {
+FULCRUM_DEFINE Shape broadcast(const Shape& a, const Shape& b) {
   const std::size_t rank = std::max(a.size(), b.size());
   Shape result(rank, 1);
   for (std::size_t i = 0; i < rank; ++i) {
@@ -68,9 +86,7 @@ inline constexpr std::int64_t batch_dim = -1;
   return result;
 }
 
-/// Axis in [0, rank) from one in [-rank, rank).
-/// \throws Error when out of that range
-[[nodiscard]] inline std::size_t normalized_axis(std::int64_t axis, std::size_t rank) {
+FULCRUM_DEFINE std::size_t normalized_axis(std::int64_t axis, std::size_t rank) {
   const auto signed_rank = static_cast<std::int64_t>(rank);
   if (axis < -signed_rank || axis >= signed_rank) {
     throw Error("axis " + std::to_string(axis), "is outside a tensor of rank " + std::to_string(rank));
@@ -79,3 +95,5 @@ inline constexpr std::int64_t batch_dim = -1;
 }
 
 }  // namespace fulcrum
+
+#endif

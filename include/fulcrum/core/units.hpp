@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <string>
 
+#include <fulcrum/core/linkage.hpp>
+
 namespace fulcrum {
 
 using Seconds = std::chrono::duration<double>;
@@ -44,7 +46,15 @@ std::string scaled(double value, double base, const std::array<const char*, N>& 
 }
 
 /// "1,234,567"
-[[nodiscard]] inline std::string format_count(long long count) {
+FULCRUM_DECLARE [[nodiscard]] std::string format_count(long long count);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(core)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE std::string format_count(long long count) {
   std::string text = std::to_string(count);
   for (auto at = static_cast<long long>(text.size()) - 3; at > (count < 0 ? 1 : 0); at -= 3) {
     text.insert(static_cast<std::size_t>(at), ",");
@@ -53,3 +63,5 @@ std::string scaled(double value, double base, const std::array<const char*, N>& 
 }
 
 }  // namespace fulcrum
+
+#endif

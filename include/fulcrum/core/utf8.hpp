@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
+
 namespace fulcrum {
 
 /// One code point of UTF-8 text; a byte that is no valid UTF-8 is a code point of its own (U+FFFD).
@@ -17,7 +19,20 @@ struct CodePoint {
 };
 
 /// The code point that begins at a byte of the text; `at` is below its size.
-[[nodiscard]] inline CodePoint decode_utf8(std::string_view text, std::size_t at) {
+FULCRUM_DECLARE [[nodiscard]] CodePoint decode_utf8(std::string_view text, std::size_t at);
+
+/// The text with every byte that is no valid UTF-8 replaced by U+FFFD ("�").
+FULCRUM_DECLARE [[nodiscard]] std::string valid_utf8(std::string_view text);
+
+FULCRUM_DECLARE [[nodiscard]] std::vector<std::string> valid_utf8(const std::vector<std::string>& texts);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(core)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE CodePoint decode_utf8(std::string_view text, std::size_t at) {
   const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i])); };
   const std::uint32_t first = byte(at);
   if (first < 0x80U) return {first, 1};
@@ -36,8 +51,7 @@ struct CodePoint {
   return valid ? CodePoint{value, length} : CodePoint{0xfffdU, 1};
 }
 
-/// The text with every byte that is no valid UTF-8 replaced by U+FFFD ("�").
-[[nodiscard]] inline std::string valid_utf8(std::string_view text) {
+FULCRUM_DEFINE std::string valid_utf8(std::string_view text) {
   std::string result;
   for (std::size_t at = 0; at < text.size();) {
     const CodePoint c = decode_utf8(text, at);
@@ -50,10 +64,12 @@ struct CodePoint {
   return result;
 }
 
-[[nodiscard]] inline std::vector<std::string> valid_utf8(const std::vector<std::string>& texts) {
+FULCRUM_DEFINE std::vector<std::string> valid_utf8(const std::vector<std::string>& texts) {
   std::vector<std::string> result;
   for (const std::string& text : texts) result.push_back(valid_utf8(text));
   return result;
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -2,18 +2,10 @@
 /// \file
 /// A MachineProfile as JSON. Every figure carries its unit in its key.
 
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
-#include <utility>
-#include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include <fulcrum/core/file.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/run/environment_json.hpp>
 #include <fulcrum/run/json_values.hpp>
@@ -26,19 +18,60 @@ inline constexpr int profile_format = 2;
 namespace detail {
 
 /// Six significant digits: more than a clock is worth, and short.
-inline double rounded(double value) {
+FULCRUM_DECLARE double rounded(double value);
+
+FULCRUM_DECLARE nlohmann::json rounded_array(const std::vector<double>& values);
+
+FULCRUM_DECLARE nlohmann::json efficiency_to_json(const EfficiencyModel& m);
+
+FULCRUM_DECLARE EfficiencyModel efficiency_from_json(const JsonReader& j);
+
+}  // namespace detail
+
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const MachineProfile& profile);
+
+/// \throws Error when something is missing, of another type or out of range, or the format is another
+FULCRUM_DECLARE [[nodiscard]] MachineProfile machine_profile_from_json(const nlohmann::json& j);
+
+/// The profile as readable text: one line per entry, one per timed sample.
+FULCRUM_DECLARE [[nodiscard]] std::string profile_file_text(const MachineProfile& profile);
+
+/// \throws Error when the file cannot be written; an older file at `path` then stays as it was
+inline void save_profile(const MachineProfile& profile, const std::string& path) {
+  write_file_atomically(path, profile_file_text(profile));
+}
+
+/// \throws Error when the file cannot be read or is no profile
+FULCRUM_DECLARE [[nodiscard]] MachineProfile load_profile(const std::string& path);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(cost)
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE double rounded(double value) {
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), "%.6g", value);
   return std::strtod(text.data(), nullptr);
 }
 
-inline nlohmann::json rounded_array(const std::vector<double>& values) {
+FULCRUM_DEFINE nlohmann::json rounded_array(const std::vector<double>& values) {
   nlohmann::json array = nlohmann::json::array();
   for (const double value : values) array.push_back(rounded(value));
   return array;
 }
 
-inline nlohmann::json efficiency_to_json(const EfficiencyModel& m) {
+FULCRUM_DEFINE nlohmann::json efficiency_to_json(const EfficiencyModel& m) {
   // One row per sample: the features, ln(time / roofline time), the weight.
   nlohmann::json rows = nlohmann::json::array();
   for (const EfficiencySample& sample : m.samples) {
@@ -56,7 +89,7 @@ inline nlohmann::json efficiency_to_json(const EfficiencyModel& m) {
           {"samples_features_log_slowdown_weight", std::move(rows)}};
 }
 
-inline EfficiencyModel efficiency_from_json(const JsonReader& j) {
+FULCRUM_DEFINE EfficiencyModel efficiency_from_json(const JsonReader& j) {
   EfficiencyModel m;
   m.kernel = j.at("kernel").name(kernel_class_from);
   m.precision = j.at("precision").name(precision_from);
@@ -83,9 +116,11 @@ inline EfficiencyModel efficiency_from_json(const JsonReader& j) {
   return m;
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-[[nodiscard]] inline nlohmann::json to_json(const MachineProfile& profile) {
+namespace fulcrum {
+
+FULCRUM_DEFINE nlohmann::json to_json(const MachineProfile& profile) {
   using detail::rounded;
   using nlohmann::json;
   json j;
@@ -136,8 +171,7 @@ inline EfficiencyModel efficiency_from_json(const JsonReader& j) {
   return j;
 }
 
-/// \throws Error when something is missing, of another type or out of range, or the format is another
-[[nodiscard]] inline MachineProfile machine_profile_from_json(const nlohmann::json& j) {
+FULCRUM_DEFINE MachineProfile machine_profile_from_json(const nlohmann::json& j) {
   if (!j.is_object() || !j.contains("fulcrum_machine_profile"))
     throw Error("the file", "is no Fulcrum machine profile", "make one with `fulcrum calibrate`");
   try {
@@ -186,8 +220,7 @@ inline EfficiencyModel efficiency_from_json(const JsonReader& j) {
   }
 }
 
-/// The profile as readable text: one line per entry, one per timed sample.
-[[nodiscard]] inline std::string profile_file_text(const MachineProfile& profile) {
+FULCRUM_DEFINE std::string profile_file_text(const MachineProfile& profile) {
   const nlohmann::json j = to_json(profile);
   std::string text = "{";
   bool first = true;
@@ -212,13 +245,7 @@ inline EfficiencyModel efficiency_from_json(const JsonReader& j) {
   return text + "\n}\n";
 }
 
-/// \throws Error when the file cannot be written; an older file at `path` then stays as it was
-inline void save_profile(const MachineProfile& profile, const std::string& path) {
-  write_file_atomically(path, profile_file_text(profile));
-}
-
-/// \throws Error when the file cannot be read or is no profile
-[[nodiscard]] inline MachineProfile load_profile(const std::string& path) {
+FULCRUM_DEFINE MachineProfile load_profile(const std::string& path) {
   const nlohmann::json j = read_json_file(path, "make a profile with `fulcrum calibrate`");
   try {
     return machine_profile_from_json(j);
@@ -228,3 +255,5 @@ inline void save_profile(const MachineProfile& profile, const std::string& path)
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -2,17 +2,13 @@
 /// \file
 /// Labelled images to train and evaluate with.
 
-#include <algorithm>
 #include <array>
-#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
-#include <sys/stat.h>
-
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/data/idx.hpp>
 #include <fulcrum/tensor/tensor.hpp>
 
@@ -36,7 +32,39 @@ inline constexpr std::array<std::string_view, 10> fashion_mnist_classes{
 
 /// Checks that images, labels and classes belong together; `where` names the data set in the message.
 /// \throws Error when they do not
-inline void validate(const Dataset& dataset, const std::string& where = "data set") {
+FULCRUM_DECLARE void validate(const Dataset& dataset, const std::string& where = "data set");
+
+/// `count` samples from number `first` on.
+/// \throws Error when they are not all there
+FULCRUM_DECLARE [[nodiscard]] Dataset slice(const Dataset& dataset, std::int64_t first, std::int64_t count);
+
+namespace detail {
+
+inline constexpr const char* fashion_mnist_folder = "/usr/share/datasets/fashion-mnist";
+
+}  // namespace detail
+
+/// Reads a data set.
+/// \param name_or_folder  "fashion-mnist" (from the Debian package dataset-fashion-mnist), or a folder that holds
+///                        {train,t10k}-images-idx3-ubyte and {train,t10k}-labels-idx1-ubyte, with .gz or without
+/// \param classes         how many classes the labels of a folder have
+/// \throws Error when a file is missing, cut or no IDX file, or images and labels do not belong together
+FULCRUM_DECLARE [[nodiscard]] Dataset load_dataset(const std::string& name_or_folder, Split split,
+                                                   std::int64_t classes = 10);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(data)
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+namespace fulcrum {
+
+FULCRUM_DEFINE void validate(const Dataset& dataset, const std::string& where) {
   if (dataset.images.dimension() != 4) {
     throw Error(where, "has images of shape " + to_string(dataset.images.dims()), "give (n, c, h, w)");
   }
@@ -52,9 +80,7 @@ inline void validate(const Dataset& dataset, const std::string& where = "data se
   }
 }
 
-/// `count` samples from number `first` on.
-/// \throws Error when they are not all there
-[[nodiscard]] inline Dataset slice(const Dataset& dataset, std::int64_t first, std::int64_t count) {
+FULCRUM_DEFINE Dataset slice(const Dataset& dataset, std::int64_t first, std::int64_t count) {
   if (first < 0 || count < 0 || first > dataset.size() - count) {
     throw Error("slice", "asks for " + std::to_string(count) + " samples from number " + std::to_string(first) +
                              " on of " + std::to_string(dataset.size()));
@@ -72,9 +98,9 @@ inline void validate(const Dataset& dataset, const std::string& where = "data se
   return part;
 }
 
-namespace detail {
+}  // namespace fulcrum
 
-inline constexpr const char* fashion_mnist_folder = "/usr/share/datasets/fashion-mnist";
+namespace fulcrum::detail {
 
 inline bool is_folder(const std::string& path) {
   struct stat status {};
@@ -82,7 +108,7 @@ inline bool is_folder(const std::string& path) {
 }
 
 /// `stem` in `folder`, with ".gz" or without.
-inline std::string find_idx(const std::string& folder, const std::string& stem, const std::string& remedy) {
+FULCRUM_DECLARE std::string find_idx(const std::string& folder, const std::string& stem, const std::string& remedy) {
   for (const char* ending : {".gz", ""}) {
     std::string path = folder;
     path.append("/").append(stem).append(ending);
@@ -93,7 +119,8 @@ inline std::string find_idx(const std::string& folder, const std::string& stem, 
 }
 
 /// Joins the two files of a split; pixels are divided by 255.
-inline Dataset read_image_files(const std::string& images_path, const std::string& labels_path, std::int64_t classes) {
+FULCRUM_DECLARE Dataset read_image_files(const std::string& images_path, const std::string& labels_path,
+                                         std::int64_t classes) {
   IdxArray images = read_idx(images_path);
   if (images.shape.size() != 3) {
     throw Error(images_path, "has shape " + to_string(images.shape), "give images as (n, rows, columns)");
@@ -116,14 +143,11 @@ inline Dataset read_image_files(const std::string& images_path, const std::strin
   return dataset;
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// Reads a data set.
-/// \param name_or_folder  "fashion-mnist" (from the Debian package dataset-fashion-mnist), or a folder that holds
-///                        {train,t10k}-images-idx3-ubyte and {train,t10k}-labels-idx1-ubyte, with .gz or without
-/// \param classes         how many classes the labels of a folder have
-/// \throws Error when a file is missing, cut or no IDX file, or images and labels do not belong together
-[[nodiscard]] inline Dataset load_dataset(const std::string& name_or_folder, Split split, std::int64_t classes = 10) {
+namespace fulcrum {
+
+FULCRUM_DEFINE Dataset load_dataset(const std::string& name_or_folder, Split split, std::int64_t classes) {
   const bool is_fashion_mnist = name_or_folder == "fashion-mnist";
   const std::string folder = is_fashion_mnist ? detail::fashion_mnist_folder : name_or_folder;
   const std::string remedy = is_fashion_mnist ? "install the Debian package dataset-fashion-mnist"
@@ -140,3 +164,5 @@ inline Dataset read_image_files(const std::string& images_path, const std::strin
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -3,19 +3,12 @@
 /// IDX files, the format of MNIST and its relatives (http://yann.lecun.com/exdb/mnist: two zero bytes, an element type,
 /// the rank, one big-endian 32-bit extent per axis, the elements in row-major order), gzipped or plain.
 
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include <zlib.h>
-
 #include <fulcrum/core/error.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/shape.hpp>
 
 namespace fulcrum {
@@ -26,7 +19,24 @@ struct IdxArray {
   std::vector<std::uint8_t> values;  ///< row-major, element_count(shape) of them
 };
 
-namespace detail {
+/// Reads an IDX file of unsigned bytes. Memory grows with what the file really holds, whatever its header claims.
+/// \throws Error when it cannot be opened, is no IDX file, is cut, or holds more than its header says
+FULCRUM_DECLARE [[nodiscard]] IdxArray read_idx(const std::string& path);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(data)
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+
+#include <zlib.h>
+
+namespace fulcrum::detail {
 
 /// A file read through zlib, which passes plain files on as they are.
 class GzipReader {
@@ -60,11 +70,11 @@ private:
   std::unique_ptr<gzFile_s, int (*)(gzFile)> file_;
 };
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// Reads an IDX file of unsigned bytes. Memory grows with what the file really holds, whatever its header claims.
-/// \throws Error when it cannot be opened, is no IDX file, is cut, or holds more than its header says
-[[nodiscard]] inline IdxArray read_idx(const std::string& path) {
+namespace fulcrum {
+
+FULCRUM_DEFINE IdxArray read_idx(const std::string& path) {
   detail::GzipReader file(path);
   std::array<std::uint8_t, 4> word{};
   const auto read_word = [&] {
@@ -116,3 +126,5 @@ private:
 }
 
 }  // namespace fulcrum
+
+#endif

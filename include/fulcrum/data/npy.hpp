@@ -5,22 +5,12 @@
 /// xtensor's xnpy reads the header's length through signed characters, wants the dictionary's keys in one order,
 /// allocates what the header claims and never notices a short file, so the format (forty bytes of it) is read here.
 
-#include <algorithm>
 #include <bit>
-#include <charconv>
-#include <cmath>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <limits>
 #include <string>
-#include <string_view>
-#include <type_traits>
-#include <utility>
-#include <vector>
 
 #include <fulcrum/core/element_type.hpp>
 #include <fulcrum/core/file.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/tensor/tensor.hpp>
 
 namespace fulcrum {
@@ -28,6 +18,37 @@ namespace fulcrum {
 namespace detail {
 
 static_assert(std::endian::native == std::endian::little, "files are read and written in the machine's byte order");
+
+}  // namespace detail
+
+/// The array of a .npy file as float: float32, float64 (rounded), integers of 8 to 64 bits (exact up to 2^24) and truth
+/// values (0 or 1), in C or Fortran order, little-endian. Bytes after the array are ignored.
+/// \throws Error when the file is missing, cut short, no .npy file or of another element type
+FULCRUM_DECLARE [[nodiscard]] Tensor<float> load_npy(const std::string& path);
+
+/// Writes a tensor in C order, .npy version 1, atomically: as float32, or as integers, truth values or float64 when its
+/// numbers are those (16-bit floats are written as float32).
+/// \throws Error when the file cannot be written
+FULCRUM_DECLARE void save_npy(const Tensor<float>& tensor, const std::string& path,
+                              ElementType element = ElementType::f32);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(data)
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace fulcrum::detail {
 
 struct NpyHeader {
   std::string descr;  ///< "<f4"
@@ -37,7 +58,7 @@ struct NpyHeader {
 };
 
 /// What follows `'key':` in a Python dictionary literal, without leading blanks; empty when the key is missing.
-inline std::string_view npy_value(std::string_view dictionary, std::string_view key) {
+FULCRUM_DECLARE std::string_view npy_value(std::string_view dictionary, std::string_view key) {
   for (const char quote : {'\'', '"'}) {
     std::string quoted(1, quote);
     quoted.append(key).push_back(quote);
@@ -50,7 +71,7 @@ inline std::string_view npy_value(std::string_view dictionary, std::string_view 
   return {};
 }
 
-inline Shape parse_npy_shape(std::string_view text, const std::string& path) {
+FULCRUM_DECLARE Shape parse_npy_shape(std::string_view text, const std::string& path) {
   const std::size_t close = text.find(')');
   if (text.empty() || text.front() != '(' || close == std::string_view::npos) {
     throw Error(path, "has a header without a shape", "save the array again with numpy.save");
@@ -71,7 +92,7 @@ inline Shape parse_npy_shape(std::string_view text, const std::string& path) {
   return shape;
 }
 
-inline NpyHeader parse_npy_header(std::string_view bytes, const std::string& path) {
+FULCRUM_DECLARE NpyHeader parse_npy_header(std::string_view bytes, const std::string& path) {
   constexpr std::string_view magic = "\x93NUMPY";
   const auto byte = [&](std::size_t at) { return static_cast<std::size_t>(static_cast<unsigned char>(bytes[at])); };
   if (bytes.substr(0, magic.size()) != magic) throw Error(path, "is not a .npy file", "save it with numpy.save");
@@ -134,12 +155,11 @@ Tensor<float> npy_elements(std::string_view data, const Shape& shape, bool fortr
   return dst;
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// The array of a .npy file as float: float32, float64 (rounded), integers of 8 to 64 bits (exact up to 2^24) and truth
-/// values (0 or 1), in C or Fortran order, little-endian. Bytes after the array are ignored.
-/// \throws Error when the file is missing, cut short, no .npy file or of another element type
-[[nodiscard]] inline Tensor<float> load_npy(const std::string& path) {
+namespace fulcrum {
+
+FULCRUM_DEFINE Tensor<float> load_npy(const std::string& path) {
   const std::string bytes = read_file(path);
   const detail::NpyHeader header = detail::parse_npy_header(bytes, path);
   if (header.descr.starts_with('>')) {
@@ -180,7 +200,9 @@ Tensor<float> npy_elements(std::string_view data, const Shape& shape, bool fortr
   return elements(std::uint8_t{});  // u1, b1
 }
 
-namespace detail {
+}  // namespace fulcrum
+
+namespace fulcrum::detail {
 
 /// The elements as bytes of another type.
 template <class To>
@@ -206,12 +228,11 @@ std::string npy_bytes(const Tensor<float>& tensor) {
   return bytes;
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// Writes a tensor in C order, .npy version 1, atomically: as float32, or as integers, truth values or float64 when its
-/// numbers are those (16-bit floats are written as float32).
-/// \throws Error when the file cannot be written
-inline void save_npy(const Tensor<float>& tensor, const std::string& path, ElementType element = ElementType::f32) {
+namespace fulcrum {
+
+FULCRUM_DEFINE void save_npy(const Tensor<float>& tensor, const std::string& path, ElementType element) {
   const auto stored = [&]() -> std::pair<std::string, std::string> {
     switch (element) {
       case ElementType::f64: return {"<f8", detail::npy_bytes<double>(tensor)};
@@ -249,3 +270,5 @@ inline void save_npy(const Tensor<float>& tensor, const std::string& path, Eleme
 }
 
 }  // namespace fulcrum
+
+#endif

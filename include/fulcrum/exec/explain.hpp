@@ -2,21 +2,32 @@
 /// \file
 /// What became of a model's layers when it was compiled.
 
+#include <fulcrum/core/linkage.hpp>
+#include <fulcrum/exec/explanation.hpp>
+#include <fulcrum/model/model.hpp>
+#include <fulcrum/run/run_config.hpp>
+
+namespace fulcrum {
+
+/// Compiles the model and tells what runs, what was fused and folded and why the rest was not.
+/// \throws Error as OnednnModel::compile()
+FULCRUM_DECLARE [[nodiscard]] Explanation explain(const Model<float>& model, const RunConfig& config);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(exec)
+
 #include <set>
 #include <string>
-#include <utility>
 #include <variant>
 
-#include <fulcrum/exec/explanation.hpp>
 #include <fulcrum/exec/onednn_model.hpp>
 #include <fulcrum/onednn/environment.hpp>
 #include <fulcrum/schedule/make_schedule.hpp>
 
 namespace fulcrum {
 
-/// Compiles the model and tells what runs, what was fused and folded and why the rest was not.
-/// \throws Error as OnednnModel::compile()
-[[nodiscard]] inline Explanation explain(const Model<float>& model, const RunConfig& config) {
+FULCRUM_DEFINE Explanation explain(const Model<float>& model, const RunConfig& config) {
   const auto compiled = OnednnModel::compile(model, config);
   const Schedule plan = make_schedule(model, config, current_machine());
   Explanation result;
@@ -40,3 +51,5 @@ namespace fulcrum {
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/onednn/precision_support.hpp>
 #include <fulcrum/passes/calibration.hpp>
 
@@ -11,7 +12,15 @@ namespace fulcrum {
 
 /// The options with the integers that this CPU's int8 kernels sum without loss: on one without VNNI weights of 7 bits
 /// and unsigned values, elsewhere as they are. A model quantized for such a CPU runs on all others as well.
-[[nodiscard]] inline QuantizeOptions int8_options_for_this_cpu(QuantizeOptions options = {}) {
+FULCRUM_DECLARE [[nodiscard]] QuantizeOptions int8_options_for_this_cpu(QuantizeOptions options = {});
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(exec)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE QuantizeOptions int8_options_for_this_cpu(QuantizeOptions options) {
   if (cpu_sums_int8_exactly()) return options;
   options.weight_bits = 7;
   options.unsigned_values = true;
@@ -19,3 +28,5 @@ namespace fulcrum {
 }
 
 }  // namespace fulcrum
+
+#endif

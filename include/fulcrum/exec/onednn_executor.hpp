@@ -2,36 +2,32 @@
 /// \file
 /// Runs a compiled model.
 
-#include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <memory>
 #include <span>
-#include <utility>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/executor.hpp>
 #include <fulcrum/exec/onednn_model.hpp>
-#include <fulcrum/exec/runtime/lane.hpp>
-#include <fulcrum/onednn/team.hpp>
 
 namespace fulcrum {
+
+namespace detail::onednn {
+class Lane;
+}
 
 /// One instance of a compiled model: its own activations, scratchpad and streams. One thread at a time may use it; for
 /// several, give each an executor of the same OnednnModel.
 class OnednnExecutor {
 public:
   /// \throws Error as OnednnModel::compile()
-  OnednnExecutor(const Model<float>& model, const RunConfig& config)
-      : OnednnExecutor(OnednnModel::compile(model, config)) {}
+  FULCRUM_DECLARE OnednnExecutor(const Model<float>& model, const RunConfig& config);
 
-  explicit OnednnExecutor(std::shared_ptr<const OnednnModel> model) : model_(std::move(model)) {
-    for (int lane = 0; lane < slices().lanes; ++lane) lanes_.emplace_back(model_->program());
-    lane_times_.assign(lanes_.size(), std::vector<std::chrono::nanoseconds>(model_->steps().size()));
-  }
+  /// Precondition: not null.
+  FULCRUM_DECLARE explicit OnednnExecutor(std::shared_ptr<const OnednnModel> model);
 
   OnednnExecutor(OnednnExecutor&&) noexcept = default;
   OnednnExecutor& operator=(OnednnExecutor&&) noexcept = default;
@@ -48,55 +44,25 @@ public:
 
   /// One result per model output for one source per model input; shapes are src_shapes() and dst_shapes().
   /// \throws Error when the sources' number or shapes are others, and as execute()
-  [[nodiscard]] std::vector<Tensor<float>> run(std::span<const Tensor<float>> src) { return fulcrum::run(*this, src); }
+  FULCRUM_DECLARE [[nodiscard]] std::vector<Tensor<float>> run(std::span<const Tensor<float>> src);
 
   /// The same on row-major arrays of the user's, without allocating but for what layers without a oneDNN primitive hold
   /// in between. The results must not overlap the sources.
   /// Precondition: one pointer per input and per output, each to as many elements as its shape says.
   /// \throws Error naming the layer that its sources' values do not fit (an index out of range); the executor stays
   ///         usable
-  void execute(std::span<const float* const> src, std::span<float* const> dst) {
-    detail::expect_arrays(src.size(), dst.size(), src_shapes().size(), dst_shapes().size());
-    const detail::ThreadScope scope(model_->config().threads);
-    for_slices([&](std::size_t lane, std::int64_t slice) {
-      lanes_[lane].point_at(src, dst, slice);
-      lanes_[lane].run(threads_of_lane());
-    });
-  }
+  FULCRUM_DECLARE void execute(std::span<const float* const> src, std::span<float* const> dst);
 
   /// The same with the time of each step. `step_times` has one element per steps(). Where the batch runs in
   /// slices, a step's time is that of all its slices, divided by the lanes that share them.
-  void execute_timed(std::span<const float* const> src, std::span<float* const> dst,
-                     std::span<std::chrono::nanoseconds> step_times) {
-    detail::expect_arrays(src.size(), dst.size(), src_shapes().size(), dst_shapes().size());
-    detail::expect_step_times(step_times.size(), steps().size());
-    for (auto& times : lane_times_) std::fill(times.begin(), times.end(), std::chrono::nanoseconds(0));
-    const detail::ThreadScope scope(model_->config().threads);
-    for_slices([&](std::size_t lane, std::int64_t slice) {
-      lanes_[lane].point_at(src, dst, slice);
-      lanes_[lane].run_timed(threads_of_lane(), lane_times_[lane]);
-    });
-    std::fill(step_times.begin(), step_times.end(), std::chrono::nanoseconds(0));
-    for (const auto& times : lane_times_) {
-      for (std::size_t i = 0; i < times.size(); ++i) step_times[i] += times[i] / slices().lanes;
-    }
-  }
+  FULCRUM_DECLARE void execute_timed(std::span<const float* const> src, std::span<float* const> dst,
+                                     std::span<std::chrono::nanoseconds> step_times);
 
   /// Runs one step again and again on whatever its buffers hold, for timing it by itself: the results mean nothing.
   /// Precondition: as execute()
   /// \param times  one time per repetition, of the whole batch
-  void time_step(std::size_t step, std::span<const float* const> src, std::span<float* const> dst,
-                 std::span<std::chrono::nanoseconds> times) {
-    detail::expect_arrays(src.size(), dst.size(), src_shapes().size(), dst_shapes().size());
-    const detail::ThreadScope scope(model_->config().threads);
-    for (std::size_t lane = 0; lane < lanes_.size(); ++lane)
-      lanes_[lane].point_at(src, dst, static_cast<std::int64_t>(lane));  // a slice of its own to write
-    for (std::chrono::nanoseconds& time : times) {
-      const auto before = std::chrono::steady_clock::now();
-      for_slices([&](std::size_t lane, std::int64_t /*slice*/) { lanes_[lane].run_one(threads_of_lane(), step); });
-      time = std::chrono::steady_clock::now() - before;
-    }
-  }
+  FULCRUM_DECLARE void time_step(std::size_t step, std::span<const float* const> src, std::span<float* const> dst,
+                                 std::span<std::chrono::nanoseconds> times);
 
 private:
   [[nodiscard]] const BatchSlices& slices() const noexcept { return model_->slices(); }
@@ -107,26 +73,99 @@ private:
   /// done takes the next slice that nobody has begun.
   /// \throws what f threw first, after the other lanes have stopped
   template <class F>
-  void for_slices(const F& f) {
-    std::atomic<std::int64_t> next{0};
-    std::atomic<bool> failed{false};
-    std::exception_ptr failure;
-    detail::for_parts(slices().lanes, slices().lanes, [&](std::int64_t lane, std::int64_t /*last*/) {
-      try {
-        for (std::int64_t slice = next++; slice < slices().count && !failed; slice = next++)
-          f(static_cast<std::size_t>(lane), slice);
-      } catch (...) {
-        if (!failed.exchange(true)) failure = std::current_exception();
-      }
-    });
-    if (failure) std::rethrow_exception(failure);
-  }
+  void for_slices(const F& f);
 
   std::shared_ptr<const OnednnModel> model_;
-  std::vector<detail::onednn::Lane> lanes_;                        // one, unless the batch runs in slices
+  // One, unless the batch runs in slices. (Shared pointers, because they are destroyed where Lane is incomplete.)
+  std::vector<std::shared_ptr<detail::onednn::Lane>> lanes_;
   std::vector<std::vector<std::chrono::nanoseconds>> lane_times_;  // of each lane's steps
 };
 
 static_assert(StepTimingExecutor<OnednnExecutor>);
 
 }  // namespace fulcrum
+
+#if FULCRUM_DEFINES(exec)
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <string>
+#include <utility>
+
+#include <fulcrum/exec/runtime/lane.hpp>
+#include <fulcrum/onednn/team.hpp>
+#include <fulcrum/onednn/thread_scope.hpp>
+
+namespace fulcrum {
+
+FULCRUM_DEFINE OnednnExecutor::OnednnExecutor(const Model<float>& model, const RunConfig& config)
+    : OnednnExecutor(OnednnModel::compile(model, config)) {}
+
+template <class F>
+void OnednnExecutor::for_slices(const F& f) {
+  std::atomic<std::int64_t> next{0};
+  std::atomic<bool> failed{false};
+  std::exception_ptr failure;
+  detail::for_parts(slices().lanes, slices().lanes, [&](std::int64_t lane, std::int64_t /*last*/) {
+    try {
+      for (std::int64_t slice = next++; slice < slices().count && !failed; slice = next++)
+        f(static_cast<std::size_t>(lane), slice);
+    } catch (...) {
+      if (!failed.exchange(true)) failure = std::current_exception();
+    }
+  });
+  if (failure) std::rethrow_exception(failure);
+}
+
+FULCRUM_DEFINE OnednnExecutor::OnednnExecutor(std::shared_ptr<const OnednnModel> model) : model_(std::move(model)) {
+  for (int lane = 0; lane < slices().lanes; ++lane)
+    lanes_.push_back(std::make_shared<detail::onednn::Lane>(model_->program()));
+  lane_times_.assign(lanes_.size(), std::vector<std::chrono::nanoseconds>(model_->steps().size()));
+}
+
+FULCRUM_DEFINE std::vector<Tensor<float>> OnednnExecutor::run(std::span<const Tensor<float>> src) {
+  return fulcrum::run(*this, src);
+}
+
+FULCRUM_DEFINE void OnednnExecutor::execute(std::span<const float* const> src, std::span<float* const> dst) {
+  detail::expect_arrays(src.size(), dst.size(), src_shapes().size(), dst_shapes().size());
+  const detail::ThreadScope scope(model_->config().threads);
+  for_slices([&](std::size_t lane, std::int64_t slice) {
+    lanes_[lane]->point_at(src, dst, slice);
+    lanes_[lane]->run(threads_of_lane());
+  });
+}
+
+FULCRUM_DEFINE void OnednnExecutor::execute_timed(std::span<const float* const> src, std::span<float* const> dst,
+                                                  std::span<std::chrono::nanoseconds> step_times) {
+  detail::expect_arrays(src.size(), dst.size(), src_shapes().size(), dst_shapes().size());
+  detail::expect_step_times(step_times.size(), steps().size());
+  for (auto& times : lane_times_) std::fill(times.begin(), times.end(), std::chrono::nanoseconds(0));
+  const detail::ThreadScope scope(model_->config().threads);
+  for_slices([&](std::size_t lane, std::int64_t slice) {
+    lanes_[lane]->point_at(src, dst, slice);
+    lanes_[lane]->run_timed(threads_of_lane(), lane_times_[lane]);
+  });
+  std::fill(step_times.begin(), step_times.end(), std::chrono::nanoseconds(0));
+  for (const auto& times : lane_times_) {
+    for (std::size_t i = 0; i < times.size(); ++i) step_times[i] += times[i] / slices().lanes;
+  }
+}
+
+FULCRUM_DEFINE void OnednnExecutor::time_step(std::size_t step, std::span<const float* const> src,
+                                              std::span<float* const> dst, std::span<std::chrono::nanoseconds> times) {
+  detail::expect_arrays(src.size(), dst.size(), src_shapes().size(), dst_shapes().size());
+  const detail::ThreadScope scope(model_->config().threads);
+  for (std::size_t lane = 0; lane < lanes_.size(); ++lane)
+    lanes_[lane]->point_at(src, dst, static_cast<std::int64_t>(lane));  // a slice of its own to write
+  for (std::chrono::nanoseconds& time : times) {
+    const auto before = std::chrono::steady_clock::now();
+    for_slices([&](std::size_t lane, std::int64_t /*slice*/) { lanes_[lane]->run_one(threads_of_lane(), step); });
+    time = std::chrono::steady_clock::now() - before;
+  }
+}
+
+}  // namespace fulcrum
+
+#endif

@@ -5,34 +5,37 @@
 #include <cstddef>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/units.hpp>
-#include <fulcrum/exec/runtime/program.hpp>
 #include <fulcrum/exec/step_info.hpp>
 #include <fulcrum/run/memory_use.hpp>
 #include <fulcrum/schedule/schedule.hpp>
 
 namespace fulcrum {
 
+namespace detail::onednn {
+class ConstantStore;
+struct Program;
+
+/// An empty one, for the models that are to share packed weights.
+FULCRUM_DECLARE [[nodiscard]] std::shared_ptr<ConstantStore> make_constant_store();
+}  // namespace detail::onednn
+
 /// A model compiled for one batch size, thread count and precision. Immutable: threads may share it, each with an
 /// OnednnExecutor of its own.
 class OnednnModel {
 public:
   /// Schedules the model for this machine (make_schedule()), lets oneDNN choose layouts, packs the weights and plans
-  /// the memory. `config.instances` is not read: any number of executors may share a compiled model. \throws Error when
-  /// the configuration is out of range or names no layer, the CPU lacks the precision (unless
+  /// the memory. `config.instances` is not read: any number of executors may share a compiled model.
+  /// \throws Error when the configuration is out of range or names no layer, the CPU lacks the precision (unless
   ///         missing_precision says to run in f32), int8 is asked of a model without quantized weights, or oneDNN
   ///         refuses a layer
   /// \param constants  packed weights that other compiled models may hold already; empty: none
-  [[nodiscard]] static std::shared_ptr<const OnednnModel> compile(
+  FULCRUM_DECLARE [[nodiscard]] static std::shared_ptr<const OnednnModel> compile(
       const Model<float>& model, const RunConfig& config,
-      std::shared_ptr<detail::onednn::ConstantStore> constants = {}) {
-    if (!constants) constants = std::make_shared<detail::onednn::ConstantStore>();
-    return std::shared_ptr<const OnednnModel>(new OnednnModel(model, config, std::move(constants)));
-  }
+      std::shared_ptr<detail::onednn::ConstantStore> constants = {});
 
   [[nodiscard]] const RunConfig& config() const noexcept { return schedule_.config; }
   /// What it really runs in: config().precision, or f32 after a fallback.
@@ -54,21 +57,16 @@ public:
   [[nodiscard]] const std::vector<Shape>& dst_shapes() const noexcept { return dst_shapes_; }
 
   /// Of a slice.
-  [[nodiscard]] const detail::onednn::Program& program() const noexcept { return program_; }
+  [[nodiscard]] const detail::onednn::Program& program() const noexcept { return *program_; }
 
 private:
-  OnednnModel(const Model<float>& model, const RunConfig& config,
-              std::shared_ptr<detail::onednn::ConstantStore> constants);
+  FULCRUM_DECLARE OnednnModel(const Model<float>& model, const RunConfig& config,
+                              std::shared_ptr<detail::onednn::ConstantStore> constants);
 
-  [[nodiscard]] std::vector<Shape> of_batch(std::vector<Shape> shapes) const {
-    if (slices().cut()) {
-      for (Shape& shape : shapes) shape[0] *= slices().count;
-    }
-    return shapes;
-  }
+  FULCRUM_DECLARE [[nodiscard]] std::vector<Shape> of_batch(std::vector<Shape> shapes) const;
 
   Schedule schedule_;
-  detail::onednn::Program program_;
+  std::shared_ptr<const detail::onednn::Program> program_;
   std::vector<Shape> src_shapes_;
   std::vector<Shape> dst_shapes_;
   std::vector<StepInfo> steps_;
@@ -78,6 +76,6 @@ private:
 
 }  // namespace fulcrum
 
-#if FULCRUM_DEFINES
+#if FULCRUM_DEFINES(exec_compile)
 #include <fulcrum/exec/runtime/compile_model.hpp>
 #endif

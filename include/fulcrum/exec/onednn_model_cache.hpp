@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <future>
 #include <map>
 #include <memory>
@@ -13,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/onednn_executor.hpp>
 
 namespace fulcrum {
@@ -23,61 +23,81 @@ namespace fulcrum {
 class OnednnModelCache {
 public:
   /// \param config  of all batch sizes; config.batch is not read
-  explicit OnednnModelCache(Model<float> model, RunConfig config = {})
-      : model_(std::move(model)), config_(std::move(config)) {}
+  FULCRUM_DECLARE explicit OnednnModelCache(Model<float> model, RunConfig config = {});
 
   /// The model compiled for `batch` samples.
   /// \throws Error as OnednnModel::compile(); the next call tries again
-  [[nodiscard]] std::shared_ptr<const OnednnModel> at(std::int64_t batch) {
-    std::promise<std::shared_ptr<const OnednnModel>> promise;
-    Compiled compiled;
-    {
-      const std::lock_guard lock(mutex_);
-      const auto known = compiled_.find(batch);
-      if (known != compiled_.end()) {
-        compiled = known->second;
-      } else {
-        compiled_.emplace(batch, promise.get_future().share());
-      }
-    }
-    if (compiled.valid()) return compiled.get();
-    try {
-      RunConfig config = config_;
-      config.batch = batch;
-      auto made = OnednnModel::compile(model_, config, constants_);
-      promise.set_value(made);
-      return made;
-    } catch (...) {
-      promise.set_exception(std::current_exception());
-      const std::lock_guard lock(mutex_);
-      compiled_.erase(batch);
-      throw;
-    }
-  }
+  FULCRUM_DECLARE [[nodiscard]] std::shared_ptr<const OnednnModel> at(std::int64_t batch);
 
   /// Compiles the batch sizes and runs each once on sources of zeros, so that the first request meets no compilation,
   /// no code generation and no page that was never touched.
   /// \throws Error as at(), and as OnednnExecutor::run()
-  void warm_up(std::span<const std::int64_t> batches) {
-    for (const std::int64_t batch : batches) {
-      const auto compiled = at(batch);
-      std::vector<Tensor<float>> src;
-      for (const Shape& shape : compiled->src_shapes()) src.emplace_back(shape);
-      static_cast<void>(OnednnExecutor(compiled).run(src));
-    }
-  }
+  FULCRUM_DECLARE void warm_up(std::span<const std::int64_t> batches);
 
   /// Bytes that all batch sizes compiled so far hold together, their shared weights once.
-  [[nodiscard]] std::size_t weight_bytes() const { return constants_->bytes(); }
+  FULCRUM_DECLARE [[nodiscard]] std::size_t weight_bytes() const;
 
 private:
   using Compiled = std::shared_future<std::shared_ptr<const OnednnModel>>;
 
   Model<float> model_;
   RunConfig config_;
-  std::shared_ptr<detail::onednn::ConstantStore> constants_ = std::make_shared<detail::onednn::ConstantStore>();
+  std::shared_ptr<detail::onednn::ConstantStore> constants_;
   std::mutex mutex_;
   std::map<std::int64_t, Compiled> compiled_;
 };
 
 }  // namespace fulcrum
+
+#if FULCRUM_DEFINES(exec)
+
+#include <exception>
+
+#include <fulcrum/exec/runtime/constant_store.hpp>
+
+namespace fulcrum {
+
+FULCRUM_DEFINE OnednnModelCache::OnednnModelCache(Model<float> model, RunConfig config)
+    : model_(std::move(model)), config_(std::move(config)), constants_(detail::onednn::make_constant_store()) {}
+
+FULCRUM_DEFINE std::size_t OnednnModelCache::weight_bytes() const { return constants_->bytes(); }
+
+FULCRUM_DEFINE std::shared_ptr<const OnednnModel> OnednnModelCache::at(std::int64_t batch) {
+  std::promise<std::shared_ptr<const OnednnModel>> promise;
+  Compiled compiled;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = compiled_.find(batch);
+    if (known != compiled_.end()) {
+      compiled = known->second;
+    } else {
+      compiled_.emplace(batch, promise.get_future().share());
+    }
+  }
+  if (compiled.valid()) return compiled.get();
+  try {
+    RunConfig config = config_;
+    config.batch = batch;
+    auto made = OnednnModel::compile(model_, config, constants_);
+    promise.set_value(made);
+    return made;
+  } catch (...) {
+    promise.set_exception(std::current_exception());
+    const std::lock_guard lock(mutex_);
+    compiled_.erase(batch);
+    throw;
+  }
+}
+
+FULCRUM_DEFINE void OnednnModelCache::warm_up(std::span<const std::int64_t> batches) {
+  for (const std::int64_t batch : batches) {
+    const auto compiled = at(batch);
+    std::vector<Tensor<float>> src;
+    for (const Shape& shape : compiled->src_shapes()) src.emplace_back(shape);
+    static_cast<void>(OnednnExecutor(compiled).run(src));
+  }
+}
+
+}  // namespace fulcrum
+
+#endif

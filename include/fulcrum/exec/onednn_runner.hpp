@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/onednn_executor.hpp>
 #include <fulcrum/passes/calibration.hpp>
 
@@ -14,7 +15,15 @@ namespace fulcrum {
 /// A ModelRunner in f32. It compiles when the model or the batch size changes, so a whole calibration compiles once for
 /// its batch size and once for a tail.
 /// \param threads  ≥ 1
-[[nodiscard]] inline ModelRunner onednn_runner(int threads = 1) {
+FULCRUM_DECLARE [[nodiscard]] ModelRunner onednn_runner(int threads = 1);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(exec)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE ModelRunner onednn_runner(int threads) {
   struct Compiled {
     Model<float> model;
     std::int64_t batch = 0;
@@ -34,3 +43,5 @@ namespace fulcrum {
 }
 
 }  // namespace fulcrum
+
+#endif

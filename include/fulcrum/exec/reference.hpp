@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/executor.hpp>
-#include <fulcrum/exec/kernels/reference_layers.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
 #include <fulcrum/model/model.hpp>
 
@@ -52,24 +52,7 @@ public:
   [[nodiscard]] std::vector<Shape> dst_shapes() const { return shapes_of(model_.outputs()); }
 
   /// One step per layer; what is given (Input, Constant) is none. All of them compute in T, whatever DType they tell.
-  [[nodiscard]] std::vector<StepInfo> steps() const {
-    const std::vector<Shape> shapes = infer_shapes(model_, options_.batch);
-    const std::vector<Work> work = infer_work(model_, shapes);
-    std::vector<StepInfo> steps;
-    for (const NodeId id : step_nodes()) {
-      const Node<T>& node = model_.node(id);
-      StepInfo step;
-      step.name = node.name;
-      step.kind = kind_of(node.layer);
-      step.implementation = "reference";
-      step.flops = work[id].flops;
-      step.bytes = static_cast<double>(sizeof(T)) *
-                   static_cast<double>(work[id].src_elements + work[id].weight_elements + work[id].dst_elements);
-      step.layers = {node.name};
-      steps.push_back(std::move(step));
-    }
-    return steps;
-  }
+  [[nodiscard]] std::vector<StepInfo> steps() const;
 
   /// run() from arrays to arrays, in row-major order, of options.batch. What the layers compute is allocated on the
   /// way. Precondition: one pointer per input and per output, each to as many elements as its shape says. \throws Error
@@ -79,13 +62,7 @@ public:
   /// The same with the time of each step.
   /// \throws Error when there is not room for one time per step, and as run()
   void execute_timed(std::span<const T* const> src, std::span<T* const> dst,
-                     std::span<std::chrono::nanoseconds> step_times) const {
-    const std::vector<NodeId> nodes = step_nodes();
-    detail::expect_step_times(step_times.size(), nodes.size());
-    std::vector<std::chrono::nanoseconds> node_times(model_.size());
-    execute_with(src, dst, {.node_times = node_times});
-    std::transform(nodes.begin(), nodes.end(), step_times.begin(), [&](NodeId id) { return node_times[id]; });
-  }
+                     std::span<std::chrono::nanoseconds> step_times) const;
 
   [[nodiscard]] const Model<T>& model() const noexcept { return model_; }
 
@@ -118,80 +95,143 @@ private:
     return dst;
   }
 
-  void execute_with(std::span<const T* const> src, std::span<T* const> dst, const ComputeOptions& how) const {
-    const std::vector<Shape> shapes = src_shapes();
-    detail::expect_arrays(src.size(), dst.size(), shapes.size(), model_.outputs().size());
-    std::vector<Tensor<T>> from;
-    for (std::size_t i = 0; i < src.size(); ++i)
-      from.emplace_back(shapes[i], std::span(src[i], static_cast<std::size_t>(element_count(shapes[i]))));
-    const std::vector<Tensor<T>> results = outputs_of(compute(from, how));
-    for (std::size_t i = 0; i < dst.size(); ++i) std::copy(results[i].flat().begin(), results[i].flat().end(), dst[i]);
-  }
+  void execute_with(std::span<const T* const> src, std::span<T* const> dst, const ComputeOptions& how) const;
 
   /// All values.
-  [[nodiscard]] std::vector<Tensor<T>> compute(std::span<const Tensor<T>> src, const ComputeOptions& how = {}) const {
-    const std::vector<Shape> shapes = infer_shapes(model_, batch_of(model_, src));
-    check(src, shapes);
-    auto consumers = model_.consumers();
-    std::vector<Tensor<T>> values(model_.size());
-    std::size_t next_input = 0;
-    for (NodeId id = 0; id < model_.size(); ++id) {
-      const Node<T>& node = model_.node(id);
-      std::vector<const Tensor<T>*> from;
-      for (const NodeId s : node.src) from.push_back(&values[s]);
-      const auto before = std::chrono::steady_clock::now();
-      if (std::holds_alternative<Input>(node.layer)) {
-        values[id] = src[next_input++];
-      } else {
-        values[id] = detail::reference::run(node.layer, std::span<const Tensor<T>* const>(from), shapes[id]);
-      }
-      if (options_.quantized && node.dst_quantization) {
-        values[id] = round_trip(std::move(values[id]), *node.dst_quantization, node.name);
-      }
-      if (!how.node_times.empty()) how.node_times[id] = std::chrono::steady_clock::now() - before;
-      if (how.keep_all) continue;
-      for (const NodeId s : node.src) {
-        if (consumers[s].back() == id && !model_.is_output(s)) values[s] = Tensor<T>();
-      }
-    }
-    return values;
-  }
+  [[nodiscard]] std::vector<Tensor<T>> compute(std::span<const Tensor<T>> src, const ComputeOptions& how = {}) const;
 
-  void check(std::span<const Tensor<T>> src, const std::vector<Shape>& shapes) const {
-    const std::vector<NodeId> inputs = model_.inputs();
-    if (src.size() != inputs.size()) {
-      throw Error("model '" + model_.name() + "'",
-                  "takes " + std::to_string(inputs.size()) + " input(s) but was given " + std::to_string(src.size()));
-    }
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      if (src[i].dims() == shapes[inputs[i]]) continue;
-      const bool first = i == 0;
-      refuse(inputs[i], src[i].dims(), first ? std::get<Input>(model_.node(inputs[i]).layer).shape : shapes[inputs[i]]);
-    }
-  }
+  void check(std::span<const Tensor<T>> src, const std::vector<Shape>& shapes) const;
 
   [[noreturn]] void refuse(NodeId input, const Shape& given, const Shape& expected) const {
     throw Error("input '" + model_.node(input).name + "'",
                 "was given " + to_string(given) + " but takes " + to_string(expected));
   }
 
-  [[nodiscard]] static Tensor<T> round_trip(Tensor<T> value, const Quantization& q, const std::string& name) {
-    try {
-      return quantize_dequantize(std::move(value), q);
-    } catch (const Error& error) {
-      throw Error("layer '" + name + "'", error.what());
-    }
-  }
+  [[nodiscard]] static Tensor<T> round_trip(Tensor<T> value, const Quantization& q, const std::string& name);
 
-  void round_weights() {
-    for_each_model_parameter(model_, [&](NodeId id, const char*, Parameter<T>& parameter) {
-      if (!parameter.quantization) return;
-      parameter.value = round_trip(*parameter.value, *parameter.quantization, model_.node(id).name);
-    });
-  }
+  void round_weights();
 
   Model<T> model_;
   ReferenceOptions options_;
 };
 
 }  // namespace fulcrum
+
+#if FULCRUM_DEFINES(exec)
+
+#include <fulcrum/exec/kernels/reference_layers.hpp>
+
+namespace fulcrum {
+
+template <class T>
+std::vector<StepInfo> ReferenceExecutor<T>::steps() const {
+  const std::vector<Shape> shapes = infer_shapes(model_, options_.batch);
+  const std::vector<Work> work = infer_work(model_, shapes);
+  std::vector<StepInfo> steps;
+  for (const NodeId id : step_nodes()) {
+    const Node<T>& node = model_.node(id);
+    StepInfo step;
+    step.name = node.name;
+    step.kind = kind_of(node.layer);
+    step.implementation = "reference";
+    step.flops = work[id].flops;
+    step.bytes = static_cast<double>(sizeof(T)) *
+                 static_cast<double>(work[id].src_elements + work[id].weight_elements + work[id].dst_elements);
+    step.layers = {node.name};
+    steps.push_back(std::move(step));
+  }
+  return steps;
+}
+
+template <class T>
+void ReferenceExecutor<T>::execute_timed(std::span<const T* const> src, std::span<T* const> dst,
+                                         std::span<std::chrono::nanoseconds> step_times) const {
+  const std::vector<NodeId> nodes = step_nodes();
+  detail::expect_step_times(step_times.size(), nodes.size());
+  std::vector<std::chrono::nanoseconds> node_times(model_.size());
+  execute_with(src, dst, {.node_times = node_times});
+  std::transform(nodes.begin(), nodes.end(), step_times.begin(), [&](NodeId id) { return node_times[id]; });
+}
+
+template <class T>
+void ReferenceExecutor<T>::execute_with(std::span<const T* const> src, std::span<T* const> dst,
+                                        const ComputeOptions& how) const {
+  const std::vector<Shape> shapes = src_shapes();
+  detail::expect_arrays(src.size(), dst.size(), shapes.size(), model_.outputs().size());
+  std::vector<Tensor<T>> from;
+  for (std::size_t i = 0; i < src.size(); ++i)
+    from.emplace_back(shapes[i], std::span(src[i], static_cast<std::size_t>(element_count(shapes[i]))));
+  const std::vector<Tensor<T>> results = outputs_of(compute(from, how));
+  for (std::size_t i = 0; i < dst.size(); ++i) std::copy(results[i].flat().begin(), results[i].flat().end(), dst[i]);
+}
+
+template <class T>
+std::vector<Tensor<T>> ReferenceExecutor<T>::compute(std::span<const Tensor<T>> src, const ComputeOptions& how) const {
+  const std::vector<Shape> shapes = infer_shapes(model_, batch_of(model_, src));
+  check(src, shapes);
+  auto consumers = model_.consumers();
+  std::vector<Tensor<T>> values(model_.size());
+  std::size_t next_input = 0;
+  for (NodeId id = 0; id < model_.size(); ++id) {
+    const Node<T>& node = model_.node(id);
+    std::vector<const Tensor<T>*> from;
+    for (const NodeId s : node.src) from.push_back(&values[s]);
+    const auto before = std::chrono::steady_clock::now();
+    if (std::holds_alternative<Input>(node.layer)) {
+      values[id] = src[next_input++];
+    } else {
+      values[id] = detail::reference::run(node.layer, std::span<const Tensor<T>* const>(from), shapes[id]);
+    }
+    if (options_.quantized && node.dst_quantization) {
+      values[id] = round_trip(std::move(values[id]), *node.dst_quantization, node.name);
+    }
+    if (!how.node_times.empty()) how.node_times[id] = std::chrono::steady_clock::now() - before;
+    if (how.keep_all) continue;
+    for (const NodeId s : node.src) {
+      if (consumers[s].back() == id && !model_.is_output(s)) values[s] = Tensor<T>();
+    }
+  }
+  return values;
+}
+
+template <class T>
+void ReferenceExecutor<T>::check(std::span<const Tensor<T>> src, const std::vector<Shape>& shapes) const {
+  const std::vector<NodeId> inputs = model_.inputs();
+  if (src.size() != inputs.size()) {
+    throw Error("model '" + model_.name() + "'",
+                "takes " + std::to_string(inputs.size()) + " input(s) but was given " + std::to_string(src.size()));
+  }
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (src[i].dims() == shapes[inputs[i]]) continue;
+    const bool first = i == 0;
+    refuse(inputs[i], src[i].dims(), first ? std::get<Input>(model_.node(inputs[i]).layer).shape : shapes[inputs[i]]);
+  }
+}
+
+template <class T>
+Tensor<T> ReferenceExecutor<T>::round_trip(Tensor<T> value, const Quantization& q, const std::string& name) {
+  try {
+    return quantize_dequantize(std::move(value), q);
+  } catch (const Error& error) {
+    throw Error("layer '" + name + "'", error.what());
+  }
+}
+
+template <class T>
+void ReferenceExecutor<T>::round_weights() {
+  for_each_model_parameter(model_, [&](NodeId id, const char*, Parameter<T>& parameter) {
+    if (!parameter.quantization) return;
+    parameter.value = round_trip(*parameter.value, *parameter.quantization, model_.node(id).name);
+  });
+}
+
+}  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(exec)
+namespace fulcrum {
+template class ReferenceExecutor<float>;
+template class ReferenceExecutor<double>;
+}  // namespace fulcrum
+#endif
+
+#endif

@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/parameter.hpp>
 #include <fulcrum/layers/work.hpp>
@@ -29,26 +30,47 @@ struct BatchNormalization {
   double epsilon = 1e-5;  ///< > 0
 
   /// \throws Error when a statistic's size is not the channel count
-  [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
-    detail::expect_sources(src, 1, "BatchNormalization");
-    if (src[0].size() < 2)
-      throw Error("BatchNormalization", "takes a source of rank 2 or more but was given " + to_string(src[0]));
-    const Shape channels{src[0][1]};
-    for (const Parameter<T>* p : {&scale, &shift, &mean, &variance}) {
-      if (p->empty() || p->value->dims() != channels) {
-        throw Error("BatchNormalization", "has a scale, shift, mean or variance that is not " + to_string(channels));
-      }
-    }
-    return src[0];
-  }
+  [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const;
 
-  [[nodiscard]] Work work(std::span<const Shape> src, const Shape& dst) const {
-    Work w = detail::elementwise_work(src, dst, 2.0);
-    w.weight_elements = 4 * scale.size();
-    return w;
-  }
+  [[nodiscard]] Work work(std::span<const Shape> src, const Shape& dst) const;
 
   friend bool operator==(const BatchNormalization&, const BatchNormalization&) = default;
 };
 
 }  // namespace fulcrum
+
+#if FULCRUM_DEFINES(layers)
+
+namespace fulcrum {
+
+template <class T>
+Shape BatchNormalization<T>::dst_shape(std::span<const Shape> src) const {
+  detail::expect_sources(src, 1, "BatchNormalization");
+  if (src[0].size() < 2)
+    throw Error("BatchNormalization", "takes a source of rank 2 or more but was given " + to_string(src[0]));
+  const Shape channels{src[0][1]};
+  for (const Parameter<T>* p : {&scale, &shift, &mean, &variance}) {
+    if (p->empty() || p->value->dims() != channels) {
+      throw Error("BatchNormalization", "has a scale, shift, mean or variance that is not " + to_string(channels));
+    }
+  }
+  return src[0];
+}
+
+template <class T>
+Work BatchNormalization<T>::work(std::span<const Shape> src, const Shape& dst) const {
+  Work w = detail::elementwise_work(src, dst, 2.0);
+  w.weight_elements = 4 * scale.size();
+  return w;
+}
+
+}  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(layers)
+namespace fulcrum {
+template struct BatchNormalization<float>;
+template struct BatchNormalization<double>;
+}  // namespace fulcrum
+#endif
+
+#endif

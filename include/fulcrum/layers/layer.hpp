@@ -11,6 +11,7 @@
 #include <type_traits>
 #include <variant>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/layers/activation.hpp>
 #include <fulcrum/layers/batch_normalization.hpp>
 #include <fulcrum/layers/binary.hpp>
@@ -43,6 +44,19 @@ struct Layer
                    ArgReduce, Concat, Reshape, Flatten, Transpose, Slice, Expand, Tile, Gather, Pad, Resize> {
   using Variant = typename Layer::variant;
   using Variant::Variant;
+
+  // Out of line, because each is a table over all layers.
+  Layer();
+  Layer(const Layer&);
+  Layer(Layer&&) noexcept;
+  Layer& operator=(const Layer&);
+  Layer& operator=(Layer&&) noexcept;
+  ~Layer();
+
+  friend bool operator==(const Layer& a, const Layer& b) { return a.equals(b); }
+
+private:
+  [[nodiscard]] bool equals(const Layer& other) const;
 };
 
 /// What every layer states about itself.
@@ -100,20 +114,21 @@ Overloads(F...) -> Overloads<F...>;
 /// compiles in a fraction of the time of std::visit's tables and lets the calls be inlined.
 template <class F, class L>
 decltype(auto) visit_layer(F&& f, L& layer) {
-  using Variant = typename std::remove_const_t<L>::Variant;
-  constexpr std::size_t count = std::variant_size_v<Variant>;
+  using Held = typename std::remove_const_t<L>::Variant;
+  constexpr std::size_t count = std::variant_size_v<Held>;
   static_assert(count <= 48, "visit_layer() has too few cases");
-  std::conditional_t<std::is_const_v<L>, const Variant, Variant>& variant = layer;
+  std::conditional_t<std::is_const_v<L>, const Held, Held>& variant = layer;
 #define FULCRUM_CASE(i)                    \
   case i:                                  \
     if constexpr (i < count)               \
       return f(*std::get_if<i>(&variant)); \
     else                                   \
       break;
-#define FULCRUM_CASES(i)                                                                              \
-  FULCRUM_CASE(i)                                                                                     \
-  FULCRUM_CASE(i + 1) FULCRUM_CASE(i + 2) FULCRUM_CASE(i + 3) FULCRUM_CASE(i + 4) FULCRUM_CASE(i + 5) \
-      FULCRUM_CASE(i + 6) FULCRUM_CASE(i + 7)
+#define FULCRUM_CASES(i) \
+  FULCRUM_CASE(i)        \
+  FULCRUM_CASE(i + 1)    \
+  FULCRUM_CASE(i + 2)    \
+  FULCRUM_CASE(i + 3) FULCRUM_CASE(i + 4) FULCRUM_CASE(i + 5) FULCRUM_CASE(i + 6) FULCRUM_CASE(i + 7)
   switch (variant.index()) {
     FULCRUM_CASES(0)
     FULCRUM_CASES(8)
@@ -138,37 +153,20 @@ static_assert(all_are_layers<Layer<float>::Variant> && all_are_layers<Layer<doub
 
 /// The layer's kind in ONNX's word for it where there is one: "Conv", "MaxPool", "Relu", "Add".
 template <class T>
-[[nodiscard]] std::string kind_of(const Layer<T>& layer) {
-  if (const auto* activation = std::get_if<Activation>(&layer)) return std::string(name_of(activation->function));
-  if (const auto* binary = std::get_if<Binary>(&layer)) return std::string(name_of(binary->function));
-  if (const auto* pool = std::get_if<Pool>(&layer)) return pool->pool == PoolKind::max ? "MaxPool" : "AveragePool";
-  if (const auto* pool = std::get_if<GlobalPool>(&layer))
-    return pool->pool == PoolKind::max ? "GlobalMaxPool" : "GlobalAveragePool";
-  if (const auto* reduce = std::get_if<Reduce>(&layer)) return std::string(name_of(reduce->function));
-  if (const auto* reduce = std::get_if<ArgReduce>(&layer)) return reduce->largest ? "ArgMax" : "ArgMin";
-  if (const auto* softmax = std::get_if<Softmax>(&layer)) return softmax->logarithm ? "LogSoftmax" : "Softmax";
-  if (const auto* recurrent = std::get_if<Recurrent<T>>(&layer)) return std::string(name_of(recurrent->cell));
-  return visit_layer([](const auto& l) { return std::string(l.kind); }, layer);
-}
+[[nodiscard]] std::string kind_of(const Layer<T>& layer);
 
 /// What the layer states about itself.
 template <class T>
-[[nodiscard]] LayerFacts facts_of(const Layer<T>& layer) {
-  return visit_layer([](const auto& l) { return l.facts(); }, layer);
-}
+[[nodiscard]] LayerFacts facts_of(const Layer<T>& layer);
 
 /// Shape of the layer's result for the shapes of its sources.
 /// \throws Error when they do not fit
 template <class T>
-[[nodiscard]] Shape dst_shape(const Layer<T>& layer, std::span<const Shape> src) {
-  return visit_layer([&](const auto& l) { return l.dst_shape(src); }, layer);
-}
+[[nodiscard]] Shape dst_shape(const Layer<T>& layer, std::span<const Shape> src);
 
 /// Work of one execution.
 template <class T>
-[[nodiscard]] Work work_of(const Layer<T>& layer, std::span<const Shape> src, const Shape& dst) {
-  return visit_layer([&](const auto& l) { return l.work(src, dst); }, layer);
-}
+[[nodiscard]] Work work_of(const Layer<T>& layer, std::span<const Shape> src, const Shape& dst);
 
 /// Calls f(name, parameter) for each of the layer's parameters, empty ones included, in a fixed order.
 /// `layer` may be const (then the parameters are) or not.
@@ -195,3 +193,73 @@ void for_each_parameter(L& layer, F&& f) {
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_DEFINES(layers)
+
+namespace fulcrum {
+
+template <class T>
+Layer<T>::Layer() = default;
+template <class T>
+Layer<T>::Layer(const Layer&) = default;
+template <class T>
+Layer<T>::Layer(Layer&&) noexcept = default;
+template <class T>
+Layer<T>& Layer<T>::operator=(const Layer&) = default;
+template <class T>
+Layer<T>& Layer<T>::operator=(Layer&&) noexcept = default;
+template <class T>
+Layer<T>::~Layer() = default;
+
+template <class T>
+bool Layer<T>::equals(const Layer& other) const {
+  return static_cast<const Variant&>(*this) == static_cast<const Variant&>(other);
+}
+
+template <class T>
+std::string kind_of(const Layer<T>& layer) {
+  if (const auto* activation = std::get_if<Activation>(&layer)) return std::string(name_of(activation->function));
+  if (const auto* binary = std::get_if<Binary>(&layer)) return std::string(name_of(binary->function));
+  if (const auto* pool = std::get_if<Pool>(&layer)) return pool->pool == PoolKind::max ? "MaxPool" : "AveragePool";
+  if (const auto* pool = std::get_if<GlobalPool>(&layer))
+    return pool->pool == PoolKind::max ? "GlobalMaxPool" : "GlobalAveragePool";
+  if (const auto* reduce = std::get_if<Reduce>(&layer)) return std::string(name_of(reduce->function));
+  if (const auto* reduce = std::get_if<ArgReduce>(&layer)) return reduce->largest ? "ArgMax" : "ArgMin";
+  if (const auto* softmax = std::get_if<Softmax>(&layer)) return softmax->logarithm ? "LogSoftmax" : "Softmax";
+  if (const auto* recurrent = std::get_if<Recurrent<T>>(&layer)) return std::string(name_of(recurrent->cell));
+  return visit_layer([](const auto& l) { return std::string(l.kind); }, layer);
+}
+
+template <class T>
+LayerFacts facts_of(const Layer<T>& layer) {
+  return visit_layer([](const auto& l) { return l.facts(); }, layer);
+}
+
+template <class T>
+Shape dst_shape(const Layer<T>& layer, std::span<const Shape> src) {
+  return visit_layer([&](const auto& l) { return l.dst_shape(src); }, layer);
+}
+
+template <class T>
+Work work_of(const Layer<T>& layer, std::span<const Shape> src, const Shape& dst) {
+  return visit_layer([&](const auto& l) { return l.work(src, dst); }, layer);
+}
+
+}  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(layers)
+namespace fulcrum {
+template struct Layer<float>;
+template struct Layer<double>;
+template std::string kind_of(const Layer<float>& layer);
+template std::string kind_of(const Layer<double>& layer);
+template LayerFacts facts_of(const Layer<float>& layer);
+template LayerFacts facts_of(const Layer<double>& layer);
+template Shape dst_shape(const Layer<float>& layer, std::span<const Shape> src);
+template Shape dst_shape(const Layer<double>& layer, std::span<const Shape> src);
+template Work work_of(const Layer<float>& layer, std::span<const Shape> src, const Shape& dst);
+template Work work_of(const Layer<double>& layer, std::span<const Shape> src, const Shape& dst);
+}  // namespace fulcrum
+#endif
+
+#endif

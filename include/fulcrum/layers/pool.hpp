@@ -2,12 +2,12 @@
 /// \file
 /// Pooling over windows and over whole planes (ONNX MaxPool, AveragePool, GlobalMaxPool, GlobalAveragePool).
 
-#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string_view>
 
 #include <fulcrum/core/element_type.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/window.hpp>
 #include <fulcrum/layers/work.hpp>
@@ -30,19 +30,7 @@ struct Pool {
   }
 
   /// \throws Error when the window does not fit the source or its padding is as large as its kernel
-  [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
-    detail::expect_sources(src, 1, "Pool");
-    const Shape extents = output_extents(window, src[0], "Pool");
-    const Padding& padding = window.padding;
-    if (std::max(padding.top, padding.bottom) >= window.kernel[0] ||
-        std::max(padding.left, padding.right) >= window.kernel[1] ||
-        std::max(window.depth.front, window.depth.back) >= window.depth.kernel) {
-      throw Error("Pool", "has a padding that is not below its kernel", "a window must not lie in the padding alone");
-    }
-    Shape dst{src[0][0], src[0][1]};
-    dst.insert(dst.end(), extents.begin(), extents.end());
-    return dst;
-  }
+  FULCRUM_DECLARE [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const;
 
   [[nodiscard]] Work work(std::span<const Shape> src, const Shape& dst) const {
     return detail::elementwise_work(src, dst,
@@ -62,13 +50,7 @@ struct GlobalPool {
     return {.needs_f32 = false, .integers = pool == PoolKind::max ? IntegerUse::passes : IntegerUse::combines};
   }
 
-  [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
-    detail::expect_sources(src, 1, "GlobalPool");
-    detail::expect_rank(src[0], 4, "GlobalPool");
-    if (src[0][2] < 1 || src[0][3] < 1)
-      throw Error("GlobalPool", "has an empty plane to pool over: " + to_string(src[0]));
-    return {src[0][0], src[0][1], 1, 1};
-  }
+  FULCRUM_DECLARE [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const;
 
   [[nodiscard]] Work work(std::span<const Shape> src, const Shape& dst) const {
     return detail::elementwise_work(src, dst, static_cast<double>(src[0][2] * src[0][3]));
@@ -99,3 +81,35 @@ struct MaxPoolIndices {
 };
 
 }  // namespace fulcrum
+
+#if FULCRUM_DEFINES(layers)
+
+#include <algorithm>
+
+namespace fulcrum {
+
+FULCRUM_DEFINE Shape Pool::dst_shape(std::span<const Shape> src) const {
+  detail::expect_sources(src, 1, "Pool");
+  const Shape extents = output_extents(window, src[0], "Pool");
+  const Padding& padding = window.padding;
+  if (std::max(padding.top, padding.bottom) >= window.kernel[0] ||
+      std::max(padding.left, padding.right) >= window.kernel[1] ||
+      std::max(window.depth.front, window.depth.back) >= window.depth.kernel) {
+    throw Error("Pool", "has a padding that is not below its kernel", "a window must not lie in the padding alone");
+  }
+  Shape dst{src[0][0], src[0][1]};
+  dst.insert(dst.end(), extents.begin(), extents.end());
+  return dst;
+}
+
+FULCRUM_DEFINE Shape GlobalPool::dst_shape(std::span<const Shape> src) const {
+  detail::expect_sources(src, 1, "GlobalPool");
+  detail::expect_rank(src[0], 4, "GlobalPool");
+  if (src[0][2] < 1 || src[0][3] < 1)
+    throw Error("GlobalPool", "has an empty plane to pool over: " + to_string(src[0]));
+  return {src[0][0], src[0][1], 1, 1};
+}
+
+}  // namespace fulcrum
+
+#endif

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include <fulcrum/core/element_type.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/work.hpp>
 #include <fulcrum/tensor/quantization.hpp>
@@ -24,11 +25,7 @@ struct QuantizeLinear {
     return quantization.dtype == DType::u8 ? ElementType::u8 : ElementType::s8;
   }
 
-  [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
-    detail::expect_sources(src, 1, "QuantizeLinear");
-    validate(quantization, src[0]);
-    return src[0];
-  }
+  FULCRUM_DECLARE [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const;
   [[nodiscard]] Work work(std::span<const Shape> src, const Shape& dst) const {
     return detail::elementwise_work(src, dst, 1.0);
   }
@@ -45,11 +42,7 @@ struct DequantizeLinear {
   [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {.only_loops = true}; }
   [[nodiscard]] ElementType dst_element(std::span<const ElementType> /*src*/) const { return ElementType::f32; }
 
-  [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
-    detail::expect_sources(src, 1, "DequantizeLinear");
-    validate(quantization, src[0]);
-    return src[0];
-  }
+  FULCRUM_DECLARE [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const;
   [[nodiscard]] Work work(std::span<const Shape> src, const Shape& dst) const {
     return detail::elementwise_work(src, dst, 1.0);
   }
@@ -58,3 +51,23 @@ struct DequantizeLinear {
 };
 
 }  // namespace fulcrum
+
+#if FULCRUM_DEFINES(layers)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE Shape QuantizeLinear::dst_shape(std::span<const Shape> src) const {
+  detail::expect_sources(src, 1, "QuantizeLinear");
+  validate(quantization, src[0]);
+  return src[0];
+}
+
+FULCRUM_DEFINE Shape DequantizeLinear::dst_shape(std::span<const Shape> src) const {
+  detail::expect_sources(src, 1, "DequantizeLinear");
+  validate(quantization, src[0]);
+  return src[0];
+}
+
+}  // namespace fulcrum
+
+#endif

@@ -2,13 +2,12 @@
 /// \file
 /// Recurrent layers (ONNX LSTM, GRU, RNN).
 
-#include <array>
 #include <cstdint>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/layers/activation.hpp>
 #include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/parameter.hpp>
@@ -62,46 +61,70 @@ struct Recurrent {
   }
 
   /// \throws Error when sources, weights and settings do not fit each other
-  [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
-    const std::string where(name_of(cell));
-    const std::size_t most = cell == RecurrentKind::lstm ? 3 : 2;
-    if (src.empty() || src.size() > most) {
-      throw Error(where, "takes 1 to " + std::to_string(most) + " sources but has " + std::to_string(src.size()));
-    }
-    if (weights.empty() || recurrent_weights.empty()) throw Error(where, "has no weights");
-    if (src[0].size() != 3) throw Error(where, "takes a source (steps, n, input) but was given " + to_string(src[0]));
-    const Shape r = recurrent_weights.value->dims();
-    if (r.size() != 3 || r[0] != directions() || r[2] < 1 || r[1] != gates_of(cell) * r[2]) {
-      throw Error(where,
-                  "has recurrent weights " + to_string(r) + " for " + std::to_string(directions()) + " direction(s)");
-    }
-    const std::int64_t size = r[2];
-    if (weights.value->dims() != Shape{directions(), r[1], src[0][2]}) {
-      throw Error(where, "has weights " + to_string(weights.value->dims()) + " for a source " + to_string(src[0]));
-    }
-    if (!bias.empty() && bias.value->dims() != Shape{directions(), 2 * r[1]})
-      throw Error(where, "has a bias " + to_string(bias.value->dims()) + ", not 2 × " + std::to_string(r[1]));
-    if (!peepholes.empty() && (cell != RecurrentKind::lstm || peepholes.value->dims() != Shape{directions(), 3 * size}))
-      throw Error(where, "has peepholes " + to_string(peepholes.value->dims()));
-    if (functions.size() != functions_per_direction() * static_cast<std::size_t>(directions()))
-      throw Error(where, "has " + std::to_string(functions.size()) + " functions");
-    if (with_cell_state && cell != RecurrentKind::lstm) throw Error(where, "has no cell state");
-    const Shape state{directions(), src[0][1], size};
-    for (const Shape& given : src.subspan(1)) {
-      if (given != state)
-        throw Error(where, "takes a first state " + to_string(state) + " but was given " + to_string(given));
-    }
-    return {src[0][0] + (with_cell_state ? 1 : 0), directions(), src[0][1], size};
-  }
+  [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const;
 
-  [[nodiscard]] Work work(std::span<const Shape> src, const Shape& dst) const {
-    const auto cells = static_cast<double>(element_count({src[0][0], directions(), src[0][1], hidden()}));
-    const auto gates = static_cast<double>(gates_of(cell));
-    return {cells * gates * (2.0 * static_cast<double>(src[0][2] + hidden()) + 8.0), detail::total_elements(src),
-            weights.size() + recurrent_weights.size() + bias.size() + peepholes.size(), element_count(dst)};
-  }
+  [[nodiscard]] Work work(std::span<const Shape> src, const Shape& dst) const;
 
   friend bool operator==(const Recurrent&, const Recurrent&) = default;
 };
 
 }  // namespace fulcrum
+
+#if FULCRUM_DEFINES(layers)
+
+#include <array>
+#include <string>
+
+namespace fulcrum {
+
+template <class T>
+Shape Recurrent<T>::dst_shape(std::span<const Shape> src) const {
+  const std::string where(name_of(cell));
+  const std::size_t most = cell == RecurrentKind::lstm ? 3 : 2;
+  if (src.empty() || src.size() > most) {
+    throw Error(where, "takes 1 to " + std::to_string(most) + " sources but has " + std::to_string(src.size()));
+  }
+  if (weights.empty() || recurrent_weights.empty()) throw Error(where, "has no weights");
+  if (src[0].size() != 3) throw Error(where, "takes a source (steps, n, input) but was given " + to_string(src[0]));
+  const Shape r = recurrent_weights.value->dims();
+  if (r.size() != 3 || r[0] != directions() || r[2] < 1 || r[1] != gates_of(cell) * r[2]) {
+    throw Error(where,
+                "has recurrent weights " + to_string(r) + " for " + std::to_string(directions()) + " direction(s)");
+  }
+  const std::int64_t size = r[2];
+  if (weights.value->dims() != Shape{directions(), r[1], src[0][2]}) {
+    throw Error(where, "has weights " + to_string(weights.value->dims()) + " for a source " + to_string(src[0]));
+  }
+  if (!bias.empty() && bias.value->dims() != Shape{directions(), 2 * r[1]})
+    throw Error(where, "has a bias " + to_string(bias.value->dims()) + ", not 2 × " + std::to_string(r[1]));
+  if (!peepholes.empty() && (cell != RecurrentKind::lstm || peepholes.value->dims() != Shape{directions(), 3 * size}))
+    throw Error(where, "has peepholes " + to_string(peepholes.value->dims()));
+  if (functions.size() != functions_per_direction() * static_cast<std::size_t>(directions()))
+    throw Error(where, "has " + std::to_string(functions.size()) + " functions");
+  if (with_cell_state && cell != RecurrentKind::lstm) throw Error(where, "has no cell state");
+  const Shape state{directions(), src[0][1], size};
+  for (const Shape& given : src.subspan(1)) {
+    if (given != state)
+      throw Error(where, "takes a first state " + to_string(state) + " but was given " + to_string(given));
+  }
+  return {src[0][0] + (with_cell_state ? 1 : 0), directions(), src[0][1], size};
+}
+
+template <class T>
+Work Recurrent<T>::work(std::span<const Shape> src, const Shape& dst) const {
+  const auto cells = static_cast<double>(element_count({src[0][0], directions(), src[0][1], hidden()}));
+  const auto gates = static_cast<double>(gates_of(cell));
+  return {cells * gates * (2.0 * static_cast<double>(src[0][2] + hidden()) + 8.0), detail::total_elements(src),
+          weights.size() + recurrent_weights.size() + bias.size() + peepholes.size(), element_count(dst)};
+}
+
+}  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(layers)
+namespace fulcrum {
+template struct Recurrent<float>;
+template struct Recurrent<double>;
+}  // namespace fulcrum
+#endif
+
+#endif

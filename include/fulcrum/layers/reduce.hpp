@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <fulcrum/core/element_type.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/work.hpp>
 
@@ -45,27 +46,10 @@ enum class ReduceKind : std::uint8_t {
 namespace detail {
 
 /// Which of `rank` axes are named; all when none is.
-inline std::vector<bool> named_axes(const std::vector<std::int64_t>& axes, std::size_t rank, const char* kind) {
-  std::vector<bool> named(rank, axes.empty());
-  for (const std::int64_t axis : axes) {
-    const std::size_t at = normalized_axis(axis, rank);
-    if (named[at]) throw Error(kind, "names axis " + std::to_string(axis) + " twice");
-    named[at] = true;
-  }
-  return named;
-}
+FULCRUM_DECLARE std::vector<bool> named_axes(const std::vector<std::int64_t>& axes, std::size_t rank, const char* kind);
 
 /// The shape with the named axes 1, or gone.
-inline Shape reduced_shape(const Shape& src, const std::vector<bool>& named, bool keep_dims) {
-  Shape dst;
-  for (std::size_t axis = 0; axis < src.size(); ++axis) {
-    if (!named[axis])
-      dst.push_back(src[axis]);
-    else if (keep_dims)
-      dst.push_back(1);
-  }
-  return dst;
-}
+FULCRUM_DECLARE Shape reduced_shape(const Shape& src, const std::vector<bool>& named, bool keep_dims);
 
 }  // namespace detail
 
@@ -102,12 +86,7 @@ struct ArgReduce {
   [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {.only_loops = true}; }
   [[nodiscard]] ElementType dst_element(std::span<const ElementType> /*src*/) const { return ElementType::s64; }
 
-  [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
-    detail::expect_sources(src, 1, "ArgReduce");
-    const std::size_t at = normalized_axis(axis, src[0].size());
-    if (src[0][at] < 1) throw Error("ArgReduce", "looks for an element along an empty axis of " + to_string(src[0]));
-    return detail::reduced_shape(src[0], detail::named_axes({axis}, src[0].size(), "ArgReduce"), keep_dims);
-  }
+  FULCRUM_DECLARE [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const;
   [[nodiscard]] Work work(std::span<const Shape> src, const Shape& dst) const {
     return {static_cast<double>(element_count(src[0])), element_count(src[0]), 0, element_count(dst)};
   }
@@ -116,3 +95,43 @@ struct ArgReduce {
 };
 
 }  // namespace fulcrum
+
+#if FULCRUM_DEFINES(layers)
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE std::vector<bool> named_axes(const std::vector<std::int64_t>& axes, std::size_t rank, const char* kind) {
+  std::vector<bool> named(rank, axes.empty());
+  for (const std::int64_t axis : axes) {
+    const std::size_t at = normalized_axis(axis, rank);
+    if (named[at]) throw Error(kind, "names axis " + std::to_string(axis) + " twice");
+    named[at] = true;
+  }
+  return named;
+}
+
+FULCRUM_DEFINE Shape reduced_shape(const Shape& src, const std::vector<bool>& named, bool keep_dims) {
+  Shape dst;
+  for (std::size_t axis = 0; axis < src.size(); ++axis) {
+    if (!named[axis])
+      dst.push_back(src[axis]);
+    else if (keep_dims)
+      dst.push_back(1);
+  }
+  return dst;
+}
+
+}  // namespace fulcrum::detail
+
+namespace fulcrum {
+
+FULCRUM_DEFINE Shape ArgReduce::dst_shape(std::span<const Shape> src) const {
+  detail::expect_sources(src, 1, "ArgReduce");
+  const std::size_t at = normalized_axis(axis, src[0].size());
+  if (src[0][at] < 1) throw Error("ArgReduce", "looks for an element along an empty axis of " + to_string(src[0]));
+  return detail::reduced_shape(src[0], detail::named_axes({axis}, src[0].size(), "ArgReduce"), keep_dims);
+}
+
+}  // namespace fulcrum
+
+#endif

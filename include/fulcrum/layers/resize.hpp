@@ -2,13 +2,12 @@
 /// \file
 /// Interpolation to another size (ONNX Resize and Upsample, oneDNN resampling).
 
-#include <cmath>
 #include <cstdint>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/work.hpp>
 
@@ -47,36 +46,8 @@ struct Resize {
   [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {.only_loops = true}; }
 
   /// \throws Error when settings are not one per axis or out of range
-  [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
-    detail::expect_sources(src, 1, "Resize");
-    const std::size_t rank = src[0].size();
-    if (scales.size() != (scales.empty() ? 0 : rank) || sizes.size() != (sizes.empty() ? 0 : rank) ||
-        scales.empty() == sizes.empty()) {
-      throw Error("Resize", "needs a scale or a size for each axis of a source " + to_string(src[0]));
-    }
-    if (coordinates == ResizeCoordinates::tf_crop_and_resize && roi.size() != 2 * rank)
-      throw Error("Resize", "needs a start and an end of its region for each axis");
-    Shape dst;
-    for (std::size_t axis = 0; axis < rank; ++axis) {
-      if (!sizes.empty()) {
-        if (sizes[axis] < -1) throw Error("Resize", "has a negative size");
-        dst.push_back(sizes[axis] == -1 ? src[0][axis] : sizes[axis]);
-        continue;
-      }
-      const double extent =
-          std::floor(static_cast<double>(src[0][axis]) * extent_share(axis) * static_cast<double>(scales[axis]));
-      if (!(scales[axis] > 0.0F) || !(extent >= 0.0 && extent < 0x1p40))
-        throw Error("Resize", "has a scale of " + std::to_string(scales[axis]), "give positive scales");
-      dst.push_back(static_cast<std::int64_t>(extent));
-    }
-    return dst;
-  }
-  [[nodiscard]] Work work(std::span<const Shape> src, const Shape& dst) const {
-    const double taps = mode == ResizeKind::nearest ? 0.0 : mode == ResizeKind::linear ? 2.0 : 4.0;
-    double mixed = 1.0;
-    for (std::size_t axis = 0; axis < dst.size(); ++axis) mixed *= dst[axis] == src[0][axis] ? 1.0 : taps;
-    return detail::elementwise_work(src, dst, 2.0 * mixed);
-  }
+  FULCRUM_DECLARE [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const;
+  FULCRUM_DECLARE [[nodiscard]] Work work(std::span<const Shape> src, const Shape& dst) const;
 
   friend bool operator==(const Resize&, const Resize&) = default;
 
@@ -89,3 +60,46 @@ private:
 };
 
 }  // namespace fulcrum
+
+#if FULCRUM_DEFINES(layers)
+
+#include <cmath>
+#include <string>
+
+namespace fulcrum {
+
+FULCRUM_DEFINE Shape Resize::dst_shape(std::span<const Shape> src) const {
+  detail::expect_sources(src, 1, "Resize");
+  const std::size_t rank = src[0].size();
+  if (scales.size() != (scales.empty() ? 0 : rank) || sizes.size() != (sizes.empty() ? 0 : rank) ||
+      scales.empty() == sizes.empty()) {
+    throw Error("Resize", "needs a scale or a size for each axis of a source " + to_string(src[0]));
+  }
+  if (coordinates == ResizeCoordinates::tf_crop_and_resize && roi.size() != 2 * rank)
+    throw Error("Resize", "needs a start and an end of its region for each axis");
+  Shape dst;
+  for (std::size_t axis = 0; axis < rank; ++axis) {
+    if (!sizes.empty()) {
+      if (sizes[axis] < -1) throw Error("Resize", "has a negative size");
+      dst.push_back(sizes[axis] == -1 ? src[0][axis] : sizes[axis]);
+      continue;
+    }
+    const double extent =
+        std::floor(static_cast<double>(src[0][axis]) * extent_share(axis) * static_cast<double>(scales[axis]));
+    if (!(scales[axis] > 0.0F) || !(extent >= 0.0 && extent < 0x1p40))
+      throw Error("Resize", "has a scale of " + std::to_string(scales[axis]), "give positive scales");
+    dst.push_back(static_cast<std::int64_t>(extent));
+  }
+  return dst;
+}
+
+FULCRUM_DEFINE Work Resize::work(std::span<const Shape> src, const Shape& dst) const {
+  const double taps = mode == ResizeKind::nearest ? 0.0 : mode == ResizeKind::linear ? 2.0 : 4.0;
+  double mixed = 1.0;
+  for (std::size_t axis = 0; axis < dst.size(); ++axis) mixed *= dst[axis] == src[0][axis] ? 1.0 : taps;
+  return detail::elementwise_work(src, dst, 2.0 * mixed);
+}
+
+}  // namespace fulcrum
+
+#endif

@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/work.hpp>
 
@@ -20,11 +21,7 @@ struct Softmax {
   static constexpr std::string_view kind = "Softmax";
   [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
 
-  [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
-    detail::expect_sources(src, 1, "Softmax");
-    static_cast<void>(normalized_axis(axis, src[0].size()));
-    return src[0];
-  }
+  FULCRUM_DECLARE [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const;
   [[nodiscard]] Work work(std::span<const Shape> src, const Shape& dst) const {
     return detail::elementwise_work(src, dst, 5.0);
   }
@@ -33,3 +30,17 @@ struct Softmax {
 };
 
 }  // namespace fulcrum
+
+#if FULCRUM_DEFINES(layers)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE Shape Softmax::dst_shape(std::span<const Shape> src) const {
+  detail::expect_sources(src, 1, "Softmax");
+  static_cast<void>(normalized_axis(axis, src[0].size()));
+  return src[0];
+}
+
+}  // namespace fulcrum
+
+#endif

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <fulcrum/core/element_type.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/parameter.hpp>
 #include <fulcrum/layers/work.hpp>
@@ -40,11 +41,7 @@ struct Constant {
   Parameter<T> value;
   ElementType element = ElementType::f32;
 
-  [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const {
-    detail::expect_sources(src, 0, "Constant");
-    if (value.empty()) throw Error("Constant", "has no value");
-    return value.value->dims();
-  }
+  [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const;
   [[nodiscard]] Work work(std::span<const Shape> /*src*/, const Shape& /*dst*/) const {
     return {0.0, 0, value.size(), 0};
   }
@@ -53,3 +50,25 @@ struct Constant {
 };
 
 }  // namespace fulcrum
+
+#if FULCRUM_DEFINES(layers)
+
+namespace fulcrum {
+
+template <class T>
+Shape Constant<T>::dst_shape(std::span<const Shape> src) const {
+  detail::expect_sources(src, 0, "Constant");
+  if (value.empty()) throw Error("Constant", "has no value");
+  return value.value->dims();
+}
+
+}  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(layers)
+namespace fulcrum {
+template struct Constant<float>;
+template struct Constant<double>;
+}  // namespace fulcrum
+#endif
+
+#endif

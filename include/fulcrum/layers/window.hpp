@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include <fulcrum/core/error.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/shape.hpp>
 
 namespace fulcrum {
@@ -55,25 +56,7 @@ struct WindowAxis {
 };
 
 /// floor((src + pad − dilation·(kernel − 1) − 1) / stride) + 1, rounded up with ceil_mode.
-inline std::int64_t output_extent(const WindowAxis& axis, std::int64_t src, const char* kind) {
-  if (axis.kernel < 1 || axis.stride < 1 || axis.dilation < 1 || axis.before < 0 || axis.after < 0) {
-    throw Error(kind, "has a kernel, stride or dilation below 1 or a negative padding");
-  }
-  constexpr std::int64_t limit = std::int64_t{1} << 31;
-  if (axis.kernel > limit || axis.stride > limit || axis.dilation > limit || axis.before > limit ||
-      axis.after > limit) {
-    throw Error(kind, "has a kernel, stride, dilation or padding past 2^31");
-  }
-  const std::int64_t span = axis.dilation * (axis.kernel - 1) + 1;
-  const std::int64_t room = src + axis.before + axis.after - span;
-  if (room < 0) {
-    throw Error(kind, "has a window of " + std::to_string(span) + " that does not fit a source of " +
-                          std::to_string(src) + " with padding " + std::to_string(axis.before + axis.after));
-  }
-  std::int64_t dst = (axis.ceil_mode ? (room + axis.stride - 1) / axis.stride : room / axis.stride) + 1;
-  if (axis.ceil_mode && (dst - 1) * axis.stride >= src + axis.before) --dst;
-  return dst;
-}
+FULCRUM_DECLARE std::int64_t output_extent(const WindowAxis& axis, std::int64_t src, const char* kind);
 
 inline std::array<WindowAxis, 2> plane_axes(const Window& w) {
   return {WindowAxis{w.kernel[0], w.stride[0], w.padding.top, w.padding.bottom, w.dilation[0], w.ceil_mode},
@@ -95,7 +78,39 @@ inline WindowAxis depth_axis(const Window& w) {
 
 /// The extents that a window leaves of a source (n, c, h, w) or (n, c, d, h, w), without n and c.
 /// \throws Error when the source has another rank, a setting is out of range or the window does not fit
-[[nodiscard]] inline Shape output_extents(const Window& window, const Shape& src, const char* kind) {
+FULCRUM_DECLARE [[nodiscard]] Shape output_extents(const Window& window, const Shape& src, const char* kind);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(layers)
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE std::int64_t output_extent(const WindowAxis& axis, std::int64_t src, const char* kind) {
+  if (axis.kernel < 1 || axis.stride < 1 || axis.dilation < 1 || axis.before < 0 || axis.after < 0) {
+    throw Error(kind, "has a kernel, stride or dilation below 1 or a negative padding");
+  }
+  constexpr std::int64_t limit = std::int64_t{1} << 31;
+  if (axis.kernel > limit || axis.stride > limit || axis.dilation > limit || axis.before > limit ||
+      axis.after > limit) {
+    throw Error(kind, "has a kernel, stride, dilation or padding past 2^31");
+  }
+  const std::int64_t span = axis.dilation * (axis.kernel - 1) + 1;
+  const std::int64_t room = src + axis.before + axis.after - span;
+  if (room < 0) {
+    throw Error(kind, "has a window of " + std::to_string(span) + " that does not fit a source of " +
+                          std::to_string(src) + " with padding " + std::to_string(axis.before + axis.after));
+  }
+  std::int64_t dst = (axis.ceil_mode ? (room + axis.stride - 1) / axis.stride : room / axis.stride) + 1;
+  if (axis.ceil_mode && (dst - 1) * axis.stride >= src + axis.before) --dst;
+  return dst;
+}
+
+}  // namespace fulcrum::detail
+
+namespace fulcrum {
+
+FULCRUM_DEFINE Shape output_extents(const Window& window, const Shape& src, const char* kind) {
   if (src.size() != 4 && src.size() != 5) {
     throw Error(kind, "takes a source (n, c, h, w) or (n, c, d, h, w) but was given " + to_string(src));
   }
@@ -111,3 +126,5 @@ inline WindowAxis depth_axis(const Window& w) {
 }
 
 }  // namespace fulcrum
+
+#endif

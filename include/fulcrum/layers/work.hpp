@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/shape.hpp>
 
 namespace fulcrum {
@@ -28,11 +29,7 @@ struct Work {
 
 namespace detail {
 
-inline std::int64_t total_elements(std::span<const Shape> shapes) {
-  std::int64_t total = 0;
-  for (const Shape& shape : shapes) total += element_count(shape);
-  return total;
-}
+FULCRUM_DECLARE std::int64_t total_elements(std::span<const Shape> shapes);
 
 /// Work that is a fixed number of FLOPs per output element.
 inline Work elementwise_work(std::span<const Shape> src, const Shape& dst, double flops_per_element) {
@@ -40,17 +37,35 @@ inline Work elementwise_work(std::span<const Shape> src, const Shape& dst, doubl
   return {flops_per_element * static_cast<double>(count), total_elements(src), 0, count};
 }
 
-inline void expect_sources(std::span<const Shape> src, std::size_t count, const char* kind) {
+FULCRUM_DECLARE void expect_sources(std::span<const Shape> src, std::size_t count, const char* kind);
+
+FULCRUM_DECLARE void expect_rank(const Shape& shape, std::size_t rank, const char* kind);
+
+}  // namespace detail
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(layers)
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE std::int64_t total_elements(std::span<const Shape> shapes) {
+  std::int64_t total = 0;
+  for (const Shape& shape : shapes) total += element_count(shape);
+  return total;
+}
+
+FULCRUM_DEFINE void expect_sources(std::span<const Shape> src, std::size_t count, const char* kind) {
   if (src.size() != count) {
     throw Error(kind, "takes " + std::to_string(count) + " source(s) but has " + std::to_string(src.size()));
   }
 }
 
-inline void expect_rank(const Shape& shape, std::size_t rank, const char* kind) {
+FULCRUM_DEFINE void expect_rank(const Shape& shape, std::size_t rank, const char* kind) {
   if (shape.size() != rank) {
     throw Error(kind, "takes a source of rank " + std::to_string(rank) + " but was given " + to_string(shape));
   }
 }
 
-}  // namespace detail
-}  // namespace fulcrum
+}  // namespace fulcrum::detail
+
+#endif

@@ -114,7 +114,7 @@ inline void take_turns(const std::vector<TimedExecutor*>& executors, const Choos
                                                       const ChoosePrecisionOptions& how = {},
                                                       const ProgressSink& progress = {}) {
   if (how.rounds < 1) throw Error("rounds", "are " + std::to_string(how.rounds), "give 1 or more");
-  const auto constants = std::make_shared<detail::onednn::ConstantStore>();
+  const auto constants = detail::onednn::make_constant_store();
   config.layer_precision.clear();
   std::map<Precision, std::unique_ptr<detail::TimedExecutor>> pure;
   std::vector<detail::TimedExecutor*> all;

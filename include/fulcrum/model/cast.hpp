@@ -2,7 +2,18 @@
 /// \file
 /// A model in another scalar type.
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/model/model.hpp>
+
+namespace fulcrum {
+
+/// The same graph with every weight converted (Model<double> from Model<float>, for the reference in double).
+template <class To, class From>
+[[nodiscard]] Model<To> cast(const Model<From>& model);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(model)
 
 namespace fulcrum {
 
@@ -17,9 +28,8 @@ Parameter<To> cast_parameter(const Parameter<From>& from) {
 }
 }  // namespace detail
 
-/// The same graph with every weight converted (Model<double> from Model<float>, for the reference in double).
 template <class To, class From>
-[[nodiscard]] Model<To> cast(const Model<From>& model) {
+Model<To> cast(const Model<From>& model) {
   using detail::cast_parameter;
   Model<To> result(model.name());
   const auto convert = Overloads{
@@ -72,3 +82,14 @@ template <class To, class From>
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(model)
+namespace fulcrum {
+template Model<float> cast<float>(const Model<float>& model);
+template Model<float> cast<float>(const Model<double>& model);
+template Model<double> cast<double>(const Model<float>& model);
+template Model<double> cast<double>(const Model<double>& model);
+}  // namespace fulcrum
+#endif
+
+#endif

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/layers/layer.hpp>
 
 namespace fulcrum {
@@ -42,33 +43,20 @@ class Model {
 public:
   using value_type = T;
 
-  explicit Model(std::string name = "model") : name_(std::move(name)) {}
+  explicit Model(std::string name = "model");
+  Model(const Model&);
+  Model(Model&&) noexcept;
+  Model& operator=(const Model&);
+  Model& operator=(Model&&) noexcept;
+  ~Model();
 
   /// Appends a node.
   /// \throws Error when the name is empty or taken, or a source is not an earlier node
-  NodeId add(Node<T> node) {
-    if (node.name.empty()) throw Error("model '" + name_ + "'", "was given a layer without a name");
-    if (!index_.emplace(node.name, nodes_.size()).second) {
-      throw Error("model '" + name_ + "'", "already has a layer '" + node.name + "'", "give every layer its own name");
-    }
-    for (const NodeId id : node.src) {
-      if (id >= nodes_.size()) {
-        index_.erase(node.name);
-        throw Error("layer '" + node.name + "'", "takes a source that does not stand before it");
-      }
-    }
-    nodes_.push_back(std::move(node));
-    return nodes_.size() - 1;
-  }
+  NodeId add(Node<T> node);
 
   /// Names the values that the model returns, in order.
   /// \throws Error when one is not a node of the model
-  void set_outputs(std::vector<NodeId> outputs) {
-    for (const NodeId id : outputs) {
-      if (id >= nodes_.size()) throw Error("model '" + name_ + "'", "was given an output that is none of its layers");
-    }
-    outputs_ = std::move(outputs);
-  }
+  void set_outputs(std::vector<NodeId> outputs);
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   void set_name(std::string name) { name_ = std::move(name); }
@@ -79,13 +67,7 @@ public:
   [[nodiscard]] const std::vector<NodeId>& outputs() const noexcept { return outputs_; }
 
   /// The Input nodes, in order.
-  [[nodiscard]] std::vector<NodeId> inputs() const {
-    std::vector<NodeId> ids;
-    for (NodeId id = 0; id < nodes_.size(); ++id) {
-      if (std::holds_alternative<Input>(nodes_[id].layer)) ids.push_back(id);
-    }
-    return ids;
-  }
+  [[nodiscard]] std::vector<NodeId> inputs() const;
 
   [[nodiscard]] std::optional<NodeId> find(const std::string& name) const {
     const auto at = index_.find(name);
@@ -97,23 +79,17 @@ public:
   void set_dst_quantization(NodeId id, std::optional<Quantization> q) { nodes_.at(id).dst_quantization = std::move(q); }
 
   /// For each node, the nodes that take its value (each consumer once per use).
-  [[nodiscard]] std::vector<std::vector<NodeId>> consumers() const {
-    std::vector<std::vector<NodeId>> result(nodes_.size());
-    for (NodeId id = 0; id < nodes_.size(); ++id) {
-      for (const NodeId src : nodes_[id].src) result[src].push_back(id);
-    }
-    return result;
-  }
+  [[nodiscard]] std::vector<std::vector<NodeId>> consumers() const;
 
   [[nodiscard]] bool is_output(NodeId id) const {
     return std::find(outputs_.begin(), outputs_.end(), id) != outputs_.end();
   }
 
-  friend bool operator==(const Model& a, const Model& b) {
-    return a.name_ == b.name_ && a.nodes_ == b.nodes_ && a.outputs_ == b.outputs_;
-  }
+  friend bool operator==(const Model& a, const Model& b) { return a.equals(b); }
 
 private:
+  [[nodiscard]] bool equals(const Model& other) const;
+
   std::string name_;
   std::vector<Node<T>> nodes_;
   std::vector<NodeId> outputs_;
@@ -136,10 +112,90 @@ void for_each_model_parameter(M& model, F&& f) {
 
 /// Number of weights and biases (constants and running statistics included).
 template <class T>
-[[nodiscard]] std::int64_t parameter_count(const Model<T>& model) {
+[[nodiscard]] std::int64_t parameter_count(const Model<T>& model);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(model)
+
+namespace fulcrum {
+
+template <class T>
+Model<T>::Model(std::string name) : name_(std::move(name)) {}
+template <class T>
+Model<T>::Model(const Model&) = default;
+template <class T>
+Model<T>::Model(Model&&) noexcept = default;
+template <class T>
+Model<T>& Model<T>::operator=(const Model&) = default;
+template <class T>
+Model<T>& Model<T>::operator=(Model&&) noexcept = default;
+template <class T>
+Model<T>::~Model() = default;
+
+template <class T>
+bool Model<T>::equals(const Model& other) const {
+  return name_ == other.name_ && nodes_ == other.nodes_ && outputs_ == other.outputs_;
+}
+
+template <class T>
+NodeId Model<T>::add(Node<T> node) {
+  if (node.name.empty()) throw Error("model '" + name_ + "'", "was given a layer without a name");
+  if (!index_.emplace(node.name, nodes_.size()).second) {
+    throw Error("model '" + name_ + "'", "already has a layer '" + node.name + "'", "give every layer its own name");
+  }
+  for (const NodeId id : node.src) {
+    if (id >= nodes_.size()) {
+      index_.erase(node.name);
+      throw Error("layer '" + node.name + "'", "takes a source that does not stand before it");
+    }
+  }
+  nodes_.push_back(std::move(node));
+  return nodes_.size() - 1;
+}
+
+template <class T>
+void Model<T>::set_outputs(std::vector<NodeId> outputs) {
+  for (const NodeId id : outputs) {
+    if (id >= nodes_.size()) throw Error("model '" + name_ + "'", "was given an output that is none of its layers");
+  }
+  outputs_ = std::move(outputs);
+}
+
+template <class T>
+std::vector<NodeId> Model<T>::inputs() const {
+  std::vector<NodeId> ids;
+  for (NodeId id = 0; id < nodes_.size(); ++id) {
+    if (std::holds_alternative<Input>(nodes_[id].layer)) ids.push_back(id);
+  }
+  return ids;
+}
+
+template <class T>
+std::vector<std::vector<NodeId>> Model<T>::consumers() const {
+  std::vector<std::vector<NodeId>> result(nodes_.size());
+  for (NodeId id = 0; id < nodes_.size(); ++id) {
+    for (const NodeId src : nodes_[id].src) result[src].push_back(id);
+  }
+  return result;
+}
+
+template <class T>
+std::int64_t parameter_count(const Model<T>& model) {
   std::int64_t count = 0;
   for_each_model_parameter(model, [&](NodeId, const char*, const Parameter<T>& p) { count += p.size(); });
   return count;
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(model)
+namespace fulcrum {
+template std::int64_t parameter_count(const Model<float>& model);
+template std::int64_t parameter_count(const Model<double>& model);
+template class Model<float>;
+template class Model<double>;
+}  // namespace fulcrum
+#endif
+
+#endif

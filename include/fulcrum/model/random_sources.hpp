@@ -2,13 +2,11 @@
 /// \file
 /// Sources to run a model on when nobody has better ones: for timing, and for comparing executors.
 
-#include <algorithm>
-#include <cmath>
 #include <cstdint>
-#include <limits>
 #include <span>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/random.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
 
@@ -22,7 +20,28 @@ struct SourceRange {
 /// For each Input of the model, in order: whole numbers below every extent that they index (rows of an embedding
 /// table), truth values where they index nothing, reals for a floating input.
 template <class T>
-[[nodiscard]] std::vector<SourceRange> source_ranges(const Model<T>& model, const std::vector<Shape>& shapes) {
+[[nodiscard]] std::vector<SourceRange> source_ranges(const Model<T>& model, const std::vector<Shape>& shapes);
+
+/// Fills a source with random numbers of a range.
+FULCRUM_DECLARE void fill_source(std::span<float> elements, SourceRange range, Random& random);
+
+/// One source per input for a batch.
+/// \param seed  the same seed gives the same sources
+template <class T>
+[[nodiscard]] std::vector<Tensor<float>> random_sources(const Model<T>& model, std::int64_t batch, std::uint64_t seed);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(model)
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace fulcrum {
+
+template <class T>
+std::vector<SourceRange> source_ranges(const Model<T>& model, const std::vector<Shape>& shapes) {
   // From the last node to the first: what the values that go into a node may index.
   constexpr std::int64_t any = std::numeric_limits<std::int64_t>::max();
   std::vector<std::int64_t> limit(model.size(), any);
@@ -47,18 +66,15 @@ template <class T>
   return ranges;
 }
 
-/// Fills a source with random numbers of a range.
-inline void fill_source(std::span<float> elements, SourceRange range, Random& random) {
+FULCRUM_DEFINE void fill_source(std::span<float> elements, SourceRange range, Random& random) {
   for (float& x : elements) {
     const double uniform = random.uniform();
     x = static_cast<float>(range.limit == 0 ? uniform : std::floor(uniform * static_cast<double>(range.limit)));
   }
 }
 
-/// One source per input for a batch.
-/// \param seed  the same seed gives the same sources
 template <class T>
-[[nodiscard]] std::vector<Tensor<float>> random_sources(const Model<T>& model, std::int64_t batch, std::uint64_t seed) {
+std::vector<Tensor<float>> random_sources(const Model<T>& model, std::int64_t batch, std::uint64_t seed) {
   const std::vector<Shape> shapes = infer_shapes(model, batch);
   const std::vector<SourceRange> ranges = source_ranges(model, shapes);
   Random random(seed);
@@ -71,3 +87,14 @@ template <class T>
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(model)
+namespace fulcrum {
+template std::vector<SourceRange> source_ranges(const Model<float>& model, const std::vector<Shape>& shapes);
+template std::vector<SourceRange> source_ranges(const Model<double>& model, const std::vector<Shape>& shapes);
+template std::vector<Tensor<float>> random_sources(const Model<float>& model, std::int64_t batch, std::uint64_t seed);
+template std::vector<Tensor<float>> random_sources(const Model<double>& model, std::int64_t batch, std::uint64_t seed);
+}  // namespace fulcrum
+#endif
+
+#endif

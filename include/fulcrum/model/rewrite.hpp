@@ -3,10 +3,9 @@
 /// Graph surgery for passes: takes nodes out of a model and leads their consumers elsewhere, the order kept.
 
 #include <map>
-#include <string>
-#include <utility>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/model/model.hpp>
 
 namespace fulcrum {
@@ -28,7 +27,24 @@ struct Rewritten {
 /// What stays keeps its order, name, layer and quantization.
 /// \throws Error when a node is none of the model's, or a replacement does not stand before what it replaces
 template <class T>
-[[nodiscard]] Rewritten<T> remove_nodes(const Model<T>& model, const std::map<NodeId, NodeId>& replacements) {
+[[nodiscard]] Rewritten<T> remove_nodes(const Model<T>& model, const std::map<NodeId, NodeId>& replacements);
+
+/// The same layers returning other values; nodes that no output depends on are dropped, Inputs excepted.
+/// \throws Error when an output is none of the model's nodes
+template <class T>
+[[nodiscard]] Rewritten<T> extract_outputs(const Model<T>& model, const std::vector<NodeId>& outputs);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(model)
+
+#include <string>
+#include <utility>
+
+namespace fulcrum {
+
+template <class T>
+Rewritten<T> remove_nodes(const Model<T>& model, const std::map<NodeId, NodeId>& replacements) {
   for (const auto& entry : replacements) {
     if (entry.first >= model.size()) {
       throw Error("model '" + model.name() + "'", "has no node " + std::to_string(entry.first) + " to remove");
@@ -55,10 +71,8 @@ template <class T>
   return result;
 }
 
-/// The same layers returning other values; nodes that no output depends on are dropped, Inputs excepted.
-/// \throws Error when an output is none of the model's nodes
 template <class T>
-[[nodiscard]] Rewritten<T> extract_outputs(const Model<T>& model, const std::vector<NodeId>& outputs) {
+Rewritten<T> extract_outputs(const Model<T>& model, const std::vector<NodeId>& outputs) {
   std::vector<bool> needed(model.size(), false);
   for (const NodeId id : outputs) {
     if (id >= model.size()) {
@@ -85,3 +99,14 @@ template <class T>
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(model)
+namespace fulcrum {
+template Rewritten<float> remove_nodes(const Model<float>& model, const std::map<NodeId, NodeId>& replacements);
+template Rewritten<double> remove_nodes(const Model<double>& model, const std::map<NodeId, NodeId>& replacements);
+template Rewritten<float> extract_outputs(const Model<float>& model, const std::vector<NodeId>& outputs);
+template Rewritten<double> extract_outputs(const Model<double>& model, const std::vector<NodeId>& outputs);
+}  // namespace fulcrum
+#endif
+
+#endif

@@ -4,7 +4,6 @@
 
 #include <string>
 
-#include <fulcrum/core/file.hpp>
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/model/model.hpp>
 
@@ -12,7 +11,7 @@ namespace fulcrum {
 
 /// The bytes of an ONNX file. The same model gives the same bytes.
 /// \throws Error when the model has no output, does not fit together or is larger than 2 GB
-[[nodiscard]] FULCRUM_LINKAGE std::string serialize_onnx(const Model<float>& model);
+FULCRUM_DECLARE [[nodiscard]] std::string serialize_onnx(const Model<float>& model);
 
 /// Writes an ONNX file (opset 13, or the first that has the operators used), atomically.
 ///
@@ -31,12 +30,10 @@ namespace fulcrum {
 /// rounded, a kept weight that is 0 counts as pruned, constants stand before their first use. A second export has the
 /// same bytes as the first.
 /// \throws Error when the model cannot be written in ONNX or the file cannot be written
-inline void export_onnx(const Model<float>& model, const std::string& path) {
-  write_file_atomically(path, serialize_onnx(model));
-}
+FULCRUM_DECLARE void export_onnx(const Model<float>& model, const std::string& path);
 
 }  // namespace fulcrum
 
-#if FULCRUM_DEFINES
+#if FULCRUM_DEFINES(onnx_export)
 #include <fulcrum/onnx/export/model.hpp>
 #endif

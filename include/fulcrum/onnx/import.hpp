@@ -27,13 +27,13 @@ namespace fulcrum {
 /// number. Memory is in proportion to the file.
 /// \throws Error in one sentence that names the file and the node: missing, cut short or damaged files, unsupported
 ///         operators (all at once), shapes that do not fit, weights that are NaN or infinite
-[[nodiscard]] FULCRUM_LINKAGE Model<float> import_onnx(const std::string& path, const OnnxImportOptions& options = {});
+FULCRUM_DECLARE [[nodiscard]] Model<float> import_onnx(const std::string& path, const OnnxImportOptions& options = {});
 
 /// The model in the bytes of an ONNX file; external data is refused. See import_onnx().
-[[nodiscard]] FULCRUM_LINKAGE Model<float> parse_onnx(std::string_view bytes, const OnnxImportOptions& options = {});
+FULCRUM_DECLARE [[nodiscard]] Model<float> parse_onnx(std::string_view bytes, const OnnxImportOptions& options = {});
 
 }  // namespace fulcrum
 
-#if FULCRUM_DEFINES
+#if FULCRUM_DEFINES(onnx_import)
 #include <fulcrum/onnx/import/file.hpp>
 #endif

@@ -2,22 +2,17 @@
 /// \file
 /// The ranges that a model's values take on sample sources, for a quantization pass.
 
-#include <algorithm>
-#include <array>
-#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
 #include <fulcrum/analysis/quantization_placement.hpp>
-#include <fulcrum/core/enum_name.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/model/rewrite.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
 #include <fulcrum/passes/range_observer.hpp>
@@ -34,9 +29,7 @@ enum class CalibrationMethod : std::uint8_t {
 }
 
 /// \throws Error when the name is neither minmax nor percentile
-[[nodiscard]] inline CalibrationMethod calibration_method_from(std::string_view name) {
-  return enum_from("calibration method", name, std::array{CalibrationMethod::minmax, CalibrationMethod::percentile});
-}
+FULCRUM_DECLARE [[nodiscard]] CalibrationMethod calibration_method_from(std::string_view name);
 
 /// How to quantize a model.
 struct QuantizeOptions {
@@ -62,13 +55,59 @@ namespace detail {
 
 using RangeObserver = std::variant<MinMaxObserver, PercentileObserver>;
 
+/// \throws Error naming the layer whose values are not finite
+FULCRUM_DECLARE void observe(RangeObserver& observer, const std::string& layer, std::span<const float> values);
+
+}  // namespace detail
+
+/// Runs the samples through the model and returns the range of every value that quantize() will ask for. Batch
+/// normalization is folded first. At most `options.calibration_batch` samples are in flight, so memory stays bounded.
+/// \param model    float, not quantized yet
+/// \param sources  one per input, the same n ≥ 1 samples in each: a slice of the training data
+/// \param runner   runs the model; see ModelRunner
+/// \throws Error when the model is quantized, has weights or computes values that are not finite, takes other sources,
+///         or when an option is out of its range
+FULCRUM_DECLARE [[nodiscard]] ValueRanges calibrate_ranges(const Model<float>& model,
+                                                           std::span<const Tensor<float>> sources,
+                                                           const ModelRunner& runner,
+                                                           const QuantizeOptions& options = {});
+
+/// The same for a model with one input.
+/// \param images  (n, c, h, w), n ≥ 1
+[[nodiscard]] inline ValueRanges calibrate_ranges(const Model<float>& model, const Tensor<float>& images,
+                                                  const ModelRunner& runner, const QuantizeOptions& options = {}) {
+  return calibrate_ranges(model, std::span<const Tensor<float>>(&images, 1), runner, options);
+}
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(passes)
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include <fulcrum/analysis/is_quantized.hpp>
+#include <fulcrum/core/enum_name.hpp>
+
+namespace fulcrum {
+
+FULCRUM_DEFINE CalibrationMethod calibration_method_from(std::string_view name) {
+  return enum_from("calibration method", name, std::array{CalibrationMethod::minmax, CalibrationMethod::percentile});
+}
+
+}  // namespace fulcrum
+
+namespace fulcrum::detail {
+
 inline RangeObserver make_observer(const QuantizeOptions& options) {
   if (options.method == CalibrationMethod::percentile) return PercentileObserver(options.percentile);
   return MinMaxObserver();
 }
 
-/// \throws Error naming the layer whose values are not finite
-inline void observe(RangeObserver& observer, const std::string& layer, std::span<const float> values) {
+FULCRUM_DEFINE void observe(RangeObserver& observer, const std::string& layer, std::span<const float> values) {
   if (!std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); })) {
     throw Error("layer '" + layer + "'", "gives NaN or infinite values on the calibration samples",
                 "check the samples and the model's weights");
@@ -154,17 +193,12 @@ private:
   std::optional<std::int64_t> samples_;
 };
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// Runs the samples through the model and returns the range of every value that quantize() will ask for. Batch
-/// normalization is folded first. At most `options.calibration_batch` samples are in flight, so memory stays bounded.
-/// \param model    float, not quantized yet
-/// \param sources  one per input, the same n ≥ 1 samples in each: a slice of the training data
-/// \param runner   runs the model; see ModelRunner
-/// \throws Error when the model is quantized, has weights or computes values that are not finite, takes other sources,
-///         or when an option is out of its range
-[[nodiscard]] inline ValueRanges calibrate_ranges(const Model<float>& model, std::span<const Tensor<float>> sources,
-                                                  const ModelRunner& runner, const QuantizeOptions& options = {}) {
+namespace fulcrum {
+
+FULCRUM_DEFINE ValueRanges calibrate_ranges(const Model<float>& model, std::span<const Tensor<float>> sources,
+                                            const ModelRunner& runner, const QuantizeOptions& options) {
   detail::refuse_quantized(model, "calibrate the float model");
   detail::refuse_not_finite(model);
   if (options.calibration_batch < 1) {
@@ -217,11 +251,6 @@ private:
   return ranges;
 }
 
-/// The same for a model with one input.
-/// \param images  (n, c, h, w), n ≥ 1
-[[nodiscard]] inline ValueRanges calibrate_ranges(const Model<float>& model, const Tensor<float>& images,
-                                                  const ModelRunner& runner, const QuantizeOptions& options = {}) {
-  return calibrate_ranges(model, std::span<const Tensor<float>>(&images, 1), runner, options);
-}
-
 }  // namespace fulcrum
+
+#endif

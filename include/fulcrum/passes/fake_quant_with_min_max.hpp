@@ -3,16 +3,12 @@
 /// Fake quantization as TensorFlow defines it: fake_quant_with_min_max_args, _vars and _vars_per_channel, each with its
 /// gradient (tensorflow/core/kernels/fake_quant_ops_functor.h).
 
-#include <algorithm>
-#include <cmath>
-#include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
-#include <utility>
 #include <vector>
 
 #include <fulcrum/core/error.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/tensor/quantization.hpp>
 #include <fulcrum/tensor/tensor.hpp>
 
@@ -42,7 +38,90 @@ struct NudgedRange {
 
 namespace detail {
 
-inline void validate(const FakeQuantOptions& options) {
+FULCRUM_DECLARE void validate(const FakeQuantOptions& options);
+
+/// Whether TensorFlow multiplies by the inverse scale or divides by the scale; the last bit may differ.
+enum class FakeQuantStep : std::uint8_t { multiply, divide };
+
+/// One value. `options` may hold either form; with the older one TensorFlow always multiplies.
+template <class T>
+T fake_quant(T x, const NudgedRange<T>& range, const FakeQuantOptions& options, FakeQuantStep step);
+
+}  // namespace detail
+
+/// scale = (max − min)/(qmax − qmin); the zero point qmin − min/scale is clamped to the integers and rounded, and both
+/// ends move with it. A range that does not hold 0 is shifted until it does. min = max = 0, and a range so narrow that
+/// its steps would be no numbers, give a scale of 0: everything rounds to 0.
+/// \throws Error when bits are outside 2 … 16, min ≥ max (both 0 excepted), or a bound or their distance is not finite
+template <class T>
+[[nodiscard]] NudgedRange<T> nudge(T min, T max, const FakeQuantOptions& options = {});
+
+/// fake_quant_with_min_max_args: a range known when the model is written. src (any shape) → the same shape.
+/// \throws Error as nudge()
+template <class T>
+[[nodiscard]] Tensor<T> fake_quant_with_min_max_args(Tensor<T> src, T min, T max, const FakeQuantOptions& options = {});
+
+/// fake_quant_with_min_max_vars: a range that is trained or observed. src (any shape) → the same shape.
+/// \throws Error as nudge()
+template <class T>
+[[nodiscard]] Tensor<T> fake_quant_with_min_max_vars(Tensor<T> src, T min, T max, const FakeQuantOptions& options = {});
+
+/// fake_quant_with_min_max_vars_per_channel: a range for each index of the last axis. src (…, c), min (c), max (c) →
+/// (…, c).
+/// \throws Error as nudge(), or when there are not c ranges
+template <class T>
+[[nodiscard]] Tensor<T> fake_quant_with_min_max_vars_per_channel(Tensor<T> src, std::span<const T> min,
+                                                                 std::span<const T> max,
+                                                                 const FakeQuantOptions& options = {});
+
+/// Gradients of a loss with respect to what fake quantization took.
+template <class T>
+struct FakeQuantGradient {
+  Tensor<T> src;       ///< where src lies within the nudged range (ends included) dst's gradient, else 0
+  std::vector<T> min;  ///< Σ of dst's gradient where src is below the range; one element, or one per channel
+  std::vector<T> max;  ///< Σ of dst's gradient where src is above it
+};
+
+namespace detail {
+
+template <class T>
+FakeQuantGradient<T> fake_quant_gradient(const Tensor<T>& dst_gradient, const Tensor<T>& src, std::int64_t axis,
+                                         std::span<const T> min, std::span<const T> max,
+                                         const FakeQuantOptions& options);
+
+}  // namespace detail
+
+/// Gradient of fake_quant_with_min_max_args and _vars (which differ only in whether min and max take part).
+/// With min = max = 0 everything passes to src.
+/// \param dst_gradient  of the loss with respect to the result, shaped as src
+/// \throws Error as nudge(), or when the shapes differ
+template <class T>
+[[nodiscard]] FakeQuantGradient<T> fake_quant_with_min_max_vars_gradient(const Tensor<T>& dst_gradient,
+                                                                         const Tensor<T>& src, T min, T max,
+                                                                         const FakeQuantOptions& options = {}) {
+  return detail::fake_quant_gradient<T>(dst_gradient, src, -1, {&min, 1}, {&max, 1}, options);
+}
+
+/// Gradient of fake_quant_with_min_max_vars_per_channel: src (…, c), min (c), max (c).
+/// \throws Error as nudge(), or when the shapes do not fit
+template <class T>
+[[nodiscard]] FakeQuantGradient<T> fake_quant_with_min_max_vars_per_channel_gradient(
+    const Tensor<T>& dst_gradient, const Tensor<T>& src, std::span<const T> min, std::span<const T> max,
+    const FakeQuantOptions& options = {});
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(passes)
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <string>
+#include <utility>
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE void validate(const FakeQuantOptions& options) {
   if (options.bits < 2 || options.bits > 16) {
     throw Error("fake quantization to " + std::to_string(options.bits) + " bits", "is not defined",
                 "give a number of bits from 2 to 16");
@@ -57,10 +136,6 @@ void validate_range(T min, T max) {
   }
 }
 
-/// Whether TensorFlow multiplies by the inverse scale or divides by the scale; the last bit may differ.
-enum class FakeQuantStep : std::uint8_t { multiply, divide };
-
-/// One value. `options` may hold either form; with the older one TensorFlow always multiplies.
 template <class T>
 T fake_quant(T x, const NudgedRange<T>& range, const FakeQuantOptions& options, FakeQuantStep step) {
   if (range.scale == T{0}) return T{0};
@@ -74,7 +149,7 @@ T fake_quant(T x, const NudgedRange<T>& range, const FakeQuantOptions& options, 
   return std::floor(steps - zero + half) * range.scale;
 }
 
-inline void expect_channels(const Shape& shape, std::size_t mins, std::size_t maxs) {
+FULCRUM_DECLARE void expect_channels(const Shape& shape, std::size_t mins, std::size_t maxs) {
   const std::size_t channels = shape.empty() ? 0 : static_cast<std::size_t>(shape.back());
   if (shape.empty() || mins != channels || maxs != channels) {
     throw Error("fake quantization of a tensor " + to_string(shape),
@@ -83,20 +158,18 @@ inline void expect_channels(const Shape& shape, std::size_t mins, std::size_t ma
   }
 }
 
-inline void expect_same_shape(const Shape& gradient, const Shape& src) {
+FULCRUM_DECLARE void expect_same_shape(const Shape& gradient, const Shape& src) {
   if (gradient != src) {
     throw Error("gradient " + to_string(gradient), "does not fit values of shape " + to_string(src));
   }
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// scale = (max − min)/(qmax − qmin); the zero point qmin − min/scale is clamped to the integers and rounded, and both
-/// ends move with it. A range that does not hold 0 is shifted until it does. min = max = 0, and a range so narrow that
-/// its steps would be no numbers, give a scale of 0: everything rounds to 0.
-/// \throws Error when bits are outside 2 … 16, min ≥ max (both 0 excepted), or a bound or their distance is not finite
+namespace fulcrum {
+
 template <class T>
-[[nodiscard]] NudgedRange<T> nudge(T min, T max, const FakeQuantOptions& options = {}) {
+NudgedRange<T> nudge(T min, T max, const FakeQuantOptions& options) {
   detail::validate(options);
   detail::validate_range(min, max);
   if (min == T{0} && max == T{0}) return {};
@@ -116,33 +189,23 @@ template <class T>
   return range;
 }
 
-/// fake_quant_with_min_max_args: a range known when the model is written. src (any shape) → the same shape.
-/// \throws Error as nudge()
 template <class T>
-[[nodiscard]] Tensor<T> fake_quant_with_min_max_args(Tensor<T> src, T min, T max,
-                                                     const FakeQuantOptions& options = {}) {
+Tensor<T> fake_quant_with_min_max_args(Tensor<T> src, T min, T max, const FakeQuantOptions& options) {
   const NudgedRange<T> range = nudge(min, max, options);
   for (T& x : src.flat()) x = detail::fake_quant(x, range, options, detail::FakeQuantStep::multiply);
   return src;
 }
 
-/// fake_quant_with_min_max_vars: a range that is trained or observed. src (any shape) → the same shape.
-/// \throws Error as nudge()
 template <class T>
-[[nodiscard]] Tensor<T> fake_quant_with_min_max_vars(Tensor<T> src, T min, T max,
-                                                     const FakeQuantOptions& options = {}) {
+Tensor<T> fake_quant_with_min_max_vars(Tensor<T> src, T min, T max, const FakeQuantOptions& options) {
   const NudgedRange<T> range = nudge(min, max, options);
   for (T& x : src.flat()) x = detail::fake_quant(x, range, options, detail::FakeQuantStep::divide);
   return src;
 }
 
-/// fake_quant_with_min_max_vars_per_channel: a range for each index of the last axis. src (…, c), min (c), max (c) →
-/// (…, c).
-/// \throws Error as nudge(), or when there are not c ranges
 template <class T>
-[[nodiscard]] Tensor<T> fake_quant_with_min_max_vars_per_channel(Tensor<T> src, std::span<const T> min,
-                                                                 std::span<const T> max,
-                                                                 const FakeQuantOptions& options = {}) {
+Tensor<T> fake_quant_with_min_max_vars_per_channel(Tensor<T> src, std::span<const T> min, std::span<const T> max,
+                                                   const FakeQuantOptions& options) {
   const Shape shape = src.dims();
   detail::expect_channels(shape, min.size(), max.size());
   std::vector<NudgedRange<T>> ranges;
@@ -154,15 +217,9 @@ template <class T>
   return src;
 }
 
-/// Gradients of a loss with respect to what fake quantization took.
-template <class T>
-struct FakeQuantGradient {
-  Tensor<T> src;       ///< where src lies within the nudged range (ends included) dst's gradient, else 0
-  std::vector<T> min;  ///< Σ of dst's gradient where src is below the range; one element, or one per channel
-  std::vector<T> max;  ///< Σ of dst's gradient where src is above it
-};
+}  // namespace fulcrum
 
-namespace detail {
+namespace fulcrum::detail {
 
 template <class T>
 FakeQuantGradient<T> fake_quant_gradient(const Tensor<T>& dst_gradient, const Tensor<T>& src, std::int64_t axis,
@@ -189,28 +246,67 @@ FakeQuantGradient<T> fake_quant_gradient(const Tensor<T>& dst_gradient, const Te
   return result;
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// Gradient of fake_quant_with_min_max_args and _vars (which differ only in whether min and max take part).
-/// With min = max = 0 everything passes to src.
-/// \param dst_gradient  of the loss with respect to the result, shaped as src
-/// \throws Error as nudge(), or when the shapes differ
-template <class T>
-[[nodiscard]] FakeQuantGradient<T> fake_quant_with_min_max_vars_gradient(const Tensor<T>& dst_gradient,
-                                                                         const Tensor<T>& src, T min, T max,
-                                                                         const FakeQuantOptions& options = {}) {
-  return detail::fake_quant_gradient<T>(dst_gradient, src, -1, {&min, 1}, {&max, 1}, options);
-}
+namespace fulcrum {
 
-/// Gradient of fake_quant_with_min_max_vars_per_channel: src (…, c), min (c), max (c).
-/// \throws Error as nudge(), or when the shapes do not fit
 template <class T>
-[[nodiscard]] FakeQuantGradient<T> fake_quant_with_min_max_vars_per_channel_gradient(
-    const Tensor<T>& dst_gradient, const Tensor<T>& src, std::span<const T> min, std::span<const T> max,
-    const FakeQuantOptions& options = {}) {
+FakeQuantGradient<T> fake_quant_with_min_max_vars_per_channel_gradient(const Tensor<T>& dst_gradient,
+                                                                       const Tensor<T>& src, std::span<const T> min,
+                                                                       std::span<const T> max,
+                                                                       const FakeQuantOptions& options) {
   detail::expect_channels(src.dims(), min.size(), max.size());
   const auto axis = static_cast<std::int64_t>(src.dimension()) - 1;
   return detail::fake_quant_gradient<T>(dst_gradient, src, axis, min, max, options);
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(passes)
+namespace fulcrum::detail {
+template float fake_quant(float x, const NudgedRange<float>& range, const FakeQuantOptions& options,
+                          FakeQuantStep step);
+template double fake_quant(double x, const NudgedRange<double>& range, const FakeQuantOptions& options,
+                           FakeQuantStep step);
+}  // namespace fulcrum::detail
+namespace fulcrum {
+template NudgedRange<float> nudge(float min, float max, const FakeQuantOptions& options);
+template NudgedRange<double> nudge(double min, double max, const FakeQuantOptions& options);
+template Tensor<float> fake_quant_with_min_max_args(Tensor<float> src, float min, float max,
+                                                    const FakeQuantOptions& options);
+template Tensor<double> fake_quant_with_min_max_args(Tensor<double> src, double min, double max,
+                                                     const FakeQuantOptions& options);
+template Tensor<float> fake_quant_with_min_max_vars(Tensor<float> src, float min, float max,
+                                                    const FakeQuantOptions& options);
+template Tensor<double> fake_quant_with_min_max_vars(Tensor<double> src, double min, double max,
+                                                     const FakeQuantOptions& options);
+template Tensor<float> fake_quant_with_min_max_vars_per_channel(Tensor<float> src, std::span<const float> min,
+                                                                std::span<const float> max,
+                                                                const FakeQuantOptions& options);
+template Tensor<double> fake_quant_with_min_max_vars_per_channel(Tensor<double> src, std::span<const double> min,
+                                                                 std::span<const double> max,
+                                                                 const FakeQuantOptions& options);
+}  // namespace fulcrum
+namespace fulcrum::detail {
+template FakeQuantGradient<float> fake_quant_gradient(const Tensor<float>& dst_gradient, const Tensor<float>& src,
+                                                      std::int64_t axis, std::span<const float> min,
+                                                      std::span<const float> max, const FakeQuantOptions& options);
+template FakeQuantGradient<double> fake_quant_gradient(const Tensor<double>& dst_gradient, const Tensor<double>& src,
+                                                       std::int64_t axis, std::span<const double> min,
+                                                       std::span<const double> max, const FakeQuantOptions& options);
+}  // namespace fulcrum::detail
+namespace fulcrum {
+template FakeQuantGradient<float> fake_quant_with_min_max_vars_per_channel_gradient(const Tensor<float>& dst_gradient,
+                                                                                    const Tensor<float>& src,
+                                                                                    std::span<const float> min,
+                                                                                    std::span<const float> max,
+                                                                                    const FakeQuantOptions& options);
+template FakeQuantGradient<double> fake_quant_with_min_max_vars_per_channel_gradient(const Tensor<double>& dst_gradient,
+                                                                                     const Tensor<double>& src,
+                                                                                     std::span<const double> min,
+                                                                                     std::span<const double> max,
+                                                                                     const FakeQuantOptions& options);
+}  // namespace fulcrum
+#endif
+
+#endif

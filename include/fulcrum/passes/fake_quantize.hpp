@@ -2,15 +2,12 @@
 /// \file
 /// Weights rounded to few bits while they stay floats: what quantization would cost, before choosing it.
 
-#include <algorithm>
-#include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include <fulcrum/passes/detail/layer_weights.hpp>
+#include <fulcrum/core/linkage.hpp>
+#include <fulcrum/model/model.hpp>
 #include <fulcrum/passes/fake_quant_with_min_max.hpp>
 #include <fulcrum/passes/signal_to_noise.hpp>
 
@@ -42,6 +39,32 @@ struct FakeQuantizeResult {
 };
 
 namespace detail {
+
+template <class T>
+FakeQuantizeReport::Layer fake_quantize_weights(Tensor<T>& weights, const FakeQuantizeOptions& options);
+
+}  // namespace detail
+
+/// Puts the weights of convolutions and dense layers through fake_quant_with_min_max_vars with the range they have
+/// (0 included, so that zeros stay exactly 0 and pruned weights pruned). Biases stay.
+/// \throws Error when bits are outside 2 … 16, a weight is not finite, a name in `skip` is no convolution or dense
+///         layer, or the model is quantized already
+template <class T>
+[[nodiscard]] FakeQuantizeResult<T> fake_quantize(const Model<T>& model, const FakeQuantizeOptions& options = {});
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(passes)
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <utility>
+
+#include <fulcrum/analysis/is_quantized.hpp>
+#include <fulcrum/passes/detail/layer_weights.hpp>
+
+namespace fulcrum::detail {
 
 /// Rounds values by their own range, widened to hold 0; returns the range.
 template <class T>
@@ -82,14 +105,12 @@ FakeQuantizeReport::Layer fake_quantize_weights(Tensor<T>& weights, const FakeQu
   return row;
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// Puts the weights of convolutions and dense layers through fake_quant_with_min_max_vars with the range they have
-/// (0 included, so that zeros stay exactly 0 and pruned weights pruned). Biases stay.
-/// \throws Error when bits are outside 2 … 16, a weight is not finite, a name in `skip` is no convolution or dense
-///         layer, or the model is quantized already
+namespace fulcrum {
+
 template <class T>
-[[nodiscard]] FakeQuantizeResult<T> fake_quantize(const Model<T>& model, const FakeQuantizeOptions& options = {}) {
+FakeQuantizeResult<T> fake_quantize(const Model<T>& model, const FakeQuantizeOptions& options) {
   detail::validate(FakeQuantOptions{.bits = options.bits});
   detail::refuse_quantized(model, "fake-quantize the float model instead");
   detail::refuse_not_finite(model);
@@ -115,3 +136,16 @@ template <class T>
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(passes)
+namespace fulcrum::detail {
+template FakeQuantizeReport::Layer fake_quantize_weights(Tensor<float>& weights, const FakeQuantizeOptions& options);
+template FakeQuantizeReport::Layer fake_quantize_weights(Tensor<double>& weights, const FakeQuantizeOptions& options);
+}  // namespace fulcrum::detail
+namespace fulcrum {
+template FakeQuantizeResult<float> fake_quantize(const Model<float>& model, const FakeQuantizeOptions& options);
+template FakeQuantizeResult<double> fake_quantize(const Model<double>& model, const FakeQuantizeOptions& options);
+}  // namespace fulcrum
+#endif
+
+#endif

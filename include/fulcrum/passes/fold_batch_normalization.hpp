@@ -2,16 +2,13 @@
 /// \file
 /// Batch normalization folded into the weights before it.
 
-#include <cmath>
-#include <map>
-#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
+#include <fulcrum/model/model.hpp>
 #include <fulcrum/model/rewrite.hpp>
-#include <fulcrum/passes/detail/layer_weights.hpp>
 
 namespace fulcrum {
 
@@ -34,7 +31,26 @@ struct FoldResult {
   FoldReport report;
 };
 
-namespace detail {
+/// Folds every batch normalization whose source is a convolution or a dense layer (or one that has just been folded
+/// into such a layer) into that layer's weights and bias. It stays when its source has another consumer, is an output
+/// of the model or is rounded by a quantization, when the weights are quantized already, or when its channels are not
+/// the layer's outputs (a dense layer on a source of rank above 2). Masks stay valid: a pruned zero stays zero. \throws
+/// Error when a variance is negative or NaN
+template <class T>
+[[nodiscard]] FoldResult<T> fold_batch_normalization(const Model<T>& model);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(passes)
+
+#include <cmath>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include <fulcrum/passes/detail/layer_weights.hpp>
+
+namespace fulcrum::detail {
 
 /// factor = scale / √(variance + ε), per channel.
 template <class T>
@@ -68,15 +84,12 @@ void fold_into(L& layer, const BatchNormalization<T>& norm, const std::string& n
   layer.bias = Parameter<T>(std::move(bias));
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// Folds every batch normalization whose source is a convolution or a dense layer (or one that has just been folded
-/// into such a layer) into that layer's weights and bias. It stays when its source has another consumer, is an output
-/// of the model or is rounded by a quantization, when the weights are quantized already, or when its channels are not
-/// the layer's outputs (a dense layer on a source of rank above 2). Masks stay valid: a pruned zero stays zero. \throws
-/// Error when a variance is negative or NaN
+namespace fulcrum {
+
 template <class T>
-[[nodiscard]] FoldResult<T> fold_batch_normalization(const Model<T>& model) {
+FoldResult<T> fold_batch_normalization(const Model<T>& model) {
   FoldResult<T> result{model, {}};
   const auto consumers = model.consumers();
   std::map<NodeId, NodeId> folded;  // a batch normalization → the layer it went into
@@ -121,3 +134,12 @@ template <class T>
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(passes)
+namespace fulcrum {
+template FoldResult<float> fold_batch_normalization(const Model<float>& model);
+template FoldResult<double> fold_batch_normalization(const Model<double>& model);
+}  // namespace fulcrum
+#endif
+
+#endif

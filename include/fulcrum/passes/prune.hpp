@@ -2,20 +2,14 @@
 /// \file
 /// Pruning by magnitude (Han et al. 2015, "Learning both weights and connections for efficient neural networks").
 
-#include <algorithm>
-#include <array>
-#include <cmath>
-#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
-#include <fulcrum/core/enum_name.hpp>
-#include <fulcrum/passes/detail/layer_weights.hpp>
+#include <fulcrum/core/linkage.hpp>
+#include <fulcrum/model/model.hpp>
 #include <fulcrum/passes/signal_to_noise.hpp>
 
 namespace fulcrum {
@@ -30,9 +24,7 @@ enum class PruneScope : std::uint8_t {
 }
 
 /// \throws Error when the name is neither layer nor global
-[[nodiscard]] inline PruneScope prune_scope_from(std::string_view name) {
-  return enum_from("pruning scope", name, std::array{PruneScope::layer, PruneScope::global});
-}
+FULCRUM_DECLARE [[nodiscard]] PruneScope prune_scope_from(std::string_view name);
 
 /// What to prune: give a threshold or a sparsity.
 struct PruneOptions {
@@ -66,7 +58,44 @@ struct PruneResult {
 
 namespace detail {
 
-inline void validate(const PruneOptions& options) {
+FULCRUM_DECLARE void validate(const PruneOptions& options);
+
+}  // namespace detail
+
+/// Sets the weights of smallest magnitude to 0 and keeps a mask of the others with the model (Parameter::mask).
+/// Biases stay. Weights pruned before stay pruned and count as removed; of equal magnitudes those with the lowest index
+/// (in the order of the layers) are kept.
+/// \throws Error when the options are out of range, a weight is not finite, a name in `skip` is no convolution or dense
+///         layer, or the model is quantized already
+template <class T>
+[[nodiscard]] PruneResult<T> prune(const Model<T>& model, const PruneOptions& options);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(passes)
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <functional>
+#include <utility>
+
+#include <fulcrum/analysis/is_quantized.hpp>
+#include <fulcrum/core/enum_name.hpp>
+#include <fulcrum/passes/detail/layer_weights.hpp>
+
+namespace fulcrum {
+
+FULCRUM_DEFINE PruneScope prune_scope_from(std::string_view name) {
+  return enum_from("pruning scope", name, std::array{PruneScope::layer, PruneScope::global});
+}
+
+}  // namespace fulcrum
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE void validate(const PruneOptions& options) {
   if (options.threshold.has_value() == options.sparsity.has_value()) {
     throw Error("pruning", options.threshold ? "was given a threshold and a sparsity" : "was given nothing to go by",
                 "give either a threshold or a sparsity");
@@ -152,15 +181,12 @@ PruneReport::Layer apply_cut(Parameter<T>& weights, const std::string& name, Pru
   return row;
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// Sets the weights of smallest magnitude to 0 and keeps a mask of the others with the model (Parameter::mask).
-/// Biases stay. Weights pruned before stay pruned and count as removed; of equal magnitudes those with the lowest index
-/// (in the order of the layers) are kept.
-/// \throws Error when the options are out of range, a weight is not finite, a name in `skip` is no convolution or dense
-///         layer, or the model is quantized already
+namespace fulcrum {
+
 template <class T>
-[[nodiscard]] PruneResult<T> prune(const Model<T>& model, const PruneOptions& options) {
+PruneResult<T> prune(const Model<T>& model, const PruneOptions& options) {
   detail::validate(options);
   detail::refuse_quantized(model, "prune before quantizing");
   detail::refuse_not_finite(model);
@@ -198,3 +224,12 @@ template <class T>
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(passes)
+namespace fulcrum {
+template PruneResult<float> prune(const Model<float>& model, const PruneOptions& options);
+template PruneResult<double> prune(const Model<double>& model, const PruneOptions& options);
+}  // namespace fulcrum
+#endif
+
+#endif

@@ -2,15 +2,12 @@
 /// \file
 /// Post-training int8 quantization.
 
-#include <algorithm>
-#include <cmath>
-#include <cstddef>
-#include <optional>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
+#include <fulcrum/model/model.hpp>
 #include <fulcrum/passes/calibration.hpp>
 #include <fulcrum/passes/signal_to_noise.hpp>
 
@@ -52,7 +49,52 @@ struct QuantizeResult {
 /// u8 with zero point 0 (scale max/255) for values that are never negative, else symmetric s8
 /// (scale max(|min|, |max|)/127); with `unsigned_values` u8 with the zero point that maps [min, max] to [0, 255]
 /// (scale (max − min)/255).
-[[nodiscard]] inline Quantization quantization_for(const Range& range, bool unsigned_values = false) {
+FULCRUM_DECLARE [[nodiscard]] Quantization quantization_for(const Range& range, bool unsigned_values = false);
+
+/// Symmetric s8 per output channel (axis 0): scale = max|w_c| / (2^(bits − 1) − 1), zero point 0; a channel of zeros
+/// has scale 1. \param bits  2 … 8
+FULCRUM_DECLARE [[nodiscard]] Quantization weight_quantization_for(const Tensor<float>& weights, int bits = 8);
+
+/// The model with batch normalization folded, scales on its weights and on the values that place_quantization() names.
+/// Float weights stay as they are; executors round them.
+/// \param ranges  from calibrate_ranges() on the same model with the same `options.skip`
+/// \throws Error when the model is quantized already, its weights are not finite, or a range is missing
+FULCRUM_DECLARE [[nodiscard]] QuantizeResult quantize(const Model<float>& model, const ValueRanges& ranges,
+                                                      const QuantizeOptions& options = {});
+
+/// calibrate_ranges() and quantize() in one.
+/// \param sources  one per input: a few hundred samples of the training data
+/// \param runner   runs the float model; see ModelRunner
+[[nodiscard]] inline QuantizeResult quantize_post_training(const Model<float>& model,
+                                                           std::span<const Tensor<float>> sources,
+                                                           const ModelRunner& runner,
+                                                           const QuantizeOptions& options = {}) {
+  return quantize(model, calibrate_ranges(model, sources, runner, options), options);
+}
+
+/// The same for a model with one input.
+/// \param images  (n, c, h, w)
+[[nodiscard]] inline QuantizeResult quantize_post_training(const Model<float>& model, const Tensor<float>& images,
+                                                           const ModelRunner& runner,
+                                                           const QuantizeOptions& options = {}) {
+  return quantize_post_training(model, std::span<const Tensor<float>>(&images, 1), runner, options);
+}
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(passes)
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <optional>
+#include <utility>
+
+#include <fulcrum/analysis/is_quantized.hpp>
+
+namespace fulcrum {
+
+FULCRUM_DEFINE Quantization quantization_for(const Range& range, bool unsigned_values) {
   if (range.min >= 0.0F) return {DType::u8, {detail::usable_scale(range.max / 255.0F)}, {0}, -1};
   if (unsigned_values) {
     const float scale = detail::usable_scale((std::max(range.max, 0.0F) - range.min) / 255.0F);
@@ -62,18 +104,12 @@ struct QuantizeResult {
   return {DType::s8, {detail::usable_scale(std::max(-range.min, range.max) / 127.0F)}, {0}, -1};
 }
 
-/// Symmetric s8 per output channel (axis 0): scale = max|w_c| / (2^(bits − 1) − 1), zero point 0; a channel of zeros
-/// has scale 1. \param bits  2 … 8
-[[nodiscard]] inline Quantization weight_quantization_for(const Tensor<float>& weights, int bits = 8) {
+FULCRUM_DEFINE Quantization weight_quantization_for(const Tensor<float>& weights, int bits) {
   return symmetric_quantization(weights, bits, 0);
 }
 
-/// The model with batch normalization folded, scales on its weights and on the values that place_quantization() names.
-/// Float weights stay as they are; executors round them.
-/// \param ranges  from calibrate_ranges() on the same model with the same `options.skip`
-/// \throws Error when the model is quantized already, its weights are not finite, or a range is missing
-[[nodiscard]] inline QuantizeResult quantize(const Model<float>& model, const ValueRanges& ranges,
-                                             const QuantizeOptions& options = {}) {
+FULCRUM_DEFINE QuantizeResult quantize(const Model<float>& model, const ValueRanges& ranges,
+                                       const QuantizeOptions& options) {
   detail::refuse_quantized(model, "quantize the float model instead");
   detail::refuse_not_finite(model);
   if (options.weight_bits != 7 && options.weight_bits != 8) {
@@ -116,22 +152,6 @@ struct QuantizeResult {
   return result;
 }
 
-/// calibrate_ranges() and quantize() in one.
-/// \param sources  one per input: a few hundred samples of the training data
-/// \param runner   runs the float model; see ModelRunner
-[[nodiscard]] inline QuantizeResult quantize_post_training(const Model<float>& model,
-                                                           std::span<const Tensor<float>> sources,
-                                                           const ModelRunner& runner,
-                                                           const QuantizeOptions& options = {}) {
-  return quantize(model, calibrate_ranges(model, sources, runner, options), options);
-}
-
-/// The same for a model with one input.
-/// \param images  (n, c, h, w)
-[[nodiscard]] inline QuantizeResult quantize_post_training(const Model<float>& model, const Tensor<float>& images,
-                                                           const ModelRunner& runner,
-                                                           const QuantizeOptions& options = {}) {
-  return quantize_post_training(model, std::span<const Tensor<float>>(&images, 1), runner, options);
-}
-
 }  // namespace fulcrum
+
+#endif

@@ -7,11 +7,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
-#include <utility>
 #include <vector>
 
 #include <fulcrum/core/error.hpp>
+#include <fulcrum/core/linkage.hpp>
 
 namespace fulcrum {
 
@@ -27,12 +26,7 @@ struct Range {
 class MinMaxObserver {
 public:
   /// Precondition: the values are finite.
-  void observe(std::span<const float> values) {
-    for (const float x : values) {
-      range_.min = std::min(range_.min, x);
-      range_.max = std::max(range_.max, x);
-    }
-  }
+  FULCRUM_DECLARE void observe(std::span<const float> values);
   [[nodiscard]] Range range() const { return range_; }
 
 private:
@@ -49,42 +43,12 @@ class PercentileObserver {
 public:
   /// \param percentile  (0, 100]
   /// \throws Error when out of that range
-  explicit PercentileObserver(double percentile = 99.99) : percentile_(percentile) {
-    if (!(percentile > 0.0 && percentile <= 100.0)) {
-      throw Error("percentile " + std::to_string(percentile), "is outside (0, 100]", "99.99 is usual");
-    }
-  }
+  FULCRUM_DECLARE explicit PercentileObserver(double percentile = 99.99);
 
   /// Precondition: the values are finite.
-  void observe(std::span<const float> values) {
-    all_.observe(values);
-    const double largest = largest_magnitude();
-    total_ += values.size();
-    if (largest == 0.0) return;  // zeros only so far: they need no bin
-    if (width_ == 0.0) width_ = largest / static_cast<double>(first_bins);
-    while (largest / width_ > static_cast<double>(most_bins)) merge_pairs();
-    const std::size_t needed = bin_of(largest) + 1;
-    if (bins_.size() < needed) bins_.resize(needed, 0);
-    for (const float x : values) {
-      if (x != 0.0F) ++bins_[bin_of(std::abs(static_cast<double>(x)))];
-    }
-  }
+  FULCRUM_DECLARE void observe(std::span<const float> values);
 
-  [[nodiscard]] Range range() const {
-    const Range all = all_.range();
-    const auto wanted = percentile_ / 100.0 * static_cast<double>(total_);
-    std::uint64_t counted = total_;
-    for (const std::uint64_t n : bins_) counted -= n;  // the zeros
-    double threshold = 0.0;
-    for (std::size_t i = 0; i < bins_.size() && static_cast<double>(counted) < wanted; ++i) {
-      counted += bins_[i];
-      threshold = static_cast<double>(i + 1) * width_;
-    }
-    // Zeros alone can reach the percentile; a range of nothing would then clip every other value.
-    if (threshold == 0.0) return all;
-    const auto limit = static_cast<float>(threshold);
-    return {std::max(all.min, -limit), std::min(all.max, limit)};
-  }
+  FULCRUM_DECLARE [[nodiscard]] Range range() const;
 
   [[nodiscard]] std::size_t bin_count() const noexcept { return bins_.size(); }
 
@@ -103,12 +67,7 @@ private:
     return edge < 1.0 ? 0 : static_cast<std::size_t>(edge) - 1;
   }
 
-  void merge_pairs() {
-    std::vector<std::uint64_t> merged((bins_.size() + 1) / 2, 0);
-    for (std::size_t i = 0; i < bins_.size(); ++i) merged[i / 2] += bins_[i];
-    bins_ = std::move(merged);
-    width_ *= 2.0;
-  }
+  FULCRUM_DECLARE void merge_pairs();
 
   double percentile_;
   double width_ = 0.0;  // of a bin; 0: nothing but zeros seen
@@ -118,3 +77,64 @@ private:
 };
 
 }  // namespace fulcrum
+
+#if FULCRUM_DEFINES(passes)
+
+#include <string>
+#include <utility>
+
+namespace fulcrum {
+
+FULCRUM_DEFINE void MinMaxObserver::observe(std::span<const float> values) {
+  for (const float x : values) {
+    range_.min = std::min(range_.min, x);
+    range_.max = std::max(range_.max, x);
+  }
+}
+
+FULCRUM_DEFINE PercentileObserver::PercentileObserver(double percentile) : percentile_(percentile) {
+  if (!(percentile > 0.0 && percentile <= 100.0)) {
+    throw Error("percentile " + std::to_string(percentile), "is outside (0, 100]", "99.99 is usual");
+  }
+}
+
+FULCRUM_DEFINE void PercentileObserver::observe(std::span<const float> values) {
+  all_.observe(values);
+  const double largest = largest_magnitude();
+  total_ += values.size();
+  if (largest == 0.0) return;  // zeros only so far: they need no bin
+  if (width_ == 0.0) width_ = largest / static_cast<double>(first_bins);
+  while (largest / width_ > static_cast<double>(most_bins)) merge_pairs();
+  const std::size_t needed = bin_of(largest) + 1;
+  if (bins_.size() < needed) bins_.resize(needed, 0);
+  for (const float x : values) {
+    if (x != 0.0F) ++bins_[bin_of(std::abs(static_cast<double>(x)))];
+  }
+}
+
+FULCRUM_DEFINE Range PercentileObserver::range() const {
+  const Range all = all_.range();
+  const auto wanted = percentile_ / 100.0 * static_cast<double>(total_);
+  std::uint64_t counted = total_;
+  for (const std::uint64_t n : bins_) counted -= n;  // the zeros
+  double threshold = 0.0;
+  for (std::size_t i = 0; i < bins_.size() && static_cast<double>(counted) < wanted; ++i) {
+    counted += bins_[i];
+    threshold = static_cast<double>(i + 1) * width_;
+  }
+  // Zeros alone can reach the percentile; a range of nothing would then clip every other value.
+  if (threshold == 0.0) return all;
+  const auto limit = static_cast<float>(threshold);
+  return {std::max(all.min, -limit), std::min(all.max, limit)};
+}
+
+FULCRUM_DEFINE void PercentileObserver::merge_pairs() {
+  std::vector<std::uint64_t> merged((bins_.size() + 1) / 2, 0);
+  for (std::size_t i = 0; i < bins_.size(); ++i) merged[i / 2] += bins_[i];
+  bins_ = std::move(merged);
+  width_ *= 2.0;
+}
+
+}  // namespace fulcrum
+
+#endif

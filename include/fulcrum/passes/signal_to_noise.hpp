@@ -9,6 +9,7 @@
 #include <string>
 
 #include <fulcrum/core/error.hpp>
+#include <fulcrum/core/linkage.hpp>
 
 namespace fulcrum {
 
@@ -41,10 +42,28 @@ struct SignalToNoise {
 
 /// \copydoc SignalToNoise::decibels
 template <class T>
-[[nodiscard]] double sqnr_db(std::span<const T> exact, std::span<const T> approximation) {
+[[nodiscard]] double sqnr_db(std::span<const T> exact, std::span<const T> approximation);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(passes)
+
+namespace fulcrum {
+
+template <class T>
+double sqnr_db(std::span<const T> exact, std::span<const T> approximation) {
   SignalToNoise ratio;
   ratio.add(exact, approximation);
   return ratio.decibels();
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(passes)
+namespace fulcrum {
+template double sqnr_db(std::span<const float> exact, std::span<const float> approximation);
+template double sqnr_db(std::span<const double> exact, std::span<const double> approximation);
+}  // namespace fulcrum
+#endif
+
+#endif

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/analysis/is_quantized.hpp>
 #include <fulcrum/core/utc.hpp>
 #include <fulcrum/cost/predictor.hpp>
 #include <fulcrum/exec/int8_options.hpp>

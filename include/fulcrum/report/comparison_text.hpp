@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/plan/figures.hpp>
 #include <fulcrum/report/latency_text.hpp>
 #include <fulcrum/report/table.hpp>
@@ -20,7 +21,23 @@ namespace detail {
 /// "+1.6 %" for a ratio of 1.016.
 inline std::string format_ratio(double ratio) { return signed_figure("%.1f %%", (ratio - 1.0) * 100.0); }
 
-inline std::string words_of(Verdict verdict) {
+FULCRUM_DECLARE std::string words_of(Verdict verdict);
+
+/// The layers whose time has changed the most, in either direction.
+FULCRUM_DECLARE std::string layers_text(const std::vector<LayerChange>& layers);
+
+}  // namespace detail
+
+/// The figures of both runs with their noise, the ten layers that have changed the most, and the verdict.
+FULCRUM_DECLARE [[nodiscard]] std::string to_text(const RunComparison& comparison);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(report)
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE std::string words_of(Verdict verdict) {
   switch (verdict) {
     case Verdict::no_regression: return "no regression";
     case Verdict::regression: return "regression";
@@ -29,8 +46,7 @@ inline std::string words_of(Verdict verdict) {
   return "?";
 }
 
-/// The layers whose time has changed the most, in either direction.
-inline std::string layers_text(const std::vector<LayerChange>& layers) {
+FULCRUM_DEFINE std::string layers_text(const std::vector<LayerChange>& layers) {
   constexpr std::size_t most = 10;
   const auto difference = [](const LayerChange& layer) {
     return layer.current.value_or(Milliseconds(0.0)) - layer.baseline.value_or(Milliseconds(0.0));
@@ -62,10 +78,11 @@ inline std::string layers_text(const std::vector<LayerChange>& layers) {
   return text;
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// The figures of both runs with their noise, the ten layers that have changed the most, and the verdict.
-[[nodiscard]] inline std::string to_text(const RunComparison& comparison) {
+namespace fulcrum {
+
+FULCRUM_DEFINE std::string to_text(const RunComparison& comparison) {
   Table table({{"figure"},
                {"baseline", Align::right},
                {"new", Align::right},
@@ -94,3 +111,5 @@ inline std::string layers_text(const std::vector<LayerChange>& layers) {
 }
 
 }  // namespace fulcrum
+
+#endif

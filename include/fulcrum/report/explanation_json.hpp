@@ -2,9 +2,7 @@
 /// \file
 /// What became of a model's layers, as JSON.
 
-#include <nlohmann/json.hpp>
-
-#include <fulcrum/core/utf8.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/explanation.hpp>
 #include <fulcrum/run/latency_report_json.hpp>
 
@@ -12,7 +10,23 @@ namespace fulcrum {
 
 /// {"name", "kind", "layers", "implementation", "src", "dst", "src_layout", "dst_layout", "threads", "flops", "bytes",
 /// "why_ended"}; why_ended is null where nothing follows that could have been fused.
-[[nodiscard]] inline nlohmann::json to_json(const StepInfo& step) {
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const StepInfo& step);
+
+/// {"model", "batch", "threads", "precision", "steps" […], "folded" […], "kept" […], "free_layers" […], "memory_bytes"
+/// {…}, "notes"}
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const Explanation& explanation);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(report)
+
+#include <nlohmann/json.hpp>
+
+#include <fulcrum/core/utf8.hpp>
+
+namespace fulcrum {
+
+FULCRUM_DEFINE nlohmann::json to_json(const StepInfo& step) {
   nlohmann::json j{{"name", valid_utf8(step.name)},
                    {"kind", valid_utf8(step.kind)},
                    {"layers", valid_utf8(step.layers)},
@@ -29,9 +43,7 @@ namespace fulcrum {
   return j;
 }
 
-/// {"model", "batch", "threads", "precision", "steps" […], "folded" […], "kept" […], "free_layers" […], "memory_bytes"
-/// {…}, "notes"}
-[[nodiscard]] inline nlohmann::json to_json(const Explanation& explanation) {
+FULCRUM_DEFINE nlohmann::json to_json(const Explanation& explanation) {
   nlohmann::json j{{"model", valid_utf8(explanation.model)},
                    {"batch", explanation.batch},
                    {"threads", explanation.threads},
@@ -50,3 +62,5 @@ namespace fulcrum {
 }
 
 }  // namespace fulcrum
+
+#endif

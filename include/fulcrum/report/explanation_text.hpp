@@ -3,8 +3,8 @@
 /// What became of a model's layers, as text for people.
 
 #include <string>
-#include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/units.hpp>
 #include <fulcrum/exec/explanation.hpp>
 #include <fulcrum/report/latency_text.hpp>
@@ -14,7 +14,17 @@ namespace fulcrum {
 
 /// A row for each step with its kernel, types and layouts; then what was folded, what costs nothing, and why layers
 /// that could have been fused were not.
-[[nodiscard]] inline std::string to_text(const Explanation& explanation) {
+FULCRUM_DECLARE [[nodiscard]] std::string to_text(const Explanation& explanation);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(report)
+
+#include <vector>
+
+namespace fulcrum {
+
+FULCRUM_DEFINE std::string to_text(const Explanation& explanation) {
   std::string text = printable(explanation.model) + ", " + std::string(name_of(explanation.precision)) + ", batch " +
                      std::to_string(explanation.batch) + ", " + std::to_string(explanation.threads) + " thread" +
                      (explanation.threads == 1 ? "" : "s") + "\n" + to_text(explanation.memory) + "\n\n";
@@ -64,3 +74,5 @@ namespace fulcrum {
 }
 
 }  // namespace fulcrum
+
+#endif

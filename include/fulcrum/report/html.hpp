@@ -2,21 +2,40 @@
 /// \file
 /// A trade-off study as one HTML page that needs nothing else, not even a network.
 
-#include <cstdlib>
-#include <set>
 #include <string>
 #include <string_view>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/plan/study.hpp>
-#include <fulcrum/report/detail/html_page.hpp>
 
 namespace fulcrum {
 
-namespace detail {
+/// The report: the answer, the Pareto plots, the roofline, predicted against measured layers, every candidate, and
+/// where the figures come from. Text of any origin (model, layer and data names) is shown as text, whatever it
+/// contains.
+///
+/// \param profile          of the machine; gives the limits of the roofline
+/// \param chart_js_source  Chart.js 3.x, the text of chart.min.js (UMD build); it goes into the page
+/// \throws Error when the source of Chart.js is empty
+FULCRUM_DECLARE [[nodiscard]] std::string html_report(const TradeoffStudy& study, const MachineProfile& profile,
+                                                      std::string_view chart_js_source);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(report)
+
+#include <cstdlib>
+#include <set>
+
+#include <nlohmann/json.hpp>
+
+#include <fulcrum/report/detail/html_page.hpp>
+
+namespace fulcrum::detail {
 
 /// The machine's limits for the thread counts of the study: {"roofs", "bandwidths"} as the page's script takes them.
-inline nlohmann::json roofline_data(const TradeoffStudy& study, const MachineRates& rates) {
+FULCRUM_DECLARE nlohmann::json roofline_data(const TradeoffStudy& study, const MachineRates& rates) {
   nlohmann::json data{{"roofs", nlohmann::json::array()}, {"bandwidths", nlohmann::json::array()}};
   std::set<int> thread_counts;
   for (const Candidate& c : study.candidates) thread_counts.insert(c.config.threads);
@@ -38,17 +57,12 @@ inline nlohmann::json roofline_data(const TradeoffStudy& study, const MachineRat
   return data;
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// The report: the answer, the Pareto plots, the roofline, predicted against measured layers, every candidate, and
-/// where the figures come from. Text of any origin (model, layer and data names) is shown as text, whatever it
-/// contains.
-///
-/// \param profile          of the machine; gives the limits of the roofline
-/// \param chart_js_source  Chart.js 3.x, the text of chart.min.js (UMD build); it goes into the page
-/// \throws Error when the source of Chart.js is empty
-[[nodiscard]] inline std::string html_report(const TradeoffStudy& study, const MachineProfile& profile,
-                                             std::string_view chart_js_source) {
+namespace fulcrum {
+
+FULCRUM_DEFINE std::string html_report(const TradeoffStudy& study, const MachineProfile& profile,
+                                       std::string_view chart_js_source) {
   if (chart_js_source.empty()) {
     throw Error("html_report", "was given no source of Chart.js", "pass the text of chart.min.js 3.x");
   }
@@ -63,3 +77,5 @@ inline nlohmann::json roofline_data(const TradeoffStudy& study, const MachineRat
 }
 
 }  // namespace fulcrum
+
+#endif

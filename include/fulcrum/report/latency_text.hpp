@@ -2,10 +2,10 @@
 /// \file
 /// Latency reports as text for people.
 
-#include <cmath>
 #include <optional>
 #include <string>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/units.hpp>
 #include <fulcrum/plan/figures.hpp>
 #include <fulcrum/report/table.hpp>
@@ -21,6 +21,31 @@ inline std::string format_difference(double figure, double reference) {
   return reference > 0.0 ? format_change(figure / reference - 1.0) : std::string();
 }
 
+FULCRUM_DECLARE std::string notes_text(const std::vector<std::string>& notes);
+
+}  // namespace detail
+
+/// "12.3 MiB of weights (shared by all instances), 1.20 MiB of activations and 0 B of scratch per instance"
+FULCRUM_DECLARE [[nodiscard]] std::string to_text(const MemoryUse& memory);
+
+/// The order statistics, the throughput and a row for each layer.
+FULCRUM_DECLARE [[nodiscard]] std::string to_text(const LatencyReport& report);
+
+/// A prediction beside a measurement of the same configuration: order statistics, throughput and layers, with how far
+/// the prediction is off. Layers are matched by name and kind.
+FULCRUM_DECLARE [[nodiscard]] std::string to_text(const LatencyReport& predicted, const LatencyReport& measured);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(report)
+
+#include <cmath>
+#include <map>
+#include <optional>
+#include <utility>
+
+namespace fulcrum::detail {
+
 inline std::string format_share(double part, double whole) {
   return whole > 0.0 ? formatted("%.1f %%", 100.0 * part / whole) : std::string();
 }
@@ -31,23 +56,23 @@ inline std::string format_layer_rate(const LayerLatency& layer) {
   return format_flops(layer.flops / Seconds(layer.latency).count()) + "/s";
 }
 
-inline std::string notes_text(const std::vector<std::string>& notes) {
+FULCRUM_DEFINE std::string notes_text(const std::vector<std::string>& notes) {
   std::string text;
   for (const std::string& note : notes) text.append("note: ").append(printable(note)).append("\n");
   return text;
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// "12.3 MiB of weights (shared by all instances), 1.20 MiB of activations and 0 B of scratch per instance"
-[[nodiscard]] inline std::string to_text(const MemoryUse& memory) {
+namespace fulcrum {
+
+FULCRUM_DEFINE std::string to_text(const MemoryUse& memory) {
   const auto bytes = [](std::size_t count) { return format_bytes(static_cast<double>(count)); };
   return bytes(memory.weights) + " of weights (shared by all instances), " + bytes(memory.activations) +
          " of activations and " + bytes(memory.scratchpad) + " of scratch per instance";
 }
 
-/// The order statistics, the throughput and a row for each layer.
-[[nodiscard]] inline std::string to_text(const LatencyReport& report) {
+FULCRUM_DEFINE std::string to_text(const LatencyReport& report) {
   const LatencyStatistics& l = report.latency;
   std::string text = printable(report.model) + ", " + to_string(report.config) + ", ";
   text.append(name_of(report.kind)).append("\n");
@@ -101,9 +126,7 @@ inline std::string notes_text(const std::vector<std::string>& notes) {
   return text;
 }
 
-/// A prediction beside a measurement of the same configuration: order statistics, throughput and layers, with how far
-/// the prediction is off. Layers are matched by name and kind.
-[[nodiscard]] inline std::string to_text(const LatencyReport& predicted, const LatencyReport& measured) {
+FULCRUM_DEFINE std::string to_text(const LatencyReport& predicted, const LatencyReport& measured) {
   Table table({{printable(measured.model) + ", " + to_string(measured.config)},
                {"predicted", Align::right},
                {"measured", Align::right},
@@ -135,3 +158,5 @@ inline std::string notes_text(const std::vector<std::string>& notes) {
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -6,6 +6,7 @@
 #include <ostream>
 #include <string>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/units.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
 #include <fulcrum/plan/figures.hpp>
@@ -18,7 +19,22 @@ namespace fulcrum {
 /// \param batch  samples that the FLOPs are counted for, ≥ 1; shapes print the batch dimension as N
 /// \throws Error when the layers do not fit one another
 template <class T>
-[[nodiscard]] std::string summary(const Model<T>& model, std::int64_t batch = 1) {
+[[nodiscard]] std::string summary(const Model<T>& model, std::int64_t batch = 1);
+
+/// The summary for a batch of one.
+template <class T>
+std::ostream& operator<<(std::ostream& out, const Model<T>& model) {
+  return out << summary(model);
+}
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(report)
+
+namespace fulcrum {
+
+template <class T>
+std::string summary(const Model<T>& model, std::int64_t batch) {
   const std::vector<Shape> shapes = infer_shapes(model, batch);
   const std::vector<Shape> others = infer_shapes(model, batch + 1);  // tells the batch dimension from the others
   const std::vector<Work> work = infer_work(model, shapes);
@@ -61,10 +77,13 @@ template <class T>
   return text;
 }
 
-/// The summary for a batch of one.
-template <class T>
-std::ostream& operator<<(std::ostream& out, const Model<T>& model) {
-  return out << summary(model);
-}
-
 }  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(report)
+namespace fulcrum {
+template std::string summary(const Model<float>& model, std::int64_t batch);
+template std::string summary(const Model<double>& model, std::int64_t batch);
+}  // namespace fulcrum
+#endif
+
+#endif

@@ -2,8 +2,9 @@
 /// \file
 /// What passes did to a model, as JSON. An infinite signal-to-noise ratio (nothing changed) is null.
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/passes/fake_quantize.hpp>
 #include <fulcrum/passes/prune.hpp>
 #include <fulcrum/passes/quantize.hpp>
@@ -11,7 +12,23 @@
 
 namespace fulcrum {
 
-[[nodiscard]] inline nlohmann::json to_json(const PruneReport& report) {
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const PruneReport& report);
+
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const FakeQuantizeReport& report);
+
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const QuantizeReport& report);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(report)
+
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+
+namespace fulcrum {
+
+FULCRUM_DEFINE nlohmann::json to_json(const PruneReport& report) {
   nlohmann::json layers = nlohmann::json::array();
   for (const PruneReport::Layer& l : report.layers) {
     layers.push_back({{"name", l.name},
@@ -28,7 +45,7 @@ namespace fulcrum {
           {"layers", layers}};
 }
 
-[[nodiscard]] inline nlohmann::json to_json(const FakeQuantizeReport& report) {
+FULCRUM_DEFINE nlohmann::json to_json(const FakeQuantizeReport& report) {
   nlohmann::json layers = nlohmann::json::array();
   for (const FakeQuantizeReport::Layer& l : report.layers) {
     layers.push_back({{"name", l.name},
@@ -40,7 +57,7 @@ namespace fulcrum {
   return {{"sqnr_db", number_or_null(report.sqnr_db)}, {"layers", layers}};
 }
 
-[[nodiscard]] inline nlohmann::json to_json(const QuantizeReport& report) {
+FULCRUM_DEFINE nlohmann::json to_json(const QuantizeReport& report) {
   nlohmann::json layers = nlohmann::json::array();
   for (const QuantizeReport::Layer& l : report.layers) {
     layers.push_back({{"name", l.name},
@@ -68,3 +85,5 @@ namespace fulcrum {
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -2,9 +2,9 @@
 /// \file
 /// What passes did to a model, as text for people.
 
-#include <cmath>
 #include <string>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/units.hpp>
 #include <fulcrum/passes/fake_quantize.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
@@ -15,18 +15,38 @@
 
 namespace fulcrum {
 
-namespace detail {
+FULCRUM_DECLARE [[nodiscard]] std::string to_text(const PruneReport& report);
+
+FULCRUM_DECLARE [[nodiscard]] std::string to_text(const FakeQuantizeReport& report);
+
+FULCRUM_DECLARE [[nodiscard]] std::string to_text(const QuantizeReport& report);
+
+FULCRUM_DECLARE [[nodiscard]] std::string to_text(const FoldReport& report);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(report)
+
+#include <cmath>
+
+namespace fulcrum::detail {
+
 /// A signal-to-noise ratio; infinity is "exact".
 inline std::string format_decibels(double db) {
   return std::isinf(db) && db > 0.0 ? "exact" : formatted("%.1f dB", db);
 }
+
 inline std::string format_scale(double scale) { return formatted("%.3g", scale); }
+
 inline std::string format_scales(double low, double high) {
   return low == high ? format_scale(low) : format_scale(low) + " … " + format_scale(high);
 }
-}  // namespace detail
 
-[[nodiscard]] inline std::string to_text(const PruneReport& report) {
+}  // namespace fulcrum::detail
+
+namespace fulcrum {
+
+FULCRUM_DEFINE std::string to_text(const PruneReport& report) {
   Table table({{"layer"},
                {"weights", Align::right},
                {"kept", Align::right},
@@ -44,7 +64,7 @@ inline std::string format_scales(double low, double high) {
   return table.to_string();
 }
 
-[[nodiscard]] inline std::string to_text(const FakeQuantizeReport& report) {
+FULCRUM_DEFINE std::string to_text(const FakeQuantizeReport& report) {
   Table table({{"layer"}, {"step", Align::right}, {"levels", Align::right}, {"SQNR", Align::right}});
   for (const FakeQuantizeReport::Layer& l : report.layers) {
     table.add_row({l.name, detail::format_scales(l.scale_min, l.scale_max), format_count(l.levels),
@@ -55,7 +75,7 @@ inline std::string format_scales(double low, double high) {
   return table.to_string();
 }
 
-[[nodiscard]] inline std::string to_text(const QuantizeReport& report) {
+FULCRUM_DEFINE std::string to_text(const QuantizeReport& report) {
   Table table({{"layer"},
                {"kind"},
                {"weight scales", Align::right},
@@ -77,7 +97,7 @@ inline std::string format_scales(double low, double high) {
   return text;
 }
 
-[[nodiscard]] inline std::string to_text(const FoldReport& report) {
+FULCRUM_DEFINE std::string to_text(const FoldReport& report) {
   std::string text;
   for (const FoldReport::Folded& f : report.folded)
     text += "folded: " + printable(f.name) + " into " + printable(f.into) + "\n";
@@ -87,3 +107,5 @@ inline std::string format_scales(double low, double high) {
 }
 
 }  // namespace fulcrum
+
+#endif

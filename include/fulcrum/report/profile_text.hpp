@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/units.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/plan/figures.hpp>
@@ -13,7 +14,15 @@ namespace fulcrum {
 
 /// Peaks, bandwidths and overheads by thread count, and how well the fitted kernel models predict what they did not
 /// see.
-[[nodiscard]] inline std::string to_text(const MachineProfile& profile) {
+FULCRUM_DECLARE [[nodiscard]] std::string to_text(const MachineProfile& profile);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(report)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE std::string to_text(const MachineProfile& profile) {
   Table rates({{"figure"}, {"threads", Align::right}, {"value", Align::right}}, profile.environment.cpu);
   for (const PeakRate& peak : profile.rates.peaks) {
     std::string name = "peak ";
@@ -49,3 +58,5 @@ namespace fulcrum {
 }
 
 }  // namespace fulcrum
+
+#endif

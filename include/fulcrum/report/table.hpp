@@ -2,7 +2,6 @@
 /// \file
 /// Aligned text tables.
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -11,7 +10,7 @@
 #include <vector>
 
 #include <fulcrum/core/error.hpp>
-#include <fulcrum/core/utf8.hpp>
+#include <fulcrum/core/linkage.hpp>
 
 namespace fulcrum {
 
@@ -31,31 +30,11 @@ constexpr std::size_t code_point_width(std::uint32_t c) noexcept {
 }  // namespace detail
 
 /// Columns that UTF-8 text takes on a terminal.
-[[nodiscard]] inline std::size_t display_width(std::string_view text) {
-  std::size_t width = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    const CodePoint c = decode_utf8(text, at);
-    width += detail::code_point_width(c.value);
-    at += c.bytes;
-  }
-  return width;
-}
+FULCRUM_DECLARE [[nodiscard]] std::size_t display_width(std::string_view text);
 
 /// The text with every control character and invalid byte replaced by "�": names come from model files, and a terminal
 /// must not obey them.
-[[nodiscard]] inline std::string printable(std::string_view text) {
-  std::string result;
-  for (std::size_t at = 0; at < text.size();) {
-    const CodePoint c = decode_utf8(text, at);
-    const bool control = c.value < 0x20U || (c.value >= 0x7fU && c.value < 0xa0U);
-    if (control || c.value == 0xfffdU)
-      result += "\xef\xbf\xbd";
-    else
-      result.append(text.substr(at, c.bytes));
-    at += c.bytes;
-  }
-  return result;
-}
+FULCRUM_DECLARE [[nodiscard]] std::string printable(std::string_view text);
 
 enum class Align : std::uint8_t { left, right };
 
@@ -81,15 +60,7 @@ public:
   }
 
   /// \throws Error when there are more cells than columns; missing ones are empty
-  void add_row(std::vector<std::string> cells) {
-    if (cells.size() > columns_.size()) {
-      throw Error("table row",
-                  "has " + std::to_string(cells.size()) + " cells for " + std::to_string(columns_.size()) + " columns");
-    }
-    cells.resize(columns_.size());
-    for (std::string& cell : cells) cell = printable(cell);
-    rows_.push_back(std::move(cells));
-  }
+  FULCRUM_DECLARE void add_row(std::vector<std::string> cells);
 
   /// A line between rows (before totals, say).
   void add_rule() { rows_.emplace_back(); }
@@ -97,48 +68,13 @@ public:
   [[nodiscard]] bool empty() const noexcept { return rows_.empty(); }
 
   /// Lines, each with its end of line.
-  [[nodiscard]] std::string to_string() const {
-    std::vector<std::size_t> widths;
-    std::size_t total = gap * (columns_.size() - 1);
-    for (std::size_t c = 0; c < columns_.size(); ++c) {
-      std::size_t width = display_width(columns_[c].title);
-      for (const auto& row : rows_) width = row.empty() ? width : std::max(width, display_width(row[c]));
-      widths.push_back(width);
-      total += width;
-    }
-    std::string rule;
-    for (std::size_t i = 0; i < total; ++i) rule += "─";
-    rule += '\n';
-
-    std::string text;
-    if (!title_.empty()) text.append(title_).append("\n");
-    std::vector<std::string> header;
-    for (const Column& column : columns_) header.push_back(column.title);
-    append_row(text, header, widths);
-    text += rule;
-    for (const auto& row : rows_) {
-      if (row.empty())
-        text += rule;
-      else
-        append_row(text, row, widths);
-    }
-    return text;
-  }
+  FULCRUM_DECLARE [[nodiscard]] std::string to_string() const;
 
 private:
   static constexpr std::size_t gap = 2;
 
-  void append_row(std::string& text, const std::vector<std::string>& cells,
-                  const std::vector<std::size_t>& widths) const {
-    std::string line;
-    for (std::size_t c = 0; c < cells.size(); ++c) {
-      const std::string padding(widths[c] - display_width(cells[c]), ' ');
-      if (c != 0) line.append(gap, ' ');
-      line += columns_[c].align == Align::right ? padding + cells[c] : cells[c] + padding;
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    text.append(line).append("\n");
-  }
+  FULCRUM_DECLARE void append_row(std::string& text, const std::vector<std::string>& cells,
+                                  const std::vector<std::size_t>& widths) const;
 
   std::vector<Column> columns_;
   std::string title_;
@@ -146,3 +82,89 @@ private:
 };
 
 }  // namespace fulcrum
+
+#if FULCRUM_DEFINES(report)
+
+#include <algorithm>
+
+#include <fulcrum/core/utf8.hpp>
+
+namespace fulcrum {
+
+FULCRUM_DEFINE std::size_t display_width(std::string_view text) {
+  std::size_t width = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const CodePoint c = decode_utf8(text, at);
+    width += detail::code_point_width(c.value);
+    at += c.bytes;
+  }
+  return width;
+}
+
+FULCRUM_DEFINE std::string printable(std::string_view text) {
+  std::string result;
+  for (std::size_t at = 0; at < text.size();) {
+    const CodePoint c = decode_utf8(text, at);
+    const bool control = c.value < 0x20U || (c.value >= 0x7fU && c.value < 0xa0U);
+    if (control || c.value == 0xfffdU)
+      result += "\xef\xbf\xbd";
+    else
+      result.append(text.substr(at, c.bytes));
+    at += c.bytes;
+  }
+  return result;
+}
+
+FULCRUM_DEFINE void Table::add_row(std::vector<std::string> cells) {
+  if (cells.size() > columns_.size()) {
+    throw Error("table row",
+                "has " + std::to_string(cells.size()) + " cells for " + std::to_string(columns_.size()) + " columns");
+  }
+  cells.resize(columns_.size());
+  for (std::string& cell : cells) cell = printable(cell);
+  rows_.push_back(std::move(cells));
+}
+
+FULCRUM_DEFINE std::string Table::to_string() const {
+  std::vector<std::size_t> widths;
+  std::size_t total = gap * (columns_.size() - 1);
+  for (std::size_t c = 0; c < columns_.size(); ++c) {
+    std::size_t width = display_width(columns_[c].title);
+    for (const auto& row : rows_) width = row.empty() ? width : std::max(width, display_width(row[c]));
+    widths.push_back(width);
+    total += width;
+  }
+  std::string rule;
+  for (std::size_t i = 0; i < total; ++i) rule += "─";
+  rule += '\n';
+
+  std::string text;
+  if (!title_.empty()) text.append(title_).append("\n");
+  std::vector<std::string> header;
+  for (const Column& column : columns_) header.push_back(column.title);
+  append_row(text, header, widths);
+  text += rule;
+  for (const auto& row : rows_) {
+    if (row.empty())
+      text += rule;
+    else
+      append_row(text, row, widths);
+  }
+  return text;
+}
+
+FULCRUM_DEFINE void Table::append_row(std::string& text, const std::vector<std::string>& cells,
+                                      const std::vector<std::size_t>& widths) const {
+  std::string line;
+  for (std::size_t c = 0; c < cells.size(); ++c) {
+    const std::string padding(widths[c] - display_width(cells[c]), ' ');
+    if (c != 0) line.append(gap, ' ');
+    line += columns_[c].align == Align::right ? padding + cells[c] : cells[c] + padding;
+  }
+  line.erase(line.find_last_not_of(' ') + 1);
+  text.append(line).append("\n");
+}
+
+}  // namespace fulcrum
+
+#endif

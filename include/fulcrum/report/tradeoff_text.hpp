@@ -2,12 +2,9 @@
 /// \file
 /// A trade-off study as text for people.
 
-#include <algorithm>
-#include <cstddef>
-#include <numeric>
 #include <string>
-#include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/plan/study.hpp>
 #include <fulcrum/report/latency_text.hpp>
 
@@ -17,7 +14,26 @@ namespace fulcrum {
 enum class Shown : std::uint8_t { front, measured, all };
 
 /// Candidates, the highest throughput first; "→" marks the recommended one, "•" the front.
-[[nodiscard]] inline std::string candidates_text(const TradeoffStudy& study, Shown shown = Shown::measured) {
+FULCRUM_DECLARE [[nodiscard]] std::string candidates_text(const TradeoffStudy& study, Shown shown = Shown::measured);
+
+/// Accuracy of every variant, and why one is missing.
+FULCRUM_DECLARE [[nodiscard]] std::string variants_text(const TradeoffStudy& study);
+
+/// Variants, measured candidates, notes and the recommendation.
+FULCRUM_DECLARE [[nodiscard]] std::string to_text(const TradeoffStudy& study);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(report)
+
+#include <algorithm>
+#include <cstddef>
+#include <numeric>
+#include <vector>
+
+namespace fulcrum {
+
+FULCRUM_DEFINE std::string candidates_text(const TradeoffStudy& study, Shown shown) {
   Table table({{""},
                {"candidate"},
                {"accuracy", Align::right},
@@ -49,8 +65,7 @@ enum class Shown : std::uint8_t { front, measured, all };
   return table.empty() ? "no candidate to show\n" : table.to_string();
 }
 
-/// Accuracy of every variant, and why one is missing.
-[[nodiscard]] inline std::string variants_text(const TradeoffStudy& study) {
+FULCRUM_DEFINE std::string variants_text(const TradeoffStudy& study) {
   Table table({{"variant"},
                {"accuracy", Align::right},
                {"against f32", Align::right},
@@ -65,8 +80,7 @@ enum class Shown : std::uint8_t { front, measured, all };
   return table.to_string();
 }
 
-/// Variants, measured candidates, notes and the recommendation.
-[[nodiscard]] inline std::string to_text(const TradeoffStudy& study) {
+FULCRUM_DEFINE std::string to_text(const TradeoffStudy& study) {
   std::string text = variants_text(study);
   text += "\n" + candidates_text(study, Shown::measured);
   text += "→ recommended  • on the Pareto front of accuracy, p99 latency and throughput\n";
@@ -75,3 +89,5 @@ enum class Shown : std::uint8_t { front, measured, all };
 }
 
 }  // namespace fulcrum
+
+#endif

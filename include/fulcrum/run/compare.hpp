@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <fulcrum/core/error.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/run/latency_report.hpp>
 
 namespace fulcrum {
@@ -26,18 +27,7 @@ struct PredictionError {
 };
 
 /// \throws Error when the two are not of the same model and configuration, or the measurement holds no time
-[[nodiscard]] inline PredictionError compare(const LatencyReport& predicted, const LatencyReport& measured) {
-  if (predicted.model != measured.model || !(predicted.config == measured.config)) {
-    throw Error("compare",
-                "was given " + predicted.model + " (" + to_string(predicted.config) + ") and " + measured.model + " (" +
-                    to_string(measured.config) + ")",
-                "compare reports of one model in one configuration");
-  }
-  if (measured.latency.p50.count() <= 0.0 || measured.latency.p99.count() <= 0.0 || measured.throughput_per_s <= 0.0)
-    throw Error("compare", "was given a measurement without times");
-  return {predicted.latency.p50 / measured.latency.p50 - 1.0, predicted.latency.p99 / measured.latency.p99 - 1.0,
-          predicted.throughput_per_s / measured.throughput_per_s - 1.0};
-}
+FULCRUM_DECLARE [[nodiscard]] PredictionError compare(const LatencyReport& predicted, const LatencyReport& measured);
 
 /// A layer of two reports; null where one of them lacks it.
 struct LayerPair {
@@ -47,21 +37,8 @@ struct LayerPair {
 
 /// The layers of two reports side by side, matched by name and kind: those of the second in their order, then what only
 /// the first has. Points into both.
-[[nodiscard]] inline std::vector<LayerPair> pair_layers(const LatencyReport& first, const LatencyReport& second) {
-  using Key = std::pair<std::string_view, std::string_view>;
-  std::multimap<Key, const LayerLatency*> left;
-  for (const LayerLatency& layer : first.layers) left.emplace(Key(layer.name, layer.kind), &layer);
-  std::vector<LayerPair> pairs;
-  const auto take = [&](const LayerLatency& layer) -> const LayerLatency* {
-    const auto found = left.find(Key(layer.name, layer.kind));
-    return found == left.end() ? nullptr : left.extract(found).mapped();
-  };
-  for (const LayerLatency& layer : second.layers) pairs.push_back({take(layer), &layer});
-  for (const LayerLatency& layer : first.layers) {
-    if (const LayerLatency* unmatched = take(layer)) pairs.push_back({unmatched, nullptr});
-  }
-  return pairs;
-}
+FULCRUM_DECLARE [[nodiscard]] std::vector<LayerPair> pair_layers(const LatencyReport& first,
+                                                                 const LatencyReport& second);
 
 enum class Verdict : std::uint8_t {
   no_regression,
@@ -135,8 +112,84 @@ std::vector<double> block_figures(const LatencyReport& report, Figure figure) {
 }
 
 /// The ratios of all pairs of blocks, one of each run, without a twentieth at either end.
-inline std::optional<Interval> ratio_noise(const std::vector<double>& baseline, const std::vector<double>& current,
-                                           double ratio) {
+FULCRUM_DECLARE std::optional<Interval> ratio_noise(const std::vector<double>& baseline,
+                                                    const std::vector<double>& current, double ratio);
+
+/// \param slowdown  how many times as slow the current run is: the ratio of a latency, its inverse of a throughput
+/// \param noise     of the slowdown
+FULCRUM_DECLARE Verdict verdict_of(double slowdown, const std::optional<Interval>& noise, double fail_above);
+
+FULCRUM_DECLARE FigureChange latency_change(const LatencyReport& baseline, const LatencyReport& current,
+                                            double fail_above, Milliseconds LatencyStatistics::*whole,
+                                            Milliseconds RunBlock::*part);
+
+FULCRUM_DECLARE FigureChange throughput_change(const LatencyReport& baseline, const LatencyReport& current,
+                                               double fail_above);
+
+/// What else differs between two runs, so that the reader does not take it for a change of the code.
+FULCRUM_DECLARE void append_difference_notes(std::vector<std::string>& notes, const LatencyReport& baseline,
+                                             const LatencyReport& current);
+
+}  // namespace detail
+
+/// How a run differs from an earlier one, and whether that is a regression.
+///
+/// The noise of a ratio is what the ratios of pairs of blocks are, one of each run: the middle 90 % of them. It does
+/// not shrink with the number of blocks as the error of a mean would: between two runs a machine drifts at least as far
+/// as within one, and that does not average out over a run.
+///
+/// A figure is a regression when it is worse by more than `fail_above` and nothing within its noise is as good as
+/// before; no regression when nothing within its noise is worse by more than `fail_above`; otherwise too noisy to tell.
+/// A measured figure whose noise is not known (fewer than 5 blocks) is too noisy. The comparison is a regression when
+/// one of its figures is; else what the median is: p99 and throughput feel every interruption, and would hardly ever
+/// let a comparison pass. p99 is judged where each measured run has 1000 samples or more.
+///
+/// \param fail_above  slowdown that is allowed, as a share: 0.05 is five percent; ≥ 0
+/// \throws Error when the two are of different models or batch sizes, or one holds no times
+FULCRUM_DECLARE [[nodiscard]] RunComparison compare_runs(const LatencyReport& baseline, const LatencyReport& current,
+                                                         double fail_above = 0.05);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(run)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE PredictionError compare(const LatencyReport& predicted, const LatencyReport& measured) {
+  if (predicted.model != measured.model || !(predicted.config == measured.config)) {
+    throw Error("compare",
+                "was given " + predicted.model + " (" + to_string(predicted.config) + ") and " + measured.model + " (" +
+                    to_string(measured.config) + ")",
+                "compare reports of one model in one configuration");
+  }
+  if (measured.latency.p50.count() <= 0.0 || measured.latency.p99.count() <= 0.0 || measured.throughput_per_s <= 0.0)
+    throw Error("compare", "was given a measurement without times");
+  return {predicted.latency.p50 / measured.latency.p50 - 1.0, predicted.latency.p99 / measured.latency.p99 - 1.0,
+          predicted.throughput_per_s / measured.throughput_per_s - 1.0};
+}
+
+FULCRUM_DEFINE std::vector<LayerPair> pair_layers(const LatencyReport& first, const LatencyReport& second) {
+  using Key = std::pair<std::string_view, std::string_view>;
+  std::multimap<Key, const LayerLatency*> left;
+  for (const LayerLatency& layer : first.layers) left.emplace(Key(layer.name, layer.kind), &layer);
+  std::vector<LayerPair> pairs;
+  const auto take = [&](const LayerLatency& layer) -> const LayerLatency* {
+    const auto found = left.find(Key(layer.name, layer.kind));
+    return found == left.end() ? nullptr : left.extract(found).mapped();
+  };
+  for (const LayerLatency& layer : second.layers) pairs.push_back({take(layer), &layer});
+  for (const LayerLatency& layer : first.layers) {
+    if (const LayerLatency* unmatched = take(layer)) pairs.push_back({unmatched, nullptr});
+  }
+  return pairs;
+}
+
+}  // namespace fulcrum
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE std::optional<Interval> ratio_noise(const std::vector<double>& baseline,
+                                                   const std::vector<double>& current, double ratio) {
   if (baseline.empty() || current.empty()) return std::nullopt;
   std::vector<double> ratios;
   for (const double b : baseline) {
@@ -148,16 +201,15 @@ inline std::optional<Interval> ratio_noise(const std::vector<double>& baseline, 
   return Interval{std::min(ratio, ratios[cut]), std::max(ratio, ratios[ratios.size() - 1 - cut])};
 }
 
-/// \param slowdown  how many times as slow the current run is: the ratio of a latency, its inverse of a throughput
-/// \param noise     of the slowdown
-inline Verdict verdict_of(double slowdown, const std::optional<Interval>& noise, double fail_above) {
+FULCRUM_DEFINE Verdict verdict_of(double slowdown, const std::optional<Interval>& noise, double fail_above) {
   if (!noise) return Verdict::too_noisy;
   if (slowdown > 1.0 + fail_above && noise->low > 1.0) return Verdict::regression;
   return noise->high <= 1.0 + fail_above ? Verdict::no_regression : Verdict::too_noisy;
 }
 
-inline FigureChange latency_change(const LatencyReport& baseline, const LatencyReport& current, double fail_above,
-                                   Milliseconds LatencyStatistics::*whole, Milliseconds RunBlock::*part) {
+FULCRUM_DEFINE FigureChange latency_change(const LatencyReport& baseline, const LatencyReport& current,
+                                           double fail_above, Milliseconds LatencyStatistics::*whole,
+                                           Milliseconds RunBlock::*part) {
   const auto figure = [part](const RunBlock& block) { return (block.*part).count(); };
   FigureChange change;
   change.baseline = (baseline.latency.*whole).count();
@@ -168,7 +220,8 @@ inline FigureChange latency_change(const LatencyReport& baseline, const LatencyR
   return change;
 }
 
-inline FigureChange throughput_change(const LatencyReport& baseline, const LatencyReport& current, double fail_above) {
+FULCRUM_DEFINE FigureChange throughput_change(const LatencyReport& baseline, const LatencyReport& current,
+                                              double fail_above) {
   const auto figure = [](const RunBlock& block) { return block.throughput_per_s; };
   FigureChange change;
   change.baseline = baseline.throughput_per_s;
@@ -181,9 +234,8 @@ inline FigureChange throughput_change(const LatencyReport& baseline, const Laten
   return change;
 }
 
-/// What else differs between two runs, so that the reader does not take it for a change of the code.
-inline void append_difference_notes(std::vector<std::string>& notes, const LatencyReport& baseline,
-                                    const LatencyReport& current) {
+FULCRUM_DEFINE void append_difference_notes(std::vector<std::string>& notes, const LatencyReport& baseline,
+                                            const LatencyReport& current) {
   const auto differ = [&](const std::string& what, const std::string& was, const std::string& is,
                           const std::string& advice = {}) {
     if (was != is) notes.push_back(what + " differ: baseline " + was + ", new " + is + advice);
@@ -212,24 +264,12 @@ inline void append_difference_notes(std::vector<std::string>& notes, const Laten
   }
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// How a run differs from an earlier one, and whether that is a regression.
-///
-/// The noise of a ratio is what the ratios of pairs of blocks are, one of each run: the middle 90 % of them. It does
-/// not shrink with the number of blocks as the error of a mean would: between two runs a machine drifts at least as far
-/// as within one, and that does not average out over a run.
-///
-/// A figure is a regression when it is worse by more than `fail_above` and nothing within its noise is as good as
-/// before; no regression when nothing within its noise is worse by more than `fail_above`; otherwise too noisy to tell.
-/// A measured figure whose noise is not known (fewer than 5 blocks) is too noisy. The comparison is a regression when
-/// one of its figures is; else what the median is: p99 and throughput feel every interruption, and would hardly ever
-/// let a comparison pass. p99 is judged where each measured run has 1000 samples or more.
-///
-/// \param fail_above  slowdown that is allowed, as a share: 0.05 is five percent; ≥ 0
-/// \throws Error when the two are of different models or batch sizes, or one holds no times
-[[nodiscard]] inline RunComparison compare_runs(const LatencyReport& baseline, const LatencyReport& current,
-                                                double fail_above = 0.05) {
+namespace fulcrum {
+
+FULCRUM_DEFINE RunComparison compare_runs(const LatencyReport& baseline, const LatencyReport& current,
+                                          double fail_above) {
   if (!(fail_above >= 0.0) || !std::isfinite(fail_above))
     throw Error("slowdown to allow", "is " + std::to_string(fail_above), "give a share of 0 or more");
   if (baseline.model != current.model || baseline.config.batch != current.config.batch) {
@@ -282,3 +322,5 @@ inline void append_difference_notes(std::vector<std::string>& notes, const Laten
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/utf8.hpp>
 #include <fulcrum/run/compare.hpp>
 #include <fulcrum/run/json_values.hpp>
@@ -12,7 +13,21 @@ namespace fulcrum {
 
 /// {"baseline", "new", "ratio", "noise" {"low", "high"}, "verdict"}; noise is null when it is not known, the verdict
 /// when the figure is not judged.
-[[nodiscard]] inline nlohmann::json to_json(const FigureChange& change) {
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const FigureChange& change);
+
+/// {"name", "kind", "baseline_ms", "new_ms"}; a time is null where the run lacks the layer.
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const LayerChange& layer);
+
+/// {"verdict", "fail_above" (a share), "p50_ms" {…}, "p99_ms" {…}, "throughput_per_s" {…}, "layers" […], "notes"}
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const RunComparison& comparison);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(run)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE nlohmann::json to_json(const FigureChange& change) {
   nlohmann::json j{{"baseline", change.baseline},
                    {"new", change.current},
                    {"ratio", change.ratio},
@@ -23,8 +38,7 @@ namespace fulcrum {
   return j;
 }
 
-/// {"name", "kind", "baseline_ms", "new_ms"}; a time is null where the run lacks the layer.
-[[nodiscard]] inline nlohmann::json to_json(const LayerChange& layer) {
+FULCRUM_DEFINE nlohmann::json to_json(const LayerChange& layer) {
   nlohmann::json j{{"name", valid_utf8(layer.name)},
                    {"kind", valid_utf8(layer.kind)},
                    {"baseline_ms", nullptr},
@@ -34,8 +48,7 @@ namespace fulcrum {
   return j;
 }
 
-/// {"verdict", "fail_above" (a share), "p50_ms" {…}, "p99_ms" {…}, "throughput_per_s" {…}, "layers" […], "notes"}
-[[nodiscard]] inline nlohmann::json to_json(const RunComparison& comparison) {
+FULCRUM_DEFINE nlohmann::json to_json(const RunComparison& comparison) {
   nlohmann::json j{{"verdict", name_of(comparison.verdict)},
                    {"fail_above", comparison.fail_above},
                    {"p50_ms", to_json(comparison.p50)},
@@ -48,3 +61,5 @@ namespace fulcrum {
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -8,13 +8,25 @@
 #include <nlohmann/json.hpp>
 
 #include <fulcrum/core/environment.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/utf8.hpp>
 #include <fulcrum/run/json_values.hpp>
 
 namespace fulcrum {
 
 /// {"cpu", "isa", "cores", "affinity" […], "cpu_quota", "versions" {name: version}, "seed"}
-[[nodiscard]] inline nlohmann::json to_json(const Environment& environment) {
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const Environment& environment);
+
+/// \throws Error when something is missing, of another type or out of range
+FULCRUM_DECLARE [[nodiscard]] Environment environment_from_json(const JsonReader& j);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(run)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE nlohmann::json to_json(const Environment& environment) {
   nlohmann::json versions = nlohmann::json::object();
   for (const auto& [name, version] : environment.versions) versions[valid_utf8(name)] = valid_utf8(version);
   return {{"cpu", valid_utf8(environment.cpu)},
@@ -26,8 +38,7 @@ namespace fulcrum {
           {"seed", environment.seed}};
 }
 
-/// \throws Error when something is missing, of another type or out of range
-[[nodiscard]] inline Environment environment_from_json(const JsonReader& j) {
+FULCRUM_DEFINE Environment environment_from_json(const JsonReader& j) {
   Environment environment;
   environment.cpu = j.at("cpu").text();
   environment.isa = j.at("isa").text();
@@ -40,3 +51,5 @@ namespace fulcrum {
 }
 
 }  // namespace fulcrum
+
+#endif

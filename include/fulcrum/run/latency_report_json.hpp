@@ -10,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/utf8.hpp>
 #include <fulcrum/run/environment_json.hpp>
 #include <fulcrum/run/json_values.hpp>
@@ -19,25 +20,10 @@
 namespace fulcrum {
 
 /// {"min", "mean", "p50", "p90", "p95", "p99", "p99_9", "mad"} [ms]. The number of samples stands beside it.
-[[nodiscard]] inline nlohmann::json to_json(const LatencyStatistics& latency) {
-  return {{"min", latency.min.count()},     {"mean", latency.mean.count()}, {"p50", latency.p50.count()},
-          {"p90", latency.p90.count()},     {"p95", latency.p95.count()},   {"p99", latency.p99.count()},
-          {"p99_9", latency.p99_9.count()}, {"mad", latency.mad.count()}};
-}
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const LatencyStatistics& latency);
 
 /// \throws Error when something is missing, of another type or out of range
-[[nodiscard]] inline LatencyStatistics latency_statistics_from_json(const JsonReader& j) {
-  LatencyStatistics latency;
-  latency.min = Milliseconds(j.at("min").number(0.0));
-  latency.mean = Milliseconds(j.at("mean").number(0.0));
-  latency.p50 = Milliseconds(j.at("p50").number(0.0));
-  latency.p90 = Milliseconds(j.at("p90").number(0.0));
-  latency.p95 = Milliseconds(j.at("p95").number(0.0));
-  latency.p99 = Milliseconds(j.at("p99").number(0.0));
-  latency.p99_9 = Milliseconds(j.at("p99_9").number(0.0));
-  latency.mad = Milliseconds(j.at("mad").number(0.0));
-  return latency;
-}
+FULCRUM_DECLARE [[nodiscard]] LatencyStatistics latency_statistics_from_json(const JsonReader& j);
 
 /// {"p50_ms", "p99_ms", "throughput_per_s"}
 [[nodiscard]] inline nlohmann::json to_json(const RunBlock& block) {
@@ -52,7 +38,63 @@ namespace fulcrum {
 
 /// {"name", "kind", "flops", "bytes", "latency_ms", "bound", "src", "dst", "threads", "algorithm"}; bound, src, dst
 /// (types) and algorithm are null when not known.
-[[nodiscard]] inline nlohmann::json to_json(const LayerLatency& layer) {
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const LayerLatency& layer);
+
+/// Older files lack dst, threads and algorithm.
+/// \throws Error when anything else is missing, or something is of another type or out of range
+FULCRUM_DECLARE [[nodiscard]] LayerLatency layer_latency_from_json(const JsonReader& j);
+
+/// {"weights", "activations", "scratchpad"} [B]
+[[nodiscard]] inline nlohmann::json to_json(const MemoryUse& memory) {
+  return {{"weights", memory.weights}, {"activations", memory.activations}, {"scratchpad", memory.scratchpad}};
+}
+
+/// \throws Error when something is missing, of another type or out of range
+[[nodiscard]] inline MemoryUse memory_use_from_json(const JsonReader& j) {
+  return {j.at("weights").integer<std::size_t>(0), j.at("activations").integer<std::size_t>(0),
+          j.at("scratchpad").integer<std::size_t>(0)};
+}
+
+/// A prediction or a measurement: {"kind", "model", what a RunConfig has (run_config_json.hpp), "flops", "bytes",
+/// "latency_ms" {…}, "samples", "throughput_per_s", "blocks" […], "layers" […], "outside_int8" (share_outside_int8(),
+/// or null), "creation_ms", "memory_bytes" {…}, "notes", "environment"}.
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const LatencyReport& report);
+
+/// The report that to_json() wrote. Blocks and parts of the configuration may be absent, as they are in older files;
+/// what follows from the rest ("outside_int8") is not read.
+/// \throws Error when anything else is missing, or something is of another type or out of range
+FULCRUM_DECLARE [[nodiscard]] LatencyReport latency_report_from_json(const JsonReader& j);
+
+/// The report in a file that `fulcrum measure --json` or `fulcrum predict --json` wrote.
+/// \throws Error when the file cannot be read or holds no report; it names the file, the key and what was expected
+FULCRUM_DECLARE [[nodiscard]] LatencyReport load_report(const std::string& path);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(run)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE nlohmann::json to_json(const LatencyStatistics& latency) {
+  return {{"min", latency.min.count()},     {"mean", latency.mean.count()}, {"p50", latency.p50.count()},
+          {"p90", latency.p90.count()},     {"p95", latency.p95.count()},   {"p99", latency.p99.count()},
+          {"p99_9", latency.p99_9.count()}, {"mad", latency.mad.count()}};
+}
+
+FULCRUM_DEFINE LatencyStatistics latency_statistics_from_json(const JsonReader& j) {
+  LatencyStatistics latency;
+  latency.min = Milliseconds(j.at("min").number(0.0));
+  latency.mean = Milliseconds(j.at("mean").number(0.0));
+  latency.p50 = Milliseconds(j.at("p50").number(0.0));
+  latency.p90 = Milliseconds(j.at("p90").number(0.0));
+  latency.p95 = Milliseconds(j.at("p95").number(0.0));
+  latency.p99 = Milliseconds(j.at("p99").number(0.0));
+  latency.p99_9 = Milliseconds(j.at("p99_9").number(0.0));
+  latency.mad = Milliseconds(j.at("mad").number(0.0));
+  return latency;
+}
+
+FULCRUM_DEFINE nlohmann::json to_json(const LayerLatency& layer) {
   nlohmann::json j{{"name", valid_utf8(layer.name)},
                    {"kind", valid_utf8(layer.kind)},
                    {"flops", layer.flops},
@@ -70,9 +112,7 @@ namespace fulcrum {
   return j;
 }
 
-/// Older files lack dst, threads and algorithm.
-/// \throws Error when anything else is missing, or something is of another type or out of range
-[[nodiscard]] inline LayerLatency layer_latency_from_json(const JsonReader& j) {
+FULCRUM_DEFINE LayerLatency layer_latency_from_json(const JsonReader& j) {
   LayerLatency layer;
   layer.name = j.at("name").text();
   layer.kind = j.at("kind").text();
@@ -87,21 +127,7 @@ namespace fulcrum {
   return layer;
 }
 
-/// {"weights", "activations", "scratchpad"} [B]
-[[nodiscard]] inline nlohmann::json to_json(const MemoryUse& memory) {
-  return {{"weights", memory.weights}, {"activations", memory.activations}, {"scratchpad", memory.scratchpad}};
-}
-
-/// \throws Error when something is missing, of another type or out of range
-[[nodiscard]] inline MemoryUse memory_use_from_json(const JsonReader& j) {
-  return {j.at("weights").integer<std::size_t>(0), j.at("activations").integer<std::size_t>(0),
-          j.at("scratchpad").integer<std::size_t>(0)};
-}
-
-/// A prediction or a measurement: {"kind", "model", what a RunConfig has (run_config_json.hpp), "flops", "bytes",
-/// "latency_ms" {…}, "samples", "throughput_per_s", "blocks" […], "layers" […], "outside_int8" (share_outside_int8(),
-/// or null), "creation_ms", "memory_bytes" {…}, "notes", "environment"}.
-[[nodiscard]] inline nlohmann::json to_json(const LatencyReport& report) {
+FULCRUM_DEFINE nlohmann::json to_json(const LatencyReport& report) {
   nlohmann::json j = to_json(report.config);
   j["kind"] = name_of(report.kind);
   j["model"] = valid_utf8(report.model);
@@ -122,10 +148,7 @@ namespace fulcrum {
   return j;
 }
 
-/// The report that to_json() wrote. Blocks and parts of the configuration may be absent, as they are in older files;
-/// what follows from the rest ("outside_int8") is not read.
-/// \throws Error when anything else is missing, or something is of another type or out of range
-[[nodiscard]] inline LatencyReport latency_report_from_json(const JsonReader& j) {
+FULCRUM_DEFINE LatencyReport latency_report_from_json(const JsonReader& j) {
   LatencyReport report;
   report.kind = j.at("kind").name(report_kind_from);
   report.model = j.at("model").text();
@@ -146,9 +169,7 @@ namespace fulcrum {
   return report;
 }
 
-/// The report in a file that `fulcrum measure --json` or `fulcrum predict --json` wrote.
-/// \throws Error when the file cannot be read or holds no report; it names the file, the key and what was expected
-[[nodiscard]] inline LatencyReport load_report(const std::string& path) {
+FULCRUM_DEFINE LatencyReport load_report(const std::string& path) {
   const std::string remedy = "write it with `fulcrum measure --json`";
   const nlohmann::json j = read_json_file(path, remedy);
   try {
@@ -159,3 +180,5 @@ namespace fulcrum {
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/utf8.hpp>
 #include <fulcrum/run/json_values.hpp>
 #include <fulcrum/run/run_config.hpp>
@@ -20,15 +21,29 @@ namespace fulcrum {
 
 /// What is absent is the default.
 /// \throws Error when something is of another type or not known
-[[nodiscard]] inline AlgorithmPolicy algorithm_policy_from_json(const JsonReader& j) {
+FULCRUM_DECLARE [[nodiscard]] AlgorithmPolicy algorithm_policy_from_json(const JsonReader& j);
+
+/// {"batch", "threads", "instances", "precision", "missing_precision", "layer_precision" {name: precision}, "slice",
+/// "algorithms" {…}}
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const RunConfig& config);
+
+/// What is absent is the default: older files lack some.
+/// \throws Error when something is of another type, not known or out of range
+FULCRUM_DECLARE [[nodiscard]] RunConfig run_config_from_json(const JsonReader& j);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(run)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE AlgorithmPolicy algorithm_policy_from_json(const JsonReader& j) {
   AlgorithmPolicy algorithms;
   if (const auto winograd = j.find("winograd")) algorithms.winograd = winograd->name(use_algorithm_from);
   return algorithms;
 }
 
-/// {"batch", "threads", "instances", "precision", "missing_precision", "layer_precision" {name: precision}, "slice",
-/// "algorithms" {…}}
-[[nodiscard]] inline nlohmann::json to_json(const RunConfig& config) {
+FULCRUM_DEFINE nlohmann::json to_json(const RunConfig& config) {
   nlohmann::json layers = nlohmann::json::object();
   for (const auto& [layer, precision] : config.layer_precision) layers[valid_utf8(layer)] = name_of(precision);
   return {{"batch", config.batch},
@@ -41,9 +56,7 @@ namespace fulcrum {
           {"algorithms", to_json(config.algorithms)}};
 }
 
-/// What is absent is the default: older files lack some.
-/// \throws Error when something is of another type, not known or out of range
-[[nodiscard]] inline RunConfig run_config_from_json(const JsonReader& j) {
+FULCRUM_DEFINE RunConfig run_config_from_json(const JsonReader& j) {
   RunConfig config;
   if (const auto batch = j.find("batch")) config.batch = batch->integer<std::int64_t>(1);
   if (const auto threads = j.find("threads")) config.threads = threads->integer<int>(1);
@@ -62,3 +75,5 @@ namespace fulcrum {
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -6,22 +6,18 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include <fulcrum/core/dtype.hpp>
 #include <fulcrum/core/error.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/tensor/tensor.hpp>
 
 namespace fulcrum {
 
 /// Smallest and largest integer of an 8-bit dtype.
-[[nodiscard]] inline std::pair<std::int32_t, std::int32_t> integer_range(DType dtype) {
-  if (dtype == DType::u8) return {0, 255};
-  if (dtype == DType::s8) return {-128, 127};
-  throw Error("dtype " + std::string(name_of(dtype)), "is not an 8-bit integer type", "use s8 or u8");
-}
+FULCRUM_DECLARE [[nodiscard]] std::pair<std::int32_t, std::int32_t> integer_range(DType dtype);
 
 /// How a tensor maps to integers: one scale and zero point for all of it (`axis` < 0), or one per index of `axis`.
 struct Quantization {
@@ -42,35 +38,10 @@ struct AffineMap {
 };
 
 /// \throws Error when `q` does not fit a tensor of `shape`: axis, number of scales, scale or zero point out of range
-inline void validate(const Quantization& q, const Shape& shape) {
-  const auto [low, high] = integer_range(q.dtype);
-  const std::string where = "quantization of a tensor " + to_string(shape);
-  if (q.axis < -1 || q.axis >= static_cast<std::int64_t>(shape.size())) {
-    throw Error(where, "has the channel axis " + std::to_string(q.axis), "use -1 for one scale, or an axis from 0");
-  }
-  const std::int64_t count = q.per_channel() ? shape[static_cast<std::size_t>(q.axis)] : 1;
-  if (static_cast<std::int64_t>(q.scale.size()) != count || q.zero_point.size() != q.scale.size()) {
-    throw Error(where, "has " + std::to_string(q.scale.size()) + " scales and " + std::to_string(q.zero_point.size()) +
-                           " zero points where it takes " + std::to_string(count));
-  }
-  for (const float scale : q.scale) {
-    if (!(scale > 0.0F) || !std::isfinite(scale)) throw Error(where, "has a scale that is not a positive number");
-  }
-  for (const std::int32_t zero_point : q.zero_point) {
-    if (zero_point < low || zero_point > high) {
-      throw Error(where,
-                  "has the zero point " + std::to_string(zero_point) + " outside " + std::string(name_of(q.dtype)));
-    }
-  }
-}
+FULCRUM_DECLARE void validate(const Quantization& q, const Shape& shape);
 
 /// round_half_even(x / scale) + zero_point, saturated to the dtype (ONNX QuantizeLinear). NaN gives the zero point.
-[[nodiscard]] inline std::int32_t quantize(float x, float scale, std::int32_t zero_point, DType dtype) {
-  const auto [low, high] = integer_range(dtype);
-  const double q = std::nearbyint(static_cast<double>(x / scale)) + zero_point;
-  if (std::isnan(q)) return zero_point;
-  return q < low ? low : q > high ? high : static_cast<std::int32_t>(q);
-}
+FULCRUM_DECLARE [[nodiscard]] std::int32_t quantize(float x, float scale, std::int32_t zero_point, DType dtype);
 
 /// (q − zero_point) · scale
 [[nodiscard]] inline float dequantize(std::int32_t q, float scale, std::int32_t zero_point) {
@@ -125,7 +96,54 @@ void for_each_channel_element(const Shape& shape, std::int64_t axis, F&& f) {
 /// The values after a round trip through the integers.
 /// \throws Error when `q` does not fit the tensor, as validate() says
 template <class T>
-[[nodiscard]] Tensor<T> quantize_dequantize(Tensor<T> tensor, const Quantization& q) {
+[[nodiscard]] Tensor<T> quantize_dequantize(Tensor<T> tensor, const Quantization& q);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(tensor)
+
+#include <cmath>
+#include <string>
+
+namespace fulcrum {
+
+FULCRUM_DEFINE std::pair<std::int32_t, std::int32_t> integer_range(DType dtype) {
+  if (dtype == DType::u8) return {0, 255};
+  if (dtype == DType::s8) return {-128, 127};
+  throw Error("dtype " + std::string(name_of(dtype)), "is not an 8-bit integer type", "use s8 or u8");
+}
+
+FULCRUM_DEFINE void validate(const Quantization& q, const Shape& shape) {
+  const auto [low, high] = integer_range(q.dtype);
+  const std::string where = "quantization of a tensor " + to_string(shape);
+  if (q.axis < -1 || q.axis >= static_cast<std::int64_t>(shape.size())) {
+    throw Error(where, "has the channel axis " + std::to_string(q.axis), "use -1 for one scale, or an axis from 0");
+  }
+  const std::int64_t count = q.per_channel() ? shape[static_cast<std::size_t>(q.axis)] : 1;
+  if (static_cast<std::int64_t>(q.scale.size()) != count || q.zero_point.size() != q.scale.size()) {
+    throw Error(where, "has " + std::to_string(q.scale.size()) + " scales and " + std::to_string(q.zero_point.size()) +
+                           " zero points where it takes " + std::to_string(count));
+  }
+  for (const float scale : q.scale) {
+    if (!(scale > 0.0F) || !std::isfinite(scale)) throw Error(where, "has a scale that is not a positive number");
+  }
+  for (const std::int32_t zero_point : q.zero_point) {
+    if (zero_point < low || zero_point > high) {
+      throw Error(where,
+                  "has the zero point " + std::to_string(zero_point) + " outside " + std::string(name_of(q.dtype)));
+    }
+  }
+}
+
+FULCRUM_DEFINE std::int32_t quantize(float x, float scale, std::int32_t zero_point, DType dtype) {
+  const auto [low, high] = integer_range(dtype);
+  const double q = std::nearbyint(static_cast<double>(x / scale)) + zero_point;
+  if (std::isnan(q)) return zero_point;
+  return q < low ? low : q > high ? high : static_cast<std::int32_t>(q);
+}
+
+template <class T>
+Tensor<T> quantize_dequantize(Tensor<T> tensor, const Quantization& q) {
   validate(q, tensor.dims());
   detail::for_each_channel_element(tensor.dims(), q.axis, [&](std::size_t i, std::size_t c) {
     T& x = tensor.flat()[i];
@@ -136,3 +154,12 @@ template <class T>
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(tensor)
+namespace fulcrum {
+template Tensor<float> quantize_dequantize(Tensor<float> tensor, const Quantization& q);
+template Tensor<double> quantize_dequantize(Tensor<double> tensor, const Quantization& q);
+}  // namespace fulcrum
+#endif
+
+#endif

@@ -3,10 +3,9 @@
 /// The language model BERT base (uncased).
 
 #include <cstdint>
-#include <limits>
-#include <string>
 
-#include <fulcrum/zoo/detail/transformer.hpp>
+#include <fulcrum/core/linkage.hpp>
+#include <fulcrum/model/model.hpp>
 
 namespace fulcrum {
 
@@ -21,7 +20,21 @@ namespace fulcrum {
 /// \param sequence  tokens, 1 … 512
 /// \throws Error for a sequence that is longer, or empty
 template <class T>
-[[nodiscard]] Model<T> bert_base(std::uint64_t seed = 0, std::int64_t sequence = 128) {
+[[nodiscard]] Model<T> bert_base(std::uint64_t seed = 0, std::int64_t sequence = 128);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(zoo)
+
+#include <limits>
+#include <string>
+
+#include <fulcrum/zoo/detail/transformer.hpp>
+
+namespace fulcrum {
+
+template <class T>
+Model<T> bert_base(std::uint64_t seed, std::int64_t sequence) {
   constexpr std::int64_t width = 768;
   constexpr double epsilon = 1e-12;
   if (sequence < 1 || sequence > 512) {
@@ -54,3 +67,12 @@ template <class T>
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(zoo)
+namespace fulcrum {
+template Model<float> bert_base(std::uint64_t seed, std::int64_t sequence);
+template Model<double> bert_base(std::uint64_t seed, std::int64_t sequence);
+}  // namespace fulcrum
+#endif
+
+#endif

@@ -4,11 +4,25 @@
 
 #include <cstdint>
 
-#include <fulcrum/zoo/detail/blocks.hpp>
+#include <fulcrum/core/linkage.hpp>
+#include <fulcrum/model/model.hpp>
 
 namespace fulcrum {
 
-namespace detail {
+/// (N, 3, 224, 224) → (N, 1000) class scores: four blocks of 6, 12, 24 and 16 layers, each of which reads the channels
+/// of all before it in the block (Huang et al., "Densely Connected Convolutional Networks", 2017; layers as in
+/// torchvision's densenet121). 7,978,856 learned parameters and 83,648 running statistics; 2.834 G multiply-adds per
+/// image.
+template <class T>
+[[nodiscard]] Model<T> densenet121(std::uint64_t seed = 0);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(zoo)
+
+#include <fulcrum/zoo/detail/blocks.hpp>
+
+namespace fulcrum::detail {
 
 /// Adds `growth` channels made of all before: (n, c, h, w) → (n, c + growth, h, w).
 template <class T>
@@ -20,14 +34,12 @@ ModelBuilder<T>& dense_block_layer(ModelBuilder<T>& b, std::int64_t growth) {
   return b.from(x).concat({added});
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// (N, 3, 224, 224) → (N, 1000) class scores: four blocks of 6, 12, 24 and 16 layers, each of which reads the channels
-/// of all before it in the block (Huang et al., "Densely Connected Convolutional Networks", 2017; layers as in
-/// torchvision's densenet121). 7,978,856 learned parameters and 83,648 running statistics; 2.834 G multiply-adds per
-/// image.
+namespace fulcrum {
+
 template <class T>
-[[nodiscard]] Model<T> densenet121(std::uint64_t seed = 0) {
+Model<T> densenet121(std::uint64_t seed) {
   ModelBuilder<T> b("densenet121", seed, WeightInit::he_uniform);
   detail::residual_stem(b);
   for (const int layers : {6, 12, 24, 16}) {
@@ -40,3 +52,12 @@ template <class T>
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(zoo)
+namespace fulcrum {
+template Model<float> densenet121(std::uint64_t seed);
+template Model<double> densenet121(std::uint64_t seed);
+}  // namespace fulcrum
+#endif
+
+#endif

@@ -4,7 +4,8 @@
 
 #include <cstdint>
 
-#include <fulcrum/zoo/detail/blocks.hpp>
+#include <fulcrum/core/linkage.hpp>
+#include <fulcrum/model/model.hpp>
 
 namespace fulcrum {
 
@@ -13,7 +14,18 @@ namespace fulcrum {
 /// Networks", 2019; layers as in torchvision's efficientnet_b0, without its stochastic depth, which is for training).
 /// 5,288,548 learned parameters and 42,016 running statistics; 0.386 G multiply-adds per image.
 template <class T>
-[[nodiscard]] Model<T> efficientnet_b0(std::uint64_t seed = 0) {
+[[nodiscard]] Model<T> efficientnet_b0(std::uint64_t seed = 0);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(zoo)
+
+#include <fulcrum/zoo/detail/blocks.hpp>
+
+namespace fulcrum {
+
+template <class T>
+Model<T> efficientnet_b0(std::uint64_t seed) {
   struct Stage {
     std::int64_t expansion, kernel, stride, channels;
     int blocks;
@@ -40,3 +52,12 @@ template <class T>
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(zoo)
+namespace fulcrum {
+template Model<float> efficientnet_b0(std::uint64_t seed);
+template Model<double> efficientnet_b0(std::uint64_t seed);
+}  // namespace fulcrum
+#endif
+
+#endif

@@ -4,7 +4,8 @@
 
 #include <cstdint>
 
-#include <fulcrum/model/builder.hpp>
+#include <fulcrum/core/linkage.hpp>
+#include <fulcrum/model/model.hpp>
 
 namespace fulcrum {
 
@@ -12,7 +13,18 @@ namespace fulcrum {
 /// dense 64, ReLU, dense 10, softmax. Convolutions keep the image's extent (padding 1).
 /// 220,234 parameters, 8.2 MFLOP per image.
 template <class T>
-[[nodiscard]] Model<T> fashion_cnn(std::uint64_t seed = 0) {
+[[nodiscard]] Model<T> fashion_cnn(std::uint64_t seed = 0);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(zoo)
+
+#include <fulcrum/model/builder.hpp>
+
+namespace fulcrum {
+
+template <class T>
+Model<T> fashion_cnn(std::uint64_t seed) {
   return ModelBuilder<T>("fashion_cnn", seed)
       .input({1, 28, 28})
       .conv(32, 3, {.padding = 1})  // (N, 32, 28, 28)
@@ -34,3 +46,12 @@ template <class T>
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(zoo)
+namespace fulcrum {
+template Model<float> fashion_cnn(std::uint64_t seed);
+template Model<double> fashion_cnn(std::uint64_t seed);
+}  // namespace fulcrum
+#endif
+
+#endif

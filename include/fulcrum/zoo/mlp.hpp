@@ -4,14 +4,26 @@
 
 #include <cstdint>
 
-#include <fulcrum/model/builder.hpp>
+#include <fulcrum/core/linkage.hpp>
+#include <fulcrum/model/model.hpp>
 
 namespace fulcrum {
 
 /// (N, 1, 28, 28) → (N, 10) probabilities: flatten, dense 256, ReLU, dense 128, ReLU, dense 10, softmax.
 /// 235,146 parameters, 0.47 MFLOP per image.
 template <class T>
-[[nodiscard]] Model<T> mlp(std::uint64_t seed = 0) {
+[[nodiscard]] Model<T> mlp(std::uint64_t seed = 0);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(zoo)
+
+#include <fulcrum/model/builder.hpp>
+
+namespace fulcrum {
+
+template <class T>
+Model<T> mlp(std::uint64_t seed) {
   return ModelBuilder<T>("mlp", seed)
       .input({1, 28, 28})
       .flatten()  // (N, 784)
@@ -27,3 +39,12 @@ template <class T>
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(zoo)
+namespace fulcrum {
+template Model<float> mlp(std::uint64_t seed);
+template Model<double> mlp(std::uint64_t seed);
+}  // namespace fulcrum
+#endif
+
+#endif

@@ -4,7 +4,8 @@
 
 #include <cstdint>
 
-#include <fulcrum/zoo/detail/blocks.hpp>
+#include <fulcrum/core/linkage.hpp>
+#include <fulcrum/model/model.hpp>
 
 namespace fulcrum {
 
@@ -13,7 +14,18 @@ namespace fulcrum {
 /// in torchvision's mobilenet_v2).
 /// 3,504,872 learned parameters and 34,112 running statistics; 0.301 G multiply-adds per image.
 template <class T>
-[[nodiscard]] Model<T> mobilenet_v2(std::uint64_t seed = 0) {
+[[nodiscard]] Model<T> mobilenet_v2(std::uint64_t seed = 0);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(zoo)
+
+#include <fulcrum/zoo/detail/blocks.hpp>
+
+namespace fulcrum {
+
+template <class T>
+Model<T> mobilenet_v2(std::uint64_t seed) {
   struct Stage {
     std::int64_t expansion, channels;
     int blocks;
@@ -40,3 +52,12 @@ template <class T>
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(zoo)
+namespace fulcrum {
+template Model<float> mobilenet_v2(std::uint64_t seed);
+template Model<double> mobilenet_v2(std::uint64_t seed);
+}  // namespace fulcrum
+#endif
+
+#endif

@@ -3,10 +3,9 @@
 /// A recommendation model with embeddings and pairwise interactions.
 
 #include <cstdint>
-#include <span>
-#include <vector>
 
-#include <fulcrum/model/builder.hpp>
+#include <fulcrum/core/linkage.hpp>
+#include <fulcrum/model/model.hpp>
 
 namespace fulcrum {
 
@@ -16,7 +15,21 @@ namespace fulcrum {
 /// Recommendation Systems", 2019; sizes of DLRM's setting for the Criteo Kaggle data with at most 10,000 rows a table).
 /// 2,394,209 learned parameters, 1,918,224 of them in the tables; 0.5 M multiply-adds per sample.
 template <class T>
-[[nodiscard]] Model<T> recommendation(std::uint64_t seed = 0) {
+[[nodiscard]] Model<T> recommendation(std::uint64_t seed = 0);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(zoo)
+
+#include <span>
+#include <vector>
+
+#include <fulcrum/model/builder.hpp>
+
+namespace fulcrum {
+
+template <class T>
+Model<T> recommendation(std::uint64_t seed) {
   constexpr std::int64_t width = 16;
   ModelBuilder<T> b("recommendation", seed, WeightInit::he_uniform);
   const NodeId features = b.input({13}, "features").last();
@@ -49,3 +62,12 @@ template <class T>
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(zoo)
+namespace fulcrum {
+template Model<float> recommendation(std::uint64_t seed);
+template Model<double> recommendation(std::uint64_t seed);
+}  // namespace fulcrum
+#endif
+
+#endif

@@ -4,7 +4,8 @@
 
 #include <cstdint>
 
-#include <fulcrum/zoo/detail/blocks.hpp>
+#include <fulcrum/core/linkage.hpp>
+#include <fulcrum/model/model.hpp>
 
 namespace fulcrum {
 
@@ -13,7 +14,18 @@ namespace fulcrum {
 /// torchvision's resnet18).
 /// 11,689,512 learned parameters and 9,600 running statistics; 1.814 G multiply-adds per image.
 template <class T>
-[[nodiscard]] Model<T> resnet18(std::uint64_t seed = 0) {
+[[nodiscard]] Model<T> resnet18(std::uint64_t seed = 0);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(zoo)
+
+#include <fulcrum/zoo/detail/blocks.hpp>
+
+namespace fulcrum {
+
+template <class T>
+Model<T> resnet18(std::uint64_t seed) {
   ModelBuilder<T> b("resnet18", seed, WeightInit::he_uniform);
   detail::residual_stem(b);
   for (const std::int64_t channels : {64, 128, 256, 512}) {
@@ -30,3 +42,12 @@ template <class T>
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(zoo)
+namespace fulcrum {
+template Model<float> resnet18(std::uint64_t seed);
+template Model<double> resnet18(std::uint64_t seed);
+}  // namespace fulcrum
+#endif
+
+#endif

@@ -4,7 +4,8 @@
 
 #include <cstdint>
 
-#include <fulcrum/zoo/detail/blocks.hpp>
+#include <fulcrum/core/linkage.hpp>
+#include <fulcrum/model/model.hpp>
 
 namespace fulcrum {
 
@@ -13,7 +14,18 @@ namespace fulcrum {
 /// torchvision's resnet50, which has the stride in the 3×3 convolution).
 /// 25,557,032 learned parameters and 53,120 running statistics; 4.089 G multiply-adds per image.
 template <class T>
-[[nodiscard]] Model<T> resnet50(std::uint64_t seed = 0) {
+[[nodiscard]] Model<T> resnet50(std::uint64_t seed = 0);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(zoo)
+
+#include <fulcrum/zoo/detail/blocks.hpp>
+
+namespace fulcrum {
+
+template <class T>
+Model<T> resnet50(std::uint64_t seed) {
   struct Stage {
     std::int64_t channels;
     int blocks;
@@ -35,3 +47,12 @@ template <class T>
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(zoo)
+namespace fulcrum {
+template Model<float> resnet50(std::uint64_t seed);
+template Model<double> resnet50(std::uint64_t seed);
+}  // namespace fulcrum
+#endif
+
+#endif

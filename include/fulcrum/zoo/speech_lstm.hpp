@@ -4,7 +4,8 @@
 
 #include <cstdint>
 
-#include <fulcrum/model/builder.hpp>
+#include <fulcrum/core/linkage.hpp>
+#include <fulcrum/model/model.hpp>
 
 namespace fulcrum {
 
@@ -15,7 +16,18 @@ namespace fulcrum {
 /// 47,233,053 parameters (180 MiB in f32; the LSTM has two biases, as in ONNX); 47.2 M multiply-adds per step.
 /// \param steps  of the sequence, ≥ 1
 template <class T>
-[[nodiscard]] Model<T> speech_lstm(std::uint64_t seed = 0, std::int64_t steps = 50) {
+[[nodiscard]] Model<T> speech_lstm(std::uint64_t seed = 0, std::int64_t steps = 50);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(zoo)
+
+#include <fulcrum/model/builder.hpp>
+
+namespace fulcrum {
+
+template <class T>
+Model<T> speech_lstm(std::uint64_t seed, std::int64_t steps) {
   constexpr std::int64_t width = 2048;
   const auto clipped = [](ModelBuilder<T>& b) { b.activation(ActivationKind::clip, 0.0F, 20.0F); };
   ModelBuilder<T> b("speech_lstm", seed, WeightInit::he_uniform);
@@ -28,3 +40,12 @@ template <class T>
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(zoo)
+namespace fulcrum {
+template Model<float> speech_lstm(std::uint64_t seed, std::int64_t steps);
+template Model<double> speech_lstm(std::uint64_t seed, std::int64_t steps);
+}  // namespace fulcrum
+#endif
+
+#endif

@@ -4,11 +4,24 @@
 
 #include <cstdint>
 
-#include <fulcrum/model/builder.hpp>
+#include <fulcrum/core/linkage.hpp>
+#include <fulcrum/model/model.hpp>
 
 namespace fulcrum {
 
-namespace detail {
+/// (N, 3, 224, 224) → (N, 1000) class scores: eight fire modules between convolutions, no dense layer (Iandola et al.,
+/// "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters", 2016; layers as in torchvision's squeezenet1_1).
+/// 1,235,496 parameters; 0.349 G multiply-adds per image.
+template <class T>
+[[nodiscard]] Model<T> squeezenet1_1(std::uint64_t seed = 0);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(zoo)
+
+#include <fulcrum/model/builder.hpp>
+
+namespace fulcrum::detail {
 
 /// A 1×1 convolution that narrows, then one of 1×1 and one of 3×3 side by side: (n, c, h, w) → (n, 2 · expanded, h, w).
 template <class T>
@@ -19,13 +32,12 @@ ModelBuilder<T>& fire(ModelBuilder<T>& b, std::int64_t squeezed, std::int64_t ex
   return b.from(small).concat({large});
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// (N, 3, 224, 224) → (N, 1000) class scores: eight fire modules between convolutions, no dense layer (Iandola et al.,
-/// "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters", 2016; layers as in torchvision's squeezenet1_1).
-/// 1,235,496 parameters; 0.349 G multiply-adds per image.
+namespace fulcrum {
+
 template <class T>
-[[nodiscard]] Model<T> squeezenet1_1(std::uint64_t seed = 0) {
+Model<T> squeezenet1_1(std::uint64_t seed) {
   const PoolOptions halves{.stride = {2, 2}, .ceil_mode = true};
   ModelBuilder<T> b("squeezenet1_1", seed, WeightInit::he_uniform);
   b.input({3, 224, 224}).conv(64, 3, {.stride = {2, 2}}).relu().max_pool(3, halves);
@@ -41,3 +53,12 @@ template <class T>
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(zoo)
+namespace fulcrum {
+template Model<float> squeezenet1_1(std::uint64_t seed);
+template Model<double> squeezenet1_1(std::uint64_t seed);
+}  // namespace fulcrum
+#endif
+
+#endif

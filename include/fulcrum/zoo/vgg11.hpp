@@ -4,7 +4,8 @@
 
 #include <cstdint>
 
-#include <fulcrum/model/builder.hpp>
+#include <fulcrum/core/linkage.hpp>
+#include <fulcrum/model/model.hpp>
 
 namespace fulcrum {
 
@@ -13,7 +14,18 @@ namespace fulcrum {
 /// torchvision's vgg11).
 /// 132,863,336 parameters (507 MiB in f32); 7.609 G multiply-adds per image.
 template <class T>
-[[nodiscard]] Model<T> vgg11(std::uint64_t seed = 0) {
+[[nodiscard]] Model<T> vgg11(std::uint64_t seed = 0);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(zoo)
+
+#include <fulcrum/model/builder.hpp>
+
+namespace fulcrum {
+
+template <class T>
+Model<T> vgg11(std::uint64_t seed) {
   ModelBuilder<T> b("vgg11", seed, WeightInit::he_uniform);
   b.input({3, 224, 224});
   b.conv(64, 3, {.padding = 1}).relu().max_pool(2);
@@ -25,3 +37,12 @@ template <class T>
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(zoo)
+namespace fulcrum {
+template Model<float> vgg11(std::uint64_t seed);
+template Model<double> vgg11(std::uint64_t seed);
+}  // namespace fulcrum
+#endif
+
+#endif

@@ -4,7 +4,8 @@
 
 #include <cstdint>
 
-#include <fulcrum/zoo/detail/transformer.hpp>
+#include <fulcrum/core/linkage.hpp>
+#include <fulcrum/model/model.hpp>
 
 namespace fulcrum {
 
@@ -13,7 +14,18 @@ namespace fulcrum {
 /// torchvision's vit_b_16, with the projections of queries, keys and values as three dense layers).
 /// 86,567,656 parameters (330 MiB in f32); 17.56 G multiply-adds per image.
 template <class T>
-[[nodiscard]] Model<T> vit_b_16(std::uint64_t seed = 0) {
+[[nodiscard]] Model<T> vit_b_16(std::uint64_t seed = 0);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(zoo)
+
+#include <fulcrum/zoo/detail/transformer.hpp>
+
+namespace fulcrum {
+
+template <class T>
+Model<T> vit_b_16(std::uint64_t seed) {
   constexpr std::int64_t width = 768;
   constexpr std::int64_t tokens = 197;
   ModelBuilder<T> b("vit_b_16", seed, WeightInit::he_uniform);
@@ -34,3 +46,12 @@ template <class T>
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_INSTANTIATES(zoo)
+namespace fulcrum {
+template Model<float> vit_b_16(std::uint64_t seed);
+template Model<double> vit_b_16(std::uint64_t seed);
+}  // namespace fulcrum
+#endif
+
+#endif

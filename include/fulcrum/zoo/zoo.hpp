@@ -2,11 +2,39 @@
 /// \file
 /// The networks that can be had by name ("zoo:fashion_cnn" for the tool).
 
-#include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <fulcrum/core/linkage.hpp>
+#include <fulcrum/model/model.hpp>
+
+namespace fulcrum {
+
+/// One network of the zoo.
+struct ZooEntry {
+  std::string_view name;
+  std::string_view description;
+  Model<float> (*build)(std::uint64_t seed);  ///< with seeded, untrained weights
+};
+
+/// Every network of the zoo.
+FULCRUM_DECLARE [[nodiscard]] std::span<const ZooEntry> zoo_entries();
+
+FULCRUM_DECLARE [[nodiscard]] std::vector<std::string> zoo_names();
+
+/// A network with untrained weights.
+/// \param seed  of the weights: the same seed gives the same model
+/// \throws Error when the zoo has no such network; it lists those that are there
+FULCRUM_DECLARE [[nodiscard]] Model<float> zoo_model(const std::string& name, std::uint64_t seed = 0);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(zoo)
+
+#include <array>
 
 #include <fulcrum/zoo/bert_base.hpp>
 #include <fulcrum/zoo/densenet121.hpp>
@@ -24,45 +52,38 @@
 
 namespace fulcrum {
 
-/// One network of the zoo.
-struct ZooEntry {
-  std::string_view name;
-  std::string_view description;
-  Model<float> (*build)(std::uint64_t seed);  ///< with seeded, untrained weights
-};
+// To add a network: write its header and its line here.
+FULCRUM_DEFINE std::span<const ZooEntry> zoo_entries() {
+  static constexpr std::array entries{
+      ZooEntry{"fashion_cnn", "two convolutions and two dense layers for 28×28 grey images", &fashion_cnn<float>},
+      ZooEntry{"mlp", "three dense layers for 28×28 grey images", &mlp<float>},
+      ZooEntry{"resnet18", "residual network of 18 layers for images", &resnet18<float>},
+      ZooEntry{"resnet50", "residual network of 50 layers for images", &resnet50<float>},
+      ZooEntry{"mobilenet_v2", "depthwise convolutions for images on small devices", &mobilenet_v2<float>},
+      ZooEntry{"squeezenet1_1", "few parameters for images, no dense layer", &squeezenet1_1<float>},
+      ZooEntry{"vgg11", "plain convolutions and large dense layers for images", &vgg11<float>},
+      ZooEntry{"densenet121", "layers that read all before them, for images", &densenet121<float>},
+      ZooEntry{"efficientnet_b0", "depthwise convolutions with squeeze-and-excitation for images",
+               &efficientnet_b0<float>},
+      ZooEntry{"vit_b_16", "transformer over patches of images", &vit_b_16<float>},
+      ZooEntry{"bert_base", "transformer encoder for text of 128 tokens",
+               [](std::uint64_t seed) { return bert_base<float>(seed); }},
+      ZooEntry{"speech_lstm", "dense layers and an LSTM for speech",
+               [](std::uint64_t seed) { return speech_lstm<float>(seed); }},
+      ZooEntry{"recommendation", "embeddings and perceptrons for click prediction", &recommendation<float>},
+  };
+  return entries;
+}
 
-/// Every network of the zoo. To add one: write its header and its line here.
-inline constexpr std::array zoo_entries{
-    ZooEntry{"fashion_cnn", "two convolutions and two dense layers for 28×28 grey images", &fashion_cnn<float>},
-    ZooEntry{"mlp", "three dense layers for 28×28 grey images", &mlp<float>},
-    ZooEntry{"resnet18", "residual network of 18 layers for images", &resnet18<float>},
-    ZooEntry{"resnet50", "residual network of 50 layers for images", &resnet50<float>},
-    ZooEntry{"mobilenet_v2", "depthwise convolutions for images on small devices", &mobilenet_v2<float>},
-    ZooEntry{"squeezenet1_1", "few parameters for images, no dense layer", &squeezenet1_1<float>},
-    ZooEntry{"vgg11", "plain convolutions and large dense layers for images", &vgg11<float>},
-    ZooEntry{"densenet121", "layers that read all before them, for images", &densenet121<float>},
-    ZooEntry{"efficientnet_b0", "depthwise convolutions with squeeze-and-excitation for images",
-             &efficientnet_b0<float>},
-    ZooEntry{"vit_b_16", "transformer over patches of images", &vit_b_16<float>},
-    ZooEntry{"bert_base", "transformer encoder for text of 128 tokens",
-             [](std::uint64_t seed) { return bert_base<float>(seed); }},
-    ZooEntry{"speech_lstm", "dense layers and an LSTM for speech",
-             [](std::uint64_t seed) { return speech_lstm<float>(seed); }},
-    ZooEntry{"recommendation", "embeddings and perceptrons for click prediction", &recommendation<float>},
-};
-
-[[nodiscard]] inline std::vector<std::string> zoo_names() {
+FULCRUM_DEFINE std::vector<std::string> zoo_names() {
   std::vector<std::string> names;
-  for (const ZooEntry& entry : zoo_entries) names.emplace_back(entry.name);
+  for (const ZooEntry& entry : zoo_entries()) names.emplace_back(entry.name);
   return names;
 }
 
-/// A network with untrained weights.
-/// \param seed  of the weights: the same seed gives the same model
-/// \throws Error when the zoo has no such network; it lists those that are there
-[[nodiscard]] inline Model<float> zoo_model(const std::string& name, std::uint64_t seed = 0) {
+FULCRUM_DEFINE Model<float> zoo_model(const std::string& name, std::uint64_t seed) {
   std::string known;
-  for (const ZooEntry& entry : zoo_entries) {
+  for (const ZooEntry& entry : zoo_entries()) {
     if (entry.name == name) return entry.build(seed);
     known.append(known.empty() ? "" : ", ").append(entry.name);
   }
@@ -70,3 +91,5 @@ inline constexpr std::array zoo_entries{
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -2,11 +2,13 @@
 /// \file
 /// What OnednnModel::compile() does: the model scheduled, the program made, its memory counted.
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/lower/compile.hpp>
@@ -48,8 +50,25 @@ inline void complete_amendments(std::vector<Amendment>& amendments, const Schedu
 
 }  // namespace detail::onednn
 
-FULCRUM_LINKAGE OnednnModel::OnednnModel(const Model<float>& model, const RunConfig& config,
-                                         std::shared_ptr<detail::onednn::ConstantStore> constants) {
+FULCRUM_DEFINE std::shared_ptr<detail::onednn::ConstantStore> detail::onednn::make_constant_store() {
+  return std::make_shared<ConstantStore>();
+}
+
+FULCRUM_DEFINE std::shared_ptr<const OnednnModel> OnednnModel::compile(
+    const Model<float>& model, const RunConfig& config, std::shared_ptr<detail::onednn::ConstantStore> constants) {
+  if (!constants) constants = detail::onednn::make_constant_store();
+  return std::shared_ptr<const OnednnModel>(new OnednnModel(model, config, std::move(constants)));
+}
+
+FULCRUM_DEFINE std::vector<Shape> OnednnModel::of_batch(std::vector<Shape> shapes) const {
+  if (slices().cut()) {
+    for (Shape& shape : shapes) shape[0] *= slices().count;
+  }
+  return shapes;
+}
+
+FULCRUM_DEFINE OnednnModel::OnednnModel(const Model<float>& model, const RunConfig& config,
+                                        std::shared_ptr<detail::onednn::ConstantStore> constants) {
   const auto start = std::chrono::steady_clock::now();
   const Machine machine = current_machine();
   schedule_ = make_schedule(model, config, machine);
@@ -59,30 +78,31 @@ FULCRUM_LINKAGE OnednnModel::OnednnModel(const Model<float>& model, const RunCon
   }
   const detail::ThreadScope threads(config.threads);
   detail::onednn::Realization made = detail::onednn::compile(schedule_, machine, std::move(constants));
-  program_ = std::move(made.program);
-  detail::onednn::complete_amendments(program_.amendments, schedule_, made.steps);
+  detail::onednn::Program& program = made.program;
+  detail::onednn::complete_amendments(program.amendments, schedule_, made.steps);
   schedule_.steps = std::move(made.steps);
-  schedule_.amendments = program_.amendments;
+  schedule_.amendments = program.amendments;
   schedule_.realized = true;
-  for (std::string& note : program_.notes) schedule_.notes.push_back(std::move(note));
+  for (std::string& note : program.notes) schedule_.notes.push_back(std::move(note));
 
   const BatchSlices& slices = schedule_.slices;
-  for (const detail::onednn::Step& step : program_.steps) {
+  for (const detail::onednn::Step& step : program.steps) {
     steps_.push_back(step.info);
     steps_.back().flops *= static_cast<double>(slices.count);
     steps_.back().bytes *= static_cast<double>(slices.count);
     memory_.weights += step.native_weights;
   }
-  src_shapes_ = of_batch(program_.src_shapes);
-  dst_shapes_ = of_batch(program_.dst_shapes);
-  const std::set<detail::onednn::SharedConstant> constants_once(program_.constants.begin(), program_.constants.end());
+  src_shapes_ = of_batch(program.src_shapes);
+  dst_shapes_ = of_batch(program.dst_shapes);
+  const std::set<detail::onednn::SharedConstant> constants_once(program.constants.begin(), program.constants.end());
   for (const detail::onednn::SharedConstant& constant : constants_once) {
     if (constant) memory_.weights += constant->memory.get_desc().get_size();
   }
   const auto lanes = static_cast<std::size_t>(slices.lanes);
-  memory_.activations = lanes * program_.arena_bytes;
-  memory_.scratchpad = lanes * program_.scratchpad_bytes;
+  memory_.activations = lanes * program.arena_bytes;
+  memory_.scratchpad = lanes * program.scratchpad_bytes;
   schedule_.model = Model<float>(schedule_.model.name());  // the program has what it needs of it
+  program_ = std::make_shared<const detail::onednn::Program>(std::move(program));
   detail::release_team();  // packing had one, and whoever runs the model may be another thread
   creation_time_ = std::chrono::steady_clock::now() - start;
 }

@@ -2,12 +2,10 @@
 /// \file
 /// ConvTranspose: products that give each source position's contribution to its window, added where the window lies.
 
-#include <algorithm>
 #include <cstdint>
 #include <span>
 
-#include <Eigen/Core>
-
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/layers/conv_transpose.hpp>
 #include <fulcrum/layers/kernels/view.hpp>
 #include <fulcrum/tensor/matrix_view.hpp>
@@ -26,6 +24,23 @@ struct ScatterAxis {
 };
 
 /// dst(d, h, w) += patches(tap, position), for one output channel.
+template <class T>
+void scatter_add(const T* patches, const ScatterAxis& depth, const ScatterAxis& height, const ScatterAxis& width,
+                 T* dst);
+
+template <class T>
+void run(const ConvTranspose<T>& layer, std::span<const Source<T>> src, const Result<T>& dst);
+
+}  // namespace fulcrum::kernels
+
+#if FULCRUM_DEFINES(kernels)
+
+#include <algorithm>
+
+#include <Eigen/Core>
+
+namespace fulcrum::kernels {
+
 template <class T>
 void scatter_add(const T* patches, const ScatterAxis& depth, const ScatterAxis& height, const ScatterAxis& width,
                  T* dst) {
@@ -93,3 +108,16 @@ void run(const ConvTranspose<T>& layer, std::span<const Source<T>> src, const Re
 }
 
 }  // namespace fulcrum::kernels
+
+#if FULCRUM_INSTANTIATES(kernels)
+namespace fulcrum::kernels {
+template void scatter_add(const float* patches, const ScatterAxis& depth, const ScatterAxis& height,
+                          const ScatterAxis& width, float* dst);
+template void scatter_add(const double* patches, const ScatterAxis& depth, const ScatterAxis& height,
+                          const ScatterAxis& width, double* dst);
+template void run(const ConvTranspose<float>& layer, std::span<const Source<float>> src, const Result<float>& dst);
+template void run(const ConvTranspose<double>& layer, std::span<const Source<double>> src, const Result<double>& dst);
+}  // namespace fulcrum::kernels
+#endif
+
+#endif

@@ -3,12 +3,12 @@
 /// Activation, Binary, Where, Cast, QuantizeLinear, DequantizeLinear.
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
 #include <fulcrum/core/element_type.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/layers/activation.hpp>
 #include <fulcrum/layers/binary.hpp>
 #include <fulcrum/layers/kernels/strided.hpp>
@@ -28,6 +28,40 @@ void run(const Cast& layer, std::span<const Source<T>> src, const Result<T>& dst
   std::transform(src[0].elements.begin(), src[0].elements.end(), dst.elements.begin(),
                  [&](T x) { return converted_to(layer.to, x); });
 }
+
+template <class T>
+void run(const Binary& layer, std::span<const Source<T>> src, const Result<T>& dst);
+
+template <class T>
+void run(const Where& /*layer*/, std::span<const Source<T>> src, const Result<T>& dst);
+
+/// dst = f(src, channel), the channel counted along the quantization's axis; 0 when per tensor.
+template <class T, class F>
+void for_each_of_channel(const Quantization& q, const Source<T>& src, const Result<T>& dst, F&& f) {
+  const AxisExtents extents = q.per_channel() ? around_axis(src.shape, static_cast<std::size_t>(q.axis))
+                                              : AxisExtents{1, 1, static_cast<std::int64_t>(src.elements.size())};
+  const T* from = src.elements.data();
+  T* to = dst.elements.data();
+  for (std::int64_t outer = 0; outer < extents.outer; ++outer) {
+    for (std::int64_t c = 0; c < extents.extent; ++c) {
+      for (std::int64_t i = 0; i < extents.inner; ++i) *to++ = f(*from++, static_cast<std::size_t>(c));
+    }
+  }
+}
+
+template <class T>
+void run(const QuantizeLinear& layer, std::span<const Source<T>> src, const Result<T>& dst);
+
+template <class T>
+void run(const DequantizeLinear& layer, std::span<const Source<T>> src, const Result<T>& dst);
+
+}  // namespace fulcrum::kernels
+
+#if FULCRUM_DEFINES(kernels)
+
+#include <array>
+
+namespace fulcrum::kernels {
 
 template <class T>
 void run(const Binary& layer, std::span<const Source<T>> src, const Result<T>& dst) {
@@ -60,20 +94,6 @@ void run(const Where& /*layer*/, std::span<const Source<T>> src, const Result<T>
   });
 }
 
-/// dst = f(src, channel), the channel counted along the quantization's axis; 0 when per tensor.
-template <class T, class F>
-void for_each_of_channel(const Quantization& q, const Source<T>& src, const Result<T>& dst, F&& f) {
-  const AxisExtents extents = q.per_channel() ? around_axis(src.shape, static_cast<std::size_t>(q.axis))
-                                              : AxisExtents{1, 1, static_cast<std::int64_t>(src.elements.size())};
-  const T* from = src.elements.data();
-  T* to = dst.elements.data();
-  for (std::int64_t outer = 0; outer < extents.outer; ++outer) {
-    for (std::int64_t c = 0; c < extents.extent; ++c) {
-      for (std::int64_t i = 0; i < extents.inner; ++i) *to++ = f(*from++, static_cast<std::size_t>(c));
-    }
-  }
-}
-
 template <class T>
 void run(const QuantizeLinear& layer, std::span<const Source<T>> src, const Result<T>& dst) {
   const Quantization& q = layer.quantization;
@@ -91,3 +111,18 @@ void run(const DequantizeLinear& layer, std::span<const Source<T>> src, const Re
 }
 
 }  // namespace fulcrum::kernels
+
+#if FULCRUM_INSTANTIATES(kernels)
+namespace fulcrum::kernels {
+template void run(const Binary& layer, std::span<const Source<float>> src, const Result<float>& dst);
+template void run(const Binary& layer, std::span<const Source<double>> src, const Result<double>& dst);
+template void run(const Where& /*layer*/, std::span<const Source<float>> src, const Result<float>& dst);
+template void run(const Where& /*layer*/, std::span<const Source<double>> src, const Result<double>& dst);
+template void run(const QuantizeLinear& layer, std::span<const Source<float>> src, const Result<float>& dst);
+template void run(const QuantizeLinear& layer, std::span<const Source<double>> src, const Result<double>& dst);
+template void run(const DequantizeLinear& layer, std::span<const Source<float>> src, const Result<float>& dst);
+template void run(const DequantizeLinear& layer, std::span<const Source<double>> src, const Result<double>& dst);
+}  // namespace fulcrum::kernels
+#endif
+
+#endif

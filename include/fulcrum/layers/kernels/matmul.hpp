@@ -2,17 +2,29 @@
 /// \file
 /// MatMul: one product of matrices per batch.
 
+#include <span>
+
+#include <fulcrum/core/linkage.hpp>
+#include <fulcrum/layers/kernels/view.hpp>
+#include <fulcrum/layers/matmul.hpp>
+#include <fulcrum/tensor/matrix_view.hpp>
+
+namespace fulcrum::kernels {
+
+template <class T>
+void run(const MatMul& layer, std::span<const Source<T>> src, const Result<T>& dst);
+
+}  // namespace fulcrum::kernels
+
+#if FULCRUM_DEFINES(kernels)
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <span>
 
 #include <Eigen/Core>
 
 #include <fulcrum/layers/kernels/strided.hpp>
-#include <fulcrum/layers/kernels/view.hpp>
-#include <fulcrum/layers/matmul.hpp>
-#include <fulcrum/tensor/matrix_view.hpp>
 
 namespace fulcrum::kernels {
 
@@ -62,3 +74,12 @@ void run(const MatMul& layer, std::span<const Source<T>> src, const Result<T>& d
 }
 
 }  // namespace fulcrum::kernels
+
+#if FULCRUM_INSTANTIATES(kernels)
+namespace fulcrum::kernels {
+template void run(const MatMul& layer, std::span<const Source<float>> src, const Result<float>& dst);
+template void run(const MatMul& layer, std::span<const Source<double>> src, const Result<double>& dst);
+}  // namespace fulcrum::kernels
+#endif
+
+#endif

@@ -2,19 +2,57 @@
 /// \file
 /// Concat, Transpose, Slice, Expand, Tile, Gather, Pad.
 
+#include <span>
+
+#include <fulcrum/core/linkage.hpp>
+#include <fulcrum/layers/concat.hpp>
+#include <fulcrum/layers/kernels/view.hpp>
+#include <fulcrum/layers/movement.hpp>
+
+namespace fulcrum::kernels {
+
+template <class T>
+void run(const Concat& layer, std::span<const Source<T>> src, const Result<T>& dst);
+
+template <class T>
+void run(const Transpose& layer, std::span<const Source<T>> src, const Result<T>& dst);
+
+template <class T>
+void run(const Slice& layer, std::span<const Source<T>> src, const Result<T>& dst);
+
+template <class T>
+void run(const Expand& /*layer*/, std::span<const Source<T>> src, const Result<T>& dst) {
+  copy_strided(src[0].elements.data(), 0, broadcast_strides(src[0].shape, dst.shape), dst.shape, dst.elements.data());
+}
+
+template <class T>
+void run(const Tile& layer, std::span<const Source<T>> src, const Result<T>& dst);
+
+/// \throws Error when an index is outside [−extent, extent)
+template <class T>
+void run(const Gather& layer, std::span<const Source<T>> src, const Result<T>& dst);
+
+/// What a Pad copies where.
+FULCRUM_DECLARE [[nodiscard]] MappedCopy padding_copy(const Pad& layer, const Shape& src, const Shape& dst);
+template <class T>
+void run(const Pad& layer, std::span<const Source<T>> src, const Result<T>& dst) {
+  padding_copy(layer, src[0].shape, dst.shape)(src[0].elements.data(), static_cast<T>(layer.value),
+                                               dst.elements.data());
+}
+
+}  // namespace fulcrum::kernels
+
+#if FULCRUM_DEFINES(kernels)
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include <fulcrum/layers/concat.hpp>
 #include <fulcrum/layers/kernels/strided.hpp>
-#include <fulcrum/layers/kernels/view.hpp>
-#include <fulcrum/layers/movement.hpp>
 
 namespace fulcrum::kernels {
 
@@ -55,11 +93,6 @@ void run(const Slice& layer, std::span<const Source<T>> src, const Result<T>& ds
 }
 
 template <class T>
-void run(const Expand& /*layer*/, std::span<const Source<T>> src, const Result<T>& dst) {
-  copy_strided(src[0].elements.data(), 0, broadcast_strides(src[0].shape, dst.shape), dst.shape, dst.elements.data());
-}
-
-template <class T>
 void run(const Tile& layer, std::span<const Source<T>> src, const Result<T>& dst) {
   const Steps src_strides = row_major_strides(src[0].shape);
   Steps extents;
@@ -73,7 +106,6 @@ void run(const Tile& layer, std::span<const Source<T>> src, const Result<T>& dst
   copy_strided(src[0].elements.data(), 0, strides, extents, dst.elements.data());
 }
 
-/// \throws Error when an index is outside [−extent, extent)
 template <class T>
 void run(const Gather& layer, std::span<const Source<T>> src, const Result<T>& dst) {
   const AxisExtents extents = around_axis(src[0].shape, normalized_axis(layer.axis, src[0].shape.size()));
@@ -98,8 +130,7 @@ void run(const Gather& layer, std::span<const Source<T>> src, const Result<T>& d
   }
 }
 
-/// What a Pad copies where.
-[[nodiscard]] inline MappedCopy padding_copy(const Pad& layer, const Shape& src, const Shape& dst) {
+FULCRUM_DEFINE MappedCopy padding_copy(const Pad& layer, const Shape& src, const Shape& dst) {
   std::vector<std::vector<std::int64_t>> maps;
   for (std::size_t axis = 0; axis < dst.size(); ++axis) {
     const std::int64_t extent = src[axis];
@@ -122,10 +153,22 @@ void run(const Gather& layer, std::span<const Source<T>> src, const Result<T>& d
   }
   return {src, std::move(maps)};
 }
-template <class T>
-void run(const Pad& layer, std::span<const Source<T>> src, const Result<T>& dst) {
-  padding_copy(layer, src[0].shape, dst.shape)(src[0].elements.data(), static_cast<T>(layer.value),
-                                               dst.elements.data());
-}
 
 }  // namespace fulcrum::kernels
+
+#if FULCRUM_INSTANTIATES(kernels)
+namespace fulcrum::kernels {
+template void run(const Concat& layer, std::span<const Source<float>> src, const Result<float>& dst);
+template void run(const Concat& layer, std::span<const Source<double>> src, const Result<double>& dst);
+template void run(const Transpose& layer, std::span<const Source<float>> src, const Result<float>& dst);
+template void run(const Transpose& layer, std::span<const Source<double>> src, const Result<double>& dst);
+template void run(const Slice& layer, std::span<const Source<float>> src, const Result<float>& dst);
+template void run(const Slice& layer, std::span<const Source<double>> src, const Result<double>& dst);
+template void run(const Tile& layer, std::span<const Source<float>> src, const Result<float>& dst);
+template void run(const Tile& layer, std::span<const Source<double>> src, const Result<double>& dst);
+template void run(const Gather& layer, std::span<const Source<float>> src, const Result<float>& dst);
+template void run(const Gather& layer, std::span<const Source<double>> src, const Result<double>& dst);
+}  // namespace fulcrum::kernels
+#endif
+
+#endif

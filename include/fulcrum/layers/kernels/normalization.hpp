@@ -2,13 +2,9 @@
 /// \file
 /// LayerNormalization, InstanceNormalization, LocalResponseNormalization.
 
-#include <algorithm>
-#include <cmath>
-#include <cstddef>
-#include <cstdint>
 #include <span>
 
-#include <fulcrum/layers/kernels/strided.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/layers/kernels/view.hpp>
 #include <fulcrum/layers/normalization.hpp>
 
@@ -20,7 +16,32 @@ struct Moments {
   double inverse_deviation = 0.0;
 };
 template <class T>
-[[nodiscard]] Moments moments(std::span<const T> x, double epsilon) {
+[[nodiscard]] Moments moments(std::span<const T> x, double epsilon);
+
+template <class T>
+void run(const LayerNormalization<T>& layer, std::span<const Source<T>> src, const Result<T>& dst);
+
+template <class T>
+void run(const InstanceNormalization<T>& layer, std::span<const Source<T>> src, const Result<T>& dst);
+
+template <class T>
+void run(const LocalResponseNormalization& layer, std::span<const Source<T>> src, const Result<T>& dst);
+
+}  // namespace fulcrum::kernels
+
+#if FULCRUM_DEFINES(kernels)
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+#include <fulcrum/layers/kernels/strided.hpp>
+
+namespace fulcrum::kernels {
+
+template <class T>
+Moments moments(std::span<const T> x, double epsilon) {
   double sum = 0.0;
   for (const T value : x) sum += static_cast<double>(value);
   const double count = static_cast<double>(x.size());
@@ -94,3 +115,23 @@ void run(const LocalResponseNormalization& layer, std::span<const Source<T>> src
 }
 
 }  // namespace fulcrum::kernels
+
+#if FULCRUM_INSTANTIATES(kernels)
+namespace fulcrum::kernels {
+template Moments moments(std::span<const float> x, double epsilon);
+template Moments moments(std::span<const double> x, double epsilon);
+template void run(const LayerNormalization<float>& layer, std::span<const Source<float>> src, const Result<float>& dst);
+template void run(const LayerNormalization<double>& layer, std::span<const Source<double>> src,
+                  const Result<double>& dst);
+template void run(const InstanceNormalization<float>& layer, std::span<const Source<float>> src,
+                  const Result<float>& dst);
+template void run(const InstanceNormalization<double>& layer, std::span<const Source<double>> src,
+                  const Result<double>& dst);
+template void run(const LocalResponseNormalization& layer, std::span<const Source<float>> src,
+                  const Result<float>& dst);
+template void run(const LocalResponseNormalization& layer, std::span<const Source<double>> src,
+                  const Result<double>& dst);
+}  // namespace fulcrum::kernels
+#endif
+
+#endif

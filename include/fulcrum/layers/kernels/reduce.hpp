@@ -2,20 +2,78 @@
 /// \file
 /// Softmax, Reduce, ArgReduce, MaxPoolIndices.
 
-#include <algorithm>
 #include <array>
-#include <cmath>
-#include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <span>
-#include <vector>
 
-#include <fulcrum/layers/kernels/strided.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/layers/kernels/view.hpp>
 #include <fulcrum/layers/pool.hpp>
 #include <fulcrum/layers/reduce.hpp>
 #include <fulcrum/layers/softmax.hpp>
+
+namespace fulcrum::kernels {
+
+template <class T>
+void run(const Softmax& layer, std::span<const Source<T>> src, const Result<T>& dst);
+
+/// The elements of src from `start` on, added up by f: Σ f(x).
+template <class T, class F>
+[[nodiscard]] double sum_of(const T* src, const Loops<1>& loops, F&& f) {
+  double sum = 0.0;
+  const std::int64_t step = loops.strides[0].back();
+  for_each_row(loops, {0}, [&](const std::array<std::int64_t, 1>& at) {
+    const T* x = src + at[0];
+    for (std::int64_t i = 0; i < loops.extents.back(); ++i) sum += f(static_cast<double>(x[i * step]));
+  });
+  return sum;
+}
+
+/// The largest of sign · x, times the sign again; −sign · ∞ of nothing, NaN when one element is.
+template <class T>
+[[nodiscard]] double extreme_of(const T* src, const Loops<1>& loops, double sign);
+
+/// One reduction of the elements that the loops walk over.
+template <class T>
+[[nodiscard]] double reduced(ReduceKind function, const T* src, const Loops<1>& loops);
+
+/// The loops of a Reduce: over what stays, and for each position of that over what goes.
+struct ReduceLoops {
+  Loops<1> kept, gone;
+};
+FULCRUM_DECLARE [[nodiscard]] ReduceLoops reduce_loops(const Reduce& layer, const Shape& src);
+
+template <class T>
+void reduce(ReduceKind function, const ReduceLoops& loops, const T* src, T* dst);
+template <class T>
+void run(const Reduce& layer, std::span<const Source<T>> src, const Result<T>& dst) {
+  reduce(layer.function, reduce_loops(layer, src[0].shape), src[0].elements.data(), dst.elements.data());
+}
+
+template <class T>
+void run(const ArgReduce& layer, std::span<const Source<T>> src, const Result<T>& dst);
+
+/// A window's positions along one axis for output position y: source indices from `first` in steps of the dilation.
+struct WindowTaps {
+  std::int64_t first, count;
+};
+FULCRUM_DECLARE [[nodiscard]] WindowTaps taps_inside(const detail::WindowAxis& axis, std::int64_t src, std::int64_t y);
+
+/// Of a window that holds no element of the source, −1.
+template <class T>
+void run(const MaxPoolIndices& layer, std::span<const Source<T>> src, const Result<T>& dst);
+
+}  // namespace fulcrum::kernels
+
+#if FULCRUM_DEFINES(kernels)
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <vector>
+
+#include <fulcrum/layers/kernels/strided.hpp>
 
 namespace fulcrum::kernels {
 
@@ -42,21 +100,8 @@ void run(const Softmax& layer, std::span<const Source<T>> src, const Result<T>& 
   }
 }
 
-/// The elements of src from `start` on, added up by f: Σ f(x).
-template <class T, class F>
-[[nodiscard]] double sum_of(const T* src, const Loops<1>& loops, F&& f) {
-  double sum = 0.0;
-  const std::int64_t step = loops.strides[0].back();
-  for_each_row(loops, {0}, [&](const std::array<std::int64_t, 1>& at) {
-    const T* x = src + at[0];
-    for (std::int64_t i = 0; i < loops.extents.back(); ++i) sum += f(static_cast<double>(x[i * step]));
-  });
-  return sum;
-}
-
-/// The largest of sign · x, times the sign again; −sign · ∞ of nothing, NaN when one element is.
 template <class T>
-[[nodiscard]] double extreme_of(const T* src, const Loops<1>& loops, double sign) {
+double extreme_of(const T* src, const Loops<1>& loops, double sign) {
   double best = -std::numeric_limits<double>::infinity();
   for_each_position(loops, {0}, [&](const std::array<std::int64_t, 1>& at) {
     const double x = sign * static_cast<double>(src[at[0]]);
@@ -65,9 +110,8 @@ template <class T>
   return sign * best;
 }
 
-/// One reduction of the elements that the loops walk over.
 template <class T>
-[[nodiscard]] double reduced(ReduceKind function, const T* src, const Loops<1>& loops) {
+double reduced(ReduceKind function, const T* src, const Loops<1>& loops) {
   const auto itself = [](double x) { return x; };
   const auto square = [](double x) { return x * x; };
   switch (function) {
@@ -94,11 +138,7 @@ template <class T>
   return 0.0;
 }
 
-/// The loops of a Reduce: over what stays, and for each position of that over what goes.
-struct ReduceLoops {
-  Loops<1> kept, gone;
-};
-[[nodiscard]] inline ReduceLoops reduce_loops(const Reduce& layer, const Shape& src) {
+FULCRUM_DEFINE ReduceLoops reduce_loops(const Reduce& layer, const Shape& src) {
   const std::vector<bool> named = detail::named_axes(layer.axes, src.size(), "Reduce");
   const Steps strides = row_major_strides(src);
   Steps kept, kept_strides, gone, gone_strides;
@@ -114,10 +154,6 @@ void reduce(ReduceKind function, const ReduceLoops& loops, const T* src, T* dst)
   for_each_position(loops.kept, {0}, [&](const std::array<std::int64_t, 1>& at) {
     *dst++ = static_cast<T>(reduced(function, src + at[0], loops.gone));
   });
-}
-template <class T>
-void run(const Reduce& layer, std::span<const Source<T>> src, const Result<T>& dst) {
-  reduce(layer.function, reduce_loops(layer, src[0].shape), src[0].elements.data(), dst.elements.data());
 }
 
 template <class T>
@@ -138,11 +174,7 @@ void run(const ArgReduce& layer, std::span<const Source<T>> src, const Result<T>
   }
 }
 
-/// A window's positions along one axis for output position y: source indices from `first` in steps of the dilation.
-struct WindowTaps {
-  std::int64_t first, count;
-};
-[[nodiscard]] inline WindowTaps taps_inside(const detail::WindowAxis& axis, std::int64_t src, std::int64_t y) {
+FULCRUM_DEFINE WindowTaps taps_inside(const detail::WindowAxis& axis, std::int64_t src, std::int64_t y) {
   const std::int64_t start = y * axis.stride - axis.before;
   const std::int64_t skipped = start < 0 ? (-start + axis.dilation - 1) / axis.dilation : 0;
   const std::int64_t first = start + skipped * axis.dilation;
@@ -150,7 +182,6 @@ struct WindowTaps {
   return {first, std::max<std::int64_t>(0, std::min(axis.kernel - skipped, reach))};
 }
 
-/// Of a window that holds no element of the source, −1.
 template <class T>
 void run(const MaxPoolIndices& layer, std::span<const Source<T>> src, const Result<T>& dst) {
   const Shape& from = src[0].shape;
@@ -191,3 +222,22 @@ void run(const MaxPoolIndices& layer, std::span<const Source<T>> src, const Resu
 }
 
 }  // namespace fulcrum::kernels
+
+#if FULCRUM_INSTANTIATES(kernels)
+namespace fulcrum::kernels {
+template void run(const Softmax& layer, std::span<const Source<float>> src, const Result<float>& dst);
+template void run(const Softmax& layer, std::span<const Source<double>> src, const Result<double>& dst);
+template double extreme_of(const float* src, const Loops<1>& loops, double sign);
+template double extreme_of(const double* src, const Loops<1>& loops, double sign);
+template double reduced(ReduceKind function, const float* src, const Loops<1>& loops);
+template double reduced(ReduceKind function, const double* src, const Loops<1>& loops);
+template void reduce(ReduceKind function, const ReduceLoops& loops, const float* src, float* dst);
+template void reduce(ReduceKind function, const ReduceLoops& loops, const double* src, double* dst);
+template void run(const ArgReduce& layer, std::span<const Source<float>> src, const Result<float>& dst);
+template void run(const ArgReduce& layer, std::span<const Source<double>> src, const Result<double>& dst);
+template void run(const MaxPoolIndices& layer, std::span<const Source<float>> src, const Result<float>& dst);
+template void run(const MaxPoolIndices& layer, std::span<const Source<double>> src, const Result<double>& dst);
+}  // namespace fulcrum::kernels
+#endif
+
+#endif

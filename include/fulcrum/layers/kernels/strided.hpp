@@ -6,9 +6,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/layers/kernels/view.hpp>
 
 namespace fulcrum::kernels {
@@ -100,22 +100,7 @@ void copy_strided(const T* src, std::int64_t start, const Steps& strides, const 
 class MappedCopy {
 public:
   /// \param maps  one per axis of the source
-  MappedCopy(const Shape& src, std::vector<std::vector<std::int64_t>> maps) : strides_(row_major_strides(src)) {
-    std::size_t inner = maps.size();
-    while (inner > 0 && is_identity(maps[inner - 1], src[inner - 1])) block_ *= src[--inner];
-    if (inner == 0) {
-      runs_.push_back({0, 1});
-      return;
-    }
-    for (const std::int64_t i : maps[inner - 1]) {
-      if (!runs_.empty() && runs_.back().goes_on_with(i))
-        ++runs_.back().count;
-      else
-        runs_.push_back({i, 1});
-    }
-    maps.resize(inner - 1);
-    maps_ = std::move(maps);
-  }
+  FULCRUM_DECLARE MappedCopy(const Shape& src, std::vector<std::vector<std::int64_t>> maps);
 
   template <class T>
   void operator()(const T* src, T fill, T* dst) const {
@@ -128,13 +113,7 @@ private:
     [[nodiscard]] bool goes_on_with(std::int64_t i) const { return i < 0 ? from < 0 : from >= 0 && from + count == i; }
   };
 
-  static bool is_identity(const std::vector<std::int64_t>& map, std::int64_t extent) {
-    if (static_cast<std::int64_t>(map.size()) != extent) return false;
-    for (std::size_t i = 0; i < map.size(); ++i) {
-      if (map[i] != static_cast<std::int64_t>(i)) return false;
-    }
-    return true;
-  }
+  FULCRUM_DECLARE static bool is_identity(const std::vector<std::int64_t>& map, std::int64_t extent);
 
   /// \param src  where the position of the axes before `axis` lies; nullptr: outside
   /// \return the end of what was written
@@ -171,7 +150,43 @@ private:
 struct AxisExtents {
   std::int64_t outer = 1, extent = 1, inner = 1;
 };
-[[nodiscard]] inline AxisExtents around_axis(const Shape& shape, std::size_t axis) {
+FULCRUM_DECLARE [[nodiscard]] AxisExtents around_axis(const Shape& shape, std::size_t axis);
+
+}  // namespace fulcrum::kernels
+
+#if FULCRUM_DEFINES(kernels)
+
+#include <utility>
+
+namespace fulcrum::kernels {
+
+FULCRUM_DEFINE MappedCopy::MappedCopy(const Shape& src, std::vector<std::vector<std::int64_t>> maps)
+    : strides_(row_major_strides(src)) {
+  std::size_t inner = maps.size();
+  while (inner > 0 && is_identity(maps[inner - 1], src[inner - 1])) block_ *= src[--inner];
+  if (inner == 0) {
+    runs_.push_back({0, 1});
+    return;
+  }
+  for (const std::int64_t i : maps[inner - 1]) {
+    if (!runs_.empty() && runs_.back().goes_on_with(i))
+      ++runs_.back().count;
+    else
+      runs_.push_back({i, 1});
+  }
+  maps.resize(inner - 1);
+  maps_ = std::move(maps);
+}
+
+FULCRUM_DEFINE bool MappedCopy::is_identity(const std::vector<std::int64_t>& map, std::int64_t extent) {
+  if (static_cast<std::int64_t>(map.size()) != extent) return false;
+  for (std::size_t i = 0; i < map.size(); ++i) {
+    if (map[i] != static_cast<std::int64_t>(i)) return false;
+  }
+  return true;
+}
+
+FULCRUM_DEFINE AxisExtents around_axis(const Shape& shape, std::size_t axis) {
   AxisExtents result{1, shape[axis], 1};
   for (std::size_t i = 0; i < axis; ++i) result.outer *= shape[i];
   for (std::size_t i = axis + 1; i < shape.size(); ++i) result.inner *= shape[i];
@@ -179,3 +194,5 @@ struct AxisExtents {
 }
 
 }  // namespace fulcrum::kernels
+
+#endif

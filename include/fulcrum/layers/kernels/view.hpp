@@ -3,10 +3,10 @@
 /// What the kernels of layers read and write.
 
 #include <cstdint>
-#include <functional>
 #include <numeric>
 #include <span>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/shape.hpp>
 #include <fulcrum/tensor/small_vector.hpp>
 
@@ -35,11 +35,7 @@ using Steps = SmallVector<std::int64_t>;
 }
 
 /// How far one step along each axis moves in a row-major array.
-[[nodiscard]] inline Steps row_major_strides(const Shape& shape) {
-  Steps strides(shape.size(), 1);
-  for (std::size_t axis = shape.size(); axis-- > 1;) strides[axis - 1] = strides[axis] * shape[axis];
-  return strides;
-}
+FULCRUM_DECLARE [[nodiscard]] Steps row_major_strides(const Shape& shape);
 
 /// How far one step along each axis of `dst` moves in `src`, 0 where `src` is broadcast. Both are a Shape or Steps.
 template <class Src, class Dst>
@@ -54,3 +50,19 @@ template <class Src, class Dst>
 }
 
 }  // namespace fulcrum::kernels
+
+#if FULCRUM_DEFINES(kernels)
+
+#include <functional>
+
+namespace fulcrum::kernels {
+
+FULCRUM_DEFINE Steps row_major_strides(const Shape& shape) {
+  Steps strides(shape.size(), 1);
+  for (std::size_t axis = shape.size(); axis-- > 1;) strides[axis - 1] = strides[axis] * shape[axis];
+  return strides;
+}
+
+}  // namespace fulcrum::kernels
+
+#endif

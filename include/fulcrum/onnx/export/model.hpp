@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/core/file.hpp>
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
 #include <fulcrum/onnx/export/layers.hpp>
@@ -106,7 +107,7 @@ inline ::onnx::ModelProto export_model(const Model<float>& model) {
 
 }  // namespace detail::onnx_io
 
-FULCRUM_LINKAGE std::string serialize_onnx(const Model<float>& model) {
+FULCRUM_DEFINE std::string serialize_onnx(const Model<float>& model) {
   const ::onnx::ModelProto proto = detail::onnx_io::export_model(model);
   std::string bytes;
   if (proto.ByteSizeLong() > static_cast<std::size_t>(std::numeric_limits<int>::max()) ||
@@ -114,6 +115,10 @@ FULCRUM_LINKAGE std::string serialize_onnx(const Model<float>& model) {
     throw Error("model '" + model.name() + "'", "is larger than the 2 GB of one ONNX file", "quantize or compress it");
   }
   return bytes;
+}
+
+FULCRUM_DEFINE void export_onnx(const Model<float>& model, const std::string& path) {
+  write_file_atomically(path, serialize_onnx(model));
 }
 
 }  // namespace fulcrum

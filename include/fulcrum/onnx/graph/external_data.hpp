@@ -8,6 +8,9 @@
 #include <string>
 #include <string_view>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <fulcrum/core/file.hpp>
 #include <fulcrum/onnx/graph/proto.hpp>
 

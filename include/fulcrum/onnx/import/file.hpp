@@ -37,7 +37,7 @@ inline Model<float> import_onnx_bytes(std::string bytes, onnx_io::ExternalFolder
 
 }  // namespace detail
 
-FULCRUM_LINKAGE Model<float> import_onnx(const std::string& path, const OnnxImportOptions& options) {
+FULCRUM_DEFINE Model<float> import_onnx(const std::string& path, const OnnxImportOptions& options) {
   const std::size_t slash = path.rfind('/');
   std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
   if (name.size() > 5 && name.ends_with(".onnx")) name.resize(name.size() - 5);
@@ -45,7 +45,7 @@ FULCRUM_LINKAGE Model<float> import_onnx(const std::string& path, const OnnxImpo
                                    name, options);
 }
 
-FULCRUM_LINKAGE Model<float> parse_onnx(std::string_view bytes, const OnnxImportOptions& options) {
+FULCRUM_DEFINE Model<float> parse_onnx(std::string_view bytes, const OnnxImportOptions& options) {
   return detail::import_onnx_bytes(std::string(bytes), {}, "ONNX model", "model", options);
 }
 

@@ -2,25 +2,29 @@
 /// \file
 /// What passes over weights refuse.
 
-#include <algorithm>
-#include <cmath>
 #include <string>
-#include <utility>
-#include <vector>
 
-#include <fulcrum/analysis/is_quantized.hpp>
 #include <fulcrum/analysis/weighted_layers.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/model/model.hpp>
 
 namespace fulcrum::detail {
 
-/// \throws Error when a quantization pass has been over the model
-template <class T>
-void refuse_quantized(const Model<T>& model, const char* remedy) {
-  if (is_quantized(model)) throw Error("model '" + model.name() + "'", "is quantized already", remedy);
-}
-
 /// \throws Error naming the layer that has a weight, bias or statistic that is NaN or infinite
+template <class T>
+void refuse_not_finite(const Model<T>& model);
+
+}  // namespace fulcrum::detail
+
+#if FULCRUM_DEFINES(passes)
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+namespace fulcrum::detail {
+
 template <class T>
 void refuse_not_finite(const Model<T>& model) {
   for_each_model_parameter(model, [&](NodeId id, const char* name, const Parameter<T>& parameter) {
@@ -32,3 +36,12 @@ void refuse_not_finite(const Model<T>& model) {
 }
 
 }  // namespace fulcrum::detail
+
+#if FULCRUM_INSTANTIATES(passes)
+namespace fulcrum::detail {
+template void refuse_not_finite(const Model<float>& model);
+template void refuse_not_finite(const Model<double>& model);
+}  // namespace fulcrum::detail
+#endif
+
+#endif

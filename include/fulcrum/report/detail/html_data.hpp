@@ -2,18 +2,35 @@
 /// \file
 /// The figures that the page's script draws, as compact JSON.
 
+#include <nlohmann/json_fwd.hpp>
+
+#include <fulcrum/core/linkage.hpp>
+#include <fulcrum/plan/study.hpp>
+
+namespace fulcrum::detail {
+
+/// Layers as [name, kind, FLOP, B, ms, bound]: their names would be the larger part of the page.
+FULCRUM_DECLARE nlohmann::json chart_data(const LatencyReport& report, bool with_layers);
+
+FULCRUM_DECLARE nlohmann::json chart_data(const Candidate& c, std::size_t id);
+
+/// Everything but the machine's limits.
+FULCRUM_DECLARE nlohmann::json chart_data(const TradeoffStudy& study);
+
+}  // namespace fulcrum::detail
+
+#if FULCRUM_DEFINES(report)
+
 #include <optional>
 #include <string>
 
 #include <nlohmann/json.hpp>
 
-#include <fulcrum/plan/study.hpp>
 #include <fulcrum/report/detail/html_text.hpp>
 
 namespace fulcrum::detail {
 
-/// Layers as [name, kind, FLOP, B, ms, bound]: their names would be the larger part of the page.
-inline nlohmann::json chart_data(const LatencyReport& report, bool with_layers) {
+FULCRUM_DEFINE nlohmann::json chart_data(const LatencyReport& report, bool with_layers) {
   nlohmann::json data{
       {"p50", report.latency.p50.count()}, {"p99", report.latency.p99.count()}, {"rate", report.throughput_per_s}};
   if (!with_layers || report.layers.empty()) return data;
@@ -24,7 +41,7 @@ inline nlohmann::json chart_data(const LatencyReport& report, bool with_layers) 
   return data;
 }
 
-inline nlohmann::json chart_data(const Candidate& c, std::size_t id) {
+FULCRUM_DEFINE nlohmann::json chart_data(const Candidate& c, std::size_t id) {
   nlohmann::json data{{"id", id},
                       {"label", to_string(c)},
                       {"precision", name_of(c.config.precision)},
@@ -43,8 +60,7 @@ inline nlohmann::json chart_data(const Candidate& c, std::size_t id) {
   return data;
 }
 
-/// Everything but the machine's limits.
-inline nlohmann::json chart_data(const TradeoffStudy& study) {
+FULCRUM_DEFINE nlohmann::json chart_data(const TradeoffStudy& study) {
   nlohmann::json data{{"recommended", nullptr}, {"nearest", nullptr}, {"slo", nullptr}, {"floor", nullptr}};
   if (study.recommendation.candidate) data["recommended"] = *study.recommendation.candidate;
   if (study.recommendation.nearest) data["nearest"] = *study.recommendation.nearest;
@@ -58,3 +74,5 @@ inline nlohmann::json chart_data(const TradeoffStudy& study) {
 }
 
 }  // namespace fulcrum::detail
+
+#endif

@@ -5,6 +5,23 @@
 #include <string>
 #include <string_view>
 
+#include <nlohmann/json_fwd.hpp>
+
+#include <fulcrum/core/linkage.hpp>
+#include <fulcrum/plan/study.hpp>
+
+namespace fulcrum::detail {
+
+/// \param data  chart_data() with the machine's limits
+FULCRUM_DECLARE std::string html_page(const TradeoffStudy& study, const nlohmann::json& data,
+                                      const std::string& provenance, std::string_view chart_js_source);
+
+}  // namespace fulcrum::detail
+
+#if FULCRUM_DEFINES(report)
+
+#include <nlohmann/json.hpp>
+
 #include <fulcrum/report/detail/html_data.hpp>
 #include <fulcrum/report/detail/html_script.hpp>
 #include <fulcrum/report/detail/html_sections.hpp>
@@ -16,7 +33,7 @@ inline constexpr std::string_view html_mark =
     "<svg viewBox=\"0 0 24 24\" aria-hidden=\"true\"><path d=\"M2 9.8 22 5.6\" stroke=\"currentColor\" "
     "stroke-width=\"2.2\" stroke-linecap=\"round\"/><path d=\"m12 9.6 6 11H6Z\" fill=\"currentColor\"/></svg>";
 
-inline std::string html_legend() {
+FULCRUM_DECLARE std::string html_legend() {
   std::string text = "<ul class=\"legend\">\n";
   for (const Precision precision : all_precisions) {
     text += "<li>" + html_shape(precision) + std::string(name_of(precision)) + "</li>";
@@ -27,7 +44,7 @@ inline std::string html_legend() {
   return text;
 }
 
-inline std::string html_plots(const TradeoffStudy& study) {
+FULCRUM_DECLARE std::string html_plots(const TradeoffStudy& study) {
   std::string text =
       "<h2>How latency, accuracy and throughput balance</h2>\n"
       "<p class=\"lead\">Each point is one way to run the model. One is on the front when no other measured one is at "
@@ -64,7 +81,7 @@ inline std::string html_plots(const TradeoffStudy& study) {
   return text;
 }
 
-inline std::string html_table_section(const TradeoffStudy& study) {
+FULCRUM_DECLARE std::string html_table_section(const TradeoffStudy& study) {
   std::size_t measured = 0;
   std::size_t front = 0;
   for (const Candidate& c : study.candidates) {
@@ -94,7 +111,7 @@ inline std::string html_table_section(const TradeoffStudy& study) {
 }
 
 /// \param provenance  where the machine's limits come from, as further <dt>/<dd> pairs
-inline std::string html_environment(const TradeoffStudy& study, const std::string& provenance) {
+FULCRUM_DECLARE std::string html_environment(const TradeoffStudy& study, const std::string& provenance) {
   const Environment& e = study.environment;
   std::string affinity;
   for (const int cpu : e.affinity) affinity += (affinity.empty() ? "" : ", ") + std::to_string(cpu);
@@ -122,9 +139,8 @@ inline std::string html_environment(const TradeoffStudy& study, const std::strin
   return text;
 }
 
-/// \param data  chart_data() with the machine's limits
-inline std::string html_page(const TradeoffStudy& study, const nlohmann::json& data, const std::string& provenance,
-                             std::string_view chart_js_source) {
+FULCRUM_DEFINE std::string html_page(const TradeoffStudy& study, const nlohmann::json& data,
+                                     const std::string& provenance, std::string_view chart_js_source) {
   const std::string about = study.data.empty() ? study.model : study.model + " on " + study.data;
   std::string page =
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -147,3 +163,5 @@ inline std::string html_page(const TradeoffStudy& study, const nlohmann::json& d
 }
 
 }  // namespace fulcrum::detail
+
+#endif

@@ -2,19 +2,50 @@
 /// \file
 /// The parts of the report page that are plain markup: the answer, the key figures, the tables, the provenance.
 
-#include <algorithm>
-#include <cmath>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/plan/study.hpp>
-#include <fulcrum/report/detail/html_text.hpp>
 
 namespace fulcrum::detail {
 
 /// The shape that stands for a precision wherever it is drawn.
-inline std::string html_shape(Precision precision, std::string_view fill = "currentColor") {
+FULCRUM_DECLARE std::string html_shape(Precision precision, std::string_view fill = "currentColor");
+
+/// The recommendation, or that there is none, with its figures.
+FULCRUM_DECLARE std::string html_answer(const TradeoffStudy& study);
+
+/// A cell with what it sorts by; an empty `sort` goes to the end.
+FULCRUM_DECLARE std::string html_cell(const std::string& text, const std::string& sort, std::string_view kind = {});
+inline std::string html_cell(const std::optional<double>& value, std::string (*format)(double)) {
+  return value ? html_cell(format(*value), formatted("%.17g", *value)) : html_cell("", "");
+}
+
+FULCRUM_DECLARE std::string html_candidates(const TradeoffStudy& study, bool any_measured);
+
+FULCRUM_DECLARE std::string html_variants(const TradeoffStudy& study);
+
+inline std::string html_fact(std::string_view name, const std::string& value) {
+  if (value.empty()) return {};
+  return "<dt>" + escape_html(name) + "</dt><dd>" + escape_html(value) + "</dd>\n";
+}
+
+FULCRUM_DECLARE std::string html_notes(const std::vector<std::string>& notes);
+
+}  // namespace fulcrum::detail
+
+#if FULCRUM_DEFINES(report)
+
+#include <algorithm>
+#include <cmath>
+
+#include <fulcrum/report/detail/html_text.hpp>
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE std::string html_shape(Precision precision, std::string_view fill) {
   std::string shape;
   switch (precision) {
     case Precision::f32: shape = "<circle cx=\"7\" cy=\"7\" r=\"5.4\""; break;
@@ -25,7 +56,7 @@ inline std::string html_shape(Precision precision, std::string_view fill = "curr
          shape + " fill=\"" + std::string(fill) + "\" stroke=\"currentColor\" stroke-width=\"1.4\"/></svg>";
 }
 
-inline std::string html_tile(std::string_view name, const std::string& value, const std::string& remark) {
+FULCRUM_DECLARE std::string html_tile(std::string_view name, const std::string& value, const std::string& remark) {
   std::string text = "<dl class=\"card tile\"><dt>";
   text.append(name).append("</dt><dd>").append(escape_html(value)).append("</dd>");
   if (!remark.empty()) text.append("<dd>").append(escape_html(remark)).append("</dd>");
@@ -33,7 +64,7 @@ inline std::string html_tile(std::string_view name, const std::string& value, co
 }
 
 /// The measured f32 dense candidate of highest throughput: what the answer is compared with.
-inline const Candidate* fastest_baseline(const TradeoffStudy& study) {
+FULCRUM_DECLARE const Candidate* fastest_baseline(const TradeoffStudy& study) {
   const Candidate* best = nullptr;
   for (const Candidate& c : study.candidates) {
     if (!c.measured || c.config.precision != Precision::f32 || c.sparsity != 0.0) continue;
@@ -42,8 +73,7 @@ inline const Candidate* fastest_baseline(const TradeoffStudy& study) {
   return best;
 }
 
-/// The recommendation, or that there is none, with its figures.
-inline std::string html_answer(const TradeoffStudy& study) {
+FULCRUM_DEFINE std::string html_answer(const TradeoffStudy& study) {
   const Recommendation& r = study.recommendation;
   // The first sentence is the answer; what follows explains it.
   const std::size_t end = r.reason.find(". ");
@@ -97,17 +127,13 @@ inline std::string html_answer(const TradeoffStudy& study) {
   return text + "</div>\n";
 }
 
-/// A cell with what it sorts by; an empty `sort` goes to the end.
-inline std::string html_cell(const std::string& text, const std::string& sort, std::string_view kind = {}) {
+FULCRUM_DEFINE std::string html_cell(const std::string& text, const std::string& sort, std::string_view kind) {
   std::string cell = "<td";
   if (!kind.empty()) cell.append(" class=\"").append(kind).append("\"");
   return cell + " data-sort=\"" + escape_html(sort) + "\">" + escape_html(text) + "</td>";
 }
-inline std::string html_cell(const std::optional<double>& value, std::string (*format)(double)) {
-  return value ? html_cell(format(*value), formatted("%.17g", *value)) : html_cell("", "");
-}
 
-inline std::string html_candidates(const TradeoffStudy& study, bool any_measured) {
+FULCRUM_DEFINE std::string html_candidates(const TradeoffStudy& study, bool any_measured) {
   std::string text =
       "<div class=\"card scroll\"><table id=\"candidates\" data-show=\"" +
       std::string(any_measured ? "measured" : "all") +
@@ -151,7 +177,7 @@ inline std::string html_candidates(const TradeoffStudy& study, bool any_measured
   return text + "</tbody></table></div>\n";
 }
 
-inline std::string html_variants(const TradeoffStudy& study) {
+FULCRUM_DEFINE std::string html_variants(const TradeoffStudy& study) {
   std::string text =
       "<div class=\"card scroll\"><table>\n<thead><tr><th class=\"word\">variant</th><th>accuracy</th><th>against "
       "f32</th>"
@@ -175,15 +201,12 @@ inline std::string html_variants(const TradeoffStudy& study) {
   return text + "</tbody></table></div>\n";
 }
 
-inline std::string html_fact(std::string_view name, const std::string& value) {
-  if (value.empty()) return {};
-  return "<dt>" + escape_html(name) + "</dt><dd>" + escape_html(value) + "</dd>\n";
-}
-
-inline std::string html_notes(const std::vector<std::string>& notes) {
+FULCRUM_DEFINE std::string html_notes(const std::vector<std::string>& notes) {
   std::string text = "<ul class=\"notes\">\n";
   for (const std::string& note : notes) text += "<li>" + escape_html(note) + "</li>\n";
   return text + "</ul>\n";
 }
 
 }  // namespace fulcrum::detail
+
+#endif

@@ -5,14 +5,33 @@
 #include <string>
 #include <string_view>
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/report/table.hpp>
 
 namespace fulcrum::detail {
 
 /// Text for element content or a quoted attribute; always valid UTF-8.
-inline std::string escape_html(std::string_view text) {
+FULCRUM_DECLARE std::string escape_html(std::string_view text);
+
+/// JSON for a <script type="application/json"> element: "<" can only stand within strings there, and written as an
+/// escape it cannot end the element. Invalid UTF-8 becomes U+FFFD.
+FULCRUM_DECLARE std::string script_json(const nlohmann::json& value);
+
+/// The source of a script for an inline <script> element: "</script" and "<!--", which can only stand in its string
+/// literals and comments, are broken up in the way that JavaScript reads back as the same string.
+FULCRUM_DECLARE std::string script_source(std::string_view source);
+
+}  // namespace fulcrum::detail
+
+#if FULCRUM_DEFINES(report)
+
+#include <nlohmann/json.hpp>
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE std::string escape_html(std::string_view text) {
   std::string result;
   for (const char c : printable(text)) {
     switch (c) {
@@ -27,9 +46,7 @@ inline std::string escape_html(std::string_view text) {
   return result;
 }
 
-/// JSON for a <script type="application/json"> element: "<" can only stand within strings there, and written as an
-/// escape it cannot end the element. Invalid UTF-8 becomes U+FFFD.
-inline std::string script_json(const nlohmann::json& value) {
+FULCRUM_DEFINE std::string script_json(const nlohmann::json& value) {
   std::string result;
   for (const char c : value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)) {
     if (c == '<')
@@ -40,9 +57,7 @@ inline std::string script_json(const nlohmann::json& value) {
   return result;
 }
 
-/// The source of a script for an inline <script> element: "</script" and "<!--", which can only stand in its string
-/// literals and comments, are broken up in the way that JavaScript reads back as the same string.
-inline std::string script_source(std::string_view source) {
+FULCRUM_DEFINE std::string script_source(std::string_view source) {
   const auto starts = [&](std::size_t at, std::string_view lower) {
     if (source.size() - at < lower.size()) return false;
     for (std::size_t i = 0; i < lower.size(); ++i) {
@@ -60,3 +75,5 @@ inline std::string script_source(std::string_view source) {
 }
 
 }  // namespace fulcrum::detail
+
+#endif

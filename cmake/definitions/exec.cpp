@@ -1,0 +1,6 @@
+// The executors, and what runs on them.
+#define FULCRUM_DEFINES_onednn 1
+#define FULCRUM_DEFINES_exec 1
+#define FULCRUM_DEFINES_calibrate 1
+#include <fulcrum/fulcrum.hpp>
+#include <fulcrum/onednn.hpp>

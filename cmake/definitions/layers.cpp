@@ -1,0 +1,3 @@
+// What layers are.
+#define FULCRUM_DEFINES_layers 1
+#include <fulcrum/layers/layer.hpp>

@@ -1,0 +1,6 @@
+// Reports, as text, JSON and HTML.
+#define FULCRUM_DEFINES_cost 1
+#define FULCRUM_DEFINES_run 1
+#define FULCRUM_DEFINES_report 1
+#include <fulcrum/fulcrum.hpp>
+#include <fulcrum/json.hpp>

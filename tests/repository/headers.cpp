@@ -1,0 +1,1 @@
+// Never built: its target collects the flags that headers are checked with.
