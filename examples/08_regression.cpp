@@ -24,7 +24,7 @@ int main() {
   TrainOptions options;
   options.epochs = 100;
   options.batch = 64;
-  options.learning_rate = 0.01;
+  options.learning_rate = 0.05;
   options.threads = 1;  // a network this small has nothing to share out
   options.loss = MeanSquaredError{};
   const TrainResult in_float = train(model, SampleView(x, y), options);

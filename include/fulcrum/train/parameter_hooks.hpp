@@ -111,9 +111,9 @@ public:
                   "on_backward(state, gradient) and on_update(state, master), all const: see the concept ParameterHook "
                   "in fulcrum/train/parameter_hooks.hpp");
     if constexpr (ParameterHook<H>) {
-      check_ = [hook](const Model<float>& model) {
-        if constexpr (requires { hook.check(model); }) hook.check(model);
-      };
+      if constexpr (requires(const Model<float>& model) { hook.check(model); }) {
+        check_ = [hook](const Model<float>& model) { hook.check(model); };
+      }
       attach_ = [hook = std::move(hook)](const TrainableParameter& parameter) -> std::unique_ptr<detail::AttachedHook> {
         auto state = hook.make_state(parameter);
         if (!state) return nullptr;
@@ -123,14 +123,16 @@ public:
   }
 
   /// \throws Error when the hook does not fit the model
-  void check(const Model<float>& model) const { check_(model); }
+  void check(const Model<float>& model) const {
+    if (check_) check_(model);
+  }
   /// Null: the hook leaves that parameter alone.
   [[nodiscard]] std::unique_ptr<detail::AttachedHook> attach(const TrainableParameter& parameter) const {
     return attach_(parameter);
   }
 
 private:
-  std::function<void(const Model<float>&)> check_;
+  std::function<void(const Model<float>&)> check_;  // empty: it fits every model
   std::function<std::unique_ptr<detail::AttachedHook>(const TrainableParameter&)> attach_;
 };
 
