@@ -61,6 +61,25 @@ TEST_CASE("infinities, signed zeros and NaN keep their nature; what is too large
   CHECK(round_trip(std::numeric_limits<float>::max()) == infinity);
 }
 
+TEST_CASE("finite_bf16 keeps finite numbers finite, and is the rounding of bf16 for all others") {
+  constexpr std::uint16_t largest = 0x7f7fU;
+  CHECK(finite_bf16(std::numeric_limits<float>::max()).bits == largest);
+  CHECK(finite_bf16(std::numeric_limits<float>::lowest()).bits == (0x8000U | largest));
+  CHECK(finite_bf16(float_of(0x7f7f8000U)).bits == largest);  // halfway to infinity
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  CHECK(finite_bf16(infinity) == bf16(infinity));
+  CHECK(finite_bf16(-infinity) == bf16(-infinity));
+  CHECK(std::isnan(static_cast<float>(finite_bf16(float_of(0x7f800001U)))));
+  Random random(12);
+  for (int i = 0; i < 20000; ++i) {
+    const float value = float_of(static_cast<std::uint32_t>(random()));
+    const bf16 rounded(value);
+    const bool became_infinite = std::isfinite(value) && std::isinf(static_cast<float>(rounded));
+    REQUIRE((finite_bf16(value) == rounded) != became_infinite);
+  }
+  static_assert(finite_bf16(std::numeric_limits<float>::max()).bits == largest);
+}
+
 TEST_CASE("bf16 converts at compile time") {
   static_assert(bf16(1.0F).bits == 0x3f80U);
   static_assert(static_cast<float>(bf16(-2.0F)) == -2.0F);

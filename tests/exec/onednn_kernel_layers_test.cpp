@@ -5,11 +5,13 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <fulcrum/exec/reference.hpp>
+#include <fulcrum/model/builder.hpp>
 
 #include <support/catch.hpp>
 #include <support/data.hpp>
@@ -592,6 +594,75 @@ TEST_CASE("executors of one compiled model run apart") {
   OnednnExecutor moved = std::move(other);
   CHECK(moved.run({&second, 1}) == b);
   CHECK(difference(model, {first}) == 0.0);
+}
+
+TEST_CASE("in bf16 scores masked with float's lowest number give what they give in f32") {
+  if (!cpu_supports(Precision::bf16)) return;
+  constexpr float lowest = std::numeric_limits<float>::lowest();
+  const Shape queries_and_keys{1, 1, 3, 4};
+  const Tensor<float> kept(queries_and_keys, {1, 1, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0});  // for the last query nothing
+  Tensor<float> added(queries_and_keys);
+  for (std::size_t i = 0; i < kept.flat().size(); ++i) added.flat()[i] = kept.flat()[i] == 1.0F ? 0.0F : lowest;
+  const Tensor<float> queries = test::random_tensor<float>({1, 2, 3, 8}, 3);
+  const Tensor<float> keys = test::random_tensor<float>({1, 2, 4, 8}, 4);
+
+  // The mask as BERT makes it, as a select makes it, and as the user gives it.
+  for (const std::string how : {"arithmetic", "select", "input"}) {
+    INFO(how);
+    ModelBuilder<float> b("attention");
+    const NodeId x = b.input({2, 3, 8}, "x").relu().last();
+    const NodeId y = b.input({2, 4, 8}, "y").relu().last();
+    const NodeId given = b.input({1, 3, 4}, "mask").last();
+    NodeId mask = given;
+    if (how != "input") {
+      const NodeId low = b.constant(Tensor<float>({}, {lowest})).last();
+      const NodeId one = b.constant(Tensor<float>({}, {1.0F})).last();
+      const NodeId hidden = b.from(one).sub(given).last();
+      mask =
+          how == "arithmetic" ? b.mul(low).last() : b.layer(Where{}, {hidden, low, b.from(one).sub(one).last()}).last();
+    }
+    const Model<float> model = b.from(x).matmul(y, {.transpose_weights = true}).add(mask).softmax().matmul(y).build();
+    const Sources src{queries, keys, how == "input" ? added : kept};
+    CHECK(difference(model, src, Precision::bf16) <= test::relative_tolerance(Precision::bf16));
+  }
+}
+
+TEST_CASE("finite numbers stay finite and infinite ones infinite where bf16 takes over from f32") {
+  if (!cpu_supports(Precision::bf16)) return;
+  constexpr double tolerance = test::relative_tolerance(Precision::bf16);
+  constexpr float largest = std::numeric_limits<float>::max();
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  const Tensor<float> ends({2, 3}, {largest, -largest, 1.0F, infinity, -infinity, -2.0F});
+  const Activation half{ActivationKind::leaky_relu, 0.5F};
+  CHECK(difference(alone(half, {ends}), {ends}, Precision::bf16) <= tolerance);
+
+  SECTION("in weights") {
+    Dense<float> dense;
+    dense.weights.value = Tensor<float>({2, 3}, {0.5F, largest, -largest, 0.25F, -largest, 1.0F});
+    const Tensor<float> src({2, 3}, {1.0F, 0.0F, 0.5F, 2.0F, 0.25F, 0.0F});
+    CHECK(difference(alone(dense, {src}), {src}, Precision::bf16) <= tolerance);
+  }
+  SECTION("where the layout changes as well") {
+    Tensor<float> image = test::random_tensor<float>({1, 16, 6, 6}, 5);
+    image.flat()[7] = -largest;
+    image.flat()[500] = largest;
+    ModelBuilder<float> b("m", 6);
+    const Model<float> model = b.input({16, 6, 6}).conv(16, 3).relu().conv(16, 1).build();
+    CHECK(difference(model, {image}, Precision::bf16) <= tolerance);
+    ModelBuilder<float> transposed("m", 6);
+    const Model<float> between = transposed.input({16, 6, 6}).conv(16, 1).transpose({0, 1, 3, 2}).max_pool(2).build();
+    CHECK(difference(between, {image}, Precision::bf16) <= tolerance);
+  }
+  SECTION("in logarithms of a softmax") {
+    Model<float> model("m");
+    const NodeId scores = model.add({"scores", Input{{1, 4}}, {}, {}});
+    const NodeId cut = model.add({"cut", Slice{{1}, {0}, {3}, {}}, {scores}, {}});
+    const NodeId logarithm = model.add({"logarithm", Softmax{-1, true}, {cut}, {}});
+    const NodeId wanted = model.add({"wanted", Input{{1, 3}}, {}, {}});
+    model.set_outputs({model.add({"loss", Binary{BinaryKind::mul}, {logarithm, wanted}, {}})});
+    const Sources src{Tensor<float>({1, 4}, {1.0F, 2.0F, -largest, 0.0F}), Tensor<float>({1, 3}, {1.0F, 1.0F, 0.0F})};
+    CHECK(difference(model, src, Precision::bf16) <= tolerance);
+  }
 }
 
 TEST_CASE("bf16 runs keep integers whole") {

@@ -90,6 +90,19 @@ TEST_CASE("in bf16 a softmax reads its source as it is kept, and gives bf16 to t
   CHECK(steps.steps[2].step.src == DType::bf16);
 }
 
+TEST_CASE("in bf16 a logarithm of a softmax stays in f32 where its source is in it") {
+  auto b = ModelBuilder<float>("scores").input({6, 8});
+  const NodeId scores = b.reduce(ReduceKind::max, {2}).reshape({0, 6}).last();
+  const Model<float> model = b.layer(Softmax{-1, true}, {scores}).named("logarithm").dense(3).build();
+  const Schedule schedule = make_schedule(model, {.precision = Precision::bf16}, {});
+  const auto logarithm = std::find_if(schedule.steps.begin(), schedule.steps.end(),
+                                      [](const ScheduledStep& s) { return s.step.name == "logarithm"; });
+  REQUIRE(logarithm != schedule.steps.end());
+  CHECK(logarithm->step.src == DType::f32);
+  CHECK(logarithm->step.dst == DType::f32);
+  CHECK(schedule.steps.back().step.src == DType::bf16);
+}
+
 TEST_CASE("int8 of a model without quantization is planned as a pass would leave it") {
   const Schedule steps = make_schedule(small_network(), {1, 1, 1, Precision::int8}, {});
   CHECK(steps.quantization_assumed);

@@ -153,10 +153,12 @@ public:
     }
     if (std::holds_alternative<MatMul>(node.layer))
       return in_real_numbers(group, compute, compute == DType::f32 ? DType::f32 : activation_dtype(group.dst));
-    if (std::holds_alternative<Softmax>(node.layer)) {
-      // Kernels compute in f32 but read and write bf16 as well, where values around them are kept so.
+    if (const auto* softmax = std::get_if<Softmax>(&node.layer)) {
+      // Kernels compute in f32 but read and write bf16 as well, where values around them are kept so. A logarithm may
+      // be beyond bf16's largest number where its source is; a kernel would make an infinity of it.
       const DType src = kept_[node.src[0]].dtype == DType::bf16 ? DType::bf16 : DType::f32;
-      return {src, {activation_dtype(group.dst)}, Precision::f32, {src}};
+      const DType dst = softmax->logarithm && src == DType::f32 ? DType::f32 : activation_dtype(group.dst);
+      return {src, {dst}, Precision::f32, {src}};
     }
     return in_real_numbers(group, compute, compute);
   }

@@ -39,7 +39,7 @@ double difference(const Model<float>& model, RunConfig options, std::int64_t exp
   return test::relative_difference(executor.run(src)[0], ReferenceExecutor<float>(model).run(src)[0]);
 }
 
-constexpr double exact = test::relative_tolerance(Precision::f32);
+constexpr double f32_tolerance = test::relative_tolerance(Precision::f32);
 
 }  // namespace
 
@@ -65,7 +65,7 @@ TEST_CASE("convolutions by Winograd's algorithm give what the reference gives") 
       for (const int threads : {1, 2}) {
         INFO(to_string(s.src) << " to " << s.oc << " channels, batch " << batch << ", " << threads << " threads");
         const Model<float> model = image(s.src).conv(s.oc, 3, {.padding = s.padding}).build();
-        CHECK(difference(model, {.batch = batch, .threads = threads, .slice = batch}, 1) < exact);
+        CHECK(difference(model, {.batch = batch, .threads = threads, .slice = batch}, 1) < f32_tolerance);
       }
     }
   }
@@ -75,14 +75,14 @@ TEST_CASE("with the sum and the clamps that follow") {
   for (const int threads : {1, 2}) {
     const auto conv = [](std::int64_t oc = 48) { return image({48, 29, 29}).conv(oc, 3, {.padding = 1}); };
     const RunConfig options{.batch = 2, .threads = threads, .slice = 2};
-    CHECK(difference(conv().relu().build(), options, 1) < exact);
-    CHECK(difference(conv().relu6().build(), options, 1) < exact);
-    CHECK(difference(conv().add(0).build(), options, 1) < exact);
+    CHECK(difference(conv().relu().build(), options, 1) < f32_tolerance);
+    CHECK(difference(conv().relu6().build(), options, 1) < f32_tolerance);
+    CHECK(difference(conv().add(0).build(), options, 1) < f32_tolerance);
     // A sum in the place of its addend, which nobody else reads.
     ModelBuilder<float> block = conv();
     const NodeId first = block.last();
     block.relu().conv(48, 3, {.padding = 1}).add(first).relu();
-    CHECK(difference(std::move(block).build(), options, 2) < exact);
+    CHECK(difference(std::move(block).build(), options, 2) < f32_tolerance);
   }
 }
 
@@ -95,7 +95,7 @@ TEST_CASE("in several passes where the tiles of an image would not stay in the c
   conv.pass_rows = winograd_pass_rows(conv);
   CHECK(conv.pass_rows < conv.rows());
   CHECK(conv.rows() % conv.pass_rows != 0);  // the last pass is a shorter one
-  CHECK(difference(model, {.batch = 3, .threads = 2, .slice = 3}, 1) < exact);
+  CHECK(difference(model, {.batch = 3, .threads = 2, .slice = 3}, 1) < f32_tolerance);
 }
 
 TEST_CASE("a sample's result is the same in any batch and on any number of threads") {

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/exec/kernels/bf16_rounding.hpp>
 #include <fulcrum/exec/runtime/memory_plan.hpp>
 #include <fulcrum/exec/runtime/program.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
@@ -92,6 +93,7 @@ public:
   /// A Reorder step that writes `value` to `to`; none where there is nothing to write.
   void reorder(const Value& value, const Value& to, const std::string& name) {
     if (to.desc.get_size() == 0) return;
+    if (rounds_to_bf16(value.desc, to.desc)) return reorder_to_bf16(value, to, name);
     const Configured configured = configure_reorder(value.map, to.map);
     const auto pd = reorder_forward(value.desc, to.desc, configured.attributes);
     emit({name, "Reorder"}, pd, dnnl::reorder(pd),
@@ -287,6 +289,25 @@ private:
     Value to;
   };
 
+  [[nodiscard]] static bool rounds_to_bf16(const Desc& from, const Desc& to) {
+    return dtype_of_desc(from) == DType::f32 && dtype_of_desc(to) == DType::bf16;
+  }
+
+  /// A finite number stays finite, which oneDNN does not see to: Fulcrum's own loop rounds, in the layout that the
+  /// value has, and oneDNN changes the layout afterwards. (That is no slower than both at once: half the bytes are
+  /// moved.)
+  void reorder_to_bf16(const Value& value, const Value& to, const std::string& name) {
+    if (!same_layout(value.desc, to.desc)) {
+      const std::optional<Desc> rounded = with_dtype(value.desc, DType::bf16);
+      const Value from = rounded ? value : plain_f32(value, name);
+      return reorder(convert(from, rounded.value_or(plain_desc(shape_of(from.desc), DType::bf16)), {}, name), to, name);
+    }
+    const std::size_t count = std::min(value.desc.get_size() / sizeof(float), to.desc.get_size() / sizeof(bf16));
+    emit_native({name, "Reorder"}, Algorithm::threaded_loops,
+                bf16_rounding_function(static_cast<std::int64_t>(count), threads_),
+                {{DNNL_ARG_SRC, value.desc, value.where}, {DNNL_ARG_DST, to.desc, to.where}}, 0, threads_);
+  }
+
   /// Where the bytes are once buffers lie inside one another.
   [[nodiscard]] Location resolved(Location where) const {
     for (auto whole = inside_.find(where.index); whole != inside_.end(); whole = inside_.find(where.index)) {
@@ -339,11 +360,26 @@ private:
     return add_constant(reordered(from, wanted, configure_reorder(value.map, map)));
   }
 
+  /// The same with bf16's largest numbers for finite ones that oneDNN would make infinities of; nothing where there are
+  /// none.
+  [[nodiscard]] static std::optional<ConstantMemory> in_range_of_bf16(const dnnl::memory& from) {
+    const Desc desc = from.get_desc();
+    const std::span elements(static_cast<const float*>(from.get_data_handle()), desc.get_size() / sizeof(float));
+    if (!reaches_beyond_bf16(elements)) return std::nullopt;
+    ConstantMemory result(desc);
+    std::transform(elements.begin(), elements.end(), reinterpret_cast<float*>(result.bytes.data()),
+                   [](float x) { return is_finite_beyond_bf16(x) ? static_cast<float>(finite_bf16(x)) : x; });
+    return result;
+  }
+
   [[nodiscard]] SharedConstant reordered(const dnnl::memory& from, const Desc& wanted, Configured configured) {
     configured.attributes.set_scratchpad_mode(dnnl::scratchpad_mode::library);
     const auto pd = reorder_forward(from.get_desc(), wanted, configured.attributes);
     auto to = std::make_shared<const ConstantMemory>(wanted);
     std::unordered_map<int, dnnl::memory> arguments{{DNNL_ARG_SRC, from}, {DNNL_ARG_DST, to->memory}};
+    std::optional<ConstantMemory> in_range;
+    if (rounds_to_bf16(from.get_desc(), wanted)) in_range = in_range_of_bf16(from);
+    if (in_range) arguments[DNNL_ARG_SRC] = in_range->memory;
     for (const RuntimeArgument& extra : configured.arguments) arguments.emplace(extra.id, constant_of(extra)->memory);
     dnnl::reorder(pd).execute(stream_, arguments);
     stream_.wait();
