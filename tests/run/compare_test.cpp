@@ -112,6 +112,22 @@ TEST_CASE("a noisy tail alone does not spoil the verdict") {
   CHECK(comparison.verdict == Verdict::no_regression);
 }
 
+TEST_CASE("interruptions are not taken for a change of the code") {
+  LatencyReport interrupted = run_of(1.0, steady);
+  interrupted.latency.mean = Milliseconds(3.0);
+  interrupted.throughput_per_s /= 3.0;
+  for (RunBlock& block : interrupted.blocks) block.throughput_per_s /= 3.0;
+  const RunComparison comparison = compare_runs(run_of(1.0, steady), interrupted);
+  CHECK(comparison.p50.verdict == Verdict::no_regression);
+  CHECK(comparison.throughput.verdict == Verdict::too_noisy);
+  CHECK(comparison.verdict == Verdict::too_noisy);
+  // They do not excuse a median that is worse, and the baseline's make nothing worse.
+  LatencyReport slower = run_of(2.0, steady);
+  slower.latency.mean = Milliseconds(6.0);
+  CHECK(compare_runs(run_of(1.0, steady), slower).verdict == Verdict::regression);
+  CHECK(compare_runs(interrupted, run_of(1.0, steady)).verdict == Verdict::no_regression);
+}
+
 TEST_CASE("p99 of few samples is not judged") {
   LatencyReport few = run_of(1.0, steady);
   few.latency.samples = 100;

@@ -20,6 +20,15 @@ TEST_CASE("bounds and kinds are found by their names") {
   CHECK_THROWS_WITH(report_kind_from("guessed"), ContainsSubstring("predicted or measured"));
 }
 
+TEST_CASE("a mean far above the median speaks of interruptions") {
+  LatencyStatistics latency;
+  latency.p50 = Milliseconds(1.0);
+  latency.mean = Milliseconds(1.2);
+  CHECK_FALSE(was_interrupted(latency));
+  latency.mean = Milliseconds(1.4);
+  CHECK(was_interrupted(latency));
+}
+
 TEST_CASE("an empty report claims no time and no bound") {
   const LatencyReport report;
   CHECK(report.latency.p50.count() == 0.0);

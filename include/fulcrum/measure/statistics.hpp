@@ -104,7 +104,7 @@ struct Quartiles {
     notes.push_back("the machine was noisy: half of the runs are more than " + percent(spread) +
                     " away from the median; stop other work and measure again");
   }
-  if (all.mean > 1.3 * all.p50) {
+  if (was_interrupted(all)) {
     notes.push_back("the machine was busy: the mean is " + percent(all.mean / all.p50 - 1.0) +
                     " above the median because some runs were interrupted; stop other work and measure again");
   }

@@ -142,7 +142,9 @@ FULCRUM_DECLARE void append_difference_notes(std::vector<std::string>& notes, co
 /// before; no regression when nothing within its noise is worse by more than `fail_above`; otherwise too noisy to tell.
 /// A measured figure whose noise is not known (fewer than 5 blocks) is too noisy. The comparison is a regression when
 /// one of its figures is; else what the median is: p99 and throughput feel every interruption, and would hardly ever
-/// let a comparison pass. p99 is judged where each measured run has 1000 samples or more.
+/// let a comparison pass. Where the current run was interrupted (was_interrupted()), one of these two that is worse is
+/// too noisy, and so is the comparison unless the median is a regression. p99 is judged where each measured run has
+/// 1000 samples or more.
 ///
 /// \param fail_above  slowdown that is allowed, as a share: 0.05 is five percent; ≥ 0
 /// \throws Error when the two are of different models or batch sizes, or one holds no times
@@ -316,8 +318,11 @@ FULCRUM_DEFINE RunComparison compare_runs(const LatencyReport& baseline, const L
   }
 
   result.verdict = *result.p50.verdict;
-  if (result.p99.verdict == Verdict::regression || result.throughput.verdict == Verdict::regression)
-    result.verdict = Verdict::regression;
+  for (FigureChange* figure : {&result.p99, &result.throughput}) {
+    if (figure->verdict != Verdict::regression) continue;
+    if (was_interrupted(current.latency)) figure->verdict = Verdict::too_noisy;
+    if (result.verdict != Verdict::regression) result.verdict = *figure->verdict;
+  }
   return result;
 }
 

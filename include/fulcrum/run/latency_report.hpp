@@ -27,6 +27,10 @@ struct LatencyStatistics {
   friend bool operator==(const LatencyStatistics&, const LatencyStatistics&) = default;
 };
 
+/// Whether some inferences took so much longer than the median that other work on the machine may have interrupted
+/// them: throughput and the upper percentiles then say as much of that work as of the model.
+[[nodiscard]] inline bool was_interrupted(const LatencyStatistics& latency) { return latency.mean > 1.3 * latency.p50; }
+
 /// A part of a measured run, with the samples of all instances together. How far blocks are apart is how far the
 /// machine drifted during the run: the noise of a figure when it is compared with one of another run.
 struct RunBlock {
