@@ -61,7 +61,6 @@ void run(const DequantizeLinear& layer, std::span<const Source<T>> src, const Re
 
 #include <array>
 
-
 namespace fulcrum::kernels {
 
 template <class T>
