@@ -3,12 +3,12 @@
 /// Everything that was measured, as JSON.
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
-#include <fulcrum/report/json.hpp>
+#include <fulcrum/core/utf8.hpp>
+#include <fulcrum/run/latency_report_json.hpp>
 
 #include "report.hpp"
 
@@ -23,9 +23,7 @@ inline nlohmann::json quartiles_to_json(const std::vector<double>& figures) {
   return {{"lower", q.lower}, {"median", q.median}, {"upper", q.upper}, {"rounds", figures}};
 }
 inline nlohmann::json side_to_json(const LatencyStatistics& latency, Milliseconds creation) {
-  return {{"latency_ms", fulcrum::detail::latency_to_json(latency)},
-          {"samples", latency.samples},
-          {"creation_ms", creation.count()}};
+  return {{"latency_ms", to_json(latency)}, {"samples", latency.samples}, {"creation_ms", creation.count()}};
 }
 }  // namespace detail
 
@@ -39,10 +37,9 @@ inline nlohmann::json side_to_json(const LatencyStatistics& latency, Millisecond
     nlohmann::json c = detail::case_to_json(result.test);
     c["onnxruntime_precision"] = name_of(result.test.comparison.theirs);
     c["tolerance"] = std::max(result.test.comparison.tolerance, result.allowed);
-    c["difference"] = result.difference >= 0.0 && std::isfinite(result.difference) ? nlohmann::json(result.difference)
-                                                                                   : nlohmann::json(nullptr);
+    c["difference"] = result.difference >= 0.0 ? number_or_null(result.difference) : nlohmann::json(nullptr);
     c["failed"] = result.failed;
-    c["why_not"] = fulcrum::detail::valid_utf8(result.why_not);
+    c["why_not"] = valid_utf8(result.why_not);
     if (result.why_not.empty()) {
       c["fulcrum"] = detail::side_to_json(result.ours, result.our_creation);
       c["onnxruntime"] = detail::side_to_json(result.theirs, result.their_creation);
@@ -59,7 +56,7 @@ inline nlohmann::json side_to_json(const LatencyStatistics& latency, Millisecond
   for (const StepResult& result : report.steps) {
     nlohmann::json c = detail::case_to_json(result.test);
     c["failed"] = result.failed;
-    c["why_not"] = fulcrum::detail::valid_utf8(result.why_not);
+    c["why_not"] = valid_utf8(result.why_not);
     c["steps"] = result.steps;
     if (result.why_not.empty()) {
       c["ratio_to_steps_alone"] = detail::quartiles_to_json(ratios(result.rounds, &StepRound::alone));

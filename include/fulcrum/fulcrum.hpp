@@ -9,6 +9,7 @@
 #include <fulcrum/core/cpu_limits.hpp>
 #include <fulcrum/core/dtype.hpp>
 #include <fulcrum/core/element_type.hpp>
+#include <fulcrum/core/enum_name.hpp>
 #include <fulcrum/core/environment.hpp>
 #include <fulcrum/core/error.hpp>
 #include <fulcrum/core/file.hpp>
@@ -17,6 +18,8 @@
 #include <fulcrum/core/random.hpp>
 #include <fulcrum/core/shape.hpp>
 #include <fulcrum/core/units.hpp>
+#include <fulcrum/core/utc.hpp>
+#include <fulcrum/core/utf8.hpp>
 
 #include <fulcrum/tensor/aligned_allocator.hpp>
 #include <fulcrum/tensor/quantization.hpp>
@@ -100,25 +103,38 @@
 #include <fulcrum/run/memory_use.hpp>
 #include <fulcrum/run/run_config.hpp>
 
+#include <fulcrum/schedule/algorithm.hpp>
 #include <fulcrum/schedule/batch_slices.hpp>
+#include <fulcrum/schedule/layout_change.hpp>
+#include <fulcrum/schedule/loops.hpp>
+#include <fulcrum/schedule/machine.hpp>
 #include <fulcrum/schedule/make_schedule.hpp>
+#include <fulcrum/schedule/model_as_run.hpp>
 #include <fulcrum/schedule/movement.hpp>
+#include <fulcrum/schedule/plan_steps.hpp>
+#include <fulcrum/schedule/schedule.hpp>
 #include <fulcrum/schedule/step.hpp>
 #include <fulcrum/schedule/step_geometry.hpp>
 #include <fulcrum/schedule/step_threads.hpp>
+#include <fulcrum/schedule/value_types.hpp>
 #include <fulcrum/schedule/winograd.hpp>
 
 #include <fulcrum/cost/efficiency.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/cost/machine_rates.hpp>
 #include <fulcrum/cost/predict.hpp>
+#include <fulcrum/cost/predictor.hpp>
 #include <fulcrum/cost/roofline.hpp>
 
+#include <fulcrum/exec/any_executor.hpp>
 #include <fulcrum/exec/executor.hpp>
+#include <fulcrum/exec/executor_factory.hpp>
 #include <fulcrum/exec/explanation.hpp>
 #include <fulcrum/exec/reference.hpp>
+#include <fulcrum/exec/reference_factory.hpp>
 #include <fulcrum/exec/step_info.hpp>
 
+#include <fulcrum/measure/run_blocks.hpp>
 #include <fulcrum/measure/statistics.hpp>
 
 #include <fulcrum/plan/candidate.hpp>
@@ -131,6 +147,7 @@
 #include <fulcrum/plan/space.hpp>
 #include <fulcrum/plan/study.hpp>
 
+#include <fulcrum/report/comparison_text.hpp>
 #include <fulcrum/report/explanation_text.hpp>
 #include <fulcrum/report/latency_text.hpp>
 #include <fulcrum/report/model_summary.hpp>

@@ -2,6 +2,12 @@
 /// \file
 /// Reports, profiles and studies as JSON and HTML (target fulcrum::fulcrum; nlohmann/json).
 
+#include <fulcrum/run/compare_json.hpp>
+#include <fulcrum/run/environment_json.hpp>
+#include <fulcrum/run/json_values.hpp>
+#include <fulcrum/run/latency_report_json.hpp>
+#include <fulcrum/run/run_config_json.hpp>
+
 #include <fulcrum/cost/profile_file.hpp>
 
 #include <fulcrum/report/explanation_json.hpp>

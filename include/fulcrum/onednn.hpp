@@ -10,19 +10,25 @@
 #include <fulcrum/exec/int8_options.hpp>
 #include <fulcrum/exec/onednn.hpp>
 #include <fulcrum/exec/onednn_executor.hpp>
+#include <fulcrum/exec/onednn_factory.hpp>
 #include <fulcrum/exec/onednn_model.hpp>
 #include <fulcrum/exec/onednn_model_cache.hpp>
 #include <fulcrum/exec/onednn_runner.hpp>
 
 #include <fulcrum/train/batches.hpp>
+#include <fulcrum/train/fake_quantize_hook.hpp>
 #include <fulcrum/train/loss.hpp>
+#include <fulcrum/train/mask_hook.hpp>
 #include <fulcrum/train/network.hpp>
 #include <fulcrum/train/optimizer.hpp>
+#include <fulcrum/train/parameter_hooks.hpp>
 #include <fulcrum/train/schedule.hpp>
+#include <fulcrum/train/trainable_parameter.hpp>
 #include <fulcrum/train/trainer.hpp>
 
 #include <fulcrum/measure/accuracy.hpp>
 #include <fulcrum/measure/choose_precision.hpp>
+#include <fulcrum/measure/evaluate.hpp>
 #include <fulcrum/measure/instances.hpp>
 #include <fulcrum/measure/measure.hpp>
 

@@ -32,6 +32,11 @@ TEST_CASE("a precision is found by its own name") {
   CHECK(size_of(Precision::int8) == 1);
 }
 
+TEST_CASE("an element type is found by its own name") {
+  for (const DType dtype : all_dtypes) CHECK(dtype_from(name_of(dtype)) == dtype);
+  CHECK_THROWS_WITH(dtype_from("s4"), ContainsSubstring("f32, f64, bf16, s8, u8, s32 or s64"));
+}
+
 TEST_CASE("an unknown precision is refused with the names that are known") {
   CHECK_THROWS_WITH(precision_from("fp8"), "precision 'fp8': is not known; use f32, bf16 or int8");
   CHECK_THROWS_AS(precision_from(""), Error);

@@ -32,6 +32,15 @@ TEST_CASE("a file that is missing or a folder is refused by name") {
   CHECK_THROWS_WITH(read_file(folder.path("")), ContainsSubstring("is a folder"));
 }
 
+TEST_CASE("a file or a pipe that holds more than may be is refused") {
+  const TemporaryFolder folder;
+  const std::string path = folder.path("a");
+  write_file_atomically(path, "12345");
+  CHECK(read_file(path, 5) == "12345");
+  CHECK_THROWS_WITH(read_file(path, 4), ContainsSubstring("a: holds more than 4 bytes"));
+  CHECK_THROWS_WITH(read_file("/dev/zero", 100'000), ContainsSubstring("/dev/zero: holds more than 100000 bytes"));
+}
+
 TEST_CASE("an output that cannot be written is refused and nothing is left behind") {
   const TemporaryFolder folder;
   CHECK_THROWS_WITH(write_file_atomically(folder.path("no/such/folder"), "x"),

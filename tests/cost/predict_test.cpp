@@ -131,5 +131,6 @@ TEST_CASE("a precision that was not calibrated is not guessed at") {
   MachineProfile machine = synthetic::machine();
   std::erase_if(machine.rates.peaks, [](const PeakRate& p) { return p.precision == Precision::bf16; });
   CHECK_THROWS_WITH(predict(predicted_network(), {1, 1, 1, Precision::bf16}, machine), ContainsSubstring("bf16"));
-  CHECK_THROWS_WITH(predict(predicted_network(), {1, 0, 1, Precision::f32}, machine), ContainsSubstring("--threads"));
+  CHECK_THROWS_WITH(predict(predicted_network(), {1, 0, 1, Precision::f32}, machine),
+                    ContainsSubstring("threads: is 0"));
 }

@@ -3,8 +3,10 @@
 #include <array>
 #include <thread>
 
+#include <fulcrum/analysis/independent_samples.hpp>
 #include <fulcrum/exec/onednn_runner.hpp>
 #include <fulcrum/exec/reference.hpp>
+#include <fulcrum/onednn/precision_support.hpp>
 #include <fulcrum/passes/quantize.hpp>
 
 #include <support/catch.hpp>

@@ -431,3 +431,29 @@ TEST_CASE("sources that the model does not take are refused with both shapes") {
   CHECK_THROWS_WITH(executor.run(empty), ContainsSubstring("(0, 3, 4, 4)"));
   CHECK_THROWS_WITH(executor.run(two), ContainsSubstring("takes 1 input(s) but was given 2"));
 }
+
+TEST_CASE("the reference runs one batch size on arrays, as it runs tensors") {
+  const Model<float> model =
+      ModelBuilder<float>("m", 2).input({2, 6, 6}).conv(3, 3).relu().flatten().dense(4).softmax().build();
+  ReferenceExecutor<float> executor(model, {.batch = 3});
+  CHECK(executor.src_shapes() == std::vector<Shape>{{3, 2, 6, 6}});
+  CHECK(executor.dst_shapes() == std::vector<Shape>{{3, 4}});
+  const Tensor<float> src = random_tensor<float>({3, 2, 6, 6}, 1);
+  const Tensor<float> expected = executor.run({&src, 1}).front();
+  CHECK(run(executor, {&src, 1}).front() == expected);
+
+  Tensor<float> dst({3, 4});
+  const std::vector<const float*> from{src.flat().data()};
+  const std::vector<float*> to{dst.flat().data()};
+  const std::vector<StepInfo> steps = executor.steps();
+  std::vector<std::chrono::nanoseconds> times(steps.size());
+  executor.execute_timed(from, to, times);
+  CHECK(dst == expected);
+  REQUIRE(steps.size() == 5);
+  CHECK(steps[0].kind == "Conv");
+  CHECK(steps[0].name == "conv1");
+  CHECK(steps[0].flops == 2.0 * 3 * 3 * 4 * 4 * 2 * 9 + 3 * 3 * 4 * 4);
+  CHECK(times[0].count() > 0);
+  CHECK_THROWS_WITH(executor.execute_timed(from, to, {}), ContainsSubstring("times"));
+  CHECK_THROWS_WITH(executor.execute({}, to), ContainsSubstring("0 source(s)"));
+}

@@ -3,7 +3,7 @@
 #include <limits>
 #include <vector>
 
-#include <fulcrum/exec/reference.hpp>
+#include <fulcrum/exec/reference_factory.hpp>
 #include <fulcrum/model/builder.hpp>
 
 #include <support/catch.hpp>
@@ -63,6 +63,7 @@ TEST_CASE("accuracy counts the samples whose largest output is that of their lab
     CHECK(report.samples == 23);
     CHECK(report.correct == expected);
     CHECK(report.accuracy == static_cast<double>(expected) / 23.0);
+    CHECK(evaluate_accuracy(model, data, {.batch = batch}, {}, reference_executors()).correct == expected);
   }
   data.labels = right;
   CHECK(evaluate_accuracy(model, data, {.batch = 4}).accuracy == 1.0);
@@ -82,7 +83,7 @@ TEST_CASE("progress of an evaluation ends at 1") {
 TEST_CASE("models and data that do not fit are refused") {
   const Model<float> model = small_cnn();
   CHECK_THROWS_WITH(evaluate_accuracy(model, Dataset{}, {}), ContainsSubstring("is empty"));
-  CHECK_THROWS_WITH(evaluate_accuracy(model, noise(4), {.batch = 0}), ContainsSubstring("--batch"));
+  CHECK_THROWS_WITH(evaluate_accuracy(model, noise(4), {.batch = 0}), ContainsSubstring("batch: is 0"));
   Dataset wide = noise(4);
   wide.images = Tensor<float>(Shape{4, 1, 6, 7});
   CHECK_THROWS_WITH(evaluate_accuracy(model, wide, {.batch = 2}), ContainsSubstring("(2, 1, 6, 7)"));

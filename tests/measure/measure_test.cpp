@@ -1,8 +1,12 @@
 #include <fulcrum/measure/measure.hpp>
 
+#include <atomic>
+
+#include <fulcrum/exec/reference_factory.hpp>
 #include <fulcrum/model/builder.hpp>
 
 #include <support/catch.hpp>
+#include <support/own_executor.hpp>
 #include <support/threads.hpp>
 
 using namespace fulcrum;
@@ -51,6 +55,9 @@ TEST_CASE("a measurement fills the whole report") {
   CHECK(report.latency.p99 <= report.latency.p99_9);
   CHECK(report.latency.mean >= report.latency.min);
   CHECK(report.throughput_per_s > 0.0);
+  REQUIRE(report.blocks.size() == 10);
+  CHECK(report.blocks[0].p50 >= report.latency.min);
+  CHECK(report.blocks[0].throughput_per_s > 0.0);
   CHECK(report.creation.count() > 0.0);
   CHECK(report.flops > 0.0);
   CHECK(report.bytes > 0.0);
@@ -70,7 +77,7 @@ TEST_CASE("no thread of the caller's waits among those of the instances") {
     has_team = test::threads_become(before + 2);
     detail::InstancePlan plan;
     plan.min_duration = Seconds(0.005);
-    static_cast<void>(detail::run_instances(compiled, plan));
+    static_cast<void>(detail::run_instances(prepared_model(compiled), plan));
     is_gone = test::threads_become(before);
   });
   CHECK(has_team);
@@ -171,7 +178,7 @@ TEST_CASE("progress is told before and after, never less than all in the end") {
 }
 
 TEST_CASE("what cannot run is refused") {
-  CHECK_THROWS_WITH(measure(network(), {1, 0, 1, Precision::f32}, brief()), ContainsSubstring("--threads"));
+  CHECK_THROWS_WITH(measure(network(), {1, 0, 1, Precision::f32}, brief()), ContainsSubstring("threads: is 0"));
   CHECK_THROWS_AS(measure(network(), {1, 1, 1, Precision::int8}, brief()), Error);  // not quantized
 }
 
@@ -196,11 +203,44 @@ TEST_CASE("throughput counts the runs of all instances in the time they share") 
 
 TEST_CASE("an instance that fails ends the measurement with its error") {
   // CPU 4095 does not exist here, so pinning throws on the instance's own thread.
-  const auto compiled = OnednnModel::compile(network(), {1, 1, Precision::f32});
+  const auto compiled = OnednnModel::compile(network(), {});
   detail::InstancePlan plan;
   plan.instances = 2;
   plan.cpus = {{current_affinity().front()}, {4095}};
   plan.min_duration = Seconds(0.001);
   plan.max_duration = Seconds(0.05);
-  CHECK_THROWS_AS(detail::run_instances(compiled, plan), Error);
+  CHECK_THROWS_AS(detail::run_instances(prepared_model(compiled), plan), Error);
+}
+
+TEST_CASE("the reference is measured like any other executor, layer by layer") {
+  MeasureOptions options = brief();
+  options.min_samples = 3;
+  options.executors = reference_executors();
+  const LatencyReport report = measure(network(), {2, 1, 2, Precision::f32}, options);
+  CHECK(report.latency.samples >= 6);
+  CHECK(report.throughput_per_s > 0.0);
+  CHECK(report.creation.count() > 0.0);
+  CHECK(has_note(report, "reference executor"));
+  REQUIRE(report.layers.size() == 6);
+  CHECK(report.layers[0].kind == "Conv");
+  for (const LayerLatency& layer : report.layers) CHECK(layer.latency.count() > 0.0);
+  CHECK(report.flops == Approx(total_work(network(), 2).flops));
+  CHECK_THROWS_WITH(measure(network(), {1, 1, 1, Precision::bf16}, options), ContainsSubstring("reference"));
+}
+
+TEST_CASE("an executor of the user's is measured, and has no layers when it does not time its steps") {
+  const Model<float> model = ModelBuilder<float>("own").input({100}).dense(1).build();
+  std::atomic<int> made = 0;
+  MeasureOptions options = brief();
+  options.executors = [&](const Model<float>& of, const RunConfig& config) {
+    ++made;
+    CHECK(of.name() == "own");
+    return test::SumExecutor(config.batch, 100);
+  };
+  const LatencyReport report = measure(model, {4, 1, 3, Precision::f32}, options);
+  CHECK(made == 3);
+  CHECK(report.latency.samples >= 60);
+  CHECK(report.layers.empty());
+  CHECK(report.flops == total_work(model, 4).flops);
+  CHECK(report.memory == MemoryUse{});
 }

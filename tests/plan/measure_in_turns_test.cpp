@@ -31,6 +31,10 @@ TEST_CASE("merged rounds are medians, with the least minimum and all samples") {
   CHECK(merged.latency.p99.count() == Approx(2.4));
   CHECK(merged.latency.min.count() == Approx(0.9));
   CHECK(merged.latency.samples == 300);
+  REQUIRE(merged.blocks.size() == 3);  // the rounds, in their order
+  CHECK(merged.blocks[0].p50.count() == Approx(2.0));
+  CHECK(merged.blocks[2].p99.count() == Approx(10.8));
+  CHECK(merged.blocks[1].throughput_per_s == Approx(4000.0));
   CHECK(merged.throughput_per_s == Approx(2000.0));
   CHECK(merged.layers[0].latency.count() == Approx(1.0));
   REQUIRE(merged.notes.size() == 2);

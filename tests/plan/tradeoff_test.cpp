@@ -1,5 +1,9 @@
 #include <fulcrum/plan/tradeoff.hpp>
 
+#include <atomic>
+
+#include <fulcrum/exec/reference_factory.hpp>
+
 #include <plan/small_study.hpp>
 #include <support/catch.hpp>
 
@@ -104,4 +108,54 @@ TEST_CASE("a study that cannot be meant is refused before anything runs") {
   const auto quantized = make_variant(model, Precision::int8, 0.0, data.images, {}, 1);
   CHECK_THROWS_WITH(run_tradeoff(*quantized.model, data, data, synthetic::plausible_profile(), brief()),
                     ContainsSubstring("quantized"));
+}
+
+TEST_CASE("a study predicts, measures and scores by what it is given") {
+  const Model<float> model = synthetic::small_model();
+  Dataset data = synthetic::images_labelled_by(model, 40, 1);
+  const std::vector<std::int32_t> targets = data.labels;
+  data.labels.clear();  // the metric has its own
+  TradeoffOptions options = brief();
+  options.space->precisions = {Precision::f32, Precision::int8};
+  options.space->sparsities = {0.0};
+  int predictions = 0;
+  options.predictor = [&](const Model<float>& of, const RunConfig& config) {
+    ++predictions;
+    if (config.precision == Precision::int8) throw std::domain_error("int8 is beyond it");
+    LatencyReport report = RooflinePredictor(synthetic::plausible_profile())(of, config);
+    report.latency.p50 = Milliseconds(42.0);
+    return report;
+  };
+  std::atomic<int> instances = 0;
+  options.executors = [&](const Model<float>& of, const RunConfig& config) {
+    PreparedModel prepared = reference_executors()(of, config);
+    prepared.instance = [&instances, make = prepared.instance] {
+      ++instances;
+      return make();
+    };
+    return prepared;
+  };
+  options.metric = mean_metric("probability of the right class", [&](const Answers& answers) {
+    double sum = 0.0;
+    for (std::int64_t i = 0; i < answers.count; ++i)
+      sum += answers.outputs[0].at(i, targets[static_cast<std::size_t>(answers.first + i)]);
+    return sum;
+  });
+  const TradeoffStudy study = run_tradeoff(model, data, data, synthetic::plausible_profile(), options);
+  REQUIRE(study.candidates.size() == 4);
+  CHECK(predictions == 4);
+  CHECK(instances > 2);
+  CHECK(study.baseline_accuracy.value() > 0.25);
+  CHECK(study.baseline_accuracy.value() < 1.0);  // which top-1 would be
+  for (const Candidate& candidate : study.candidates) {
+    if (candidate.config.precision == Precision::int8) {
+      CHECK_FALSE(candidate.predicted.has_value());
+      continue;
+    }
+    REQUIRE(candidate.predicted.has_value());
+    CHECK(candidate.predicted->latency.p50 == Milliseconds(42.0));
+    REQUIRE(candidate.measured.has_value());
+    CHECK_THAT(candidate.measured->notes.front(), ContainsSubstring("reference executor"));
+  }
+  CHECK_THAT(study.notes[2], ContainsSubstring("probability of the right class"));
 }

@@ -12,6 +12,14 @@ TEST_CASE("bounds and kinds of reports have the names that JSON shows") {
   CHECK(name_of(ReportKind::measured) == "measured");
 }
 
+TEST_CASE("bounds and kinds are found by their names") {
+  for (const Bound bound : {Bound::compute, Bound::memory, Bound::overhead}) CHECK(bound_from(name_of(bound)) == bound);
+  for (const ReportKind kind : {ReportKind::predicted, ReportKind::measured})
+    CHECK(report_kind_from(name_of(kind)) == kind);
+  CHECK_THROWS_WITH(bound_from("luck"), ContainsSubstring("compute, memory or overhead"));
+  CHECK_THROWS_WITH(report_kind_from("guessed"), ContainsSubstring("predicted or measured"));
+}
+
 TEST_CASE("an empty report claims no time and no bound") {
   const LatencyReport report;
   CHECK(report.latency.p50.count() == 0.0);

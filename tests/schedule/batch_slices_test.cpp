@@ -47,7 +47,8 @@ TEST_CASE("a batch stays whole where nothing is gained") {
 TEST_CASE("all threads get as many slices") {
   for (const std::int64_t batch : {2, 3, 6, 7, 12, 50, 64}) {
     for (const int threads : {1, 2, 3, 4}) {
-      const BatchSlices s = choose_slices(wide_values(), {batch, threads, 1, Precision::f32}, {.cores = 4, .caches = caches});
+      const BatchSlices s =
+          choose_slices(wide_values(), {batch, threads, 1, Precision::f32}, {.cores = 4, .caches = caches});
       INFO(batch << " samples, " << threads << " threads: " << to_string(s));
       CHECK(s.samples * s.count == batch);
       if (!s.cut()) continue;

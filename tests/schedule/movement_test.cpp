@@ -120,7 +120,8 @@ TEST_CASE("a Concat whose sources are computed in its result costs nothing on a 
   const Model<float> model = b.from(0).conv(8, 1).concat({left}).conv(4, 1).build();
   const auto joins = [&](std::int64_t batch, const std::vector<LayoutChange>& seen) {
     const auto steps = expected_steps(make_schedule(model, {batch, 1, 1, Precision::f32}, {}), seen);
-    return std::count_if(steps.begin(), steps.end(), [](const ScheduledStep& entry) { return entry.step.kind == "Concat"; });
+    return std::count_if(steps.begin(), steps.end(),
+                         [](const ScheduledStep& entry) { return entry.step.kind == "Concat"; });
   };
   CHECK(joins(1, {}) == 1);
   const LayoutChange seen{Precision::f32, "sources", "joined_sample", false, 16, 0.0};

@@ -3,7 +3,6 @@
 #include <fulcrum/model/builder.hpp>
 #include <fulcrum/schedule/make_schedule.hpp>
 #include <fulcrum/schedule/movement.hpp>
-#include <fulcrum/schedule/movement.hpp>
 
 #include <support/catch.hpp>
 

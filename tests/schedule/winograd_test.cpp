@@ -11,7 +11,9 @@ namespace {
 
 /// The class of the first step on a machine with AVX2.
 KernelClass class_of(ModelBuilder<float> builder, Precision precision = Precision::f32, std::string_view isa = "avx2") {
-  return make_schedule(std::move(builder).build(), {1, 1, 1, precision}, {.isa = std::string(isa)}).steps.front().step.kernel;
+  return make_schedule(std::move(builder).build(), {1, 1, 1, precision}, {.isa = std::string(isa)})
+      .steps.front()
+      .step.kernel;
 }
 ModelBuilder<float> on_image(std::int64_t channels, std::int64_t extent) {
   return ModelBuilder<float>("image", 1).input({channels, extent, extent});

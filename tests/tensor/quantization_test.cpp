@@ -1,7 +1,10 @@
 #include <fulcrum/tensor/quantization.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
+#include <vector>
 
 #include <fulcrum/core/random.hpp>
 #include <support/catch.hpp>
@@ -108,4 +111,25 @@ TEST_CASE("a quantization that does not fit its tensor is refused") {
   CHECK_THROWS_WITH(validate(with([](Quantization& q) { q.zero_point[0] = 128; }), shape), ContainsSubstring("128"));
   CHECK_THROWS_AS(validate(with([](Quantization& q) { q.dtype = DType::s32; }), shape), Error);
   CHECK_THROWS_AS(quantize_dequantize(Tensor<float>({3}), Quantization{}), Error);
+}
+
+TEST_CASE("symmetric scales map the largest magnitude to the largest integer, and 0 to 0") {
+  const auto tensor = random_tensor<float>({4, 5, 3}, 21);
+  for (int bits = 2; bits <= 8; ++bits) {
+    for (std::int64_t axis = -1; axis < 3; ++axis) {
+      const Quantization q = symmetric_quantization(tensor, bits, axis);
+      CHECK_NOTHROW(validate(q, tensor.dims()));
+      const std::int32_t largest = (1 << (bits - 1)) - 1;
+      std::vector<std::int32_t> reached(q.scale.size(), 0);
+      detail::for_each_channel_element(tensor.dims(), axis, [&](std::size_t i, std::size_t c) {
+        reached[c] = std::max(reached[c], std::abs(quantize(tensor.flat()[i], q.scale[c], q.zero_point[c], q.dtype)));
+      });
+      CHECK(reached == std::vector<std::int32_t>(q.scale.size(), largest));
+    }
+  }
+  CHECK(symmetric_quantization(Tensor<float>({2, 2}, {0.0F, 0.0F, 0.0F, -3.0F}), 3, 0).scale ==
+        std::vector<float>{1.0F, 1.0F});
+  CHECK_THROWS_WITH(symmetric_quantization(tensor, 1), ContainsSubstring("1 bits") && ContainsSubstring("2 to 8"));
+  CHECK_THROWS_WITH(symmetric_quantization(tensor, 9), ContainsSubstring("9 bits"));
+  CHECK_THROWS_WITH(symmetric_quantization(tensor, 8, 3), ContainsSubstring("axis 3"));
 }

@@ -24,12 +24,14 @@ std::vector<int> epoch_of(BatchSampler& sampler) {
   std::vector<int> order;
   sampler.start_epoch();
   for (std::int64_t b = 0; b < sampler.batches_per_epoch(); ++b) {
-    sampler.draw();
-    for (std::int64_t i = 0; i < sampler.images().dim(0); ++i) {
-      const float first = sampler.images().at(i, 0, 0, 0);
-      CHECK(sampler.images().at(i, 1, 1, 2) == first + 11.0F);
+    const Batch& batch = sampler.draw();
+    CHECK(batch.classes == 4);
+    CHECK_FALSE(batch.targets);
+    for (std::int64_t i = 0; i < batch.src.dim(0); ++i) {
+      const float first = batch.src.at(i, 0, 0, 0);
+      CHECK(batch.src.at(i, 1, 1, 2) == first + 11.0F);
       order.push_back(static_cast<int>(first) / 12);
-      CHECK(sampler.labels()[static_cast<std::size_t>(i)] == order.back() % 4);
+      CHECK(batch.labels[static_cast<std::size_t>(i)] == order.back() % 4);
     }
   }
   return order;
@@ -79,8 +81,7 @@ TEST_CASE("augmentation makes every variant it promises and no other") {
   std::vector<std::vector<float>> seen;
   for (int epoch = 0; epoch < 300; ++epoch) {
     sampler.start_epoch();
-    sampler.draw();
-    const auto row = sampler.images().flat();
+    const auto row = sampler.draw().src.flat();
     const std::vector<float> values(row.begin(), row.end());
     if (std::find(seen.begin(), seen.end(), values) == seen.end()) seen.push_back(values);
   }
@@ -88,6 +89,50 @@ TEST_CASE("augmentation makes every variant it promises and no other") {
   // one row: a shift up or down leaves nothing
   CHECK(seen ==
         std::vector<std::vector<float>>{{0, 0, 0}, {0, 1, 2}, {0, 3, 2}, {1, 2, 3}, {2, 1, 0}, {2, 3, 0}, {3, 2, 1}});
+}
+
+TEST_CASE("samples of any shape are drawn with their targets") {
+  const auto src = test::counting_tensor<float>({9, 2});
+  const auto targets = test::counting_tensor<float>({9, 3, 2});
+  BatchSampler sampler(SampleView(src, targets), 4, {}, 7);
+  sampler.start_epoch();
+  for (int b = 0; b < 2; ++b) {
+    const Batch& batch = sampler.draw();
+    CHECK(batch.src.dims() == Shape{4, 2});
+    CHECK(batch.labels.empty());
+    CHECK(batch.classes == 0);
+    REQUIRE(batch.targets);
+    REQUIRE(batch.targets->dims() == Shape{4, 3, 2});
+    for (std::int64_t i = 0; i < 4; ++i) {
+      const float sample = batch.src.at(i, 0) / 2.0F;
+      CHECK(batch.src.at(i, 1) == 2.0F * sample + 1.0F);
+      CHECK(batch.targets->at(i, 0, 0) == 6.0F * sample);
+      CHECK(batch.targets->at(i, 2, 1) == 6.0F * sample + 5.0F);
+    }
+  }
+}
+
+TEST_CASE("labelled images may have targets as well, and augmentation leaves both alone") {
+  const Dataset data = counted(8);
+  const auto targets = test::counting_tensor<float>({8, 1});
+  BatchSampler sampler(SampleView(data, targets), 8, {.flip = true, .shift = 1}, 7);
+  sampler.start_epoch();
+  const Batch& batch = sampler.draw();
+  REQUIRE(batch.targets);
+  for (std::int64_t i = 0; i < 8; ++i) {
+    CHECK(batch.labels[static_cast<std::size_t>(i)] == static_cast<int>(batch.targets->at(i, 0)) % 4);
+  }
+}
+
+TEST_CASE("samples and targets that do not belong together are refused") {
+  const Dataset data = counted(4);
+  const Tensor<float> three(Shape{3, 2});
+  const Tensor<float> four(Shape{4, 2});
+  const Tensor<float> scalar;
+  CHECK_THROWS_WITH(SampleView(data, three), ContainsSubstring("(4, 2, 2, 3)") && ContainsSubstring("(3, 2)"));
+  CHECK_THROWS_WITH(SampleView(four, three), ContainsSubstring("(4, 2) and targets (3, 2)"));
+  CHECK_THROWS_AS(SampleView(scalar, four), Error);
+  CHECK_THROWS_WITH(BatchSampler(SampleView(four, four), 2, {.flip = true}, 0), ContainsSubstring("is for images"));
 }
 
 TEST_CASE("a batch that cannot be drawn is refused") {

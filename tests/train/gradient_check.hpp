@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <fulcrum/exec/reference.hpp>
@@ -21,8 +22,8 @@ namespace fulcrum::test {
 inline constexpr double gradient_tolerance = 2e-4;
 inline constexpr double gradient_tolerance_absolute = 2e-6;
 
-/// Logits in double, batch normalization with the statistics of the batch.
-inline Tensor<double> logits_of(Model<double> model, const Tensor<double>& src) {
+/// What the loss takes, in double, batch normalization with the statistics of the batch.
+inline Tensor<double> output_of(Model<double> model, const Tensor<double>& src, LossInput input) {
   const std::span<const Tensor<double>> sources(&src, 1);
   for (NodeId id = 0; id < model.size(); ++id) {
     if (!std::holds_alternative<BatchNormalization<double>>(model.node(id).layer)) continue;
@@ -42,32 +43,39 @@ inline Tensor<double> logits_of(Model<double> model, const Tensor<double>& src) 
     layer.variance = variance;
   }
   const NodeId output = model.outputs().back();
-  const bool is_softmax = std::holds_alternative<Softmax>(model.node(output).layer);
-  return ReferenceExecutor<double>(model).run_all(sources)[is_softmax ? model.node(output).src[0] : output];
+  const bool has_logits = input == LossInput::logits && std::holds_alternative<Softmax>(model.node(output).layer);
+  return ReferenceExecutor<double>(model).run_all(sources)[has_logits ? model.node(output).src[0] : output];
 }
 
-/// Checks values and gradients of every trainable parameter at up to `samples` elements each.
-inline void check_gradients(const Model<float>& model, std::int64_t batch, std::uint64_t seed, int samples = 6) {
-  const NodeId input = model.inputs().front();
-  const auto src = random_tensor<float>(infer_shapes(model, batch)[input], seed);
+/// Checks values and gradients of every trainable parameter at up to `samples` elements each: of cross-entropy, or of
+/// the mean squared error where the output itself is asked for.
+inline void check_gradients(const Model<float>& model, std::int64_t batch, std::uint64_t seed, int samples = 6,
+                            LossInput input = LossInput::logits) {
+  const auto src = random_tensor<float>(infer_shapes(model, batch)[model.inputs().front()], seed);
   const detail::ThreadScope one_thread(1);  // so small that more would only wait for each other
-  TrainingNetwork network(model, batch);
-  const Tensor<float> logits = network.forward(src);
-  REQUIRE(logits.dimension() == 2);
+  TrainingNetwork network(model, batch, input);
+  const Tensor<float> output = network.forward(src);
   Random random(seed + 1);
   std::vector<std::int32_t> labels;
-  for (std::int64_t i = 0; i < logits.dim(0); ++i) {
-    labels.push_back(static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(logits.dim(1)))));
+  if (input == LossInput::logits) {
+    REQUIRE(output.dimension() == 2);
+    for (std::int64_t i = 0; i < output.dim(0); ++i) {
+      labels.push_back(static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(output.dim(1)))));
+    }
   }
-  const CrossEntropy loss{0.1};
-  network.backward(loss(logits, labels).gradient);
+  const auto targets = random_tensor<float>(output.dims(), seed + 2);
+  const auto loss = [&]<class T>(const Tensor<T>& y) {
+    return labels.empty() ? MeanSquaredError{}(y, cast<T>(targets))
+                          : CrossEntropy{0.1}(y, std::span(std::as_const(labels)));
+  };
+  network.backward(loss(output).gradient);
 
   const Tensor<double> src64 = cast<double>(src);
   const Model<double> exact = cast<double>(model);
-  const Tensor<double> expected = logits_of(exact, src64);
-  REQUIRE(expected.dims() == logits.dims());
+  const Tensor<double> expected = output_of(exact, src64, input);
+  REQUIRE(expected.dims() == output.dims());
   for (std::size_t i = 0; i < expected.flat().size(); ++i) {
-    CHECK(static_cast<double>(logits.flat()[i]) == Approx(expected.flat()[i]).epsilon(1e-4).margin(1e-5));
+    CHECK(static_cast<double>(output.flat()[i]) == Approx(expected.flat()[i]).epsilon(1e-4).margin(1e-5));
   }
 
   for (const TrainableParameter& p : network.parameters()) {
@@ -82,7 +90,7 @@ inline void check_gradients(const Model<float>& model, std::int64_t batch, std::
         for_each_parameter(moved.edit_layer(p.node), [&](const char* name, Parameter<double>& parameter) {
           if (name == p.name) parameter.value.edit().flat()[at] += offset;
         });
-        return loss(logits_of(std::move(moved), src64), labels).loss;
+        return loss(output_of(std::move(moved), src64, input)).loss;
       };
       const double numeric = (loss_at(step) - loss_at(-step)) / (2.0 * step);
       INFO(model.node(p.node).name << " " << p.name << "[" << at << "], largest gradient " << largest);

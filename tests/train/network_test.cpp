@@ -222,6 +222,19 @@ TEST_CASE("gradients of random small networks match finite differences") {
   }
 }
 
+TEST_CASE("a loss that takes the output itself gets the softmax at its end, with its gradient") {
+  const Model<float> model = builder({2, 4, 4}).conv(5, 2).relu().flatten().dense(3).softmax().build();
+  check_gradients(model, 3, 26, 6, LossInput::output);
+  const auto src = random_tensor<float>({3, 2, 4, 4}, 1);
+  TrainingNetwork network(model, 3, LossInput::output);
+  const Tensor<float> dst = network.forward(src);
+  for (std::int64_t i = 0; i < 3; ++i) CHECK(dst.at(i, 0) + dst.at(i, 1) + dst.at(i, 2) == Approx(1.0F));
+}
+
+TEST_CASE("gradients of the mean squared error of images match finite differences") {
+  check_gradients(builder({2, 5, 4}).conv(6, 3, {.padding = 1}).tanh().conv(2, 1).build(), 2, 27, 6, LossInput::output);
+}
+
 TEST_CASE("running averages of batch normalization follow the batches") {
   auto b = builder({2}).dense(3);
   const Model<float> model = b.batch_normalization().dense(2).build();

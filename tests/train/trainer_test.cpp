@@ -43,6 +43,20 @@ Model<float> small_cnn() {
       .build();
 }
 
+/// What a student has of both: half of the labels' loss, half of the squared distance to a teacher's logits.
+struct Distillation {
+  static constexpr LossInput input = LossInput::logits;
+  LossResult<float> operator()(const Tensor<float>& logits, const Batch& batch) const {
+    LossResult<float> result = CrossEntropy{}(logits, batch);
+    const LossResult<float> to_teacher = MeanSquaredError{}(logits, batch);
+    result.loss = 0.5 * (result.loss + to_teacher.loss);
+    for (std::size_t i = 0; i < result.gradient.flat().size(); ++i) {
+      result.gradient.flat()[i] = 0.5F * (result.gradient.flat()[i] + to_teacher.gradient.flat()[i]);
+    }
+    return result;
+  }
+};
+
 TrainOptions quick() {
   TrainOptions options;
   options.epochs = 4;
@@ -62,7 +76,7 @@ TEST_CASE("training learns, with either optimizer") {
   const TrainResult result = train(small_cnn(), data, options);
   REQUIRE(result.epochs.size() == 4);
   CHECK(result.epochs.back().loss < 0.3 * result.epochs.front().loss);
-  CHECK(result.epochs.back().train_accuracy > 0.97);
+  CHECK(result.epochs.back().train_accuracy.value() > 0.97);
   CHECK(result.epochs.back().seconds > 0.0);
   CHECK(result.model.name() == "small");
   CHECK(infer_shapes(result.model, 3) == infer_shapes(small_cnn(), 3));
@@ -89,6 +103,77 @@ TEST_CASE("the same seed gives the same weights bit for bit, another seed others
   const Model<float> one = train(small_cnn(), data, options).model;
   options.seed = 1;
   CHECK_FALSE(train(small_cnn(), data, options).model == one);
+}
+
+TEST_CASE("training without hooks is the forward pass, the loss, the backward pass and the optimizer, bit for bit") {
+  const Dataset data = quadrants(70);  // 4 batches and a rest
+  TrainOptions options = quick();
+  options.seed = 11;
+  options.augmentation = {.flip = false, .shift = 1};
+  options.loss = CrossEntropy{0.1};
+  const TrainResult result = train(small_cnn(), data, options);
+
+  const detail::ThreadScope one_thread(1);
+  BatchSampler sampler(data, 16, options.augmentation, options.seed);
+  TrainingNetwork network(small_cnn(), 16);
+  const Adam adam;
+  std::vector<Adam::State> states;
+  for (const TrainableParameter& p : network.parameters()) states.push_back(adam.make_state(p.value.flat().size()));
+  std::int64_t step = 0;
+  for (const EpochReport& epoch : result.epochs) {
+    sampler.start_epoch();
+    double loss = 0.0;
+    std::int64_t correct = 0;
+    for (int i = 0; i < 4; ++i) {
+      const Batch& batch = sampler.draw();
+      const auto on_batch = CrossEntropy{0.1}(network.forward(batch.src), std::span(batch.labels));
+      network.backward(on_batch.gradient);
+      const double rate = options.learning_rate * CosineRate{}((static_cast<double>(step) + 0.5) / 16.0);
+      ++step;
+      for (std::size_t p = 0; p < states.size(); ++p) {
+        TrainableParameter& parameter = network.parameters()[p];
+        adam.update(states[p], parameter.value.flat(), parameter.gradient.flat(), {rate, step, parameter.decays});
+      }
+      loss += on_batch.loss;
+      correct += on_batch.correct.value();
+    }
+    CHECK(epoch.loss == loss / 4.0);
+    CHECK(epoch.train_accuracy.value() == static_cast<double>(correct) / 64.0);
+  }
+  CHECK(result.model == network.model());
+}
+
+TEST_CASE("a regression learns by the mean squared error and has no accuracy") {
+  const auto src = test::random_tensor<float>({256, 1}, 3, -1.0, 1.0);
+  Tensor<float> targets(Shape{256, 2});
+  for (std::int64_t i = 0; i < 256; ++i) {
+    targets.at(i, 0) = src.at(i, 0) * src.at(i, 0);
+    targets.at(i, 1) = 1.0F - src.at(i, 0);
+  }
+  const Model<float> model = ModelBuilder<float>("curve", 1).input({1}).dense(16).tanh().dense(2).build();
+  TrainOptions options = quick();
+  options.epochs = 30;
+  options.loss = MeanSquaredError{};
+  std::string figures;
+  const TrainResult result =
+      train(model, SampleView(src, targets), options, [&](const Progress& p) { figures = p.detail; });
+  CHECK(result.epochs.back().loss < 0.02 * result.epochs.front().loss);
+  CHECK_FALSE(result.epochs.back().train_accuracy);
+  CHECK_THAT(figures, ContainsSubstring("loss") && !ContainsSubstring("accuracy"));
+  CHECK_THROWS_WITH(train(model, SampleView(src, src), options), ContainsSubstring("(16, 2) and (16, 1)"));
+}
+
+TEST_CASE("a loss of one's own is used, on labels and targets together") {
+  const Dataset data = quadrants(64);
+  Tensor<float> teacher(Shape{64, 4}, -2.0F);
+  for (std::int64_t i = 0; i < 64; ++i) teacher.at(i, i % 4) = 2.0F;
+  TrainOptions options = quick();
+  options.epochs = 10;
+  options.loss = Distillation{};
+  const TrainResult result = train(small_cnn(), SampleView(data, teacher), options);
+  CHECK(result.epochs.back().loss < 0.3 * result.epochs.front().loss);
+  CHECK(result.epochs.back().train_accuracy.value() > 0.9);
+  CHECK_THROWS_WITH(train(small_cnn(), data, options), ContainsSubstring("without targets"));
 }
 
 TEST_CASE("pruned weights stay pruned and keep their masks") {
@@ -171,7 +256,8 @@ TEST_CASE("options, models and data that do not fit are refused") {
   refused([](TrainOptions& o) { o.threads = -1; });
   refused([](TrainOptions& o) { o.learning_rate = 0.0; });
   refused([](TrainOptions& o) { o.learning_rate = std::numeric_limits<double>::infinity(); });
-  refused([](TrainOptions& o) { o.label_smoothing = 2.0; });
+  refused([](TrainOptions& o) { o.loss = CrossEntropy{2.0}; });
+  refused([](TrainOptions& o) { o.loss = MeanSquaredError{}; });  // labels are no targets
   refused([](TrainOptions& o) { o.optimizer = Sgd{2.0}; });
   refused([](TrainOptions& o) { o.schedule = CosineRate{2.0}; });
 

@@ -5,12 +5,23 @@
 
 #include <CLI/CLI.hpp>
 
+/// What the tool ends with.
+enum class ExitCode {
+  success = 0,
+  failure = 1,     ///< an Error: something in files or options
+  usage = 2,       ///< the command line could not be understood
+  regression = 4,  ///< compare: the new run is slower
+  too_noisy = 5,   ///< compare: that cannot be told
+};
+
 /// Adds the commands; each runs in its own callback and throws fulcrum::Error on bad input.
 void add_info(CLI::App& app);
 void add_calibrate(CLI::App& app);
 void add_explain(CLI::App& app);
 void add_predict(CLI::App& app);
 void add_measure(CLI::App& app);
+/// \param exit_code  set when the command has run; must outlive the app
+void add_compare(CLI::App& app, ExitCode& exit_code);
 void add_run(CLI::App& app);
 void add_train(CLI::App& app);
 void add_evaluate(CLI::App& app);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include <fulcrum/core/error.hpp>
+#include <fulcrum/report/table.hpp>
 
 #include "command.hpp"
 
@@ -20,30 +21,33 @@ void remark(const std::string& text) { std::fprintf(stderr, "fulcrum: %s\n", tex
 
 namespace {
 
-/// A message on one line: what libraries wrote over several is joined.
+/// A message on one line: what libraries wrote over several is joined. It may quote files, which must not command the
+/// terminal.
 std::string one_line(std::string text) {
   while (!text.empty() && text.back() == '\n') text.pop_back();
   for (char& c : text) {
     if (c == '\n') c = ' ';
   }
-  return text;
+  return fulcrum::printable(text);
 }
 
-int run(CLI::App& app, int argc, char** argv) {
+/// \param exit_code  what the command that runs sets, unless it throws
+ExitCode run(CLI::App& app, const ExitCode& exit_code, int argc, char** argv) {
   try {
     app.parse(argc, argv);
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
       remark("standard output: could not be written to");
-      return 1;
+      return ExitCode::failure;
     }
-    return 0;
+    return exit_code;
   } catch (const CLI::Success& help) {
-    return app.exit(help);  // --help and --version
+    app.exit(help);  // prints what --help and --version ask for
+    return ExitCode::success;
   } catch (const CLI::ParseError& error) {
     std::string command = "fulcrum";
     for (const CLI::App* sub : app.get_subcommands()) command += " " + sub->get_name();
     remark(one_line(error.what()) + "; see '" + command + " --help'");
-    return 2;
+    return ExitCode::usage;
   } catch (const fulcrum::Error& error) {
     remark(one_line(error.what()));
   } catch (const std::bad_alloc&) {
@@ -51,7 +55,7 @@ int run(CLI::App& app, int argc, char** argv) {
   } catch (const std::exception& error) {
     remark(one_line(error.what()));
   }
-  return 1;
+  return ExitCode::failure;
 }
 
 }  // namespace
@@ -70,11 +74,13 @@ int main(int argc, char** argv) {
   add_explain(app);
   add_predict(app);
   add_measure(app);
+  ExitCode exit_code = ExitCode::success;
+  add_compare(app, exit_code);
   add_run(app);
   add_train(app);
   add_evaluate(app);
   add_compress(app);
   add_tradeoff(app);
   add_zoo(app);
-  return run(app, argc, argv);
+  return static_cast<int>(run(app, exit_code, argc, argv));
 }

@@ -6,7 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include <fulcrum/cost/predict.hpp>
+#include <fulcrum/cost/predictor.hpp>
+#include <fulcrum/exec/reference_factory.hpp>
 #include <fulcrum/measure/choose_precision.hpp>
 #include <fulcrum/measure/measure.hpp>
 #include <fulcrum/report/json.hpp>
@@ -27,6 +28,8 @@ struct ReportCommand {
   ModelArgument model;
   RunConfigArgument run;
   std::string profile;
+  std::string predictor = "calibrated";
+  std::string executor = "onednn";
   double seconds = 1.0;
   bool cold_cache = false;
   bool json = false;
@@ -52,17 +55,24 @@ std::pair<Model<float>, RunConfig> model_and_config(const ReportCommand& command
 
 void predict_model(const ReportCommand& command) {
   const auto [model, config] = model_and_config(command);
-  show(predict(model, config, profile_for_this_machine(command.profile)), command.json);
+  const MachineProfile profile = profile_for_this_machine(command.profile);
+  AnyPredictor predictor = CalibratedPredictor(profile);
+  if (command.predictor == "roofline") predictor = RooflinePredictor(profile);
+  show(predictor(model, config), command.json);
 }
 
 void measure_model(ReportCommand& command) {
   const bool chooses = command.run.precision == "auto";
+  const bool on_reference = command.executor == "reference";
+  if (chooses && on_reference)
+    throw Error("--precision auto", "chooses by what the oneDNN executor takes", "name one for the reference executor");
   if (chooses) command.run.precision.clear();
   auto [model, config] = model_and_config(command);
   MeasureOptions options;
   options.min_duration = Seconds(command.seconds);
   options.max_duration = 10.0 * options.min_duration;
   options.cold_cache = command.cold_cache;
+  if (on_reference) options.executors = reference_executors();
   std::optional<MachineProfile> profile;
   if (!command.profile.empty()) {
     profile = profile_for_this_machine(command.profile);
@@ -102,6 +112,10 @@ void add_predict(CLI::App& app) {
   CLI::App* sub = add_report(app, "predict", "Predict latency and throughput from the machine's profile", "", command);
   sub->add_option("--profile", command->profile,
                   "a profile of this machine (default: the one calibrate keeps; made when there is none)");
+  sub->add_option("--model", command->predictor,
+                  "calibrated: from what kernels reached on this machine; roofline: its rates alone, the least time")
+      ->check(CLI::IsMember({"calibrated", "roofline"}))
+      ->capture_default_str();
   sub->footer("Example:\n  fulcrum predict model.onnx --batch 8 --threads 2 --precision bf16");
   sub->callback([command] { predict_model(*command); });
 }
@@ -111,6 +125,9 @@ void add_measure(CLI::App& app) {
   CLI::App* sub = add_report(app, "measure", "Measure latency and throughput",
                              ", or auto: the fastest, layer by layer where that pays", command);
   sub->add_option("--profile", command->profile, "a profile of this machine: layers then say what bounds them");
+  sub->add_option("--executor", command->executor, "onednn, or reference: slow and plain, to compare with")
+      ->check(CLI::IsMember({"onednn", "reference"}))
+      ->capture_default_str();
   sub->add_option("--seconds", command->seconds,
                   "time to measure for; slow models take up to ten times as long, until there are 50 samples")
       ->check(CLI::PositiveNumber)

@@ -49,7 +49,8 @@ void train_model(const TrainCommand& command) {
   if (command.json) {
     nlohmann::json epochs = nlohmann::json::array();
     for (const EpochReport& epoch : result.epochs) {
-      epochs.push_back({{"loss", epoch.loss}, {"train_accuracy", epoch.train_accuracy}, {"seconds", epoch.seconds}});
+      epochs.push_back(
+          {{"loss", epoch.loss}, {"train_accuracy", epoch.train_accuracy.value()}, {"seconds", epoch.seconds}});
     }
     print_json(nlohmann::json{
         {"model", result.model.name()},
@@ -67,7 +68,7 @@ void train_model(const TrainCommand& command) {
   for (std::size_t i = 0; i < result.epochs.size(); ++i) {
     const EpochReport& epoch = result.epochs[i];
     table.add_row({std::to_string(i + 1), detail::formatted("%.4f", epoch.loss),
-                   detail::formatted("%.2f %%", 100.0 * epoch.train_accuracy),
+                   detail::formatted("%.2f %%", 100.0 * epoch.train_accuracy.value()),
                    detail::formatted("%.1f", epoch.seconds)});
   }
   print(table.to_string());

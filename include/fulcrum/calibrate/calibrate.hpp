@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <ctime>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,23 +40,14 @@ FULCRUM_DECLARE [[nodiscard]] MachineProfile calibrate(const CalibrateOptions& o
 #if FULCRUM_DEFINES(calibrate)
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include <fulcrum/calibrate/detail/memory_bandwidth.hpp>
 #include <fulcrum/calibrate/detail/probe_model.hpp>
 #include <fulcrum/calibrate/detail/time_probe.hpp>
+#include <fulcrum/core/utc.hpp>
 
 namespace fulcrum::detail {
-
-FULCRUM_DECLARE std::string utc_now() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  std::array<char, 32> text{};
-  static_cast<void>(std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts));
-  return text.data();
-}
 
 /// Calibration in parts, each of which adds to the profile.
 class Calibration {
@@ -286,7 +276,7 @@ FULCRUM_DEFINE LatencyStatistics Calibration::time_together(const Probe& probe, 
   std::vector<nanoseconds> all;
   const auto compiled =
       OnednnModel::compile(probe.model, {.batch = probe.batch, .threads = threads, .slice = probe.batch});
-  for (const InstanceSamples& samples : run_instances(compiled, plan))
+  for (const InstanceSamples& samples : run_instances(prepared_model(compiled), plan))
     all.insert(all.end(), samples.latency.begin(), samples.latency.end());
   return latency_statistics(all);
 }

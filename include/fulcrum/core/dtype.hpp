@@ -8,12 +8,17 @@
 #include <string_view>
 
 #include <fulcrum/core/bf16.hpp>
+#include <fulcrum/core/enum_name.hpp>
 #include <fulcrum/core/error.hpp>
 
 namespace fulcrum {
 
 /// Element type of a tensor in memory.
 enum class DType : std::uint8_t { f32, f64, bf16, s8, u8, s32, s64 };
+
+/// Every element type.
+inline constexpr std::array all_dtypes{DType::f32, DType::f64, DType::bf16, DType::s8,
+                                       DType::u8,  DType::s32, DType::s64};
 
 /// What a whole model computes in. int8 means u8/s8 activations and s8 weights with s32 accumulation;
 /// layers that have no int8 form stay in f32.
@@ -49,6 +54,9 @@ inline constexpr std::array all_precisions{Precision::f32, Precision::bf16, Prec
   return "?";
 }
 
+/// \throws Error when the name is none of f32, f64, bf16, s8, u8, s32, s64
+[[nodiscard]] inline DType dtype_from(std::string_view name) { return enum_from("element type", name, all_dtypes); }
+
 [[nodiscard]] constexpr std::string_view name_of(Precision precision) noexcept {
   switch (precision) {
     case Precision::f32: return "f32";
@@ -65,10 +73,7 @@ inline constexpr std::array all_precisions{Precision::f32, Precision::bf16, Prec
 
 /// \throws Error when the name is none of f32, bf16, int8
 [[nodiscard]] inline Precision precision_from(std::string_view name) {
-  for (const Precision precision : all_precisions) {
-    if (name_of(precision) == name) return precision;
-  }
-  throw Error("precision '" + std::string(name) + "'", "is not known", "use f32, bf16 or int8");
+  return enum_from("precision", name, all_precisions);
 }
 
 namespace detail {

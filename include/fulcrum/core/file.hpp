@@ -2,6 +2,8 @@
 /// \file
 /// Whole files: read at once, written so that a reader sees the old content or the new, never a part.
 
+#include <cstddef>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -50,8 +52,10 @@ FULCRUM_DECLARE [[nodiscard]] std::string resolved_path(const std::string& path)
 }  // namespace detail
 
 /// The bytes of a file (or of a pipe, until its end).
-/// \throws Error when it is missing, a folder or unreadable
-FULCRUM_DECLARE [[nodiscard]] std::string read_file(const std::string& path);
+/// \param most  bytes that it may hold, for what is known to be small
+/// \throws Error when it is missing, a folder or unreadable, or holds more
+FULCRUM_DECLARE [[nodiscard]] std::string read_file(const std::string& path,
+                                                    std::size_t most = std::numeric_limits<std::size_t>::max());
 
 /// Puts `bytes` in place of the file at `path`, all or nothing: they go to a temporary file in the same folder, are
 /// flushed to the disk and renamed over the old one. Whatever fails, the old file stays as it was and nothing else is
@@ -146,11 +150,17 @@ FULCRUM_DECLARE [[nodiscard]] std::pair<int, std::string> create_temporary(const
 
 namespace fulcrum {
 
-FULCRUM_DEFINE std::string read_file(const std::string& path) {
+FULCRUM_DEFINE std::string read_file(const std::string& path, std::size_t most) {
   const detail::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat status {};
   if (!file.valid() || ::fstat(file.get(), &status) != 0) detail::cannot_read(path, errno);
   if (S_ISDIR(status.st_mode)) detail::cannot_read(path, EISDIR);
+
+  const auto check_size = [&](std::size_t size) {
+    if (size > most)
+      throw Error(path, "holds more than " + std::to_string(most) + " bytes", "check that it is the file you mean");
+  };
+  if (S_ISREG(status.st_mode)) check_size(static_cast<std::size_t>(status.st_size));
 
   std::string bytes;
   std::size_t size = 0;
@@ -163,6 +173,7 @@ FULCRUM_DEFINE std::string read_file(const std::string& path) {
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) detail::cannot_read(path, errno);
     size += static_cast<std::size_t>(got);
+    check_size(size);
   }
   bytes.resize(size);
   return bytes;

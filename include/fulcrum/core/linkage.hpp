@@ -15,9 +15,9 @@
 ///     #endif
 ///
 /// FULCRUM_DECLARE stands before everything else, attributes included. Without the library it makes the function a
-/// template, of nothing: unlike an inline function, it brings nothing into a source that does not call it. What cannot be
-/// a template (special members) is FULCRUM_LINKAGE instead. Function templates on a model's scalar type need none of the
-/// three; the library instantiates them where FULCRUM_INSTANTIATES(folder) is 1.
+/// template, of nothing: unlike an inline function, it brings nothing into a source that does not call it. What cannot
+/// be a template (special members) is FULCRUM_LINKAGE instead. Function templates on a model's scalar type need none of
+/// the three; the library instantiates them where FULCRUM_INSTANTIATES(folder) is 1.
 ///
 /// A source of the library defines FULCRUM_DEFINES_folder as 1 for each folder whose definitions it holds.
 

@@ -9,6 +9,8 @@
 #include <fulcrum/core/file.hpp>
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
+#include <fulcrum/run/environment_json.hpp>
+#include <fulcrum/run/json_values.hpp>
 
 namespace fulcrum {
 
@@ -19,13 +21,6 @@ namespace detail {
 
 /// Six significant digits: more than a clock is worth, and short.
 FULCRUM_DECLARE double rounded(double value);
-
-/// A figure that must be finite and not below `least`.
-FULCRUM_DECLARE double number(const nlohmann::json& object, const char* key, double least);
-
-FULCRUM_DECLARE int count(const nlohmann::json& object, const char* key, int least);
-
-FULCRUM_DECLARE nlohmann::json environment_to_json(const Environment& e);
 
 }  // namespace detail
 
@@ -50,13 +45,10 @@ FULCRUM_DECLARE [[nodiscard]] MachineProfile load_profile(const std::string& pat
 #if FULCRUM_DEFINES(cost)
 
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <map>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -74,40 +66,6 @@ FULCRUM_DECLARE nlohmann::json rounded_array(const std::vector<double>& values) 
   nlohmann::json array = nlohmann::json::array();
   for (const double value : values) array.push_back(rounded(value));
   return array;
-}
-
-FULCRUM_DEFINE double number(const nlohmann::json& object, const char* key, double least) {
-  const double value = object.at(key).get<double>();
-  if (!std::isfinite(value) || value < least) throw Error(key, "is out of range");
-  return value;
-}
-
-FULCRUM_DEFINE int count(const nlohmann::json& object, const char* key, int least) {
-  const int value = object.at(key).get<int>();
-  if (value < least) throw Error(key, "is out of range");
-  return value;
-}
-
-FULCRUM_DEFINE nlohmann::json environment_to_json(const Environment& e) {
-  return {{"cpu", e.cpu},
-          {"isa", e.isa},
-          {"cores", e.cores},
-          {"affinity", e.affinity},
-          {"cpu_quota", e.cpu_quota},
-          {"versions", e.versions},
-          {"seed", e.seed}};
-}
-
-FULCRUM_DECLARE Environment environment_from_json(const nlohmann::json& j) {
-  Environment e;
-  e.cpu = j.at("cpu").get<std::string>();
-  e.isa = j.at("isa").get<std::string>();
-  e.cores = count(j, "cores", 1);
-  e.affinity = j.at("affinity").get<std::vector<int>>();
-  e.cpu_quota = number(j, "cpu_quota", 0.0);
-  e.versions = j.at("versions").get<std::map<std::string, std::string>>();
-  e.seed = j.at("seed").get<std::uint64_t>();
-  return e;
 }
 
 FULCRUM_DECLARE nlohmann::json efficiency_to_json(const EfficiencyModel& m) {
@@ -128,21 +86,22 @@ FULCRUM_DECLARE nlohmann::json efficiency_to_json(const EfficiencyModel& m) {
           {"samples_features_log_slowdown_weight", std::move(rows)}};
 }
 
-FULCRUM_DECLARE EfficiencyModel efficiency_from_json(const nlohmann::json& j) {
+FULCRUM_DECLARE EfficiencyModel efficiency_from_json(const JsonReader& j) {
   EfficiencyModel m;
-  m.kernel = kernel_class_from(j.at("kernel").get<std::string>());
-  m.precision = precision_from(j.at("precision").get<std::string>());
-  m.threads = count(j, "threads", 1);
-  m.length_scale = number(j, "length_scale", 1e-6);
-  m.loo_error = number(j, "leave_one_out_error", 0.0);
-  m.trend = j.at("trend").get<std::vector<double>>();
+  m.kernel = j.at("kernel").name(kernel_class_from);
+  m.precision = j.at("precision").name(precision_from);
+  m.threads = j.at("threads").integer<int>(1);
+  m.length_scale = j.at("length_scale").number(1e-6);
+  m.loo_error = j.at("leave_one_out_error").number(0.0);
+  m.trend = j.at("trend").numbers();
   Step step;
   step.kernel = m.kernel;
   const std::size_t width = efficiency_features(step, RooflinePoint{}).size();
-  if (!m.trend.empty() && m.trend.size() != width + 1) throw Error("trend", "has the wrong length");
-  for (const nlohmann::json& row : j.at("samples_features_log_slowdown_weight")) {
-    auto values = row.get<std::vector<double>>();
-    if (values.size() != width + 2) throw Error("a sample", "has the wrong length");
+  if (!m.trend.empty() && m.trend.size() != width + 1)
+    j.at("trend").fail("a list of " + std::to_string(width + 1) + " numbers or none");
+  for (const JsonReader& row : j.at("samples_features_log_slowdown_weight").elements()) {
+    std::vector<double> values = row.numbers();
+    if (values.size() != width + 2) row.fail("a list of " + std::to_string(width + 2) + " numbers");
     EfficiencySample sample;
     sample.weight = values.back();
     values.pop_back();
@@ -165,7 +124,7 @@ FULCRUM_DEFINE nlohmann::json to_json(const MachineProfile& profile) {
   j["fulcrum_machine_profile"] = profile_format;
   j["created_utc"] = profile.created_utc;
   j["duration_s"] = rounded(profile.duration_s);
-  j["environment"] = detail::environment_to_json(profile.environment);
+  j["environment"] = to_json(profile.environment);
   for (const char* key : {"peaks", "bandwidths", "overheads", "jitter", "contention", "layout_changes", "efficiency"})
     j[key] = json::array();
   for (const PeakRate& p : profile.rates.peaks)
@@ -210,55 +169,50 @@ FULCRUM_DEFINE nlohmann::json to_json(const MachineProfile& profile) {
 }
 
 FULCRUM_DEFINE MachineProfile machine_profile_from_json(const nlohmann::json& j) {
-  using detail::count;
-  using detail::number;
   if (!j.is_object() || !j.contains("fulcrum_machine_profile"))
     throw Error("the file", "is no Fulcrum machine profile", "make one with `fulcrum calibrate`");
-  if (j.at("fulcrum_machine_profile") != profile_format) {
-    throw Error("the machine profile",
-                "is of format " + j.at("fulcrum_machine_profile").dump() + ", not " + std::to_string(profile_format),
-                "make a new one with `fulcrum calibrate`");
-  }
   try {
+    const JsonReader reader(j);
+    if (const int format = reader.at("fulcrum_machine_profile").integer<int>(0); format != profile_format)
+      throw Error("", "it is of format " + std::to_string(format) + ", not " + std::to_string(profile_format));
     MachineProfile profile;
-    profile.created_utc = j.at("created_utc").get<std::string>();
-    profile.duration_s = number(j, "duration_s", 0.0);
-    profile.environment = detail::environment_from_json(j.at("environment"));
-    for (const auto& p : j.at("peaks")) {
+    profile.created_utc = reader.at("created_utc").text();
+    profile.duration_s = reader.at("duration_s").number(0.0);
+    profile.environment = environment_from_json(reader.at("environment"));
+    for (const JsonReader& p : reader.at("peaks").elements()) {
       profile.rates.peaks.push_back(
-          {precision_from(p.at("precision").get<std::string>()), count(p, "threads", 1), number(p, "flop_per_s", 1.0)});
+          {p.at("precision").name(precision_from), p.at("threads").integer<int>(1), p.at("flop_per_s").number(1.0)});
     }
-    for (const auto& b : j.at("bandwidths")) {
-      profile.rates.bandwidths.push_back({b.at("level").get<std::string>(), number(b, "capacity_bytes", 0.0),
-                                          count(b, "threads", 1), number(b, "byte_per_s", 1.0)});
+    for (const JsonReader& b : reader.at("bandwidths").elements()) {
+      profile.rates.bandwidths.push_back({b.at("level").text(), b.at("capacity_bytes").number(0.0),
+                                          b.at("threads").integer<int>(1), b.at("byte_per_s").number(1.0)});
     }
-    for (const auto& o : j.at("overheads"))
+    for (const JsonReader& o : reader.at("overheads").elements()) {
       profile.rates.overheads.push_back(
-          {count(o, "threads", 1), number(o, "step_us", 0.0), number(o, "inference_us", 0.0)});
-    for (const auto& x : j.at("jitter")) {
-      profile.jitter.push_back({count(x, "threads", 1), number(x, "p50_ms", 1e-9), number(x, "min_ratio", 0.0),
-                                number(x, "mean_ratio", 0.0), number(x, "p90_ratio", 0.0), number(x, "p95_ratio", 0.0),
-                                number(x, "p99_ratio", 0.0), number(x, "p99_9_ratio", 0.0)});
+          {o.at("threads").integer<int>(1), o.at("step_us").number(0.0), o.at("inference_us").number(0.0)});
     }
-    for (const auto& c : j.at("contention")) {
-      profile.contention.push_back({count(c, "instances", 2), count(c, "threads", 1), number(c, "factor", 1.0),
-                                    number(c, "extra_step_us", 0.0)});
+    for (const JsonReader& x : reader.at("jitter").elements()) {
+      profile.jitter.push_back({x.at("threads").integer<int>(1), x.at("p50_ms").number(1e-9),
+                                x.at("min_ratio").number(0.0), x.at("mean_ratio").number(0.0),
+                                x.at("p90_ratio").number(0.0), x.at("p95_ratio").number(0.0),
+                                x.at("p99_ratio").number(0.0), x.at("p99_9_ratio").number(0.0)});
     }
-    for (const auto& c : j.at("layout_changes")) {
-      profile.layout_changes.push_back({precision_from(c.at("precision").get<std::string>()),
-                                        c.at("from").get<std::string>(), c.at("to").get<std::string>(),
-                                        c.at("converts").get<bool>(), c.at("channels").get<std::int64_t>(),
-                                        number(c, "share", 0.0)});
+    for (const JsonReader& c : reader.at("contention").elements()) {
+      profile.contention.push_back({c.at("instances").integer<int>(2), c.at("threads").integer<int>(1),
+                                    c.at("factor").number(1.0), c.at("extra_step_us").number(0.0)});
     }
-    for (const auto& m : j.at("efficiency")) profile.efficiency.push_back(detail::efficiency_from_json(m));
+    for (const JsonReader& c : reader.at("layout_changes").elements()) {
+      profile.layout_changes.push_back({c.at("precision").name(precision_from), c.at("from").text(), c.at("to").text(),
+                                        c.at("converts").boolean(), c.at("channels").integer<std::int64_t>(0),
+                                        c.at("share").number(0.0)});
+    }
+    for (const JsonReader& m : reader.at("efficiency").elements())
+      profile.efficiency.push_back(detail::efficiency_from_json(m));
     if (profile.rates.peaks.empty() || profile.rates.bandwidths.empty() || profile.rates.overheads.empty())
-      throw Error("peaks, bandwidths or overheads", "are missing");
+      throw Error("", "peaks, bandwidths or overheads are missing");
     return profile;
-  } catch (const nlohmann::json::exception& error) {
-    throw Error("the machine profile", std::string("is incomplete (") + error.what() + ")",
-                "make a new one with `fulcrum calibrate`");
   } catch (const Error& error) {
-    throw Error("the machine profile", std::string("is damaged (") + error.what() + ")",
+    throw Error("the machine profile", std::string("cannot be used (") + error.what() + ")",
                 "make a new one with `fulcrum calibrate`");
   }
 }
@@ -289,9 +243,7 @@ FULCRUM_DEFINE std::string profile_file_text(const MachineProfile& profile) {
 }
 
 FULCRUM_DEFINE MachineProfile load_profile(const std::string& path) {
-  const std::string text = read_file(path);
-  const nlohmann::json j = nlohmann::json::parse(text, nullptr, false);
-  if (j.is_discarded()) throw Error(path, "is not JSON, or was cut off", "make a profile with `fulcrum calibrate`");
+  const nlohmann::json j = read_json_file(path, "make a profile with `fulcrum calibrate`");
   try {
     return machine_profile_from_json(j);
   } catch (const Error& error) {

@@ -5,6 +5,7 @@
 #include <fulcrum/exec/executor.hpp>
 #include <fulcrum/exec/int8_options.hpp>
 #include <fulcrum/exec/onednn_executor.hpp>
+#include <fulcrum/exec/onednn_factory.hpp>
 #include <fulcrum/exec/onednn_model.hpp>
 #include <fulcrum/exec/onednn_model_cache.hpp>
 #include <fulcrum/exec/onednn_runner.hpp>

@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -26,7 +25,6 @@ public:
   /// \throws Error as OnednnModel::compile()
   FULCRUM_DECLARE OnednnExecutor(const Model<float>& model, const RunConfig& config);
 
-  /// Precondition: not null.
   FULCRUM_DECLARE explicit OnednnExecutor(std::shared_ptr<const OnednnModel> model);
 
   OnednnExecutor(OnednnExecutor&&) noexcept = default;
@@ -37,7 +35,12 @@ public:
 
   [[nodiscard]] const OnednnModel& compiled() const noexcept { return *model_; }
 
-  /// One result per model output for one source per model input; shapes are compiled().src_shapes() and dst_shapes().
+  /// Shapes of the model's inputs and outputs for the batch, and what runs, in order, for each slice.
+  [[nodiscard]] const std::vector<Shape>& src_shapes() const noexcept { return model_->src_shapes(); }
+  [[nodiscard]] const std::vector<Shape>& dst_shapes() const noexcept { return model_->dst_shapes(); }
+  [[nodiscard]] const std::vector<StepInfo>& steps() const noexcept { return model_->steps(); }
+
+  /// One result per model output for one source per model input; shapes are src_shapes() and dst_shapes().
   /// \throws Error when the sources' number or shapes are others, and as execute()
   FULCRUM_DECLARE [[nodiscard]] std::vector<Tensor<float>> run(std::span<const Tensor<float>> src);
 
@@ -48,7 +51,7 @@ public:
   ///         usable
   FULCRUM_DECLARE void execute(std::span<const float* const> src, std::span<float* const> dst);
 
-  /// The same with the time of each step. `step_times` has one element per compiled().steps(). Where the batch runs in
+  /// The same with the time of each step. `step_times` has one element per steps(). Where the batch runs in
   /// slices, a step's time is that of all its slices, divided by the lanes that share them.
   FULCRUM_DECLARE void execute_timed(std::span<const float* const> src, std::span<float* const> dst,
                                      std::span<std::chrono::nanoseconds> step_times);
@@ -64,8 +67,6 @@ private:
   /// Lanes have one thread each; the one lane of a batch that is not cut has all.
   [[nodiscard]] int threads_of_lane() const noexcept { return slices().cut() ? 1 : model_->config().threads; }
 
-  FULCRUM_DECLARE void expect_arrays(std::span<const float* const> src, std::span<float* const> dst) const;
-
   /// Calls f(lane, slice) for every slice (one where the batch is not cut), on a thread for each lane. A lane that is
   /// done takes the next slice that nobody has begun.
   /// \throws what f threw first, after the other lanes have stopped
@@ -78,7 +79,7 @@ private:
   std::vector<std::vector<std::chrono::nanoseconds>> lane_times_;  // of each lane's steps
 };
 
-static_assert(Executor<OnednnExecutor>);
+static_assert(StepTimingExecutor<OnednnExecutor>);
 
 }  // namespace fulcrum
 
@@ -86,8 +87,8 @@ static_assert(Executor<OnednnExecutor>);
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <exception>
-#include <string>
 #include <utility>
 
 #include <fulcrum/exec/runtime/lane.hpp>
@@ -122,31 +123,11 @@ FULCRUM_DEFINE OnednnExecutor::OnednnExecutor(std::shared_ptr<const OnednnModel>
 }
 
 FULCRUM_DEFINE std::vector<Tensor<float>> OnednnExecutor::run(std::span<const Tensor<float>> src) {
-  const std::vector<Shape>& src_shapes = model_->src_shapes();
-  if (src.size() != src_shapes.size()) {
-    throw Error("run()", "was given " + std::to_string(src.size()) + " source(s) for a model with " +
-                             std::to_string(src_shapes.size()) + " input(s)");
-  }
-  std::vector<const float*> from;
-  for (std::size_t i = 0; i < src.size(); ++i) {
-    if (src[i].dims() != src_shapes[i]) {
-      throw Error(
-          "run()",
-          "was given a source " + to_string(src[i].dims()) + " but was compiled for " + to_string(src_shapes[i]),
-          "compile for that batch size");
-    }
-    from.push_back(src[i].flat().data());
-  }
-  std::vector<Tensor<float>> dst;
-  for (const Shape& shape : model_->dst_shapes()) dst.emplace_back(shape);
-  std::vector<float*> to;
-  for (Tensor<float>& tensor : dst) to.push_back(tensor.flat().data());
-  execute(from, to);
-  return dst;
+  return fulcrum::run(*this, src);
 }
 
 FULCRUM_DEFINE void OnednnExecutor::execute(std::span<const float* const> src, std::span<float* const> dst) {
-  expect_arrays(src, dst);
+  detail::expect_arrays(src.size(), dst.size(), src_shapes().size(), dst_shapes().size());
   const detail::ThreadScope scope(model_->config().threads);
   for_slices([&](std::size_t lane, std::int64_t slice) {
     lanes_[lane]->point_at(src, dst, slice);
@@ -156,11 +137,8 @@ FULCRUM_DEFINE void OnednnExecutor::execute(std::span<const float* const> src, s
 
 FULCRUM_DEFINE void OnednnExecutor::execute_timed(std::span<const float* const> src, std::span<float* const> dst,
                                                   std::span<std::chrono::nanoseconds> step_times) {
-  expect_arrays(src, dst);
-  if (step_times.size() != model_->steps().size()) {
-    throw Error("execute_timed()", "was given room for " + std::to_string(step_times.size()) + " times",
-                "give " + std::to_string(model_->steps().size()));
-  }
+  detail::expect_arrays(src.size(), dst.size(), src_shapes().size(), dst_shapes().size());
+  detail::expect_step_times(step_times.size(), steps().size());
   for (auto& times : lane_times_) std::fill(times.begin(), times.end(), std::chrono::nanoseconds(0));
   const detail::ThreadScope scope(model_->config().threads);
   for_slices([&](std::size_t lane, std::int64_t slice) {
@@ -175,7 +153,7 @@ FULCRUM_DEFINE void OnednnExecutor::execute_timed(std::span<const float* const> 
 
 FULCRUM_DEFINE void OnednnExecutor::time_step(std::size_t step, std::span<const float* const> src,
                                               std::span<float* const> dst, std::span<std::chrono::nanoseconds> times) {
-  expect_arrays(src, dst);
+  detail::expect_arrays(src.size(), dst.size(), src_shapes().size(), dst_shapes().size());
   const detail::ThreadScope scope(model_->config().threads);
   for (std::size_t lane = 0; lane < lanes_.size(); ++lane)
     lanes_[lane]->point_at(src, dst, static_cast<std::int64_t>(lane));  // a slice of its own to write
@@ -184,15 +162,6 @@ FULCRUM_DEFINE void OnednnExecutor::time_step(std::size_t step, std::span<const 
     for_slices([&](std::size_t lane, std::int64_t /*slice*/) { lanes_[lane]->run_one(threads_of_lane(), step); });
     time = std::chrono::steady_clock::now() - before;
   }
-}
-
-FULCRUM_DEFINE void OnednnExecutor::expect_arrays(std::span<const float* const> src,
-                                                  std::span<float* const> dst) const {
-  if (src.size() == model_->src_shapes().size() && dst.size() == model_->dst_shapes().size()) return;
-  throw Error(
-      "execute()",
-      "was given " + std::to_string(src.size()) + " source(s) and " + std::to_string(dst.size()) + " result(s)",
-      "give " + std::to_string(model_->src_shapes().size()) + " and " + std::to_string(model_->dst_shapes().size()));
 }
 
 }  // namespace fulcrum

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <fulcrum/core/dtype.hpp>
+#include <fulcrum/run/latency_report.hpp>
 #include <fulcrum/schedule/algorithm.hpp>
 
 namespace fulcrum {
@@ -27,5 +28,19 @@ struct StepInfo {
   std::vector<std::string> layers;  ///< of the model that run in it; empty where it only prepares one
   std::string why_ended;            ///< why the layer after it is no part of it; empty: nothing follows that could be
 };
+
+/// The step's row in a report, without its time.
+[[nodiscard]] inline LayerLatency row_of(const StepInfo& info) {
+  LayerLatency row;
+  row.name = info.name;
+  row.kind = info.kind;
+  row.flops = info.flops;
+  row.bytes = info.bytes;
+  row.src = info.src;
+  row.dst = info.dst;
+  row.threads = info.threads;
+  row.algorithm = std::string(name_of(info.algorithm));
+  return row;
+}
 
 }  // namespace fulcrum

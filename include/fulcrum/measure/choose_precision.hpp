@@ -48,7 +48,8 @@ class TimedExecutor {
 public:
   TimedExecutor(const Model<float>& model, const RunConfig& config, std::shared_ptr<onednn::ConstantStore> constants)
       : executor_(OnednnModel::compile(model, config, std::move(constants))),
-        buffers_(executor_.compiled(), 0, source_ranges(model, infer_shapes(model, config.batch)), 0),
+        buffers_(executor_.src_shapes(), executor_.dst_shapes(), 0,
+                 source_ranges(model, infer_shapes(model, config.batch)), 0),
         step_times_(executor_.compiled().steps().size()),
         steps_(step_times_.size()) {
     executor_.execute(buffers_.src(), buffers_.dst());

@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// Instances of one compiled model that run side by side while their inferences are timed.
+/// Instances of one model that run side by side while their inferences are timed.
 
 #include <algorithm>
 #include <atomic>
@@ -9,16 +9,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include <fulcrum/core/cpu_limits.hpp>
 #include <fulcrum/core/units.hpp>
-#include <fulcrum/exec/onednn.hpp>
+#include <fulcrum/exec/executor_factory.hpp>
 #include <fulcrum/measure/detail/pinned_team.hpp>
 #include <fulcrum/measure/statistics.hpp>
 #include <fulcrum/model/random_sources.hpp>
@@ -51,16 +51,23 @@ struct InstanceSamples {
   Clock::time_point end;  ///< of its last sample
   std::vector<nanoseconds> latency;
   std::vector<Clock::time_point> finished;      ///< when each sample was done
+  Clock::duration creation{};                   ///< it took to make the instance
+  std::vector<StepInfo> step_infos;             ///< only of the first instance; empty: it does not time its steps
   std::vector<std::vector<nanoseconds>> steps;  ///< by step, then by run; only of the first instance
 };
 
 /// Sources and results of one instance: several sets of sources when they rotate.
 class InstanceBuffers {
 public:
-  InstanceBuffers(const OnednnModel& model, std::size_t rotate_bytes, const std::vector<SourceRange>& ranges,
-                  std::uint64_t seed) {
+  /// \throws Error when there are ranges, but not one per source
+  InstanceBuffers(const std::vector<Shape>& src_shapes, const std::vector<Shape>& dst_shapes, std::size_t rotate_bytes,
+                  const std::vector<SourceRange>& ranges, std::uint64_t seed) {
+    if (!ranges.empty() && ranges.size() != src_shapes.size()) {
+      throw Error("the executor", "takes " + std::to_string(src_shapes.size()) + " source(s) for a model with " +
+                                      std::to_string(ranges.size()) + " input(s)");
+    }
     std::size_t set_bytes = 0;
-    for (const Shape& shape : model.src_shapes()) set_bytes += 4 * static_cast<std::size_t>(element_count(shape));
+    for (const Shape& shape : src_shapes) set_bytes += 4 * static_cast<std::size_t>(element_count(shape));
     const std::size_t sets =
         rotate_bytes == 0
             ? 1
@@ -68,7 +75,7 @@ public:
     Random random(seed);
     for (std::size_t s = 0; s < sets; ++s) {
       std::vector<const float*> pointers;
-      for (const Shape& shape : model.src_shapes()) {
+      for (const Shape& shape : src_shapes) {
         Tensor<float> tensor(shape);
         fill_source(tensor.flat(), ranges.empty() ? SourceRange{} : ranges[pointers.size()], random);
         tensors_.push_back(std::move(tensor));
@@ -76,8 +83,7 @@ public:
       }
       src_.push_back(std::move(pointers));
     }
-    for (const Shape& shape : model.dst_shapes())
-      tensors_.emplace_back(shape), dst_.push_back(tensors_.back().flat().data());
+    for (const Shape& shape : dst_shapes) tensors_.emplace_back(shape), dst_.push_back(tensors_.back().flat().data());
   }
 
   /// The next set of sources.
@@ -107,16 +113,19 @@ struct InstanceControl {
 
 /// One instance's life on its thread: pinned, warmed up, timed as a whole and then by steps. Nothing is allocated or
 /// printed while it is timed.
-inline InstanceSamples run_instance(const std::shared_ptr<const OnednnModel>& model, const InstancePlan& plan,
-                                    std::size_t index, InstanceControl& control) {
+inline InstanceSamples run_instance(const PreparedModel& model, const InstancePlan& plan, std::size_t index,
+                                    InstanceControl& control) {
   std::optional<PinnedThread> pin;
   if (!plan.cpus.empty()) {
     const std::vector<int>& cpus = plan.cpus[index];
     pin.emplace(cpus);  // before the first parallel region, so that the team inherits it
-    if (static_cast<int>(cpus.size()) == model->config().threads) pin_team(cpus);
+    if (static_cast<int>(cpus.size()) == model.openmp_threads) pin_team(cpus);
   }
-  OnednnExecutor executor(model);
-  InstanceBuffers buffers(*model, plan.rotate_bytes, plan.ranges, plan.seed + index);
+  const Clock::time_point creation_start = Clock::now();
+  AnyExecutor executor = model.instance();
+  const Clock::duration creation = Clock::now() - creation_start;
+  InstanceBuffers buffers(executor.src_shapes(), executor.dst_shapes(), plan.rotate_bytes, plan.ranges,
+                          plan.seed + index);
 
   const Clock::time_point warm_up_start = Clock::now();
   nanoseconds fastest = nanoseconds::max();
@@ -128,17 +137,19 @@ inline InstanceSamples run_instance(const std::shared_ptr<const OnednnModel>& mo
   }
 
   InstanceSamples samples;
+  samples.creation = creation;
   constexpr double most = 4e6;  // samples kept; 64 MB
   const double expected = plan.min_duration / Seconds(std::max(fastest, nanoseconds(100)));
   const std::size_t capacity =
       static_cast<std::size_t>(std::min(1.25 * expected, most)) + static_cast<std::size_t>(plan.min_samples) + 16;
   samples.latency.reserve(capacity);
   samples.finished.reserve(capacity);
-  std::vector<nanoseconds> step_times;
-  if (plan.step_runs > 0) {
-    step_times.resize(model->steps().size());
-    samples.steps.resize(index == 0 ? step_times.size() : 0);
-    for (auto& times : samples.steps) times.reserve(static_cast<std::size_t>(plan.step_runs));
+  const std::int64_t step_runs = executor.steps().empty() ? 0 : plan.step_runs;
+  std::vector<nanoseconds> step_times(executor.steps().size());
+  if (index == 0) {
+    samples.step_infos = executor.steps();
+    samples.steps.resize(step_times.size());
+    for (auto& times : samples.steps) times.reserve(static_cast<std::size_t>(step_runs));
   }
 
   control.barrier.arrive_and_wait();
@@ -156,13 +167,13 @@ inline InstanceSamples run_instance(const std::shared_ptr<const OnednnModel>& mo
 
   control.barrier.arrive_and_wait();
   const Clock::time_point steps_start = Clock::now();
-  for (std::int64_t run = 0; plan.step_runs > 0; ++run) {
+  for (std::int64_t run = 0; step_runs > 0; ++run) {
     if (index != 0) {
       if (control.steps_done.load(std::memory_order_relaxed)) break;
       executor.execute(buffers.src(), buffers.dst());
       continue;
     }
-    if (run >= plan.step_runs || (run >= 3 && Clock::now() - steps_start > plan.step_duration)) break;
+    if (run >= step_runs || (run >= 3 && Clock::now() - steps_start > plan.step_duration)) break;
     executor.execute_timed(buffers.src(), buffers.dst(), step_times);
     for (std::size_t i = 0; i < step_times.size(); ++i) samples.steps[i].push_back(step_times[i]);
   }
@@ -170,10 +181,9 @@ inline InstanceSamples run_instance(const std::shared_ptr<const OnednnModel>& mo
   return samples;
 }
 
-/// Runs the instances of a compiled model side by side, each on a thread of its own.
+/// Makes and runs the instances of a model side by side, each on a thread of its own.
 /// \throws whatever an instance threw
-inline std::vector<InstanceSamples> run_instances(const std::shared_ptr<const OnednnModel>& model,
-                                                  const InstancePlan& plan) {
+inline std::vector<InstanceSamples> run_instances(const PreparedModel& model, const InstancePlan& plan) {
   release_team();  // the caller's threads would wait among the instances'
   const auto count = static_cast<std::size_t>(plan.instances);
   InstanceControl control(plan.instances);
@@ -200,7 +210,8 @@ inline std::vector<InstanceSamples> run_instances(const std::shared_ptr<const On
     return std::all_of(control.counts.begin(), control.counts.end(),
                        [&](const auto& n) { return n.load(std::memory_order_relaxed) >= plan.min_samples; });
   };
-  std::this_thread::sleep_until(start + std::chrono::duration_cast<nanoseconds>(plan.min_duration));
+  if (!control.failed.load())
+    std::this_thread::sleep_until(start + std::chrono::duration_cast<nanoseconds>(plan.min_duration));
   while (!enough() && !control.failed.load() && Clock::now() - start < plan.max_duration)
     std::this_thread::sleep_for(std::min<Seconds>(plan.min_duration / 4, Seconds(0.002)));
   control.stop.store(true);

@@ -14,8 +14,9 @@
 #include <fulcrum/core/progress.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/cost/roofline.hpp>
-#include <fulcrum/exec/onednn.hpp>
+#include <fulcrum/exec/onednn_factory.hpp>
 #include <fulcrum/measure/instances.hpp>
+#include <fulcrum/measure/run_blocks.hpp>
 #include <fulcrum/measure/statistics.hpp>
 #include <fulcrum/onednn/environment.hpp>
 #include <fulcrum/run/latency_report.hpp>
@@ -33,7 +34,8 @@ struct MeasureOptions {
   bool pin = true;                ///< keep instances on CPUs of their own when there are enough
   bool cold_cache = false;        ///< sources rotate over buffers of twice the last-level cache, so that none is cached
   std::uint64_t seed = 0;         ///< of the random sources
-  const MachineProfile* profile = nullptr;  ///< when given, layers say what bounds them; not owned
+  const MachineProfile* profile = nullptr;         ///< when given, layers say what bounds them; not owned
+  ExecutorFactory executors = onednn_executors();  ///< what runs the model
 };
 
 namespace detail {
@@ -85,6 +87,16 @@ inline double throughput_of(const std::vector<InstanceSamples>& instances, std::
   return runs * static_cast<double>(batch) / Seconds(end - start).count();
 }
 
+/// The timed inferences of all instances, as run_blocks() takes them.
+inline std::vector<TimedInference> timed_inferences(const std::vector<InstanceSamples>& instances) {
+  std::vector<TimedInference> inferences;
+  for (const InstanceSamples& instance : instances) {
+    for (std::size_t i = 0; i < instance.latency.size(); ++i)
+      inferences.push_back({instance.latency[i], instance.finished[i]});
+  }
+  return inferences;
+}
+
 inline void append_run_notes(LatencyReport& report, const MeasureOptions& options, const InstancePlan& plan,
                              const std::vector<InstanceSamples>& instances) {
   const RunConfig& config = report.config;
@@ -120,15 +132,16 @@ inline void fill_bounds(LatencyReport& report, const Schedule& schedule, const M
 
 }  // namespace detail
 
-/// Runs the model as configured and times it. `instances` threads each run an instance of the one compiled model, on
-/// CPUs of their own when there are enough. After a warm-up all start together; whole inferences are timed first and
-/// their layers afterwards, in runs of their own. Sources are random: see source_ranges().
+/// Runs the model as configured and times it. `instances` threads each run an instance of their own, made by
+/// options.executors, on CPUs of their own when there are enough. After a warm-up all start together; whole inferences
+/// are timed first and their layers afterwards, in runs of their own, where the executor can tell. Sources are random:
+/// see source_ranges().
 ///
 /// More threads than usable cores is allowed but slow: OpenMP threads that wait for one that is not running spin or
 /// sleep until the system lets it run.
 /// \param progress  called before and after, never while anything is timed
-/// \throws Error when the configuration is out of range, the CPU lacks the precision, or int8 is asked of a model that
-///         is not quantized
+/// \throws Error when the configuration is out of range, or as the factory does (oneDNN's: the CPU lacks the precision,
+///         or int8 is asked of a model that is not quantized); what an executor throws comes out as it is
 [[nodiscard]] inline LatencyReport measure(const Model<float>& model, const RunConfig& config,
                                            const MeasureOptions& options = {}, const ProgressSink& progress = {}) {
   validate(config);
@@ -143,32 +156,34 @@ inline void fill_bounds(LatencyReport& report, const Schedule& schedule, const M
   report.environment.seed = options.seed;
 
   say(0.0, "compiling " + model.name());
-  const auto compiled = OnednnModel::compile(model, config);
-  report.creation = compiled->creation_time();
-  report.memory = compiled->memory();
-  report.notes = compiled->notes();
+  const detail::Clock::time_point start = detail::Clock::now();
+  const PreparedModel prepared = options.executors(model, config);
+  report.creation = detail::Clock::now() - start;
+  report.memory = prepared.memory;
+  report.notes = prepared.notes;
 
   say(0.05, "measuring " + model.name());
   detail::InstancePlan plan = detail::instance_plan(config, options, report.environment);
   plan.ranges = source_ranges(model, infer_shapes(model, config.batch));
-  const std::vector<detail::InstanceSamples> instances = detail::run_instances(compiled, plan);
+  const std::vector<detail::InstanceSamples> instances = detail::run_instances(prepared, plan);
+  report.creation += instances.front().creation;
 
   std::vector<std::chrono::nanoseconds> samples;
   for (const auto& instance : instances)
     samples.insert(samples.end(), instance.latency.begin(), instance.latency.end());
   report.latency = latency_statistics(samples);
+  report.blocks = run_blocks(detail::timed_inferences(instances), config.batch);
   report.throughput_per_s = detail::throughput_of(instances, config.batch);
-  for (std::size_t i = 0; i < compiled->steps().size(); ++i) {
-    const StepInfo& info = compiled->steps()[i];
-    LayerLatency layer = row_of(compiled->schedule().steps[i].step, 1.0);
-    layer.flops = info.flops;
-    layer.bytes = info.bytes;
-    if (options.layer_runs > 0) layer.latency = median(instances.front().steps[i]);
-    report.flops += layer.flops;
-    report.bytes += layer.bytes;
-    report.layers.push_back(std::move(layer));
+  for (std::size_t i = 0; i < instances.front().step_infos.size(); ++i) {
+    LayerLatency row = row_of(instances.front().step_infos[i]);
+    if (options.layer_runs > 0) row.latency = median(instances.front().steps[i]);
+    report.flops += row.flops;
+    report.bytes += row.bytes;
+    report.layers.push_back(std::move(row));
   }
-  if (options.profile != nullptr) detail::fill_bounds(report, compiled->schedule(), *options.profile);
+  if (report.layers.empty()) report.flops = total_work(model, config.batch).flops;
+  if (options.profile != nullptr && prepared.schedule)
+    detail::fill_bounds(report, *prepared.schedule, *options.profile);
   detail::append_run_notes(report, options, plan, instances);
   say(1.0, "measured " + model.name());
   return report;

@@ -2,6 +2,7 @@
 /// \file
 /// The ranges that a model's values take on sample sources, for a quantization pass.
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -12,7 +13,9 @@
 #include <vector>
 
 #include <fulcrum/analysis/quantization_placement.hpp>
+#include <fulcrum/core/enum_name.hpp>
 #include <fulcrum/core/linkage.hpp>
+#include <fulcrum/model/model.hpp>
 #include <fulcrum/model/rewrite.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
 #include <fulcrum/passes/range_observer.hpp>
@@ -29,7 +32,9 @@ enum class CalibrationMethod : std::uint8_t {
 }
 
 /// \throws Error when the name is neither minmax nor percentile
-FULCRUM_DECLARE [[nodiscard]] CalibrationMethod calibration_method_from(std::string_view name);
+[[nodiscard]] inline CalibrationMethod calibration_method_from(std::string_view name) {
+  return enum_from("calibration method", name, std::array{CalibrationMethod::minmax, CalibrationMethod::percentile});
+}
 
 /// How to quantize a model.
 struct QuantizeOptions {
@@ -89,17 +94,6 @@ FULCRUM_DECLARE [[nodiscard]] ValueRanges calibrate_ranges(const Model<float>& m
 #include <utility>
 
 #include <fulcrum/analysis/is_quantized.hpp>
-
-namespace fulcrum {
-
-FULCRUM_DEFINE CalibrationMethod calibration_method_from(std::string_view name) {
-  for (const CalibrationMethod method : {CalibrationMethod::minmax, CalibrationMethod::percentile}) {
-    if (name_of(method) == name) return method;
-  }
-  throw Error("calibration method '" + std::string(name) + "'", "is not known", "use minmax or percentile");
-}
-
-}  // namespace fulcrum
 
 namespace fulcrum::detail {
 

@@ -52,8 +52,10 @@ struct QuantizeResult {
 FULCRUM_DECLARE [[nodiscard]] Quantization quantization_for(const Range& range, bool unsigned_values = false);
 
 /// Symmetric s8 per output channel (axis 0): scale = max|w_c| / (2^(bits − 1) − 1), zero point 0; a channel of zeros
-/// has scale 1. \param bits  7 or 8
-FULCRUM_DECLARE [[nodiscard]] Quantization weight_quantization_for(const Tensor<float>& weights, int bits = 8);
+/// has scale 1. \param bits  2 … 8
+[[nodiscard]] inline Quantization weight_quantization_for(const Tensor<float>& weights, int bits = 8) {
+  return symmetric_quantization(weights, bits, 0);
+}
 
 /// The model with batch normalization folded, scales on its weights and on the values that place_quantization() names.
 /// Float weights stay as they are; executors round them.
@@ -92,13 +94,6 @@ FULCRUM_DECLARE [[nodiscard]] QuantizeResult quantize(const Model<float>& model,
 
 #include <fulcrum/analysis/is_quantized.hpp>
 
-namespace fulcrum::detail {
-
-/// A scale that can be divided by: that of a range of nothing is 1.
-inline float usable_scale(float scale) { return std::isnormal(scale) ? scale : 1.0F; }
-
-}  // namespace fulcrum::detail
-
 namespace fulcrum {
 
 FULCRUM_DEFINE Quantization quantization_for(const Range& range, bool unsigned_values) {
@@ -109,16 +104,6 @@ FULCRUM_DEFINE Quantization quantization_for(const Range& range, bool unsigned_v
     return {DType::u8, {scale}, {static_cast<std::int32_t>(zero_point)}, -1};
   }
   return {DType::s8, {detail::usable_scale(std::max(-range.min, range.max) / 127.0F)}, {0}, -1};
-}
-
-FULCRUM_DEFINE Quantization weight_quantization_for(const Tensor<float>& weights, int bits) {
-  const auto channels = static_cast<std::size_t>(weights.dim(0));
-  std::vector<float> scale(channels, 0.0F);
-  detail::for_each_channel_element(weights.dims(), 0, [&](std::size_t i, std::size_t c) {
-    scale[c] = std::max(scale[c], std::abs(weights.flat()[i]));
-  });
-  for (float& s : scale) s = detail::usable_scale(s / (bits == 7 ? 63.0F : 127.0F));
-  return {DType::s8, std::move(scale), std::vector<std::int32_t>(channels, 0), 0};
 }
 
 FULCRUM_DEFINE QuantizeResult quantize(const Model<float>& model, const ValueRanges& ranges,

@@ -15,7 +15,7 @@ namespace fulcrum {
 struct Candidate {
   double sparsity = 0.0;                   ///< share of the weights pruned, [0, 1); 0: dense
   RunConfig config;                        ///< the variant's precision is config.precision
-  std::optional<double> accuracy;          ///< top-1 on the whole test set in this precision, 0 … 1
+  std::optional<double> accuracy;          ///< on the whole test set in this precision; 1 is 100 %
   std::optional<LatencyReport> predicted;  ///< absent when the variant could not be made
   std::optional<LatencyReport> measured;   ///< absent when it was not measured
   bool on_front = false;                   ///< among the measured ones, none is better in every objective

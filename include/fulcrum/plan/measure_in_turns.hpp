@@ -49,10 +49,9 @@ double middle_of(std::span<const LatencyReport> rounds, Figure figure) {
 
 /// One report from several of the same model and configuration: every percentile, the mean, the throughput and every
 /// layer is the median over the rounds, so that one disturbed round does not speak for the candidate; min is the least,
-/// samples are all. Notes are those of the round whose median is the middle one, and one more when the rounds' medians
-/// are further apart than 10 %.
-/// \param rounds  not empty
-/// \throws Error when there are none
+/// samples are all, and each round is a block. Notes are those of the round whose median is the middle one, and one
+/// more when the rounds' medians are further apart than 10 %. \param rounds  not empty \throws Error when there are
+/// none
 [[nodiscard]] inline LatencyReport merge_rounds(std::span<const LatencyReport> rounds) {
   if (rounds.empty()) throw Error("merge_rounds", "was given no rounds");
   const auto p50 = [](const LatencyReport& r) { return r.latency.p50.count(); };
@@ -67,10 +66,12 @@ double middle_of(std::span<const LatencyReport> rounds, Figure figure) {
         Milliseconds(detail::middle_of(rounds, [&](const LatencyReport& r) { return (r.latency.*statistic).count(); }));
   }
   merged.latency.samples = 0;
+  merged.blocks.clear();
   double highest_p50 = middle_p50;
   double lowest_p50 = middle_p50;
   for (const LatencyReport& round : rounds) {
     merged.latency.samples += round.latency.samples;
+    merged.blocks.push_back({round.latency.p50, round.latency.p99, round.throughput_per_s});
     merged.latency.min = std::min(merged.latency.min, round.latency.min);
     highest_p50 = std::max(highest_p50, p50(round));
     lowest_p50 = std::min(lowest_p50, p50(round));

@@ -19,7 +19,7 @@ namespace fulcrum {
 struct Variant {
   Precision precision = Precision::f32;
   double sparsity = 0.0;                ///< asked for; [0, 1)
-  std::optional<double> accuracy;       ///< top-1 on the whole test set in this precision, 0 … 1
+  std::optional<double> accuracy;       ///< on the whole test set in this precision; 1 is 100 %
   std::int64_t parameters = 0;          ///< weights and biases
   std::int64_t nonzero_parameters = 0;  ///< of which are not 0
   std::string why_not;                  ///< why it could not be made or evaluated; empty when it could
@@ -29,9 +29,9 @@ struct Variant {
 struct TradeoffStudy {
   std::string model;
   std::string data;               ///< name of the data set; may be empty
-  std::int64_t test_samples = 0;  ///< images behind every accuracy
+  std::int64_t test_samples = 0;  ///< behind every accuracy
   Objective objective;
-  std::optional<double> baseline_accuracy;  ///< of the f32 dense model, 0 … 1
+  std::optional<double> baseline_accuracy;  ///< of the f32 dense model; 1 is 100 %
   std::vector<Variant> variants;
   std::vector<Candidate> candidates;
   Recommendation recommendation;  ///< its indices are into candidates

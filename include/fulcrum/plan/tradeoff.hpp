@@ -3,19 +3,19 @@
 /// The trade-off study: which way to run a model on this machine.
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <ctime>
+#include <exception>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <fulcrum/analysis/is_quantized.hpp>
-#include <fulcrum/cost/predict.hpp>
+#include <fulcrum/core/utc.hpp>
+#include <fulcrum/cost/predictor.hpp>
 #include <fulcrum/exec/int8_options.hpp>
 #include <fulcrum/onednn/environment.hpp>
 #include <fulcrum/plan/measure_in_turns.hpp>
@@ -37,6 +37,12 @@ struct TradeoffOptions {
   QuantizeOptions quantization = int8_options_for_this_cpu();
   std::uint64_t seed = 0;  ///< of the calibration sample and the random sources
   std::string data;        ///< name of the data set, for the report
+  /// What runs the variants when they are evaluated and measured.
+  ExecutorFactory executors = onednn_executors();
+  AnyPredictor predictor;  ///< of every candidate; empty: CalibratedPredictor of the profile
+  /// What counts as accuracy, of the test set's images, whose labels are not looked at then. Higher is better, and 1 is
+  /// 100 %. Absent: top-1.
+  std::optional<Metric> metric;
 };
 
 namespace detail {
@@ -50,14 +56,6 @@ inline ProgressSink part_of(const ProgressSink& progress, double from, double to
     if (!stage.empty()) whole.stage = stage;
     progress(whole);
   };
-}
-
-inline std::string utc_text(std::time_t time) {
-  std::tm utc{};
-  gmtime_r(&time, &utc);
-  std::array<char, 32> text{};
-  static_cast<void>(std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &utc));
-  return text.data();
 }
 
 /// The variants of a space, and the f32 dense one that accuracy is counted from: made, evaluated.
@@ -82,7 +80,7 @@ inline std::vector<VariantModel> make_variants(const Model<float>& model, const 
     const double from = step * static_cast<double>(variants.size());
     const ProgressSink part = part_of(progress, from, from + step, "accuracy of " + variant_name(precision, sparsity));
     variants.push_back(with_accuracy(make_variant(model, precision, sparsity, images, options.quantization, threads),
-                                     test_set, threads, part));
+                                     test_set, threads, part, options.metric, options.executors));
   }
   return variants;
 }
@@ -96,13 +94,13 @@ inline const VariantModel* find_variant(const std::vector<VariantModel>& variant
 }
 
 /// The candidate with its variant's accuracy and a prediction, or why there is none.
-inline Candidate with_prediction(Candidate candidate, const VariantModel& of, const MachineProfile& profile) {
+inline Candidate with_prediction(Candidate candidate, const VariantModel& of, const AnyPredictor& predictor) {
   candidate.accuracy = of.variant.accuracy;
   candidate.why_not = of.variant.why_not;
   if (!of.model) return candidate;
   try {
-    candidate.predicted = predict(*of.model, candidate.config, profile);
-  } catch (const Error& error) {
+    candidate.predicted = predictor(*of.model, candidate.config);
+  } catch (const std::exception& error) {
     candidate.why_not = "could not be predicted: ";
     candidate.why_not += error.what();
   }
@@ -125,7 +123,10 @@ inline std::vector<std::string> study_notes(const TradeoffStudy& study, const Tr
     notes.push_back("predicted medians of the candidates on the front were off by at most" +
                     formatted(" %.0f %%", largest * 100.0));
   }
-  if (study.baseline_accuracy && study.test_samples > 0) {
+  if (options.metric) {
+    notes.push_back("accuracy is the " + options.metric->name() + " on " + format_count(study.test_samples) +
+                    " test images");
+  } else if (study.baseline_accuracy && study.test_samples > 0) {
     // 1.96 standard errors of a share; differences between variants on the same images are known better than this.
     const double share = *study.baseline_accuracy;
     const double error = 1.96 * std::sqrt(share * (1.0 - share) / static_cast<double>(study.test_samples));
@@ -148,7 +149,9 @@ inline std::vector<std::string> study_notes(const TradeoffStudy& study, const Tr
 /// candidate, measures the promising ones in turns, marks the Pareto front of accuracy, p99 latency and throughput, and
 /// recommends. What cannot be made, evaluated, predicted or measured stays in the study with the reason.
 ///
-/// \param model      float, not quantized, trained; one input (n, c, h, w), class scores as its output
+/// \param model      float, not quantized, trained; one input (n, c, h, w), class scores as its output unless the
+/// options
+///                   have a metric
 /// \param train_set  for the calibration of int8 only
 /// \param test_set   every accuracy is that of all of it
 /// \param profile    of this machine
@@ -161,7 +164,7 @@ inline std::vector<std::string> study_notes(const TradeoffStudy& study, const Tr
   const auto started = std::chrono::steady_clock::now();
   validate(options.objective);
   TradeoffStudy study;
-  study.started_at = detail::utc_text(std::time(nullptr));
+  study.started_at = utc_now();
   study.environment = onednn_environment();
   study.environment.seed = options.seed;
   check_profile_matches(profile, study.environment);
@@ -183,8 +186,9 @@ inline std::vector<std::string> study_notes(const TradeoffStudy& study, const Tr
   const auto variant_of = [&](const Candidate& c) {
     return detail::find_variant(variants, c.config.precision, c.sparsity);
   };
+  const AnyPredictor predictor = options.predictor ? options.predictor : CalibratedPredictor(profile);
   for (Candidate& candidate : study.candidates) {
-    candidate = detail::with_prediction(std::move(candidate), *variant_of(candidate), profile);
+    candidate = detail::with_prediction(std::move(candidate), *variant_of(candidate), predictor);
   }
   Selection selection =
       select_promising(study.candidates, options.objective, study.baseline_accuracy, options.selection);
@@ -200,6 +204,7 @@ inline std::vector<std::string> study_notes(const TradeoffStudy& study, const Tr
   measuring.layer_runs = 30;
   measuring.seed = options.seed;
   measuring.profile = &profile;
+  measuring.executors = options.executors;
   std::vector<JobResult> measured =
       measure_in_turns(jobs, options.rounds, measuring, detail::part_of(progress, 0.3, 1.0));
 

@@ -88,15 +88,23 @@ struct VariantModel {
 
 /// The variant with its accuracy on the whole test set, in its own precision. One that cannot be evaluated loses its
 /// model and says why.
+/// \param metric  what counts as accuracy, of test_set.images; absent: top-1
 [[nodiscard]] inline VariantModel with_accuracy(VariantModel variant, const Dataset& test_set, int threads,
-                                                const ProgressSink& progress = {}) {
+                                                const ProgressSink& progress = {},
+                                                const std::optional<Metric>& metric = {},
+                                                const ExecutorFactory& executors = onednn_executors()) {
   if (!variant.model) return variant;
   try {
     RunConfig config;
     config.batch = 100;
     config.threads = threads;
     config.precision = variant.variant.precision;
-    variant.variant.accuracy = evaluate_accuracy(*variant.model, test_set, config, progress).accuracy;
+    if (metric) {
+      variant.variant.accuracy =
+          evaluate(*variant.model, {&test_set.images, 1}, config, *metric, progress, executors).score;
+    } else {
+      variant.variant.accuracy = evaluate_accuracy(*variant.model, test_set, config, progress, executors).accuracy;
+    }
   } catch (const std::exception& error) {
     variant.model.reset();
     variant.variant.why_not = "could not be evaluated: ";

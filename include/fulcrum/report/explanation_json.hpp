@@ -2,9 +2,12 @@
 /// \file
 /// What became of a model's layers, as JSON.
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <fulcrum/core/linkage.hpp>
+#include <fulcrum/core/utf8.hpp>
 #include <fulcrum/exec/explanation.hpp>
-#include <fulcrum/report/json.hpp>
+#include <fulcrum/run/latency_report_json.hpp>
 
 namespace fulcrum {
 
@@ -25,10 +28,10 @@ FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const Explanation& explanat
 namespace fulcrum {
 
 FULCRUM_DEFINE nlohmann::json to_json(const StepInfo& step) {
-  nlohmann::json j{{"name", detail::valid_utf8(step.name)},
-                   {"kind", detail::valid_utf8(step.kind)},
-                   {"layers", detail::valid_utf8(step.layers)},
-                   {"implementation", detail::valid_utf8(step.implementation)},
+  nlohmann::json j{{"name", valid_utf8(step.name)},
+                   {"kind", valid_utf8(step.kind)},
+                   {"layers", valid_utf8(step.layers)},
+                   {"implementation", valid_utf8(step.implementation)},
                    {"src", name_of(step.src)},
                    {"dst", name_of(step.dst)},
                    {"src_layout", step.src_layout},
@@ -37,25 +40,25 @@ FULCRUM_DEFINE nlohmann::json to_json(const StepInfo& step) {
                    {"flops", step.flops},
                    {"bytes", step.bytes},
                    {"why_ended", nullptr}};
-  if (!step.why_ended.empty()) j["why_ended"] = detail::valid_utf8(step.why_ended);
+  if (!step.why_ended.empty()) j["why_ended"] = valid_utf8(step.why_ended);
   return j;
 }
 
 FULCRUM_DEFINE nlohmann::json to_json(const Explanation& explanation) {
-  nlohmann::json j{{"model", detail::valid_utf8(explanation.model)},
+  nlohmann::json j{{"model", valid_utf8(explanation.model)},
                    {"batch", explanation.batch},
                    {"threads", explanation.threads},
                    {"precision", name_of(explanation.precision)},
                    {"memory_bytes", to_json(explanation.memory)},
-                   {"notes", detail::valid_utf8(explanation.notes)}};
+                   {"notes", valid_utf8(explanation.notes)}};
   for (const char* key : {"steps", "folded", "kept", "free_layers"}) j[key] = nlohmann::json::array();
   for (const StepInfo& step : explanation.steps) j["steps"].push_back(to_json(step));
   for (const FoldReport::Folded& f : explanation.folded.folded)
-    j["folded"].push_back({{"name", detail::valid_utf8(f.name)}, {"into", detail::valid_utf8(f.into)}});
+    j["folded"].push_back({{"name", valid_utf8(f.name)}, {"into", valid_utf8(f.into)}});
   for (const FoldReport::Kept& k : explanation.folded.kept)
-    j["kept"].push_back({{"name", detail::valid_utf8(k.name)}, {"reason", detail::valid_utf8(k.reason)}});
+    j["kept"].push_back({{"name", valid_utf8(k.name)}, {"reason", valid_utf8(k.reason)}});
   for (const Explanation::FreeLayer& layer : explanation.free_layers)
-    j["free_layers"].push_back({{"name", detail::valid_utf8(layer.name)}, {"kind", layer.kind}});
+    j["free_layers"].push_back({{"name", valid_utf8(layer.name)}, {"kind", layer.kind}});
   return j;
 }
 

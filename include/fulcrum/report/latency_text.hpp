@@ -8,6 +8,7 @@
 #include <fulcrum/core/units.hpp>
 #include <fulcrum/plan/figures.hpp>
 #include <fulcrum/report/table.hpp>
+#include <fulcrum/run/compare.hpp>
 #include <fulcrum/run/latency_report.hpp>
 
 namespace fulcrum {
@@ -38,9 +39,7 @@ FULCRUM_DECLARE [[nodiscard]] std::string to_text(const LatencyReport& predicted
 #if FULCRUM_DEFINES(report)
 
 #include <cmath>
-#include <map>
 #include <optional>
-#include <utility>
 
 namespace fulcrum::detail {
 
@@ -79,7 +78,7 @@ FULCRUM_DEFINE std::string to_text(const LatencyReport& report) {
   if (l.samples > 0) text += ", " + format_count(l.samples) + " samples";
   if (report.creation.count() > 0.0) text += ", ready after " + format_latency(report.creation);
   text += "\n";
-  if (report.kind == ReportKind::measured) text += to_text(report.memory) + "\n";
+  if (report.memory != MemoryUse{}) text += to_text(report.memory) + "\n";
   text += "\n";
 
   Table statistics({{"latency", Align::left},
@@ -138,23 +137,15 @@ FULCRUM_DEFINE std::string to_text(const LatencyReport& predicted, const Latency
   table.add_row({"throughput", format_rate(predicted.throughput_per_s), format_rate(measured.throughput_per_s),
                  detail::format_difference(predicted.throughput_per_s, measured.throughput_per_s)});
   table.add_rule();
-  std::multimap<std::pair<std::string, std::string>, const LayerLatency*> left;
-  for (const LayerLatency& layer : predicted.layers) left.emplace(std::pair(layer.name, layer.kind), &layer);
-  for (const LayerLatency& layer : measured.layers) {
+  for (const LayerPair& pair : pair_layers(predicted, measured)) {
+    const LayerLatency& layer = pair.second != nullptr ? *pair.second : *pair.first;
     const std::string name = layer.name + " (" + layer.kind + ")";
-    const auto at = left.find({layer.name, layer.kind});
-    if (at == left.end()) {
+    if (pair.first == nullptr)
       table.add_row({name, "", format_latency(layer.latency)});
-      continue;
-    }
-    add(name, at->second->latency, layer.latency);
-    left.erase(at);
-  }
-  for (const LayerLatency& layer : predicted.layers) {
-    const auto at = left.find({layer.name, layer.kind});
-    if (at == left.end()) continue;
-    table.add_row({layer.name + " (" + layer.kind + ")", format_latency(layer.latency)});
-    left.erase(at);
+    else if (pair.second == nullptr)
+      table.add_row({name, format_latency(layer.latency)});
+    else
+      add(name, pair.first->latency, layer.latency);
   }
   std::string text = table.to_string();
   std::vector<std::string> notes = measured.notes;

@@ -8,6 +8,7 @@
 #include <fulcrum/passes/fake_quantize.hpp>
 #include <fulcrum/passes/prune.hpp>
 #include <fulcrum/passes/quantize.hpp>
+#include <fulcrum/run/json_values.hpp>
 
 namespace fulcrum {
 
@@ -21,17 +22,7 @@ FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const QuantizeReport& repor
 
 #if FULCRUM_DEFINES(report)
 
-#include <cmath>
-
 #include <nlohmann/json.hpp>
-
-namespace fulcrum::detail {
-
-inline nlohmann::json finite_or_null(double value) {
-  return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
-}
-
-}  // namespace fulcrum::detail
 
 namespace fulcrum {
 
@@ -43,12 +34,12 @@ FULCRUM_DEFINE nlohmann::json to_json(const PruneReport& report) {
                       {"kept", l.kept},
                       {"sparsity", l.sparsity},
                       {"threshold", l.threshold},
-                      {"sqnr_db", detail::finite_or_null(l.sqnr_db)}});
+                      {"sqnr_db", number_or_null(l.sqnr_db)}});
   }
   return {{"elements", report.elements},
           {"kept", report.kept},
           {"sparsity", report.sparsity},
-          {"sqnr_db", detail::finite_or_null(report.sqnr_db)},
+          {"sqnr_db", number_or_null(report.sqnr_db)},
           {"layers", layers}};
 }
 
@@ -59,9 +50,9 @@ FULCRUM_DEFINE nlohmann::json to_json(const FakeQuantizeReport& report) {
                       {"scale_min", l.scale_min},
                       {"scale_max", l.scale_max},
                       {"levels", l.levels},
-                      {"sqnr_db", detail::finite_or_null(l.sqnr_db)}});
+                      {"sqnr_db", number_or_null(l.sqnr_db)}});
   }
-  return {{"sqnr_db", detail::finite_or_null(report.sqnr_db)}, {"layers", layers}};
+  return {{"sqnr_db", number_or_null(report.sqnr_db)}, {"layers", layers}};
 }
 
 FULCRUM_DEFINE nlohmann::json to_json(const QuantizeReport& report) {
@@ -71,7 +62,7 @@ FULCRUM_DEFINE nlohmann::json to_json(const QuantizeReport& report) {
                       {"kind", l.kind},
                       {"weight_scale_min", l.weight_scale_min},
                       {"weight_scale_max", l.weight_scale_max},
-                      {"weight_sqnr_db", detail::finite_or_null(l.weight_sqnr_db)},
+                      {"weight_sqnr_db", number_or_null(l.weight_sqnr_db)},
                       {"src_dtype", name_of(l.src_dtype)},
                       {"src_scale", l.src_scale},
                       {"src_zero_point", l.src_zero_point}});
@@ -85,7 +76,7 @@ FULCRUM_DEFINE nlohmann::json to_json(const QuantizeReport& report) {
                       {"scale", v.quantization.scale},
                       {"zero_point", v.quantization.zero_point}});
   }
-  return {{"weight_sqnr_db", detail::finite_or_null(report.weight_sqnr_db)},
+  return {{"weight_sqnr_db", number_or_null(report.weight_sqnr_db)},
           {"layers", layers},
           {"kept_in_float", kept},
           {"values", values}};

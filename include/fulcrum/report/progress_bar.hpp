@@ -117,7 +117,7 @@ FULCRUM_DEFINE std::string progress_line(const Progress& progress, std::optional
   if (!progress.detail.empty()) middle += "  " + printable(progress.detail);
   std::size_t room = width > used ? width - used : 0;
   for (std::size_t at = 0; at < middle.size();) {
-    const detail::CodePoint c = detail::decode_utf8(middle, at);
+    const CodePoint c = decode_utf8(middle, at);
     const std::size_t columns = detail::code_point_width(c.value);
     if (columns > room) break;
     line.append(middle, at, c.bytes);

@@ -11,18 +11,11 @@
 
 #include <fulcrum/core/error.hpp>
 #include <fulcrum/core/linkage.hpp>
+#include <fulcrum/core/utf8.hpp>
 
 namespace fulcrum {
 
 namespace detail {
-
-/// One code point of UTF-8 text; a byte that is no valid UTF-8 is a code point of its own (U+FFFD).
-struct CodePoint {
-  std::uint32_t value = 0;
-  std::size_t bytes = 1;
-};
-
-FULCRUM_DECLARE CodePoint decode_utf8(std::string_view text, std::size_t at);
 
 /// Columns a code point takes on a terminal: 0 for combining and joining marks, 2 for the wide scripts and pictographs
 /// (the blocks of Unicode's EastAsianWidth.txt that are W or F), otherwise 1.
@@ -95,35 +88,12 @@ private:
 
 #include <algorithm>
 
-namespace fulcrum::detail {
-
-FULCRUM_DEFINE CodePoint decode_utf8(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i])); };
-  const std::uint32_t first = byte(at);
-  if (first < 0x80U) return {first, 1};
-  const std::size_t length = first >= 0xf0U && first < 0xf5U   ? 4
-                             : first >= 0xe0U && first < 0xf0U ? 3
-                             : first >= 0xc2U && first < 0xe0U ? 2
-                                                               : 0;
-  if (length == 0 || at + length > text.size()) return {0xfffdU, 1};
-  std::uint32_t value = first & (0x7fU >> length);
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(at + i) & 0xc0U) != 0x80U) return {0xfffdU, 1};
-    value = (value << 6U) | (byte(at + i) & 0x3fU);
-  }
-  constexpr std::uint32_t least[] = {0, 0, 0x80U, 0x800U, 0x10000U};
-  const bool valid = value >= least[length] && value <= 0x10ffffU && !(value >= 0xd800U && value <= 0xdfffU);
-  return valid ? CodePoint{value, length} : CodePoint{0xfffdU, 1};
-}
-
-}  // namespace fulcrum::detail
-
 namespace fulcrum {
 
 FULCRUM_DEFINE std::size_t display_width(std::string_view text) {
   std::size_t width = 0;
   for (std::size_t at = 0; at < text.size();) {
-    const detail::CodePoint c = detail::decode_utf8(text, at);
+    const CodePoint c = decode_utf8(text, at);
     width += detail::code_point_width(c.value);
     at += c.bytes;
   }
@@ -133,7 +103,7 @@ FULCRUM_DEFINE std::size_t display_width(std::string_view text) {
 FULCRUM_DEFINE std::string printable(std::string_view text) {
   std::string result;
   for (std::size_t at = 0; at < text.size();) {
-    const detail::CodePoint c = detail::decode_utf8(text, at);
+    const CodePoint c = decode_utf8(text, at);
     const bool control = c.value < 0x20U || (c.value >= 0x7fU && c.value < 0xa0U);
     if (control || c.value == 0xfffdU)
       result += "\xef\xbf\xbd";

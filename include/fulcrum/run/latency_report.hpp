@@ -2,6 +2,7 @@
 /// \file
 /// What one gets for a RunConfig, whether predicted or measured.
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include <fulcrum/core/dtype.hpp>
+#include <fulcrum/core/enum_name.hpp>
 #include <fulcrum/core/environment.hpp>
 #include <fulcrum/core/units.hpp>
 #include <fulcrum/run/memory_use.hpp>
@@ -21,6 +23,17 @@ struct LatencyStatistics {
   Milliseconds min{}, mean{}, p50{}, p90{}, p95{}, p99{}, p99_9{};
   Milliseconds mad{};        ///< median absolute deviation from p50; 0 in a prediction
   std::int64_t samples = 0;  ///< how many inferences were timed; 0 in a prediction
+
+  friend bool operator==(const LatencyStatistics&, const LatencyStatistics&) = default;
+};
+
+/// A part of a measured run, with the samples of all instances together. How far blocks are apart is how far the
+/// machine drifted during the run: the noise of a figure when it is compared with one of another run.
+struct RunBlock {
+  Milliseconds p50{}, p99{};
+  double throughput_per_s = 0.0;  ///< as in the report
+
+  friend bool operator==(const RunBlock&, const RunBlock&) = default;
 };
 
 /// What keeps a layer from being faster.
@@ -35,6 +48,11 @@ enum class Bound : std::uint8_t { compute, memory, overhead };
   return "?";
 }
 
+/// \throws Error when the name is none of compute, memory, overhead
+[[nodiscard]] inline Bound bound_from(std::string_view name) {
+  return enum_from("bound", name, std::array{Bound::compute, Bound::memory, Bound::overhead});
+}
+
 /// One row per step that runs: a layer with what is fused into it, or a change of a value's layout or type.
 struct LayerLatency {
   std::string name;            ///< the node whose value the step computes first ("conv1")
@@ -47,12 +65,19 @@ struct LayerLatency {
   std::optional<DType> dst{};  ///< type of its result; absent when it is not known
   int threads = 1;             ///< that share it
   std::string algorithm{};     ///< what computes it: name_of(Algorithm) (schedule/algorithm.hpp); empty: not known
+
+  friend bool operator==(const LayerLatency&, const LayerLatency&) = default;
 };
 
 enum class ReportKind : std::uint8_t { predicted, measured };
 
 [[nodiscard]] constexpr std::string_view name_of(ReportKind kind) noexcept {
   return kind == ReportKind::predicted ? "predicted" : "measured";
+}
+
+/// \throws Error when the name is neither predicted nor measured
+[[nodiscard]] inline ReportKind report_kind_from(std::string_view name) {
+  return enum_from("kind of report", name, std::array{ReportKind::predicted, ReportKind::measured});
 }
 
 /// The one result type of prediction and measurement, so that comparing them is subtraction.
@@ -64,11 +89,14 @@ struct LatencyReport {
   double bytes = 0.0;  ///< [B] of one inference
   LatencyStatistics latency;
   double throughput_per_s = 0.0;  ///< samples per second of all instances together
+  std::vector<RunBlock> blocks;   ///< the run in parts, in the order of time; empty in a prediction
   std::vector<LayerLatency> layers;
   Milliseconds creation{};         ///< time to prepare the model before the first inference; 0 in a prediction
-  MemoryUse memory;                ///< 0 in a prediction
+  MemoryUse memory;                ///< 0 in a prediction, and where the executor does not tell
   std::vector<std::string> notes;  ///< what the reader should know ("the machine was noisy: …")
   Environment environment;
+
+  friend bool operator==(const LatencyReport&, const LatencyReport&) = default;
 };
 
 /// Of the time that the layers of an int8 run take together, the share [0, 1] of those that take real numbers instead

@@ -11,6 +11,8 @@ struct MemoryUse {
   std::size_t weights = 0;      ///< packed weights and constants, shared by all instances
   std::size_t activations = 0;  ///< one arena per instance
   std::size_t scratchpad = 0;   ///< per instance
+
+  friend bool operator==(const MemoryUse&, const MemoryUse&) = default;
 };
 
 }  // namespace fulcrum

@@ -2,12 +2,14 @@
 /// \file
 /// What one runs a model with.
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
 
 #include <fulcrum/core/dtype.hpp>
+#include <fulcrum/core/enum_name.hpp>
 
 namespace fulcrum {
 
@@ -30,10 +32,8 @@ enum class UseAlgorithm : std::uint8_t {
 
 /// \throws Error when there is no such word
 [[nodiscard]] inline UseAlgorithm use_algorithm_from(std::string_view name) {
-  for (const UseAlgorithm use : {UseAlgorithm::automatic, UseAlgorithm::always, UseAlgorithm::never}) {
-    if (name_of(use) == name) return use;
-  }
-  throw Error("algorithm policy '" + std::string(name) + "'", "is not known", "give auto, always or never");
+  return enum_from("algorithm policy", name,
+                   std::array{UseAlgorithm::automatic, UseAlgorithm::always, UseAlgorithm::never});
 }
 
 /// Which algorithms a run may take.
@@ -59,10 +59,7 @@ enum class MissingPrecision : std::uint8_t {
 
 /// \throws Error when there is no such word
 [[nodiscard]] inline MissingPrecision missing_precision_from(std::string_view name) {
-  for (const MissingPrecision missing : {MissingPrecision::refuse, MissingPrecision::f32}) {
-    if (name_of(missing) == name) return missing;
-  }
-  throw Error("missing precision '" + std::string(name) + "'", "is not known", "give refuse or f32");
+  return enum_from("missing precision", name, std::array{MissingPrecision::refuse, MissingPrecision::f32});
 }
 
 /// How a model is run. Prediction, execution and measurement take the same one, and reports carry it.

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include <fulcrum/core/error.hpp>
+#include <fulcrum/core/enum_name.hpp>
 
 namespace fulcrum {
 
@@ -33,11 +33,7 @@ inline constexpr std::array all_algorithms{Algorithm::primitive, Algorithm::wino
 
 /// \throws Error when there is no such algorithm
 [[nodiscard]] inline Algorithm algorithm_from(std::string_view name) {
-  for (const Algorithm algorithm : all_algorithms) {
-    if (name_of(algorithm) == name) return algorithm;
-  }
-  throw Error("algorithm '" + std::string(name) + "'", "is not known",
-              "give primitive, winograd, loops or threaded_loops");
+  return enum_from("algorithm", name, all_algorithms);
 }
 
 }  // namespace fulcrum

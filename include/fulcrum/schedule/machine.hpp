@@ -15,10 +15,10 @@ namespace fulcrum {
 /// A machine as a schedule sees it. current_machine() (onednn/environment.hpp) is this one, machine_of(profile) the one
 /// that a profile speaks of; by default nothing is known, and nothing is done that needs to be.
 struct Machine {
-  std::string isa;    ///< instruction sets that an engine may use, as Environment::isa; empty: unknown
-  int cores = 1;      ///< that share the last-level cache
-  CacheSizes caches;  ///< as a core sees them; 0: unknown, and no batch is cut into slices
-  std::vector<LayoutChange> layout_changes;  ///< where values were seen to be reordered; empty: nothing was seen
+  std::string isa{};    ///< instruction sets that an engine may use, as Environment::isa; empty: unknown
+  int cores = 1;        ///< that share the last-level cache
+  CacheSizes caches{};  ///< as a core sees them; 0: unknown, and no batch is cut into slices
+  std::vector<LayoutChange> layout_changes{};  ///< where values were seen to be reordered; empty: nothing was seen
 
   /// Whether a word of `isa` is there: "avx512".
   [[nodiscard]] bool has(std::string_view word) const noexcept {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <fulcrum/core/dtype.hpp>
+#include <fulcrum/core/enum_name.hpp>
 #include <fulcrum/core/error.hpp>
 #include <fulcrum/schedule/algorithm.hpp>
 
@@ -52,10 +53,7 @@ inline constexpr std::array all_kernel_classes{KernelClass::convolution,
 
 /// \throws Error when there is no such class
 [[nodiscard]] inline KernelClass kernel_class_from(std::string_view name) {
-  for (const KernelClass kernel : all_kernel_classes) {
-    if (name_of(kernel) == name) return kernel;
-  }
-  throw Error("kernel class '" + std::string(name) + "'", "is not known");
+  return enum_from("kernel class", name, all_kernel_classes);
 }
 
 /// What a movement is for: they differ in which side lies how in memory.

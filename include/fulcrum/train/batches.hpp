@@ -1,11 +1,12 @@
 #pragma once
 /// \file
-/// Shuffled, slightly varied batches of a data set.
+/// What a network is trained on, and shuffled, slightly varied batches of it.
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,6 +15,56 @@
 #include <fulcrum/data/dataset.hpp>
 
 namespace fulcrum {
+
+/// Samples, and what a network is to make of each: its class (classification), a tensor (regression), or both (a
+/// teacher's output beside the labels, say). A view: what it is made of must outlive it.
+class SampleView {
+public:
+  /// Labelled images.
+  /// \throws Error when the data set is invalid
+  SampleView(const Dataset& data)  // NOLINT(google-explicit-constructor): a data set is samples
+      : src_(&data.images), labels_(data.labels), classes_(data.classes) {
+    validate(data);
+  }
+  /// \param src      (n, …)
+  /// \param targets  (n, …)
+  /// \throws Error when there are not as many of both
+  SampleView(const Tensor<float>& src, const Tensor<float>& targets) : src_(&src), targets_(&targets) { check(); }
+  /// Labelled images, each with a tensor as well.
+  /// \throws Error when the data set is invalid or there are not as many targets as images
+  SampleView(const Dataset& data, const Tensor<float>& targets) : SampleView(data) {
+    targets_ = &targets;
+    check();
+  }
+
+  [[nodiscard]] std::int64_t size() const { return src_->dim(0); }
+  [[nodiscard]] const Tensor<float>& src() const noexcept { return *src_; }                ///< (n, …)
+  [[nodiscard]] std::span<const std::int32_t> labels() const noexcept { return labels_; }  ///< n of them, or none
+  [[nodiscard]] std::int64_t classes() const noexcept { return classes_; }                 ///< 0 without labels
+  [[nodiscard]] const Tensor<float>* targets() const noexcept { return targets_; }         ///< (n, …), or null
+
+private:
+  void check() const {
+    const bool one_each = src_->dimension() > 0 && targets_->dimension() > 0 && src_->dim(0) == targets_->dim(0);
+    if (one_each) return;
+    throw Error("training data",
+                "has samples " + to_string(src_->dims()) + " and targets " + to_string(targets_->dims()),
+                "give (n, …) and (n, …)");
+  }
+
+  const Tensor<float>* src_;
+  std::span<const std::int32_t> labels_;
+  std::int64_t classes_ = 0;
+  const Tensor<float>* targets_ = nullptr;
+};
+
+/// What one step of a training sees.
+struct Batch {
+  Tensor<float> src;                     ///< (n, …)
+  std::vector<std::int32_t> labels;      ///< n of them, 0 … classes − 1; none: the samples have no classes
+  std::int64_t classes = 0;              ///< 0 without labels
+  std::optional<Tensor<float>> targets;  ///< (n, …); nothing: the samples have no such targets
+};
 
 /// How images are varied each time they are drawn, so that a network sees more than there are.
 struct Augmentation {
@@ -43,30 +94,41 @@ inline void copy_plane(std::span<const float> src, std::span<float> dst, std::in
 
 }  // namespace detail
 
-/// Draws the samples of a data set in an order of its own for every epoch, each at most once. What is left over when
-/// the number of samples is no multiple of the batch stays out of that epoch; the next order brings others.
-/// The data set must outlive this.
+/// Draws samples in an order of its own for every epoch, each at most once. What is left over when the number of
+/// samples is no multiple of the batch stays out of that epoch; the next order brings others. What the view shows must
+/// outlive this.
 class BatchSampler {
 public:
-  /// \param batch  1 … data.size()
-  /// \throws Error when the data set is invalid or too small for one batch
-  BatchSampler(const Dataset& data, std::int64_t batch, const Augmentation& augmentation, std::uint64_t seed)
-      : data_(data), augmentation_(augmentation), random_(seed), order_(static_cast<std::size_t>(data.size())) {
-    validate(data);
-    if (batch < 1 || batch > data.size()) {
+  /// \param batch  1 … samples.size()
+  /// \throws Error when there are too few samples for one batch, or an augmentation has no images to vary
+  BatchSampler(const SampleView& samples, std::int64_t batch, const Augmentation& augmentation, std::uint64_t seed)
+      : samples_(samples),
+        augmentation_(augmentation),
+        random_(seed),
+        order_(static_cast<std::size_t>(samples.size())) {
+    if (batch < 1 || batch > samples.size()) {
       throw Error("batch " + std::to_string(batch),
-                  "cannot be drawn from a data set of " + std::to_string(data.size()) + " samples",
+                  "cannot be drawn from a data set of " + std::to_string(samples.size()) + " samples",
                   "give 1 to the number of samples");
     }
     if (augmentation.shift < 0) throw Error("augmentation", "has a negative shift", "give 0 or more pixels");
+    if (augmentation != Augmentation{} && samples.src().dimension() != 4) {
+      throw Error("augmentation", "is for images (n, c, h, w) but samples are " + to_string(samples.src().dims()),
+                  "train without it");
+    }
     std::iota(order_.begin(), order_.end(), std::size_t{0});
-    Shape shape = data.images.dims();
-    shape[0] = batch;
-    images_ = Tensor<float>(shape);
-    labels_.resize(static_cast<std::size_t>(batch));
+    const auto batch_of = [&](const Tensor<float>& all) {
+      Shape shape = all.dims();
+      shape[0] = batch;
+      return Tensor<float>(shape);
+    };
+    batch_.src = batch_of(samples.src());
+    batch_.classes = samples.classes();
+    if (!samples.labels().empty()) batch_.labels.resize(static_cast<std::size_t>(batch));
+    if (samples.targets() != nullptr) batch_.targets = batch_of(*samples.targets());
   }
 
-  [[nodiscard]] std::int64_t batches_per_epoch() const { return data_.size() / images_.dim(0); }
+  [[nodiscard]] std::int64_t batches_per_epoch() const { return samples_.size() / batch_.src.dim(0); }
 
   /// A new order.
   void start_epoch() {
@@ -74,46 +136,60 @@ public:
     next_ = 0;
   }
 
-  /// Draws the next batch. Call at most batches_per_epoch() times in an epoch.
-  void draw() {
-    const Shape shape = images_.dims();
-    const auto plane = static_cast<std::size_t>(shape[2] * shape[3]);
-    const auto planes = static_cast<std::size_t>(shape[1]);
-    for (std::size_t i = 0; i < labels_.size(); ++i, ++next_) {
+  /// The next batch, until the next call. Call at most batches_per_epoch() times in an epoch.
+  const Batch& draw() {
+    const auto size = static_cast<std::size_t>(batch_.src.dim(0));
+    for (std::size_t i = 0; i < size; ++i, ++next_) {
       const std::size_t sample = order_[next_];
-      labels_[i] = data_.labels[sample];
-      const auto from = data_.images.flat().subspan(sample * planes * plane, planes * plane);
-      const auto to = images_.flat().subspan(i * planes * plane, planes * plane);
-      if (augmentation_ == Augmentation{}) {
-        std::copy(from.begin(), from.end(), to.begin());
-        continue;
-      }
-      const std::int64_t dy = offset();
-      const std::int64_t dx = offset();
-      const bool flip = augmentation_.flip && random_.below(2) == 1;
-      for (std::size_t c = 0; c < planes; ++c) {
-        detail::copy_plane(from.subspan(c * plane, plane), to.subspan(c * plane, plane), shape[2], shape[3], dy, dx,
-                           flip);
-      }
+      if (!batch_.labels.empty()) batch_.labels[i] = samples_.labels()[sample];
+      if (batch_.targets) copy_sample(*samples_.targets(), sample, *batch_.targets, i);
+      if (augmentation_ == Augmentation{})
+        copy_sample(samples_.src(), sample, batch_.src, i);
+      else
+        vary_sample(sample, i);
+    }
+    return batch_;
+  }
+
+private:
+  /// Element `index` of the first axis.
+  template <class T>
+  static auto part_of(T& tensor, std::size_t index) {
+    const auto flat = tensor.flat();
+    const std::size_t size = flat.size() / static_cast<std::size_t>(tensor.dim(0));
+    return flat.subspan(index * size, size);
+  }
+
+  static void copy_sample(const Tensor<float>& from, std::size_t sample, Tensor<float>& to, std::size_t at) {
+    const auto values = part_of(from, sample);
+    std::copy(values.begin(), values.end(), part_of(to, at).begin());
+  }
+
+  void vary_sample(std::size_t sample, std::size_t at) {
+    const Shape shape = batch_.src.dims();
+    const auto plane = static_cast<std::size_t>(shape[2] * shape[3]);
+    const auto from = part_of(samples_.src(), sample);
+    const auto to = part_of(batch_.src, at);
+    const std::int64_t dy = offset();
+    const std::int64_t dx = offset();
+    const bool flip = augmentation_.flip && random_.below(2) == 1;
+    for (std::size_t c = 0; c < static_cast<std::size_t>(shape[1]); ++c) {
+      detail::copy_plane(from.subspan(c * plane, plane), to.subspan(c * plane, plane), shape[2], shape[3], dy, dx,
+                         flip);
     }
   }
 
-  [[nodiscard]] const Tensor<float>& images() const noexcept { return images_; }           ///< (batch, c, h, w)
-  [[nodiscard]] std::span<const std::int32_t> labels() const noexcept { return labels_; }  ///< batch of them
-
-private:
   std::int64_t offset() {
     const auto choices = static_cast<std::uint64_t>(2 * augmentation_.shift + 1);
     return static_cast<std::int64_t>(random_.below(choices)) - augmentation_.shift;
   }
 
-  const Dataset& data_;
+  SampleView samples_;
   Augmentation augmentation_;
   Random random_;
   std::vector<std::size_t> order_;
   std::size_t next_ = 0;
-  Tensor<float> images_;
-  std::vector<std::int32_t> labels_;
+  Batch batch_;
 };
 
 }  // namespace fulcrum

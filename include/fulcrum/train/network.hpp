@@ -16,63 +16,67 @@
 #include <fulcrum/train/detail/record_shape.hpp>
 #include <fulcrum/train/detail/relu_order.hpp>
 #include <fulcrum/train/detail/trainable.hpp>
+#include <fulcrum/train/loss.hpp>
+#include <fulcrum/train/trainable_parameter.hpp>
 
 namespace fulcrum {
 
-/// A model of one input, prepared for one batch size: forward() gives its logits, backward() the gradients of its
-/// parameters. The last output counts; when a softmax over its last axis computes it, the softmax is left out, because
-/// the loss has it (see CrossEntropy). Batch normalization uses and remembers the statistics of the batch.
+/// A model of one input, prepared for one batch size: forward() gives its last output, backward() the gradients of its
+/// parameters. A softmax over the last axis that computes the output is left out where the loss has it (see LossInput).
+/// Batch normalization uses and remembers the statistics of the batch.
 ///
-/// Layers that the logits do not depend on are not run and keep their weights.
+/// Layers that the output does not depend on are not run and keep their weights.
 /// oneDNN takes its threads from OpenMP: create and use a network under the same number of threads.
 class TrainingNetwork {
 public:
   /// \param batch  samples per step, ≥ 1
+  /// \param input  what the loss takes: whether a softmax at the end is run
   /// \throws Error when the model is quantized, has not exactly one input, or has no weights that reach its output
-  TrainingNetwork(const Model<float>& model, std::int64_t batch) : stream_(detail::onednn::cpu_engine()) {
+  TrainingNetwork(const Model<float>& model, std::int64_t batch, LossInput input = LossInput::logits)
+      : stream_(detail::onednn::cpu_engine()) {
     check(model);
     Model<float> reordered = model;
     swapped_ = detail::training::swap_relu_and_max_pooling(reordered);
     tape_ = std::make_unique<detail::training::Tape>(std::move(reordered), batch);
     input_ = model.inputs().front();
-    logits_id_ = logits_of(model);
+    dst_id_ = input == LossInput::logits ? logits_of(model) : model.outputs().back();
     std::vector<bool> used(model.size(), false);
-    used[logits_id_] = true;
-    for (NodeId id = logits_id_ + 1; id-- > 0;) {
+    used[dst_id_] = true;
+    for (NodeId id = dst_id_ + 1; id-- > 0;) {
       for (const NodeId src : model.node(id).src) used[src] = used[src] || used[id];
     }
     if (!used[input_]) throw Error("model '" + model.name() + "'", "has an output that does not depend on its input");
-    for (NodeId id = 0; id <= logits_id_; ++id) {
+    for (NodeId id = 0; id <= dst_id_; ++id) {
       if (used[id]) record(id);
     }
 
-    logits_ = Tensor<float>(tape_->shape(logits_id_));
-    gradient_ = Tensor<float>(tape_->shape(logits_id_));
-    if (!tape_->needs_gradient(logits_id_)) {
+    dst_ = Tensor<float>(tape_->shape(dst_id_));
+    gradient_ = Tensor<float>(tape_->shape(dst_id_));
+    if (!tape_->needs_gradient(dst_id_)) {
       throw Error("model '" + model.name() + "'", "has no weights that reach its output", "there is nothing to train");
     }
-    const auto plain = detail::onednn::plain_desc(logits_.dims(), DType::f32);
+    const auto plain = detail::onednn::plain_desc(dst_.dims(), DType::f32);
     const auto& engine = detail::onednn::cpu_engine();
-    tape_->forward.copy(tape_->value(logits_id_), {plain, engine, logits_.flat().data()});
-    tape_->contribute(logits_id_, {plain, engine, gradient_.flat().data()});
+    tape_->forward.copy(tape_->value(dst_id_), {plain, engine, dst_.flat().data()});
+    tape_->contribute(dst_id_, {plain, engine, gradient_.flat().data()});
     tape_->add_backward_steps();
   }
 
   /// \param src  of the input's shape at this batch size
-  /// \return the logits, until the next call
+  /// \return the output, until the next call
   /// \throws Error when the shape is another
   const Tensor<float>& forward(const Tensor<float>& src) {
     expect(src, tape_->shape(input_), "forward");
     std::copy(src.flat().begin(), src.flat().end(), static_cast<float*>(tape_->value(input_).get_data_handle()));
     tape_->forward.run(stream_);
-    return logits_;
+    return dst_;
   }
 
   /// Fills the gradients of all parameters for the last forward().
-  /// \param gradient  ∂loss/∂logits
-  /// \throws Error when its shape is not that of the logits
+  /// \param gradient  ∂loss/∂output
+  /// \throws Error when its shape is not that of the output
   void backward(const Tensor<float>& gradient) {
-    expect(gradient, logits_.dims(), "backward");
+    expect(gradient, dst_.dims(), "backward");
     std::copy(gradient.flat().begin(), gradient.flat().end(), gradient_.flat().begin());
     tape_->backward.run(stream_);
   }
@@ -93,7 +97,7 @@ public:
   }
 
   [[nodiscard]] const Shape& src_shape() const { return tape_->shape(input_); }
-  [[nodiscard]] const Shape& logits_shape() const { return tape_->shape(logits_id_); }
+  [[nodiscard]] const Shape& dst_shape() const { return tape_->shape(dst_id_); }
 
 private:
   static void check(const Model<float>& model) {
@@ -143,8 +147,8 @@ private:
   std::unique_ptr<detail::training::Tape> tape_;  // at a fixed address: the recorded steps refer to it
   dnnl::stream stream_;
   NodeId input_ = 0;
-  NodeId logits_id_ = 0;
-  Tensor<float> logits_;
+  NodeId dst_id_ = 0;
+  Tensor<float> dst_;
   Tensor<float> gradient_;
 };
 

@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// Training a model on labelled images.
+/// Training a model.
 
 #include <algorithm>
 #include <array>
@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,9 +17,12 @@
 #include <fulcrum/core/progress.hpp>
 #include <fulcrum/onednn/thread_scope.hpp>
 #include <fulcrum/train/batches.hpp>
+#include <fulcrum/train/detail/hooked_parameters.hpp>
 #include <fulcrum/train/loss.hpp>
+#include <fulcrum/train/mask_hook.hpp>
 #include <fulcrum/train/network.hpp>
 #include <fulcrum/train/optimizer.hpp>
+#include <fulcrum/train/parameter_hooks.hpp>
 #include <fulcrum/train/schedule.hpp>
 
 namespace fulcrum {
@@ -33,14 +37,15 @@ struct TrainOptions {
   int threads = 0;              ///< 0: every core the process may use
   AnyOptimizer optimizer = Adam{};
   LearningRateSchedule schedule = CosineRate{};
-  double label_smoothing = 0.0;  ///< see CrossEntropy
-  Augmentation augmentation;
+  AnyLoss loss = CrossEntropy{};
+  std::vector<AnyParameterHook> hooks = {};  ///< what training is aware of, in this order, after the masks (MaskHook)
+  Augmentation augmentation;                 ///< of images
 };
 
 /// What one pass over the training set was like. Loss and accuracy are those met on the way, while weights changed.
 struct EpochReport {
-  double loss = 0.0;            ///< mean cross-entropy [nat]
-  double train_accuracy = 0.0;  ///< 0 … 1
+  double loss = 0.0;                     ///< mean over the samples; of cross-entropy [nat]
+  std::optional<double> train_accuracy;  ///< 0 … 1; nothing: the loss knows no classes
   double seconds = 0.0;
 };
 
@@ -61,46 +66,54 @@ inline void validate(const TrainOptions& options) {
   fulcrum::validate(options.schedule);
 }
 
-inline void check_matches(const TrainingNetwork& network, const Dataset& data) {
-  Shape images = data.images.dims();
-  images[0] = network.src_shape().front();
-  if (network.src_shape() != images) {
+inline void check_matches(const TrainingNetwork& network, const SampleView& samples) {
+  Shape src = samples.src().dims();
+  src[0] = network.src_shape().front();
+  if (network.src_shape() != src) {
     throw Error("data set",
-                "has images " + to_string(images) + " for a model that takes " + to_string(network.src_shape()));
-  }
-  const Shape& logits = network.logits_shape();
-  if (logits.size() != 2 || logits[0] != images[0] || logits[1] != data.classes) {
-    throw Error("data set",
-                "has " + std::to_string(data.classes) + " classes for a model whose output is " + to_string(logits));
+                "has samples " + to_string(src) + " for a model that takes " + to_string(network.src_shape()));
   }
 }
 
-/// The optimizer's step on every parameter; pruned weights stay 0.
-template <class O>
-void update(std::span<TrainableParameter> parameters, std::vector<typename O::State>& states, const O& optimizer,
-            double learning_rate, std::int64_t number) {
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    TrainableParameter& p = parameters[i];
-    const auto apply_mask = [&](std::span<float> values) {
-      if (p.mask.empty()) return;
-      const auto mask = p.mask->flat();
-      for (std::size_t at = 0; at < values.size(); ++at) {
-        if (mask[at] == 0) values[at] = 0.0F;
-      }
-    };
-    apply_mask(p.gradient.flat());
-    optimizer.update(states[i], p.value.flat(), std::span<const float>(p.gradient.flat()),
-                     OptimizerStep{learning_rate, number, p.decays});
-    apply_mask(p.value.flat());
-  }
+/// "loss 0.123, accuracy 95.0 %", the latter where the loss knows classes.
+inline std::string figures_of(double loss, std::optional<double> accuracy) {
+  std::array<char, 64> text{};
+  if (accuracy)
+    std::snprintf(text.data(), text.size(), "loss %.3f, accuracy %.1f %%", loss, 100.0 * *accuracy);
+  else
+    std::snprintf(text.data(), text.size(), "loss %.3g", loss);
+  return text.data();
 }
+
+/// Loss and accuracy over the batches of an epoch so far.
+class RunningFigures {
+public:
+  void add(const LossResult<float>& on_batch, std::int64_t samples) {
+    loss_ += on_batch.loss;
+    correct_ = correct_ && on_batch.correct ? std::optional(*correct_ + *on_batch.correct) : std::nullopt;
+    ++batches_;
+    samples_ += samples;
+  }
+  [[nodiscard]] double loss() const { return loss_ / static_cast<double>(batches_); }
+  [[nodiscard]] std::optional<double> accuracy() const {
+    if (!correct_) return std::nullopt;
+    return static_cast<double>(*correct_) / static_cast<double>(samples_);
+  }
+
+private:
+  double loss_ = 0.0;
+  std::optional<std::int64_t> correct_ = 0;
+  std::int64_t batches_ = 0;
+  std::int64_t samples_ = 0;
+};
 
 }  // namespace detail
 
 /// Trains with an optimizer of one's own; `options.optimizer` is not used. See train() below.
 template <class O>
-[[nodiscard]] TrainResult train_with(const Model<float>& model, const Dataset& train_set, const TrainOptions& options,
-                                     const O& optimizer, const ProgressSink& progress = {}) {
+[[nodiscard]] TrainResult train_with(const Model<float>& model, const SampleView& train_set,
+                                     const TrainOptions& options, const O& optimizer,
+                                     const ProgressSink& progress = {}) {
   static_assert(Optimizer<O>,
                 "an optimizer needs State, make_state(size) and update(state, value, gradient, step): "
                 "see the concept Optimizer in fulcrum/train/optimizer.hpp");
@@ -108,15 +121,16 @@ template <class O>
   const detail::ThreadScope threads(
       options.threads != 0 ? options.threads
                            : usable_cores(static_cast<int>(current_affinity().size()), current_cpu_quota()));
-  const std::int64_t batch = std::min(options.batch, std::max<std::int64_t>(train_set.size(), 1));
-  BatchSampler sampler(train_set, batch, options.augmentation, options.seed);
-  TrainingNetwork network(model, batch);
+  const std::int64_t size = std::min(options.batch, std::max<std::int64_t>(train_set.size(), 1));
+  BatchSampler sampler(train_set, size, options.augmentation, options.seed);
+  TrainingNetwork network(model, size, options.loss.input());
   detail::check_matches(network, train_set);
+  std::vector<AnyParameterHook> hooks{MaskHook{}};  // what is pruned stays so, whatever else is asked for
+  hooks.insert(hooks.end(), options.hooks.begin(), options.hooks.end());
+  detail::training::HookedParameters parameters(network, model, hooks);
   std::vector<typename O::State> states;
-  for (const TrainableParameter& p : network.parameters())
-    states.push_back(optimizer.make_state(p.value.flat().size()));
+  for (const auto& movable : parameters.movables()) states.push_back(optimizer.make_state(movable.value.size()));
 
-  const CrossEntropy cross_entropy{options.label_smoothing};
   const std::int64_t per_epoch = sampler.batches_per_epoch();
   const auto total = static_cast<double>(per_epoch * options.epochs);
   std::int64_t step = 0;
@@ -124,45 +138,47 @@ template <class O>
   for (int epoch = 0; epoch < options.epochs; ++epoch) {
     const auto start = std::chrono::steady_clock::now();
     sampler.start_epoch();
-    double loss = 0.0;
-    std::int64_t correct = 0;
+    detail::RunningFigures figures;
     for (std::int64_t i = 0; i < per_epoch; ++i) {
-      sampler.draw();
-      const LossResult<float> on_batch = cross_entropy(network.forward(sampler.images()), sampler.labels());
+      const auto steps_done = static_cast<double>(step++);
+      const Batch& batch = sampler.draw();
+      parameters.before_forward({step, steps_done / total});
+      const LossResult<float> on_batch = options.loss(network.forward(batch.src), batch);
       if (!std::isfinite(on_batch.loss)) {
-        throw Error("training", "has a loss that is not a number at step " + std::to_string(step + 1),
-                    step == 0 ? "look for NaN among the weights and images" : "lower the learning rate");
+        throw Error("training", "has a loss that is not a number at step " + std::to_string(step),
+                    step == 1 ? "look for NaN among the weights and samples" : "lower the learning rate");
       }
       network.backward(on_batch.gradient);
-      const double rate =
-          options.learning_rate * rate_factor(options.schedule, (static_cast<double>(step) + 0.5) / total);
-      detail::update(network.parameters(), states, optimizer, rate, ++step);
-      loss += on_batch.loss;
-      correct += on_batch.correct;
+      parameters.after_backward();
+      const double rate = options.learning_rate * rate_factor(options.schedule, (steps_done + 0.5) / total);
+      for (std::size_t m = 0; m < states.size(); ++m) {
+        const auto& movable = parameters.movables()[m];
+        optimizer.update(states[m], movable.value, movable.gradient, OptimizerStep{rate, step, movable.decays});
+      }
+      parameters.after_update();
+      figures.add(on_batch, size);
       if (progress && (step % 32 == 0 || i + 1 == per_epoch)) {
-        const auto done = static_cast<double>(i + 1);
-        std::array<char, 64> figures{};
-        std::snprintf(figures.data(), figures.size(), "loss %.3f, accuracy %.1f %%", loss / done,
-                      100.0 * static_cast<double>(correct) / (done * static_cast<double>(batch)));
         progress({static_cast<double>(step) / total,
-                  "epoch " + std::to_string(epoch + 1) + "/" + std::to_string(options.epochs), figures.data()});
+                  "epoch " + std::to_string(epoch + 1) + "/" + std::to_string(options.epochs),
+                  detail::figures_of(figures.loss(), figures.accuracy())});
       }
     }
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    const auto batches = static_cast<double>(per_epoch);
-    result.epochs.push_back(
-        {loss / batches, static_cast<double>(correct) / (batches * static_cast<double>(batch)), elapsed.count()});
+    result.epochs.push_back({figures.loss(), figures.accuracy(), elapsed.count()});
   }
-  result.model = network.model();
+  result.model = parameters.model();
   return result;
 }
 
-/// Trains a model by back-propagation (see TrainingNetwork for what it may be) to minimise cross-entropy.
+/// Trains a model by back-propagation (see TrainingNetwork for what it may be) to make a loss small: cross-entropy,
+/// unless `options.loss` is another.
 ///
 /// The model's weights are where training starts. The same model, data, options and threads give the same weights bit
 /// for bit. Pruned weights (Parameter::mask) stay 0.
-/// \throws Error when an option is out of range, model and data do not fit, or the loss stops being a number
-[[nodiscard]] inline TrainResult train(const Model<float>& model, const Dataset& train_set,
+/// \param train_set  a Dataset of labelled images, or what else SampleView shows
+/// \throws Error when an option is out of range, model, data, loss and hooks do not fit, or the loss stops being a
+/// number
+[[nodiscard]] inline TrainResult train(const Model<float>& model, const SampleView& train_set,
                                        const TrainOptions& options = {}, const ProgressSink& progress = {}) {
   return std::visit(
       [&](const auto& optimizer) {

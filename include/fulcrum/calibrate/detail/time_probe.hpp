@@ -107,7 +107,7 @@ inline ProbeTiming time_probe(const Model<float>& model, std::int64_t batch, Pre
   plan.min_samples = least_runs;
   plan.step_runs = 200;
   plan.step_duration = duration;
-  const std::vector<InstanceSamples> samples = run_instances(compiled, plan);
+  const std::vector<InstanceSamples> samples = run_instances(prepared_model(compiled), plan);
 
   ProbeTiming timing;
   timing.threads = threads;

@@ -12,20 +12,9 @@
 
 #include <fulcrum/model/infer_shapes.hpp>
 #include <fulcrum/onednn/adapter.hpp>
+#include <fulcrum/train/trainable_parameter.hpp>
 
-namespace fulcrum {
-
-/// A weight, bias, scale or shift under training, plain and row-major.
-struct TrainableParameter {
-  NodeId node = 0;
-  std::string name;                 ///< "weights", "bias", "scale" or "shift"
-  Tensor<float> value;              ///< what the next forward() computes with
-  Tensor<float> gradient;           ///< of the last backward()
-  SharedTensor<std::uint8_t> mask;  ///< 0: pruned, stays 0; empty: dense
-  bool decays = false;              ///< whether weight decay applies: to weights alone
-};
-
-namespace detail::training {
+namespace fulcrum::detail::training {
 
 using dnnl::memory;
 using onednn::Desc;
@@ -163,6 +152,7 @@ public:
     needs_gradient_[id] = true;
     TrainableParameter& p = parameters.emplace_back();
     p.node = id;
+    p.layer = model_.node(id).name;
     p.name = name;
     p.value = *parameter.value;
     p.gradient = Tensor<float>(p.value.dims());
@@ -187,5 +177,4 @@ private:
   std::vector<std::pair<NodeId, std::function<void()>>> backward_;
 };
 
-}  // namespace detail::training
-}  // namespace fulcrum
+}  // namespace fulcrum::detail::training

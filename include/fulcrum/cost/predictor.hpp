@@ -1,0 +1,62 @@
+#pragma once
+/// \file
+/// Whatever predicts: a cost model with what it knows of the machine.
+
+#include <concepts>
+#include <functional>
+#include <utility>
+
+#include <fulcrum/cost/predict.hpp>
+
+namespace fulcrum {
+
+/// Gives a LatencyReport for a model and a configuration. Throws an Error where it cannot.
+template <class P>
+concept Predictor = requires(const P& predictor, const Model<float>& model, const RunConfig& config) {
+  { predictor(model, config) } -> std::convertible_to<LatencyReport>;
+};
+
+/// A predictor of any type; empty: none.
+using AnyPredictor = std::function<LatencyReport(const Model<float>&, const RunConfig&)>;
+
+/// What steps like those of the model took on the machine: predict().
+class CalibratedPredictor {
+public:
+  explicit CalibratedPredictor(MachineProfile profile) : profile_(std::move(profile)) {}
+
+  /// \throws Error as predict()
+  [[nodiscard]] LatencyReport operator()(const Model<float>& model, const RunConfig& config) const {
+    return predict(model, config, profile_);
+  }
+
+private:
+  MachineProfile profile_;
+};
+
+/// The roofline alone: the machine's rates, bandwidths and overheads, as if every kernel ran at them and nothing else
+/// ran beside: an upper bound of speed, as good as the rates. How far a measurement stays behind is what the efficiency
+/// of kernels and contention cost.
+class RooflinePredictor {
+public:
+  explicit RooflinePredictor(MachineProfile profile) : profile_(std::move(profile)) {
+    profile_.efficiency.clear();
+    profile_.contention.clear();
+    profile_.jitter.clear();
+  }
+
+  /// Every order statistic is the same: the roofline knows no interruptions.
+  /// \throws Error as predict()
+  [[nodiscard]] LatencyReport operator()(const Model<float>& model, const RunConfig& config) const {
+    LatencyReport report = predict(model, config, profile_);
+    report.notes.emplace_back(
+        "roofline alone: an upper bound of speed, as if every kernel reached the rates that calibration found");
+    return report;
+  }
+
+private:
+  MachineProfile profile_;
+};
+
+static_assert(Predictor<AnyPredictor> && Predictor<CalibratedPredictor> && Predictor<RooflinePredictor>);
+
+}  // namespace fulcrum

@@ -1,0 +1,36 @@
+#pragma once
+/// \file
+/// Reference executors, for whoever takes any: measured or evaluated, they say what the others are worth.
+
+#include <fulcrum/analysis/is_quantized.hpp>
+#include <fulcrum/exec/executor_factory.hpp>
+#include <fulcrum/exec/reference.hpp>
+
+namespace fulcrum {
+
+/// Every instance runs on one thread, in f32 or, for a quantized model, in the exact meaning of its int8. The factory
+/// throws an Error when another precision is asked for, or int8 of a model that no quantization pass has been over.
+[[nodiscard]] inline ExecutorFactory reference_executors() {
+  return [](const Model<float>& model, const RunConfig& config) {
+    validate(config);
+    if (config.precision == Precision::bf16 || !config.layer_precision.empty()) {
+      throw Error("the reference executor", "computes a whole model in f32 or, where it is quantized, in int8",
+                  "take the oneDNN executor for other precisions");
+    }
+    const bool quantized = config.precision == Precision::int8;
+    if (quantized && !is_quantized(model))
+      throw Error("model '" + model.name() + "'", "is not quantized", "quantize it first, or run it in f32");
+    expect_batch(model, config.batch);
+    PreparedModel prepared;
+    prepared.notes.emplace_back(
+        "ran on the reference executor, which is plain and slow: its times are no measure of "
+        "the machine");
+    if (config.threads > 1) prepared.notes.emplace_back("the reference executor runs on one thread of each instance");
+    prepared.instance = [executor = ReferenceExecutor<float>(model, {.quantized = quantized, .batch = config.batch})] {
+      return AnyExecutor(executor);
+    };
+    return prepared;
+  };
+}
+
+}  // namespace fulcrum

@@ -1,0 +1,161 @@
+#pragma once
+/// \file
+/// A LatencyReport as JSON. Times are in milliseconds and say so in their keys; what is not known is null. Text of any
+/// origin becomes valid UTF-8, so that every report can be written.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include <fulcrum/core/utf8.hpp>
+#include <fulcrum/run/environment_json.hpp>
+#include <fulcrum/run/json_values.hpp>
+#include <fulcrum/run/latency_report.hpp>
+#include <fulcrum/run/run_config_json.hpp>
+
+namespace fulcrum {
+
+/// {"min", "mean", "p50", "p90", "p95", "p99", "p99_9", "mad"} [ms]. The number of samples stands beside it.
+[[nodiscard]] inline nlohmann::json to_json(const LatencyStatistics& latency) {
+  return {{"min", latency.min.count()},     {"mean", latency.mean.count()}, {"p50", latency.p50.count()},
+          {"p90", latency.p90.count()},     {"p95", latency.p95.count()},   {"p99", latency.p99.count()},
+          {"p99_9", latency.p99_9.count()}, {"mad", latency.mad.count()}};
+}
+
+/// \throws Error when something is missing, of another type or out of range
+[[nodiscard]] inline LatencyStatistics latency_statistics_from_json(const JsonReader& j) {
+  LatencyStatistics latency;
+  latency.min = Milliseconds(j.at("min").number(0.0));
+  latency.mean = Milliseconds(j.at("mean").number(0.0));
+  latency.p50 = Milliseconds(j.at("p50").number(0.0));
+  latency.p90 = Milliseconds(j.at("p90").number(0.0));
+  latency.p95 = Milliseconds(j.at("p95").number(0.0));
+  latency.p99 = Milliseconds(j.at("p99").number(0.0));
+  latency.p99_9 = Milliseconds(j.at("p99_9").number(0.0));
+  latency.mad = Milliseconds(j.at("mad").number(0.0));
+  return latency;
+}
+
+/// {"p50_ms", "p99_ms", "throughput_per_s"}
+[[nodiscard]] inline nlohmann::json to_json(const RunBlock& block) {
+  return {{"p50_ms", block.p50.count()}, {"p99_ms", block.p99.count()}, {"throughput_per_s", block.throughput_per_s}};
+}
+
+/// \throws Error when something is missing, of another type or out of range
+[[nodiscard]] inline RunBlock run_block_from_json(const JsonReader& j) {
+  return {Milliseconds(j.at("p50_ms").number(0.0)), Milliseconds(j.at("p99_ms").number(0.0)),
+          j.at("throughput_per_s").number(0.0)};
+}
+
+/// {"name", "kind", "flops", "bytes", "latency_ms", "bound", "src", "dst", "threads", "algorithm"}; bound, src, dst
+/// (types) and algorithm are null when not known.
+[[nodiscard]] inline nlohmann::json to_json(const LayerLatency& layer) {
+  nlohmann::json j{{"name", valid_utf8(layer.name)},
+                   {"kind", valid_utf8(layer.kind)},
+                   {"flops", layer.flops},
+                   {"bytes", layer.bytes},
+                   {"latency_ms", layer.latency.count()},
+                   {"bound", nullptr},
+                   {"src", nullptr},
+                   {"dst", nullptr},
+                   {"threads", layer.threads},
+                   {"algorithm", nullptr}};
+  if (layer.bound) j["bound"] = name_of(*layer.bound);
+  if (layer.src) j["src"] = name_of(*layer.src);
+  if (layer.dst) j["dst"] = name_of(*layer.dst);
+  if (!layer.algorithm.empty()) j["algorithm"] = valid_utf8(layer.algorithm);
+  return j;
+}
+
+/// Older files lack dst, threads and algorithm.
+/// \throws Error when anything else is missing, or something is of another type or out of range
+[[nodiscard]] inline LayerLatency layer_latency_from_json(const JsonReader& j) {
+  LayerLatency layer;
+  layer.name = j.at("name").text();
+  layer.kind = j.at("kind").text();
+  layer.flops = j.at("flops").number(0.0);
+  layer.bytes = j.at("bytes").number(0.0);
+  layer.latency = Milliseconds(j.at("latency_ms").number(0.0));
+  if (const auto bound = j.find("bound")) layer.bound = bound->name(bound_from);
+  if (const auto src = j.find("src")) layer.src = src->name(dtype_from);
+  if (const auto dst = j.find("dst")) layer.dst = dst->name(dtype_from);
+  if (const auto threads = j.find("threads")) layer.threads = threads->integer<int>(1);
+  if (const auto algorithm = j.find("algorithm")) layer.algorithm = algorithm->text();
+  return layer;
+}
+
+/// {"weights", "activations", "scratchpad"} [B]
+[[nodiscard]] inline nlohmann::json to_json(const MemoryUse& memory) {
+  return {{"weights", memory.weights}, {"activations", memory.activations}, {"scratchpad", memory.scratchpad}};
+}
+
+/// \throws Error when something is missing, of another type or out of range
+[[nodiscard]] inline MemoryUse memory_use_from_json(const JsonReader& j) {
+  return {j.at("weights").integer<std::size_t>(0), j.at("activations").integer<std::size_t>(0),
+          j.at("scratchpad").integer<std::size_t>(0)};
+}
+
+/// A prediction or a measurement: {"kind", "model", what a RunConfig has (run_config_json.hpp), "flops", "bytes",
+/// "latency_ms" {…}, "samples", "throughput_per_s", "blocks" […], "layers" […], "outside_int8" (share_outside_int8(),
+/// or null), "creation_ms", "memory_bytes" {…}, "notes", "environment"}.
+[[nodiscard]] inline nlohmann::json to_json(const LatencyReport& report) {
+  nlohmann::json j = to_json(report.config);
+  j["kind"] = name_of(report.kind);
+  j["model"] = valid_utf8(report.model);
+  j["flops"] = report.flops;
+  j["bytes"] = report.bytes;
+  j["latency_ms"] = to_json(report.latency);
+  j["samples"] = report.latency.samples;
+  j["throughput_per_s"] = report.throughput_per_s;
+  nlohmann::json& blocks = j["blocks"] = nlohmann::json::array();
+  for (const RunBlock& block : report.blocks) blocks.push_back(to_json(block));
+  nlohmann::json& layers = j["layers"] = nlohmann::json::array();
+  for (const LayerLatency& layer : report.layers) layers.push_back(to_json(layer));
+  j["outside_int8"] = number_or_null(share_outside_int8(report));
+  j["creation_ms"] = report.creation.count();
+  j["memory_bytes"] = to_json(report.memory);
+  j["notes"] = valid_utf8(report.notes);
+  j["environment"] = to_json(report.environment);
+  return j;
+}
+
+/// The report that to_json() wrote. Blocks and parts of the configuration may be absent, as they are in older files;
+/// what follows from the rest ("outside_int8") is not read.
+/// \throws Error when anything else is missing, or something is of another type or out of range
+[[nodiscard]] inline LatencyReport latency_report_from_json(const JsonReader& j) {
+  LatencyReport report;
+  report.kind = j.at("kind").name(report_kind_from);
+  report.model = j.at("model").text();
+  report.config = run_config_from_json(j);
+  report.flops = j.at("flops").number(0.0);
+  report.bytes = j.at("bytes").number(0.0);
+  report.latency = latency_statistics_from_json(j.at("latency_ms"));
+  report.latency.samples = j.at("samples").integer<std::int64_t>(0);
+  report.throughput_per_s = j.at("throughput_per_s").number(0.0);
+  if (const auto blocks = j.find("blocks")) {
+    for (const JsonReader& block : blocks->elements()) report.blocks.push_back(run_block_from_json(block));
+  }
+  for (const JsonReader& layer : j.at("layers").elements()) report.layers.push_back(layer_latency_from_json(layer));
+  report.creation = Milliseconds(j.at("creation_ms").number(0.0));
+  report.memory = memory_use_from_json(j.at("memory_bytes"));
+  report.notes = j.at("notes").texts();
+  report.environment = environment_from_json(j.at("environment"));
+  return report;
+}
+
+/// The report in a file that `fulcrum measure --json` or `fulcrum predict --json` wrote.
+/// \throws Error when the file cannot be read or holds no report; it names the file, the key and what was expected
+[[nodiscard]] inline LatencyReport load_report(const std::string& path) {
+  const std::string remedy = "write it with `fulcrum measure --json`";
+  const nlohmann::json j = read_json_file(path, remedy);
+  try {
+    return latency_report_from_json(j);
+  } catch (const Error& error) {
+    throw Error(path, error.what(), error.remedy().empty() ? remedy : std::string());
+  }
+}
+
+}  // namespace fulcrum

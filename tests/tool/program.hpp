@@ -1,0 +1,33 @@
+#pragma once
+// The tool, run as a user runs it.
+
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+
+#include <sys/wait.h>
+
+#include <fulcrum/core/file.hpp>
+
+#include <support/temporary_folder.hpp>
+
+namespace fulcrum::test {
+
+/// What a program left behind.
+struct Finished {
+  int exit_code = -1;
+  std::string output;  ///< standard output
+  std::string errors;  ///< standard error
+};
+
+/// Runs the tool in a folder.
+/// \param arguments  as a shell reads them
+inline Finished run_tool(const TemporaryFolder& folder, const std::string& arguments) {
+  const std::string command =
+      "cd '" + folder.path("") + "' && '" FULCRUM_TOOL "' " + arguments + " > stdout.txt 2> stderr.txt";
+  const int status = std::system(command.c_str());
+  if (status == -1 || !WIFEXITED(status)) throw std::runtime_error("the tool ended by a signal: " + command);
+  return {WEXITSTATUS(status), read_file(folder.path("stdout.txt")), read_file(folder.path("stderr.txt"))};
+}
+
+}  // namespace fulcrum::test
