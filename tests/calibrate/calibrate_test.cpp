@@ -2,6 +2,12 @@
 
 #include <set>
 
+#include <nlohmann/json.hpp>
+
+#include <fulcrum/calibrate/detail/probe_model.hpp>
+#include <fulcrum/cost/profile_file.hpp>
+#include <fulcrum/onednn/precision_support.hpp>
+
 #include <support/catch.hpp>
 
 using namespace fulcrum;

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include <fulcrum/analysis/independent_samples.hpp>
+#include <fulcrum/analysis/is_quantized.hpp>
 #include <fulcrum/exec/onednn_runner.hpp>
 #include <fulcrum/exec/reference.hpp>
 #include <fulcrum/onednn/precision_support.hpp>

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include <fulcrum/exec/runtime/program.hpp>
 #include <fulcrum/onednn/precision_support.hpp>
 #include <fulcrum/zoo/zoo.hpp>
 

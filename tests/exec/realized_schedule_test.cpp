@@ -39,8 +39,7 @@ std::vector<std::string> rows(const LatencyReport& report) {
 }
 std::vector<std::string> rows(const std::vector<StepInfo>& steps) {
   std::vector<std::string> result;
-  for (const StepInfo& s : steps)
-    result.push_back(row(s.name, s.kind, s.src, s.dst, s.threads, name_of(s.algorithm)));
+  for (const StepInfo& s : steps) result.push_back(row(s.name, s.kind, s.src, s.dst, s.threads, name_of(s.algorithm)));
   return result;
 }
 /// Without what moves values, and without a group's second and later steps.

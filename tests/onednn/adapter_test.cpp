@@ -19,8 +19,8 @@ TEST_CASE("a convolution described in either version has the layouts that were a
   const Geometry geometry{{3, 3}, {1, 1}, {0, 0}, {1, 1}, {1, 1}};
   const Desc src = plain_desc({1, 3, 8, 8}, DType::f32);
   const Desc dst = plain_desc({1, 4, 8, 8}, DType::f32);
-  const auto pd = conv_forward(dnnl::prop_kind::forward_inference, src, any_desc({4, 3, 3, 3}, DType::f32), Desc{}, dst,
-                               geometry);
+  const auto pd =
+      conv_forward(dnnl::prop_kind::forward_inference, src, any_desc({4, 3, 3, 3}, DType::f32), Desc{}, dst, geometry);
   CHECK(dims_of(pd.dst_desc()) == Dims{1, 4, 8, 8});
   CHECK(pd.src_desc() == src);
 }

@@ -12,7 +12,6 @@
 #include <fulcrum/calibrate/fit_profile.hpp>
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/progress.hpp>
-#include <fulcrum/core/utc.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/cost/predict.hpp>
 #include <fulcrum/onednn/environment.hpp>
@@ -41,12 +40,12 @@ FULCRUM_DECLARE [[nodiscard]] MachineProfile calibrate(const CalibrateOptions& o
 #if FULCRUM_DEFINES(calibrate)
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include <fulcrum/calibrate/detail/memory_bandwidth.hpp>
 #include <fulcrum/calibrate/detail/probe_model.hpp>
 #include <fulcrum/calibrate/detail/time_probe.hpp>
+#include <fulcrum/core/utc.hpp>
 
 namespace fulcrum::detail {
 

@@ -2,14 +2,28 @@
 /// \file
 /// The time of day, for the provenance of figures.
 
-#include <array>
 #include <ctime>
 #include <string>
+
+#include <fulcrum/core/linkage.hpp>
 
 namespace fulcrum {
 
 /// UTC in ISO 8601: "2026-01-31T12:00:00Z".
-[[nodiscard]] inline std::string utc_text(std::time_t time) {
+FULCRUM_DECLARE [[nodiscard]] std::string utc_text(std::time_t time);
+
+/// The same of this moment.
+[[nodiscard]] inline std::string utc_now() { return utc_text(std::time(nullptr)); }
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(core)
+
+#include <array>
+
+namespace fulcrum {
+
+FULCRUM_DEFINE std::string utc_text(std::time_t time) {
   std::tm utc{};
   gmtime_r(&time, &utc);
   std::array<char, 32> text{};
@@ -17,7 +31,6 @@ namespace fulcrum {
   return text.data();
 }
 
-/// The same of this moment.
-[[nodiscard]] inline std::string utc_now() { return utc_text(std::time(nullptr)); }
-
 }  // namespace fulcrum
+
+#endif

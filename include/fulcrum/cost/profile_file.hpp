@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <fulcrum/core/file.hpp>
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
@@ -19,12 +21,6 @@ namespace detail {
 
 /// Six significant digits: more than a clock is worth, and short.
 FULCRUM_DECLARE double rounded(double value);
-
-FULCRUM_DECLARE nlohmann::json rounded_array(const std::vector<double>& values);
-
-FULCRUM_DECLARE nlohmann::json efficiency_to_json(const EfficiencyModel& m);
-
-FULCRUM_DECLARE EfficiencyModel efficiency_from_json(const JsonReader& j);
 
 }  // namespace detail
 
@@ -53,9 +49,10 @@ FULCRUM_DECLARE [[nodiscard]] MachineProfile load_profile(const std::string& pat
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 namespace fulcrum::detail {
 
@@ -65,13 +62,13 @@ FULCRUM_DEFINE double rounded(double value) {
   return std::strtod(text.data(), nullptr);
 }
 
-FULCRUM_DEFINE nlohmann::json rounded_array(const std::vector<double>& values) {
+FULCRUM_DECLARE nlohmann::json rounded_array(const std::vector<double>& values) {
   nlohmann::json array = nlohmann::json::array();
   for (const double value : values) array.push_back(rounded(value));
   return array;
 }
 
-FULCRUM_DEFINE nlohmann::json efficiency_to_json(const EfficiencyModel& m) {
+FULCRUM_DECLARE nlohmann::json efficiency_to_json(const EfficiencyModel& m) {
   // One row per sample: the features, ln(time / roofline time), the weight.
   nlohmann::json rows = nlohmann::json::array();
   for (const EfficiencySample& sample : m.samples) {
@@ -89,7 +86,7 @@ FULCRUM_DEFINE nlohmann::json efficiency_to_json(const EfficiencyModel& m) {
           {"samples_features_log_slowdown_weight", std::move(rows)}};
 }
 
-FULCRUM_DEFINE EfficiencyModel efficiency_from_json(const JsonReader& j) {
+FULCRUM_DECLARE EfficiencyModel efficiency_from_json(const JsonReader& j) {
   EfficiencyModel m;
   m.kernel = j.at("kernel").name(kernel_class_from);
   m.precision = j.at("precision").name(precision_from);

@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -26,7 +25,6 @@ public:
   /// \throws Error as OnednnModel::compile()
   FULCRUM_DECLARE OnednnExecutor(const Model<float>& model, const RunConfig& config);
 
-  /// Precondition: not null.
   FULCRUM_DECLARE explicit OnednnExecutor(std::shared_ptr<const OnednnModel> model);
 
   OnednnExecutor(OnednnExecutor&&) noexcept = default;
@@ -89,8 +87,8 @@ static_assert(StepTimingExecutor<OnednnExecutor>);
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <exception>
-#include <string>
 #include <utility>
 
 #include <fulcrum/exec/runtime/lane.hpp>

@@ -2,7 +2,6 @@
 /// \file
 /// The plain executor: slow, obvious, the oracle that the others are held to.
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -48,7 +47,7 @@ public:
 
   /// Shapes of the model's inputs and outputs for options.batch.
   /// \throws Error naming the layer that does not take that batch
-  [[nodiscard]] std::vector<Shape> src_shapes() const { return shapes_of(model_.inputs()); }
+  [[nodiscard]] std::vector<Shape> src_shapes() const;
   [[nodiscard]] std::vector<Shape> dst_shapes() const { return shapes_of(model_.outputs()); }
 
   /// One step per layer; what is given (Input, Constant) is none. All of them compute in T, whatever DType they tell.
@@ -72,28 +71,11 @@ private:
     std::span<std::chrono::nanoseconds> node_times = {};  ///< one per node; empty: nobody asks
   };
 
-  [[nodiscard]] std::vector<NodeId> step_nodes() const {
-    std::vector<NodeId> nodes;
-    for (NodeId id = 0; id < model_.size(); ++id) {
-      const Layer<T>& layer = model_.node(id).layer;
-      if (!std::holds_alternative<Input>(layer) && !std::holds_alternative<Constant<T>>(layer)) nodes.push_back(id);
-    }
-    return nodes;
-  }
+  [[nodiscard]] std::vector<NodeId> step_nodes() const;
 
-  [[nodiscard]] std::vector<Shape> shapes_of(const std::vector<NodeId>& nodes) const {
-    const std::vector<Shape> all = infer_shapes(model_, options_.batch);
-    std::vector<Shape> shapes;
-    for (const NodeId id : nodes) shapes.push_back(all[id]);
-    return shapes;
-  }
+  [[nodiscard]] std::vector<Shape> shapes_of(const std::vector<NodeId>& nodes) const;
 
-  [[nodiscard]] std::vector<Tensor<T>> outputs_of(const std::vector<Tensor<T>>& values) const {
-    std::vector<Tensor<T>> dst;
-    dst.reserve(model_.outputs().size());
-    for (const NodeId id : model_.outputs()) dst.push_back(values[id]);
-    return dst;
-  }
+  [[nodiscard]] std::vector<Tensor<T>> outputs_of(const std::vector<Tensor<T>>& values) const;
 
   void execute_with(std::span<const T* const> src, std::span<T* const> dst, const ComputeOptions& how) const;
 
@@ -102,10 +84,7 @@ private:
 
   void check(std::span<const Tensor<T>> src, const std::vector<Shape>& shapes) const;
 
-  [[noreturn]] void refuse(NodeId input, const Shape& given, const Shape& expected) const {
-    throw Error("input '" + model_.node(input).name + "'",
-                "was given " + to_string(given) + " but takes " + to_string(expected));
-  }
+  [[noreturn]] void refuse(NodeId input, const Shape& given, const Shape& expected) const;
 
   [[nodiscard]] static Tensor<T> round_trip(Tensor<T> value, const Quantization& q, const std::string& name);
 
@@ -119,9 +98,16 @@ private:
 
 #if FULCRUM_DEFINES(exec)
 
+#include <algorithm>
+
 #include <fulcrum/exec/kernels/reference_layers.hpp>
 
 namespace fulcrum {
+
+template <class T>
+std::vector<Shape> ReferenceExecutor<T>::src_shapes() const {
+  return shapes_of(model_.inputs());
+}
 
 template <class T>
 std::vector<StepInfo> ReferenceExecutor<T>::steps() const {
@@ -151,6 +137,32 @@ void ReferenceExecutor<T>::execute_timed(std::span<const T* const> src, std::spa
   std::vector<std::chrono::nanoseconds> node_times(model_.size());
   execute_with(src, dst, {.node_times = node_times});
   std::transform(nodes.begin(), nodes.end(), step_times.begin(), [&](NodeId id) { return node_times[id]; });
+}
+
+template <class T>
+std::vector<NodeId> ReferenceExecutor<T>::step_nodes() const {
+  std::vector<NodeId> nodes;
+  for (NodeId id = 0; id < model_.size(); ++id) {
+    const Layer<T>& layer = model_.node(id).layer;
+    if (!std::holds_alternative<Input>(layer) && !std::holds_alternative<Constant<T>>(layer)) nodes.push_back(id);
+  }
+  return nodes;
+}
+
+template <class T>
+std::vector<Shape> ReferenceExecutor<T>::shapes_of(const std::vector<NodeId>& nodes) const {
+  const std::vector<Shape> all = infer_shapes(model_, options_.batch);
+  std::vector<Shape> shapes;
+  for (const NodeId id : nodes) shapes.push_back(all[id]);
+  return shapes;
+}
+
+template <class T>
+std::vector<Tensor<T>> ReferenceExecutor<T>::outputs_of(const std::vector<Tensor<T>>& values) const {
+  std::vector<Tensor<T>> dst;
+  dst.reserve(model_.outputs().size());
+  for (const NodeId id : model_.outputs()) dst.push_back(values[id]);
+  return dst;
 }
 
 template <class T>
@@ -206,6 +218,12 @@ void ReferenceExecutor<T>::check(std::span<const Tensor<T>> src, const std::vect
     const bool first = i == 0;
     refuse(inputs[i], src[i].dims(), first ? std::get<Input>(model_.node(inputs[i]).layer).shape : shapes[inputs[i]]);
   }
+}
+
+template <class T>
+void ReferenceExecutor<T>::refuse(NodeId input, const Shape& given, const Shape& expected) const {
+  throw Error("input '" + model_.node(input).name + "'",
+              "was given " + to_string(given) + " but takes " + to_string(expected));
 }
 
 template <class T>

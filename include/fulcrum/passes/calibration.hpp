@@ -2,6 +2,7 @@
 /// \file
 /// The ranges that a model's values take on sample sources, for a quantization pass.
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -12,7 +13,9 @@
 #include <vector>
 
 #include <fulcrum/analysis/quantization_placement.hpp>
+#include <fulcrum/core/enum_name.hpp>
 #include <fulcrum/core/linkage.hpp>
+#include <fulcrum/model/model.hpp>
 #include <fulcrum/model/rewrite.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
 #include <fulcrum/passes/range_observer.hpp>
@@ -29,7 +32,9 @@ enum class CalibrationMethod : std::uint8_t {
 }
 
 /// \throws Error when the name is neither minmax nor percentile
-FULCRUM_DECLARE [[nodiscard]] CalibrationMethod calibration_method_from(std::string_view name);
+[[nodiscard]] inline CalibrationMethod calibration_method_from(std::string_view name) {
+  return enum_from("calibration method", name, std::array{CalibrationMethod::minmax, CalibrationMethod::percentile});
+}
 
 /// How to quantize a model.
 struct QuantizeOptions {
@@ -84,21 +89,11 @@ FULCRUM_DECLARE [[nodiscard]] ValueRanges calibrate_ranges(const Model<float>& m
 #if FULCRUM_DEFINES(passes)
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <optional>
 #include <utility>
 
 #include <fulcrum/analysis/is_quantized.hpp>
-#include <fulcrum/core/enum_name.hpp>
-
-namespace fulcrum {
-
-FULCRUM_DEFINE CalibrationMethod calibration_method_from(std::string_view name) {
-  return enum_from("calibration method", name, std::array{CalibrationMethod::minmax, CalibrationMethod::percentile});
-}
-
-}  // namespace fulcrum
 
 namespace fulcrum::detail {
 

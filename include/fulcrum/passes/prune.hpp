@@ -2,12 +2,14 @@
 /// \file
 /// Pruning by magnitude (Han et al. 2015, "Learning both weights and connections for efficient neural networks").
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <fulcrum/core/enum_name.hpp>
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/model/model.hpp>
 #include <fulcrum/passes/signal_to_noise.hpp>
@@ -24,7 +26,9 @@ enum class PruneScope : std::uint8_t {
 }
 
 /// \throws Error when the name is neither layer nor global
-FULCRUM_DECLARE [[nodiscard]] PruneScope prune_scope_from(std::string_view name);
+[[nodiscard]] inline PruneScope prune_scope_from(std::string_view name) {
+  return enum_from("pruning scope", name, std::array{PruneScope::layer, PruneScope::global});
+}
 
 /// What to prune: give a threshold or a sparsity.
 struct PruneOptions {
@@ -75,23 +79,13 @@ template <class T>
 #if FULCRUM_DEFINES(passes)
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <functional>
 #include <utility>
 
 #include <fulcrum/analysis/is_quantized.hpp>
-#include <fulcrum/core/enum_name.hpp>
 #include <fulcrum/passes/detail/layer_weights.hpp>
-
-namespace fulcrum {
-
-FULCRUM_DEFINE PruneScope prune_scope_from(std::string_view name) {
-  return enum_from("pruning scope", name, std::array{PruneScope::layer, PruneScope::global});
-}
-
-}  // namespace fulcrum
 
 namespace fulcrum::detail {
 

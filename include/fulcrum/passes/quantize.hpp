@@ -53,7 +53,9 @@ FULCRUM_DECLARE [[nodiscard]] Quantization quantization_for(const Range& range, 
 
 /// Symmetric s8 per output channel (axis 0): scale = max|w_c| / (2^(bits − 1) − 1), zero point 0; a channel of zeros
 /// has scale 1. \param bits  2 … 8
-FULCRUM_DECLARE [[nodiscard]] Quantization weight_quantization_for(const Tensor<float>& weights, int bits = 8);
+[[nodiscard]] inline Quantization weight_quantization_for(const Tensor<float>& weights, int bits = 8) {
+  return symmetric_quantization(weights, bits, 0);
+}
 
 /// The model with batch normalization folded, scales on its weights and on the values that place_quantization() names.
 /// Float weights stay as they are; executors round them.
@@ -102,10 +104,6 @@ FULCRUM_DEFINE Quantization quantization_for(const Range& range, bool unsigned_v
     return {DType::u8, {scale}, {static_cast<std::int32_t>(zero_point)}, -1};
   }
   return {DType::s8, {detail::usable_scale(std::max(-range.min, range.max) / 127.0F)}, {0}, -1};
-}
-
-FULCRUM_DEFINE Quantization weight_quantization_for(const Tensor<float>& weights, int bits) {
-  return symmetric_quantization(weights, bits, 0);
 }
 
 FULCRUM_DEFINE QuantizeResult quantize(const Model<float>& model, const ValueRanges& ranges,

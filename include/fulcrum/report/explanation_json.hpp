@@ -2,7 +2,10 @@
 /// \file
 /// What became of a model's layers, as JSON.
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <fulcrum/core/linkage.hpp>
+#include <fulcrum/core/utf8.hpp>
 #include <fulcrum/exec/explanation.hpp>
 #include <fulcrum/run/latency_report_json.hpp>
 
@@ -21,8 +24,6 @@ FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const Explanation& explanat
 #if FULCRUM_DEFINES(report)
 
 #include <nlohmann/json.hpp>
-
-#include <fulcrum/core/utf8.hpp>
 
 namespace fulcrum {
 

@@ -2,7 +2,6 @@
 /// \file
 /// Latency reports as text for people.
 
-#include <optional>
 #include <string>
 
 #include <fulcrum/core/linkage.hpp>
@@ -40,9 +39,7 @@ FULCRUM_DECLARE [[nodiscard]] std::string to_text(const LatencyReport& predicted
 #if FULCRUM_DEFINES(report)
 
 #include <cmath>
-#include <map>
 #include <optional>
-#include <utility>
 
 namespace fulcrum::detail {
 

@@ -22,8 +22,6 @@ FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const QuantizeReport& repor
 
 #if FULCRUM_DEFINES(report)
 
-#include <cmath>
-
 #include <nlohmann/json.hpp>
 
 namespace fulcrum {

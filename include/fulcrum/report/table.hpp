@@ -11,6 +11,7 @@
 
 #include <fulcrum/core/error.hpp>
 #include <fulcrum/core/linkage.hpp>
+#include <fulcrum/core/utf8.hpp>
 
 namespace fulcrum {
 
@@ -86,8 +87,6 @@ private:
 #if FULCRUM_DEFINES(report)
 
 #include <algorithm>
-
-#include <fulcrum/core/utf8.hpp>
 
 namespace fulcrum {
 

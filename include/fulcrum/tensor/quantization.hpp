@@ -2,8 +2,6 @@
 /// \file
 /// Affine quantization as ONNX QuantizeLinear / DequantizeLinear and oneDNN define it: x = scale · (q − zero_point).
 
-#include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -73,25 +71,8 @@ void for_each_channel_element(const Shape& shape, std::int64_t axis, F&& f) {
 /// \param bits  2 … 8
 /// \param axis  a scale for each index of this axis; -1: one for the tensor
 /// \throws Error when the bits or the axis are out of range
-[[nodiscard]] inline Quantization symmetric_quantization(const Tensor<float>& tensor, int bits,
-                                                         std::int64_t axis = -1) {
-  const Shape shape = tensor.dims();
-  if (bits < 2 || bits > 8) {
-    throw Error("symmetric quantization to " + std::to_string(bits) + " bits", "is not defined",
-                "give a number of bits from 2 to 8");
-  }
-  if (axis < -1 || axis >= static_cast<std::int64_t>(shape.size())) {
-    throw Error("symmetric quantization of a tensor " + to_string(shape),
-                "was asked for scales along axis " + std::to_string(axis), "use -1 for one scale, or an axis from 0");
-  }
-  std::vector<float> scale(axis < 0 ? 1 : static_cast<std::size_t>(shape[static_cast<std::size_t>(axis)]), 0.0F);
-  detail::for_each_channel_element(
-      shape, axis, [&](std::size_t i, std::size_t c) { scale[c] = std::max(scale[c], std::abs(tensor.flat()[i])); });
-  const auto largest = static_cast<float>((1 << (bits - 1)) - 1);
-  for (float& s : scale) s = detail::usable_scale(s / largest);
-  std::vector<std::int32_t> zero_point(scale.size(), 0);
-  return {DType::s8, std::move(scale), std::move(zero_point), axis};
-}
+FULCRUM_DECLARE [[nodiscard]] Quantization symmetric_quantization(const Tensor<float>& tensor, int bits,
+                                                                  std::int64_t axis = -1);
 
 /// The values after a round trip through the integers.
 /// \throws Error when `q` does not fit the tensor, as validate() says
@@ -102,6 +83,7 @@ template <class T>
 
 #if FULCRUM_DEFINES(tensor)
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -140,6 +122,25 @@ FULCRUM_DEFINE std::int32_t quantize(float x, float scale, std::int32_t zero_poi
   const double q = std::nearbyint(static_cast<double>(x / scale)) + zero_point;
   if (std::isnan(q)) return zero_point;
   return q < low ? low : q > high ? high : static_cast<std::int32_t>(q);
+}
+
+FULCRUM_DEFINE Quantization symmetric_quantization(const Tensor<float>& tensor, int bits, std::int64_t axis) {
+  const Shape shape = tensor.dims();
+  if (bits < 2 || bits > 8) {
+    throw Error("symmetric quantization to " + std::to_string(bits) + " bits", "is not defined",
+                "give a number of bits from 2 to 8");
+  }
+  if (axis < -1 || axis >= static_cast<std::int64_t>(shape.size())) {
+    throw Error("symmetric quantization of a tensor " + to_string(shape),
+                "was asked for scales along axis " + std::to_string(axis), "use -1 for one scale, or an axis from 0");
+  }
+  std::vector<float> scale(axis < 0 ? 1 : static_cast<std::size_t>(shape[static_cast<std::size_t>(axis)]), 0.0F);
+  detail::for_each_channel_element(
+      shape, axis, [&](std::size_t i, std::size_t c) { scale[c] = std::max(scale[c], std::abs(tensor.flat()[i])); });
+  const auto largest = static_cast<float>((1 << (bits - 1)) - 1);
+  for (float& s : scale) s = detail::usable_scale(s / largest);
+  std::vector<std::int32_t> zero_point(scale.size(), 0);
+  return {DType::s8, std::move(scale), std::move(zero_point), axis};
 }
 
 template <class T>

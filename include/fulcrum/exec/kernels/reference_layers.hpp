@@ -194,19 +194,19 @@ template <class T, class L>
 template <class T>
 [[nodiscard]] Tensor<T> run(const Layer<T>& layer, std::span<const Tensor<T>* const> src, const Shape& dst_shape) {
   return visit_layer(Overloads{[](const Input& l) -> Tensor<T> {
-                                throw Error("input of shape " + to_string(l.shape),
-                                            "is given by the user, not computed");
-                              },
-                              [](const Constant<T>& l) { return *l.value.value; },
-                              [&](const Conv<T>& l) { return run(l, *src[0], dst_shape); },
-                              [&](const Dense<T>& l) { return run(l, *src[0], dst_shape); },
-                              [&](const BatchNormalization<T>& l) { return run(l, *src[0], dst_shape); },
-                              [&](const Pool& l) { return run(l, *src[0], dst_shape); },
-                              [&](const GlobalPool& l) { return run(l, *src[0], dst_shape); },
-                              [&](const Reshape&) { return src[0]->reshaped(dst_shape); },
-                              [&](const Flatten&) { return src[0]->reshaped(dst_shape); },
-                              [&](const KernelLayer auto& l) { return run<T>(l, src, dst_shape); }},
-                    layer);
+                                 throw Error("input of shape " + to_string(l.shape),
+                                             "is given by the user, not computed");
+                               },
+                               [](const Constant<T>& l) { return *l.value.value; },
+                               [&](const Conv<T>& l) { return run(l, *src[0], dst_shape); },
+                               [&](const Dense<T>& l) { return run(l, *src[0], dst_shape); },
+                               [&](const BatchNormalization<T>& l) { return run(l, *src[0], dst_shape); },
+                               [&](const Pool& l) { return run(l, *src[0], dst_shape); },
+                               [&](const GlobalPool& l) { return run(l, *src[0], dst_shape); },
+                               [&](const Reshape&) { return src[0]->reshaped(dst_shape); },
+                               [&](const Flatten&) { return src[0]->reshaped(dst_shape); },
+                               [&](const KernelLayer auto& l) { return run<T>(l, src, dst_shape); }},
+                     layer);
 }
 
 }  // namespace fulcrum::detail::reference

@@ -6,6 +6,7 @@
 
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/layers/concat.hpp>
+#include <fulcrum/layers/kernels/strided.hpp>
 #include <fulcrum/layers/kernels/view.hpp>
 #include <fulcrum/layers/movement.hpp>
 
@@ -51,8 +52,6 @@ void run(const Pad& layer, std::span<const Source<T>> src, const Result<T>& dst)
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <fulcrum/layers/kernels/strided.hpp>
 
 namespace fulcrum::kernels {
 

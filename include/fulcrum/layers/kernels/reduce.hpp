@@ -7,6 +7,7 @@
 #include <span>
 
 #include <fulcrum/core/linkage.hpp>
+#include <fulcrum/layers/kernels/strided.hpp>
 #include <fulcrum/layers/kernels/view.hpp>
 #include <fulcrum/layers/pool.hpp>
 #include <fulcrum/layers/reduce.hpp>
@@ -72,8 +73,6 @@ void run(const MaxPoolIndices& layer, std::span<const Source<T>> src, const Resu
 #include <cstddef>
 #include <limits>
 #include <vector>
-
-#include <fulcrum/layers/kernels/strided.hpp>
 
 namespace fulcrum::kernels {
 

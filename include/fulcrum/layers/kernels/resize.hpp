@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <fulcrum/core/linkage.hpp>
+#include <fulcrum/layers/kernels/strided.hpp>
 #include <fulcrum/layers/kernels/view.hpp>
 #include <fulcrum/layers/resize.hpp>
 
@@ -90,8 +91,6 @@ void run(const Resize& layer, std::span<const Source<T>> src, const Result<T>& d
 #include <cmath>
 #include <numeric>
 #include <utility>
-
-#include <fulcrum/layers/kernels/strided.hpp>
 
 namespace fulcrum::kernels {
 

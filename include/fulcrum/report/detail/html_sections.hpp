@@ -8,6 +8,7 @@
 
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/plan/study.hpp>
+#include <fulcrum/report/detail/html_text.hpp>
 
 namespace fulcrum::detail {
 
@@ -40,8 +41,6 @@ FULCRUM_DECLARE std::string html_notes(const std::vector<std::string>& notes);
 
 #include <algorithm>
 #include <cmath>
-
-#include <fulcrum/report/detail/html_text.hpp>
 
 namespace fulcrum::detail {
 
