@@ -20,7 +20,7 @@ void predict_fashion_cnn(benchmark::State& state) {
   const LatencyReport report = predict(model, config, profile);
   // The layers of a prediction are its whole but for the fixed cost of an inference.
   double layers = 0.0;
-  for (const LayerLatency& layer : report.layers) layers += layer.latency.count();
+  for (const StepLatency& layer : report.layers) layers += layer.latency.count();
   if (!(layers > 0.0) || layers > report.latency.p50.count() * 1.01) {
     std::fprintf(stderr, "wrong result, not timed: layers take %f ms of %f\n", layers, report.latency.p50.count());
     std::exit(1);

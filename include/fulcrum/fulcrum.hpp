@@ -136,6 +136,7 @@
 
 #include <fulcrum/measure/run_blocks.hpp>
 #include <fulcrum/measure/statistics.hpp>
+#include <fulcrum/measure/turns.hpp>
 
 #include <fulcrum/plan/candidate.hpp>
 #include <fulcrum/plan/figures.hpp>

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <fulcrum/calibrate/detail/probe_model.hpp>
+#include <fulcrum/calibrate/detail/time_probe.hpp>
 #include <fulcrum/cost/profile_file.hpp>
 #include <fulcrum/onednn/precision_support.hpp>
 
@@ -99,7 +100,8 @@ TEST_CASE("probes are valid models of bounded size in every precision") {
     CHECK(parameter_count(probe.model) < 20'000'000);
     for (const Precision precision : all_precisions) {
       const Model<float> model = precision == Precision::int8 ? detail::quantized_probe(probe.model) : probe.model;
-      const Schedule steps = make_schedule(model, {probe.batch, 1, 1, precision}, {.isa = "avx2"});
+      const Schedule steps = make_schedule(model, {probe.batch, 1, 1, precision},
+                                           {.isa = precision == Precision::bf16 ? "avx512" : "avx2"});
       CHECK_FALSE(steps.steps.empty());
       CHECK_FALSE(steps.quantization_assumed);
       for (const ScheduledStep& entry : steps.steps) kinds.insert(std::string(name_of(entry.step.kernel)));

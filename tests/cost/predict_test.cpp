@@ -28,7 +28,7 @@ TEST_CASE("without efficiencies a prediction is the roofline") {
   REQUIRE(report.layers.size() == 4);  // the batch normalization is folded, the flatten moves nothing
   CHECK(report.layers[0].kind == "Conv+Relu");
   double total_ms = 2e-3;  // the overhead of an inference
-  for (const LayerLatency& layer : report.layers) {
+  for (const StepLatency& layer : report.layers) {
     CHECK(layer.latency.count() > 0.0);
     CHECK(layer.bound.has_value());
     total_ms += layer.latency.count();

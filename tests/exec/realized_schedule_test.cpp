@@ -33,7 +33,7 @@ std::string row(const Step& step) {
 
 std::vector<std::string> rows(const LatencyReport& report) {
   std::vector<std::string> result;
-  for (const LayerLatency& l : report.layers)
+  for (const StepLatency& l : report.layers)
     result.push_back(row(l.name, l.kind, l.src.value(), l.dst.value(), l.threads, l.algorithm));
   return result;
 }

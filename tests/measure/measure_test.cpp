@@ -89,7 +89,7 @@ TEST_CASE("every step has its row with its time") {
   REQUIRE(report.layers.size() >= 4);
   double flops = 0.0;
   std::vector<std::string> kinds;
-  for (const LayerLatency& layer : report.layers) {
+  for (const StepLatency& layer : report.layers) {
     CHECK(layer.latency.count() > 0.0);
     CHECK_FALSE(layer.bound.has_value());
     flops += layer.flops;
@@ -103,7 +103,7 @@ TEST_CASE("every step has its row with its time") {
 TEST_CASE("layers are not timed when nobody asks for it") {
   MeasureOptions options = brief();
   options.layer_runs = 0;
-  for (const LayerLatency& layer : measure(network(), {1, 1, 1, Precision::f32}, options).layers)
+  for (const StepLatency& layer : measure(network(), {1, 1, 1, Precision::f32}, options).layers)
     CHECK(layer.latency.count() == 0.0);
 }
 
@@ -142,7 +142,7 @@ TEST_CASE("with a profile, layers say what bounds them") {
   profile.rates.overheads = {{1, 1e6, 0.0}};  // nothing but overhead
   MeasureOptions options = brief();
   options.profile = &profile;
-  for (const LayerLatency& layer : measure(network(), {1, 1, 1, Precision::f32}, options).layers) {
+  for (const StepLatency& layer : measure(network(), {1, 1, 1, Precision::f32}, options).layers) {
     if (layer.kind == "Reorder") continue;
     REQUIRE(layer.bound.has_value());
     CHECK(*layer.bound == Bound::overhead);
@@ -162,7 +162,7 @@ TEST_CASE("a batch in slices is measured as a whole, and said to be in slices") 
   CHECK_FALSE(has_note(whole, "slices"));
   CHECK(cut.flops == Approx(whole.flops));
   CHECK(cut.config.slice == 2);
-  for (const LayerLatency& layer : cut.layers) {
+  for (const StepLatency& layer : cut.layers) {
     CHECK(layer.latency.count() > 0.0);
     if (layer.kind != "Reorder") CHECK(layer.bound == Bound::overhead);
   }
@@ -223,7 +223,7 @@ TEST_CASE("the reference is measured like any other executor, layer by layer") {
   CHECK(has_note(report, "reference executor"));
   REQUIRE(report.layers.size() == 6);
   CHECK(report.layers[0].kind == "Conv");
-  for (const LayerLatency& layer : report.layers) CHECK(layer.latency.count() > 0.0);
+  for (const StepLatency& layer : report.layers) CHECK(layer.latency.count() > 0.0);
   CHECK(report.flops == Approx(total_work(network(), 2).flops));
   CHECK_THROWS_WITH(measure(network(), {1, 1, 1, Precision::bf16}, options), ContainsSubstring("reference"));
 }

@@ -14,7 +14,7 @@ using fulcrum::test::random_tensor;
 
 namespace {
 
-std::vector<Tensor<float>> run(const Model<float>& model, std::span<const Tensor<float>> sources) {
+std::vector<Tensor<float>> run_reference(const Model<float>& model, std::span<const Tensor<float>> sources) {
   return ReferenceExecutor<float>(model).run(sources);
 }
 
@@ -28,7 +28,7 @@ Model<float> small_cnn() {
 TEST_CASE("each value that is rounded gets the range that it takes on the images") {
   const Model<float> model = small_cnn();
   const auto images = random_tensor<float>({10, 1, 8, 8}, 5, 0.0, 1.0);
-  const ValueRanges ranges = calibrate_ranges(model, images, run);
+  const ValueRanges ranges = calibrate_ranges(model, images, run_reference);
   REQUIRE(ranges.size() == 3);
 
   const Model<float> folded = fold_batch_normalization(model).model;
@@ -43,7 +43,7 @@ TEST_CASE("each value that is rounded gets the range that it takes on the images
 
 TEST_CASE("the runner sees one model and slices of bounded size that make up all images") {
   const auto images = random_tensor<float>({10, 1, 8, 8}, 5, 0.0, 1.0);
-  const ValueRanges at_once = calibrate_ranges(small_cnn(), images, run);
+  const ValueRanges at_once = calibrate_ranges(small_cnn(), images, run_reference);
   std::vector<std::int64_t> batches;
   const Model<float>* seen = nullptr;
   const ModelRunner recording = [&](const Model<float>& model, std::span<const Tensor<float>> part) {
@@ -51,18 +51,19 @@ TEST_CASE("the runner sees one model and slices of bounded size that make up all
     seen = &model;
     CHECK_FALSE(model.find("softmax1"));  // nothing is computed that is not observed
     batches.push_back(part[0].dim(0));
-    return run(model, part);
+    return run_reference(model, part);
   };
   CHECK(calibrate_ranges(small_cnn(), images, recording, {.calibration_batch = 4}) == at_once);
   CHECK(batches == std::vector<std::int64_t>{4, 4, 2});
-  CHECK_THROWS_WITH(calibrate_ranges(small_cnn(), images, run, {.calibration_batch = 0}), ContainsSubstring("batch 0"));
+  CHECK_THROWS_WITH(calibrate_ranges(small_cnn(), images, run_reference, {.calibration_batch = 0}),
+                    ContainsSubstring("batch 0"));
 }
 
 TEST_CASE("a percentile range lies within the extremes") {
   const auto images = random_tensor<float>({16, 1, 8, 8}, 5, 0.0, 1.0);
-  const ValueRanges all = calibrate_ranges(small_cnn(), images, run);
-  const ValueRanges most =
-      calibrate_ranges(small_cnn(), images, run, {.method = CalibrationMethod::percentile, .percentile = 95.0});
+  const ValueRanges all = calibrate_ranges(small_cnn(), images, run_reference);
+  const ValueRanges most = calibrate_ranges(small_cnn(), images, run_reference,
+                                            {.method = CalibrationMethod::percentile, .percentile = 95.0});
   for (const auto& entry : all) {
     CHECK(most.at(entry.first).max < entry.second.max);
     CHECK(most.at(entry.first).max > 0.3F * entry.second.max);
@@ -85,16 +86,17 @@ TEST_CASE("constants are observed without a run") {
   const NodeId left = b.last();
   b.layer(Constant<float>{Tensor<float>({1, 2, 1, 1}, {-3, 2})}, {}).named("image").conv(2, 1).add(left);
   const Model<float> model = std::move(b).build();
-  const auto ranges = calibrate_ranges(model, Tensor<float>({1, 2, 1, 1}, {1, 2}), run);
+  const auto ranges = calibrate_ranges(model, Tensor<float>({1, 2, 1, 1}, {1, 2}), run_reference);
   CHECK(ranges.at("image") == Range{-3, 2});
 }
 
 TEST_CASE("images that the model does not take are refused") {
   const Model<float> model = small_cnn();
-  CHECK_THROWS_WITH(calibrate_ranges(model, Tensor<float>({2, 1, 8, 9}), run),
+  CHECK_THROWS_WITH(calibrate_ranges(model, Tensor<float>({2, 1, 8, 9}), run_reference),
                     ContainsSubstring("(2, 1, 8, 9)") && ContainsSubstring("(N, 1, 8, 8)"));
-  CHECK_THROWS_WITH(calibrate_ranges(model, Tensor<float>({0, 1, 8, 8}), run), ContainsSubstring("(0, 1, 8, 8)"));
-  CHECK_THROWS_AS(calibrate_ranges(model, Tensor<float>(), run), Error);
+  CHECK_THROWS_WITH(calibrate_ranges(model, Tensor<float>({0, 1, 8, 8}), run_reference),
+                    ContainsSubstring("(0, 1, 8, 8)"));
+  CHECK_THROWS_AS(calibrate_ranges(model, Tensor<float>(), run_reference), Error);
 }
 
 TEST_CASE("a model with several inputs is calibrated on one source for each, sliced along its batch") {
@@ -115,31 +117,32 @@ TEST_CASE("a model with several inputs is calibrated on one source for each, sli
   const ModelRunner recording = [&](const Model<float>& m, std::span<const Tensor<float>> part) {
     CHECK(part[1].dim(1) == part[0].dim(0));
     batches.push_back(part[0].dim(0));
-    return run(m, part);
+    return run_reference(m, part);
   };
   const ValueRanges ranges = calibrate_ranges(model, sources, recording, {.calibration_batch = 2});
   CHECK(batches == std::vector<std::int64_t>{2, 1});
   CHECK(ranges.at("shifted") == Range{-1, 10});
 
-  CHECK_THROWS_WITH(calibrate_ranges(model, sources[0], run), ContainsSubstring("1 source(s)"));
+  CHECK_THROWS_WITH(calibrate_ranges(model, sources[0], run_reference), ContainsSubstring("1 source(s)"));
   std::vector<Tensor<float>> uneven = sources;
   uneven[1] = Tensor<float>({2, 4, 3});
-  CHECK_THROWS_WITH(calibrate_ranges(model, uneven, run), ContainsSubstring("'b'") && ContainsSubstring("are 4"));
+  CHECK_THROWS_WITH(calibrate_ranges(model, uneven, run_reference),
+                    ContainsSubstring("'b'") && ContainsSubstring("are 4"));
 }
 
 TEST_CASE("values and weights that are not finite are refused by layer name") {
   const float infinity = std::numeric_limits<float>::infinity();
   auto images = random_tensor<float>({2, 1, 8, 8}, 1);
   images.flat()[70] = infinity;
-  CHECK_THROWS_WITH(calibrate_ranges(small_cnn(), images, run), ContainsSubstring("'input'"));
+  CHECK_THROWS_WITH(calibrate_ranges(small_cnn(), images, run_reference), ContainsSubstring("'input'"));
 
   Model<float> broken = small_cnn();
   std::get<Conv<float>>(broken.edit_layer(1)).bias.value.edit().flat()[0] = std::nanf("");
-  CHECK_THROWS_WITH(calibrate_ranges(broken, random_tensor<float>({2, 1, 8, 8}, 1), run),
+  CHECK_THROWS_WITH(calibrate_ranges(broken, random_tensor<float>({2, 1, 8, 8}, 1), run_reference),
                     ContainsSubstring("'conv1'") && ContainsSubstring("bias"));
 
   const ModelRunner overflowing = [&](const Model<float>& model, std::span<const Tensor<float>> part) {
-    auto values = run(model, part);
+    auto values = run_reference(model, part);
     values[1].flat()[3] = infinity;
     return values;
   };

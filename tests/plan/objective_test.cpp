@@ -14,10 +14,10 @@ TEST_CASE("an objective prints its targets") {
 }
 
 TEST_CASE("a target that cannot be meant is refused by the name of its option") {
-  CHECK_THROWS_WITH(validate(Objective{Milliseconds(0.0), {}}), ContainsSubstring("--slo-p99-ms"));
+  CHECK_THROWS_WITH(validate(Objective{Milliseconds(0.0), {}}), ContainsSubstring("target for p99"));
   CHECK_THROWS_WITH(validate(Objective{Milliseconds(std::numeric_limits<double>::quiet_NaN()), {}}),
-                    ContainsSubstring("--slo-p99-ms"));
-  CHECK_THROWS_WITH(validate(Objective{{}, -0.1}), ContainsSubstring("--max-accuracy-drop"));
+                    ContainsSubstring("target for p99"));
+  CHECK_THROWS_WITH(validate(Objective{{}, -0.1}), ContainsSubstring("largest loss of accuracy"));
 }
 
 TEST_CASE("a shortfall is the share above the latency target and the points below the accuracy budget") {

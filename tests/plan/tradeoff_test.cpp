@@ -99,7 +99,7 @@ TEST_CASE("a study that cannot be meant is refused before anything runs") {
   MachineProfile profile = synthetic::plausible_profile();
   TradeoffOptions options = brief();
   options.objective.slo_p99 = Milliseconds(0.0);
-  CHECK_THROWS_WITH(run_tradeoff(model, data, data, profile, options), ContainsSubstring("--slo-p99-ms"));
+  CHECK_THROWS_WITH(run_tradeoff(model, data, data, profile, options), ContainsSubstring("target for p99"));
   options = brief();
   options.space->threads = {1000};
   CHECK_THROWS_WITH(run_tradeoff(model, data, data, profile, options), ContainsSubstring("configuration space"));

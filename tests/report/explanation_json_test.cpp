@@ -10,6 +10,8 @@ TEST_CASE("an explanation as JSON has every step and every reason") {
   const nlohmann::json j = to_json(some_explanation());
   CHECK(j.at("steps").at(0).at("layers") == nlohmann::json{"conv1", "relu1"});
   CHECK(j.at("steps").at(0).at("why_ended") == "'add1' is apart: it broadcasts");
+  CHECK(j.at("steps").at(0).at("algorithm") == "primitive");
+  CHECK(j.at("amendments").at(0).at("reason") == "oneDNN has no good kernel for it");
   CHECK(j.at("folded").at(0).at("into") == "conv1");
   CHECK(j.at("kept").empty());
   CHECK(j.at("free_layers").at(0).at("name") == "flatten1");

@@ -16,6 +16,7 @@ inline Explanation some_explanation() {
   step.layers = {"conv1", "relu1"};
   step.why_ended = "'add1' is apart: it broadcasts";
   explanation.steps = {step};
+  explanation.amendments = {{"pool1", "runs in plain loops", "oneDNN has no good kernel for it"}};
   explanation.folded.folded = {{"bn1", "conv1"}};
   explanation.free_layers = {{"flatten1", "Flatten"}};
   explanation.memory.weights = 1024;

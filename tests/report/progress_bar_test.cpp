@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 
 #include <support/catch.hpp>
 

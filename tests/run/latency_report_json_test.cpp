@@ -62,7 +62,7 @@ TEST_CASE("parts of a report come back by themselves") {
   statistics.samples = 0;  // stands beside them
   CHECK(latency_statistics_from_json(to_json(report.latency)) == statistics);
   CHECK(run_block_from_json(to_json(report.blocks[0])) == report.blocks[0]);
-  CHECK(layer_latency_from_json(to_json(report.layers[0])) == report.layers[0]);
+  CHECK(step_latency_from_json(to_json(report.layers[0])) == report.layers[0]);
   CHECK(memory_use_from_json(to_json(report.memory)) == report.memory);
 }
 

@@ -34,7 +34,7 @@ TEST_CASE("an empty report claims no time and no bound") {
   CHECK(report.latency.p50.count() == 0.0);
   CHECK(report.latency.samples == 0);
   CHECK(report.layers.empty());
-  CHECK_FALSE(LayerLatency{}.bound.has_value());
+  CHECK_FALSE(StepLatency{}.bound.has_value());
 }
 
 TEST_CASE("the share outside int8 is that of the layers that take real numbers") {

@@ -48,7 +48,7 @@ inline LatencyReport random_report(Random& random) {
   r.throughput_per_s = random_figure(random);
   for (std::uint64_t i = random.below(12); i > 0; --i) r.blocks.push_back({ms(), ms(), random_figure(random)});
   for (std::uint64_t i = random.below(6); i > 0; --i) {
-    LayerLatency layer{
+    StepLatency layer{
         random_text(random), random_text(random), random_figure(random), random_figure(random), ms(), {}, {}};
     if (random.below(2) == 0) layer.bound = std::array{Bound::compute, Bound::memory, Bound::overhead}[random.below(3)];
     layer.threads = static_cast<int>(1 + random.below(100));

@@ -24,7 +24,7 @@ TEST_CASE("a step's row holds the work of all slices") {
   step.threads = 2;
   step.dst = DType::bf16;
   step.algorithm = Algorithm::winograd;
-  const LayerLatency row = row_of(step, 4.0);
+  const StepLatency row = row_of(step, 4.0);
   CHECK(row.name == "conv1");
   CHECK(row.flops == 40.0);
   CHECK(row.bytes == 12.0);

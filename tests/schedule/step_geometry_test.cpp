@@ -5,11 +5,13 @@
 using namespace fulcrum;
 
 TEST_CASE("extents past the second one are folded into rows") {
-  const StepGeometry g = detail::plain_geometry({2, 3, 4, 5});
+  const StepGeometry g = detail::plain_geometry({2, 3, 4, 5, 6});
   CHECK(g.n == 2);
   CHECK(g.ic == 3);
   CHECK(g.oc == 3);
-  CHECK(g.ih == 20);
+  CHECK(g.ih == 120);
+  CHECK(g.iw == 1);
+  CHECK(detail::plain_geometry({2, 3, 4, 5}).iw == 5);
   CHECK(detail::plain_geometry({7}).oc == 7);
 }
 

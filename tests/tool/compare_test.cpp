@@ -36,7 +36,7 @@ LatencyReport slowed(LatencyReport report, double factor) {
   report.throughput_per_s /= factor;
   for (RunBlock& block : report.blocks)
     block = {block.p50 * factor, block.p99 * factor, block.throughput_per_s / factor};
-  for (LayerLatency& layer : report.layers) layer.latency *= factor;
+  for (StepLatency& layer : report.layers) layer.latency *= factor;
   return report;
 }
 }  // namespace

@@ -47,7 +47,7 @@ namespace fulcrum {
     const double shared_us =
         alone_us * roofline_point(step, profile.rates, step.threads, run.instances).time_us() / roofline.time_us();
     const double time_us = rounds * (contention.factor * shared_us + contention.extra_step_us);
-    LayerLatency row = row_of(step, count);
+    StepLatency row = row_of(step, count);
     row.latency = Microseconds(time_us);
     row.bound = bound_of(roofline, alone_us);
     report.flops += row.flops;

@@ -30,8 +30,8 @@ struct StepInfo {
 };
 
 /// The step's row in a report, without its time.
-[[nodiscard]] inline LayerLatency row_of(const StepInfo& info) {
-  LayerLatency row;
+[[nodiscard]] inline StepLatency row_of(const StepInfo& info) {
+  StepLatency row;
   row.name = info.name;
   row.kind = info.kind;
   row.flops = info.flops;

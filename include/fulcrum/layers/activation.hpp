@@ -91,7 +91,21 @@ enum class ActivationKind : std::uint8_t {
 
 /// Whether engines run the function on the result of another layer before it is stored.
 [[nodiscard]] constexpr bool runs_as_post_operation(ActivationKind function) noexcept {
-  return function <= ActivationKind::gelu_tanh;
+  switch (function) {
+    case ActivationKind::relu:
+    case ActivationKind::leaky_relu:
+    case ActivationKind::clip:
+    case ActivationKind::sigmoid:
+    case ActivationKind::tanh:
+    case ActivationKind::elu:
+    case ActivationKind::hard_sigmoid:
+    case ActivationKind::hard_swish:
+    case ActivationKind::swish:
+    case ActivationKind::softplus:
+    case ActivationKind::gelu:
+    case ActivationKind::gelu_tanh: return true;
+    default: return false;
+  }
 }
 
 /// src (any shape) → dst of the same shape. Work: 1 FLOP per element (the convention of the counters people compare

@@ -64,7 +64,15 @@ enum class BinaryKind : std::uint8_t {
 
 /// Whether engines have a kernel for the function that also runs post-operations.
 [[nodiscard]] constexpr bool runs_as_post_operation(BinaryKind function) noexcept {
-  return function <= BinaryKind::max;
+  switch (function) {
+    case BinaryKind::add:
+    case BinaryKind::mul:
+    case BinaryKind::sub:
+    case BinaryKind::div:
+    case BinaryKind::min:
+    case BinaryKind::max: return true;
+    default: return false;
+  }
 }
 
 /// src (two, broadcast against each other) → dst of the broadcast shape. Work: 1 FLOP per output element.

@@ -18,6 +18,7 @@
 #include <fulcrum/exec/onednn.hpp>
 #include <fulcrum/measure/instances.hpp>
 #include <fulcrum/measure/statistics.hpp>
+#include <fulcrum/measure/turns.hpp>
 
 namespace fulcrum {
 
@@ -98,7 +99,7 @@ inline void take_turns(const std::vector<TimedExecutor*>& executors, const Choos
   for (int round = 0; round < options.rounds; ++round) {
     if (progress) progress({static_cast<double>(round) / options.rounds, "comparing precisions", ""});
     for (std::size_t i = 0; i < executors.size(); ++i) {
-      executors[round % 2 == 0 ? i : executors.size() - 1 - i]->take_turn(options.time_per_round);
+      executors[whose_turn(static_cast<std::size_t>(round), i, executors.size())]->take_turn(options.time_per_round);
     }
   }
 }
@@ -133,16 +134,18 @@ inline void take_turns(const std::vector<TimedExecutor*>& executors, const Choos
   choice.precision = fastest->precision;
   choice.latency = fastest->latency;
 
-  const std::map<std::string, Milliseconds> own_times = pure[choice.precision]->layer_times();
+  std::map<Precision, std::map<std::string, Milliseconds>> times_in;  // of each layer
+  for (const auto& [precision, executor] : pure) times_in[precision] = executor->layer_times();
+  const std::map<std::string, Milliseconds>& own_times = times_in[choice.precision];
   std::map<std::string, Precision> others;
   for (const auto& [precision, executor] : pure) {
     // A layer runs in int8 only where the values around it are integers.
     if (precision == choice.precision || precision == Precision::int8) continue;
-    for (const auto& [layer, time] : executor->layer_times()) {
+    for (const auto& [layer, time] : times_in[precision]) {
       const auto own = own_times.find(layer);
       if (own == own_times.end() || time >= (1.0 - how.least_layer_gain) * own->second) continue;
       const auto taken = others.find(layer);
-      if (taken == others.end() || time < pure[taken->second]->layer_times()[layer]) others[layer] = precision;
+      if (taken == others.end() || time < times_in[taken->second][layer]) others[layer] = precision;
     }
   }
   if (others.empty()) return choice;

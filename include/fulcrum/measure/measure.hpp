@@ -175,7 +175,7 @@ inline void fill_bounds(LatencyReport& report, const Schedule& schedule, const M
   report.blocks = run_blocks(detail::timed_inferences(instances), config.batch);
   report.throughput_per_s = detail::throughput_of(instances, config.batch);
   for (std::size_t i = 0; i < instances.front().step_infos.size(); ++i) {
-    LayerLatency row = row_of(instances.front().step_infos[i]);
+    StepLatency row = row_of(instances.front().step_infos[i]);
     if (options.layer_runs > 0) row.latency = median(instances.front().steps[i]);
     report.flops += row.flops;
     report.bytes += row.bytes;

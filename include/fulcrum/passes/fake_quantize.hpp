@@ -125,8 +125,7 @@ FakeQuantizeResult<T> fake_quantize(const Model<T>& model, const FakeQuantizeOpt
     FakeQuantizeReport::Layer row = detail::fake_quantize_weights(weights, options);
     SignalToNoise ratio;
     ratio.add<T>(before->value->flat(), weights.flat());
-    total.signal += ratio.signal;
-    total.noise += ratio.noise;
+    total += ratio;
     row.name = node.name;
     row.sqnr_db = ratio.decibels();
     result.report.layers.push_back(std::move(row));

@@ -170,8 +170,7 @@ PruneReport::Layer apply_cut(Parameter<T>& weights, const std::string& name, Pru
   SignalToNoise ratio;
   ratio.add<T>(before.flat(), after.flat());
   row.sqnr_db = ratio.decibels();
-  total.signal += ratio.signal;
-  total.noise += ratio.noise;
+  total += ratio;
   return row;
 }
 

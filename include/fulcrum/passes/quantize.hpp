@@ -52,7 +52,8 @@ struct QuantizeResult {
 FULCRUM_DECLARE [[nodiscard]] Quantization quantization_for(const Range& range, bool unsigned_values = false);
 
 /// Symmetric s8 per output channel (axis 0): scale = max|w_c| / (2^(bits − 1) − 1), zero point 0; a channel of zeros
-/// has scale 1. \param bits  2 … 8
+/// has scale 1.
+/// \param bits  2 … 8
 [[nodiscard]] inline Quantization weight_quantization_for(const Tensor<float>& weights, int bits = 8) {
   return symmetric_quantization(weights, bits, 0);
 }
@@ -136,8 +137,7 @@ FULCRUM_DEFINE QuantizeResult quantize(const Model<float>& model, const ValueRan
     const Tensor<float> rounded = quantize_dequantize(*weights.value, q);
     SignalToNoise ratio;
     ratio.add<float>(weights.value->flat(), rounded.flat());
-    total.signal += ratio.signal;
-    total.noise += ratio.noise;
+    total += ratio;
     const Node<float>& node = quantized.node(id);
     const Quantization& src = *quantized.node(node.src[0]).dst_quantization;
     const auto [least, most] = std::minmax_element(q.scale.begin(), q.scale.end());

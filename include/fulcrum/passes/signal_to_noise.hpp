@@ -33,6 +33,13 @@ struct SignalToNoise {
     }
   }
 
+  /// Adds what another piece has.
+  SignalToNoise& operator+=(const SignalToNoise& other) {
+    signal += other.signal;
+    noise += other.noise;
+    return *this;
+  }
+
   /// 10 · log10(Σx² / Σ(x − x')²) [dB]; infinity when the approximation is exact.
   [[nodiscard]] double decibels() const {
     if (noise == 0.0) return std::numeric_limits<double>::infinity();

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <fulcrum/measure/measure.hpp>
+#include <fulcrum/measure/turns.hpp>
 #include <fulcrum/plan/figures.hpp>
 
 namespace fulcrum {
@@ -50,8 +51,9 @@ double middle_of(std::span<const LatencyReport> rounds, Figure figure) {
 /// One report from several of the same model and configuration: every percentile, the mean, the throughput and every
 /// layer is the median over the rounds, so that one disturbed round does not speak for the candidate; min is the least,
 /// samples are all, and each round is a block. Notes are those of the round whose median is the middle one, and one
-/// more when the rounds' medians are further apart than 10 %. \param rounds  not empty \throws Error when there are
-/// none
+/// more when the rounds' medians are further apart than 10 %.
+/// \param rounds  not empty
+/// \throws Error when there are none
 [[nodiscard]] inline LatencyReport merge_rounds(std::span<const LatencyReport> rounds) {
   if (rounds.empty()) throw Error("merge_rounds", "was given no rounds");
   const auto p50 = [](const LatencyReport& r) { return r.latency.p50.count(); };
@@ -107,7 +109,7 @@ double middle_of(std::span<const LatencyReport> rounds, Figure figure) {
   for (std::size_t turn = 0; turn < total; ++turn) {
     const std::size_t round = turn / jobs.size();
     const std::size_t place = turn % jobs.size();
-    const std::size_t at = round % 2 == 0 ? place : jobs.size() - 1 - place;
+    const std::size_t at = whose_turn(round, place, jobs.size());
     if (progress) {
       std::string stage = "measuring, round ";
       stage.append(std::to_string(round + 1)).append("/").append(std::to_string(rounds));

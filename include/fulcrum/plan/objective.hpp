@@ -21,10 +21,10 @@ struct Objective {
 /// \throws Error when a target is not a number or out of its range
 inline void validate(const Objective& objective) {
   if (objective.slo_p99 && !(objective.slo_p99->count() > 0.0)) {
-    throw Error("--slo-p99-ms", "is " + std::to_string(objective.slo_p99->count()), "give milliseconds above 0");
+    throw Error("target for p99 [ms]", "is " + std::to_string(objective.slo_p99->count()), "give milliseconds above 0");
   }
   if (objective.max_accuracy_drop_points && !(*objective.max_accuracy_drop_points >= 0.0)) {
-    throw Error("--max-accuracy-drop", "is " + std::to_string(*objective.max_accuracy_drop_points),
+    throw Error("largest loss of accuracy [points]", "is " + std::to_string(*objective.max_accuracy_drop_points),
                 "give percentage points of 0 or more");
   }
 }

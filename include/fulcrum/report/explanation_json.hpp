@@ -15,8 +15,8 @@ namespace fulcrum {
 /// "why_ended"}; why_ended is null where nothing follows that could have been fused.
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const StepInfo& step);
 
-/// {"model", "batch", "threads", "precision", "steps" […], "folded" […], "kept" […], "free_layers" […], "memory_bytes"
-/// {…}, "notes"}
+/// {"model", "batch", "threads", "precision", "steps" […], "amendments" […], "folded" […], "kept" […], "free_layers"
+/// […], "memory_bytes" {…}, "notes"}
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const Explanation& explanation);
 
 }  // namespace fulcrum
@@ -37,6 +37,7 @@ FULCRUM_DEFINE nlohmann::json to_json(const StepInfo& step) {
                    {"src_layout", step.src_layout},
                    {"dst_layout", step.dst_layout},
                    {"threads", step.threads},
+                   {"algorithm", name_of(step.algorithm)},
                    {"flops", step.flops},
                    {"bytes", step.bytes},
                    {"why_ended", nullptr}};
@@ -51,8 +52,12 @@ FULCRUM_DEFINE nlohmann::json to_json(const Explanation& explanation) {
                    {"precision", name_of(explanation.precision)},
                    {"memory_bytes", to_json(explanation.memory)},
                    {"notes", valid_utf8(explanation.notes)}};
-  for (const char* key : {"steps", "folded", "kept", "free_layers"}) j[key] = nlohmann::json::array();
+  for (const char* key : {"steps", "amendments", "folded", "kept", "free_layers"}) j[key] = nlohmann::json::array();
   for (const StepInfo& step : explanation.steps) j["steps"].push_back(to_json(step));
+  for (const Amendment& a : explanation.amendments) {
+    j["amendments"].push_back(
+        {{"layer", valid_utf8(a.layer)}, {"change", valid_utf8(a.change)}, {"reason", valid_utf8(a.reason)}});
+  }
   for (const FoldReport::Folded& f : explanation.folded.folded)
     j["folded"].push_back({{"name", valid_utf8(f.name)}, {"into", valid_utf8(f.into)}});
   for (const FoldReport::Kept& k : explanation.folded.kept)

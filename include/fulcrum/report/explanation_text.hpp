@@ -69,6 +69,9 @@ FULCRUM_DEFINE std::string to_text(const Explanation& explanation) {
   list("Cost nothing (the same bytes seen otherwise, or computed where they are needed):", free);
   for (const FoldReport::Kept& kept : explanation.folded.kept) apart.push_back(kept.name + ": " + kept.reason);
   list("Not fused, and why:", apart);
+  std::vector<std::string> amended;
+  for (const Amendment& a : explanation.amendments) amended.push_back(a.layer + " " + a.change + ": " + a.reason);
+  list("Otherwise than planned, and why:", amended);
   list("Notes:", explanation.notes);
   return text;
 }

@@ -48,7 +48,7 @@ inline std::string format_share(double part, double whole) {
 }
 
 /// Rate of a layer; empty when it computes nothing.
-inline std::string format_layer_rate(const LayerLatency& layer) {
+inline std::string format_layer_rate(const StepLatency& layer) {
   if (!(layer.flops > 0.0) || !(layer.latency.count() > 0.0)) return {};
   return format_flops(layer.flops / Seconds(layer.latency).count()) + "/s";
 }
@@ -97,7 +97,7 @@ FULCRUM_DEFINE std::string to_text(const LatencyReport& report) {
 
   if (!report.layers.empty()) {
     double sum_ms = 0.0;
-    for (const LayerLatency& layer : report.layers) sum_ms += layer.latency.count();
+    for (const StepLatency& layer : report.layers) sum_ms += layer.latency.count();
     Table layers({{"layer"},
                   {"kind"},
                   {"latency", Align::right},
@@ -106,7 +106,7 @@ FULCRUM_DEFINE std::string to_text(const LatencyReport& report) {
                   {"bytes", Align::right},
                   {"rate", Align::right},
                   {"bound by"}});
-    for (const LayerLatency& layer : report.layers) {
+    for (const StepLatency& layer : report.layers) {
       layers.add_row({layer.name, layer.kind, format_latency(layer.latency),
                       detail::format_share(layer.latency.count(), sum_ms),
                       layer.flops > 0.0 ? format_flops(layer.flops) : "", format_bytes(layer.bytes),
@@ -138,7 +138,7 @@ FULCRUM_DEFINE std::string to_text(const LatencyReport& predicted, const Latency
                  detail::format_difference(predicted.throughput_per_s, measured.throughput_per_s)});
   table.add_rule();
   for (const LayerPair& pair : pair_layers(predicted, measured)) {
-    const LayerLatency& layer = pair.second != nullptr ? *pair.second : *pair.first;
+    const StepLatency& layer = pair.second != nullptr ? *pair.second : *pair.first;
     const std::string name = layer.name + " (" + layer.kind + ")";
     if (pair.first == nullptr)
       table.add_row({name, "", format_latency(layer.latency)});

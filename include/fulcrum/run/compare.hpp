@@ -31,8 +31,8 @@ FULCRUM_DECLARE [[nodiscard]] PredictionError compare(const LatencyReport& predi
 
 /// A layer of two reports; null where one of them lacks it.
 struct LayerPair {
-  const LayerLatency* first = nullptr;
-  const LayerLatency* second = nullptr;
+  const StepLatency* first = nullptr;
+  const StepLatency* second = nullptr;
 };
 
 /// The layers of two reports side by side, matched by name and kind: those of the second in their order, then what only
@@ -172,16 +172,16 @@ FULCRUM_DEFINE PredictionError compare(const LatencyReport& predicted, const Lat
 
 FULCRUM_DEFINE std::vector<LayerPair> pair_layers(const LatencyReport& first, const LatencyReport& second) {
   using Key = std::pair<std::string_view, std::string_view>;
-  std::multimap<Key, const LayerLatency*> left;
-  for (const LayerLatency& layer : first.layers) left.emplace(Key(layer.name, layer.kind), &layer);
+  std::multimap<Key, const StepLatency*> left;
+  for (const StepLatency& layer : first.layers) left.emplace(Key(layer.name, layer.kind), &layer);
   std::vector<LayerPair> pairs;
-  const auto take = [&](const LayerLatency& layer) -> const LayerLatency* {
+  const auto take = [&](const StepLatency& layer) -> const StepLatency* {
     const auto found = left.find(Key(layer.name, layer.kind));
     return found == left.end() ? nullptr : left.extract(found).mapped();
   };
-  for (const LayerLatency& layer : second.layers) pairs.push_back({take(layer), &layer});
-  for (const LayerLatency& layer : first.layers) {
-    if (const LayerLatency* unmatched = take(layer)) pairs.push_back({unmatched, nullptr});
+  for (const StepLatency& layer : second.layers) pairs.push_back({take(layer), &layer});
+  for (const StepLatency& layer : first.layers) {
+    if (const StepLatency* unmatched = take(layer)) pairs.push_back({unmatched, nullptr});
   }
   return pairs;
 }
@@ -310,7 +310,7 @@ FULCRUM_DEFINE RunComparison compare_runs(const LatencyReport& baseline, const L
     for (const std::string& note : report->notes) result.notes.push_back(std::string(name) + ": " + note);
   }
   for (const LayerPair& pair : pair_layers(baseline, current)) {
-    const LayerLatency& layer = pair.second != nullptr ? *pair.second : *pair.first;
+    const StepLatency& layer = pair.second != nullptr ? *pair.second : *pair.first;
     LayerChange change{layer.name, layer.kind, {}, {}};
     if (pair.first != nullptr) change.baseline = pair.first->latency;
     if (pair.second != nullptr) change.current = pair.second->latency;

@@ -58,7 +58,7 @@ enum class Bound : std::uint8_t { compute, memory, overhead };
 }
 
 /// One row per step that runs: a layer with what is fused into it, or a change of a value's layout or type.
-struct LayerLatency {
+struct StepLatency {
   std::string name;            ///< the node whose value the step computes first ("conv1")
   std::string kind;            ///< "Conv", or "Conv+Relu" when fused
   double flops = 0.0;          ///< [FLOP] of the batch
@@ -70,7 +70,7 @@ struct LayerLatency {
   int threads = 1;             ///< that share it
   std::string algorithm{};     ///< what computes it: name_of(Algorithm) (schedule/algorithm.hpp); empty: not known
 
-  friend bool operator==(const LayerLatency&, const LayerLatency&) = default;
+  friend bool operator==(const StepLatency&, const StepLatency&) = default;
 };
 
 enum class ReportKind : std::uint8_t { predicted, measured };
@@ -94,7 +94,7 @@ struct LatencyReport {
   LatencyStatistics latency;
   double throughput_per_s = 0.0;  ///< samples per second of all instances together
   std::vector<RunBlock> blocks;   ///< the run in parts, in the order of time; empty in a prediction
-  std::vector<LayerLatency> layers;
+  std::vector<StepLatency> layers;
   Milliseconds creation{};         ///< time to prepare the model before the first inference; 0 in a prediction
   MemoryUse memory;                ///< 0 in a prediction, and where the executor does not tell
   std::vector<std::string> notes;  ///< what the reader should know ("the machine was noisy: …")
@@ -107,7 +107,7 @@ struct LatencyReport {
 /// of integers: what int8 does not make faster. Nothing where the layers' types or times are not known.
 [[nodiscard]] inline std::optional<double> share_outside_int8(const LatencyReport& report) {
   Milliseconds all{}, outside{};
-  for (const LayerLatency& layer : report.layers) {
+  for (const StepLatency& layer : report.layers) {
     if (!layer.src) return std::nullopt;
     const bool is_integer = *layer.src == DType::u8 || *layer.src == DType::s8;
     all += layer.latency;

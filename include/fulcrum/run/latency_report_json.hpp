@@ -38,11 +38,11 @@ FULCRUM_DECLARE [[nodiscard]] LatencyStatistics latency_statistics_from_json(con
 
 /// {"name", "kind", "flops", "bytes", "latency_ms", "bound", "src", "dst", "threads", "algorithm"}; bound, src, dst
 /// (types) and algorithm are null when not known.
-FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const LayerLatency& layer);
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const StepLatency& layer);
 
 /// Older files lack dst, threads and algorithm.
 /// \throws Error when anything else is missing, or something is of another type or out of range
-FULCRUM_DECLARE [[nodiscard]] LayerLatency layer_latency_from_json(const JsonReader& j);
+FULCRUM_DECLARE [[nodiscard]] StepLatency step_latency_from_json(const JsonReader& j);
 
 /// {"weights", "activations", "scratchpad"} [B]
 [[nodiscard]] inline nlohmann::json to_json(const MemoryUse& memory) {
@@ -94,7 +94,7 @@ FULCRUM_DEFINE LatencyStatistics latency_statistics_from_json(const JsonReader& 
   return latency;
 }
 
-FULCRUM_DEFINE nlohmann::json to_json(const LayerLatency& layer) {
+FULCRUM_DEFINE nlohmann::json to_json(const StepLatency& layer) {
   nlohmann::json j{{"name", valid_utf8(layer.name)},
                    {"kind", valid_utf8(layer.kind)},
                    {"flops", layer.flops},
@@ -112,8 +112,8 @@ FULCRUM_DEFINE nlohmann::json to_json(const LayerLatency& layer) {
   return j;
 }
 
-FULCRUM_DEFINE LayerLatency layer_latency_from_json(const JsonReader& j) {
-  LayerLatency layer;
+FULCRUM_DEFINE StepLatency step_latency_from_json(const JsonReader& j) {
+  StepLatency layer;
   layer.name = j.at("name").text();
   layer.kind = j.at("kind").text();
   layer.flops = j.at("flops").number(0.0);
@@ -139,7 +139,7 @@ FULCRUM_DEFINE nlohmann::json to_json(const LatencyReport& report) {
   nlohmann::json& blocks = j["blocks"] = nlohmann::json::array();
   for (const RunBlock& block : report.blocks) blocks.push_back(to_json(block));
   nlohmann::json& layers = j["layers"] = nlohmann::json::array();
-  for (const LayerLatency& layer : report.layers) layers.push_back(to_json(layer));
+  for (const StepLatency& layer : report.layers) layers.push_back(to_json(layer));
   j["outside_int8"] = number_or_null(share_outside_int8(report));
   j["creation_ms"] = report.creation.count();
   j["memory_bytes"] = to_json(report.memory);
@@ -161,7 +161,7 @@ FULCRUM_DEFINE LatencyReport latency_report_from_json(const JsonReader& j) {
   if (const auto blocks = j.find("blocks")) {
     for (const JsonReader& block : blocks->elements()) report.blocks.push_back(run_block_from_json(block));
   }
-  for (const JsonReader& layer : j.at("layers").elements()) report.layers.push_back(layer_latency_from_json(layer));
+  for (const JsonReader& layer : j.at("layers").elements()) report.layers.push_back(step_latency_from_json(layer));
   report.creation = Milliseconds(j.at("creation_ms").number(0.0));
   report.memory = memory_use_from_json(j.at("memory_bytes"));
   report.notes = j.at("notes").texts();

@@ -30,14 +30,21 @@ namespace detail {
   return shape;
 }
 
-/// Functions of two values that engines have kernels for.
-[[nodiscard]] constexpr bool has_kernel(BinaryKind function) noexcept { return function <= BinaryKind::max; }
+/// Functions of two values that engines have kernels for: those that also take post-operations.
+[[nodiscard]] constexpr bool has_kernel(BinaryKind function) noexcept { return runs_as_post_operation(function); }
 
 /// Functions that engines have kernels for which are as exact as ours.
 [[nodiscard]] constexpr bool has_kernel(ActivationKind function) noexcept {
-  if (function <= ActivationKind::selu) return true;
-  return function == ActivationKind::mish || function == ActivationKind::abs || function == ActivationKind::neg ||
-         function == ActivationKind::exp || function == ActivationKind::sqrt || function == ActivationKind::round;
+  switch (function) {
+    case ActivationKind::selu:
+    case ActivationKind::mish:
+    case ActivationKind::abs:
+    case ActivationKind::neg:
+    case ActivationKind::exp:
+    case ActivationKind::sqrt:
+    case ActivationKind::round: return true;
+    default: return runs_as_post_operation(function);
+  }
 }
 
 /// Whether the axes that a reduction names make up rows: none that is kept stands behind them.

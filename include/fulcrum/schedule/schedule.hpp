@@ -79,8 +79,8 @@ struct Schedule {
 
 /// The row of a step in a report, without its time.
 /// \param slices  of the batch: work and traffic are those of all of them
-[[nodiscard]] inline LayerLatency row_of(const Step& step, double slices) {
-  LayerLatency row;
+[[nodiscard]] inline StepLatency row_of(const Step& step, double slices) {
+  StepLatency row;
   row.name = step.name;
   row.kind = step.kind;
   row.flops = slices * step.flops;

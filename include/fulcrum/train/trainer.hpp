@@ -57,9 +57,9 @@ struct TrainResult {
 namespace detail {
 
 inline void validate(const TrainOptions& options) {
-  if (options.epochs < 1) throw Error("--epochs", "is " + std::to_string(options.epochs), "give 1 or more");
-  if (options.batch < 1) throw Error("--batch", "is " + std::to_string(options.batch), "give 1 or more");
-  if (options.threads < 0) throw Error("--threads", "is " + std::to_string(options.threads), "give 1 or more");
+  if (options.epochs < 1) throw Error("epochs", "is " + std::to_string(options.epochs), "give 1 or more");
+  if (options.batch < 1) throw Error("batch", "is " + std::to_string(options.batch), "give 1 or more");
+  if (options.threads < 0) throw Error("threads", "is " + std::to_string(options.threads), "give 1 or more");
   if (!(options.learning_rate > 0.0) || !std::isfinite(options.learning_rate)) {
     throw Error("learning rate", "is " + std::to_string(options.learning_rate), "give a number above 0");
   }

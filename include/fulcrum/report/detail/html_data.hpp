@@ -35,7 +35,7 @@ FULCRUM_DEFINE nlohmann::json chart_data(const LatencyReport& report, bool with_
       {"p50", report.latency.p50.count()}, {"p99", report.latency.p99.count()}, {"rate", report.throughput_per_s}};
   if (!with_layers || report.layers.empty()) return data;
   nlohmann::json& layers = data["layers"] = nlohmann::json::array();
-  for (const LayerLatency& l : report.layers) {
+  for (const StepLatency& l : report.layers) {
     layers.push_back({l.name, l.kind, l.flops, l.bytes, l.latency.count(), l.bound ? name_of(*l.bound) : ""});
   }
   return data;
