@@ -5,13 +5,25 @@
 #include <memory>
 #include <utility>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/executor_factory.hpp>
 #include <fulcrum/exec/onednn_executor.hpp>
 
 namespace fulcrum {
 
 /// A compiled model whose instances are OnednnExecutors of it.
-[[nodiscard]] inline PreparedModel prepared_model(std::shared_ptr<const OnednnModel> compiled) {
+FULCRUM_DECLARE [[nodiscard]] PreparedModel prepared_model(std::shared_ptr<const OnednnModel> compiled);
+
+/// Compiles a model once for all its instances. Throws as OnednnModel::compile().
+FULCRUM_DECLARE [[nodiscard]] ExecutorFactory onednn_executors();
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(exec)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE PreparedModel prepared_model(std::shared_ptr<const OnednnModel> compiled) {
   PreparedModel result;
   result.openmp_threads = compiled->config().threads;
   result.memory = compiled->memory();
@@ -21,11 +33,12 @@ namespace fulcrum {
   return result;
 }
 
-/// Compiles a model once for all its instances. Throws as OnednnModel::compile().
-[[nodiscard]] inline ExecutorFactory onednn_executors() {
+FULCRUM_DEFINE ExecutorFactory onednn_executors() {
   return [](const Model<float>& model, const RunConfig& config) {
     return prepared_model(OnednnModel::compile(model, config));
   };
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -3,6 +3,7 @@
 /// Reference executors, for whoever takes any: measured or evaluated, they say what the others are worth.
 
 #include <fulcrum/analysis/is_quantized.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/executor_factory.hpp>
 #include <fulcrum/exec/reference.hpp>
 
@@ -10,7 +11,15 @@ namespace fulcrum {
 
 /// Every instance runs on one thread, in f32 or, for a quantized model, in the exact meaning of its int8. The factory
 /// throws an Error when another precision is asked for, or int8 of a model that no quantization pass has been over.
-[[nodiscard]] inline ExecutorFactory reference_executors() {
+FULCRUM_DECLARE [[nodiscard]] ExecutorFactory reference_executors();
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(exec)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE ExecutorFactory reference_executors() {
   return [](const Model<float>& model, const RunConfig& config) {
     validate(config);
     if (config.precision == Precision::bf16 || !config.layer_precision.empty()) {
@@ -34,3 +43,5 @@ namespace fulcrum {
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/progress.hpp>
 #include <fulcrum/data/dataset.hpp>
 #include <fulcrum/measure/evaluate.hpp>
@@ -29,7 +30,25 @@ namespace detail {
 
 /// How many of the scores (n, classes) are largest at their label.
 /// \throws Error when a score is not a number
-inline std::int64_t count_correct(std::span<const float> scores, std::span<const std::int32_t> labels) {
+FULCRUM_DECLARE std::int64_t count_correct(std::span<const float> scores, std::span<const std::int32_t> labels);
+
+}  // namespace detail
+
+/// Runs a model on every sample of a data set and compares the largest element of its last output with the label.
+/// evaluate() has other scores.
+/// \throws Error when the data set is empty or invalid, model and data do not fit, outputs are NaN, or as evaluate()
+FULCRUM_DECLARE [[nodiscard]] AccuracyReport evaluate_accuracy(const Model<float>& model, const Dataset& data,
+                                                               const RunConfig& config,
+                                                               const ProgressSink& progress = {},
+                                                               const ExecutorFactory& executors = onednn_executors());
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(measure)
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE std::int64_t count_correct(std::span<const float> scores, std::span<const std::int32_t> labels) {
   const std::size_t classes = scores.size() / labels.size();
   std::int64_t correct = 0;
   for (std::size_t i = 0; i < labels.size(); ++i) {
@@ -43,14 +62,12 @@ inline std::int64_t count_correct(std::span<const float> scores, std::span<const
   return correct;
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// Runs a model on every sample of a data set and compares the largest element of its last output with the label.
-/// evaluate() has other scores.
-/// \throws Error when the data set is empty or invalid, model and data do not fit, outputs are NaN, or as evaluate()
-[[nodiscard]] inline AccuracyReport evaluate_accuracy(const Model<float>& model, const Dataset& data,
-                                                      const RunConfig& config, const ProgressSink& progress = {},
-                                                      const ExecutorFactory& executors = onednn_executors()) {
+namespace fulcrum {
+
+FULCRUM_DEFINE AccuracyReport evaluate_accuracy(const Model<float>& model, const Dataset& data, const RunConfig& config,
+                                                const ProgressSink& progress, const ExecutorFactory& executors) {
   validate(data);
   AccuracyReport report;
   const auto check_classes = [&](const AnyExecutor& executor) {
@@ -79,3 +96,5 @@ inline std::int64_t count_correct(std::span<const float> scores, std::span<const
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <fulcrum/analysis/is_quantized.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/progress.hpp>
 #include <fulcrum/core/units.hpp>
 #include <fulcrum/exec/onednn.hpp>
@@ -42,12 +43,29 @@ struct PrecisionChoice {
   std::vector<Candidate> candidates;                 ///< every precision that could run
 };
 
-namespace detail {
+/// Times the model in each precision that the CPU has (int8 where a quantization pass has been over the model), takes
+/// the fastest, and has those layers run in another one that are faster there; that mixture is kept when it wins most
+/// of a comparison in alternation with the pure precision.
+/// \param config  precision and layer_precision are not read
+/// \throws Error as OnednnModel::compile(), and when rounds is below 1
+FULCRUM_DECLARE [[nodiscard]] PrecisionChoice choose_precision(const Model<float>& model, RunConfig config,
+                                                               const ChoosePrecisionOptions& how = {},
+                                                               const ProgressSink& progress = {});
+
+/// "int8, 2 layers in f32 (conv1, dense2)"
+FULCRUM_DECLARE [[nodiscard]] std::string to_string(const PrecisionChoice& choice);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(measure)
+
+namespace fulcrum::detail {
 
 /// A way to run a model, being timed.
 class TimedExecutor {
 public:
-  TimedExecutor(const Model<float>& model, const RunConfig& config, std::shared_ptr<onednn::ConstantStore> constants)
+  FULCRUM_DECLARE TimedExecutor(const Model<float>& model, const RunConfig& config,
+                                std::shared_ptr<onednn::ConstantStore> constants)
       : executor_(OnednnModel::compile(model, config, std::move(constants))),
         buffers_(executor_.src_shapes(), executor_.dst_shapes(), 0,
                  source_ranges(model, infer_shapes(model, config.batch)), 0),
@@ -94,8 +112,8 @@ private:
 };
 
 /// Each in turn, forwards in one round and backwards in the next.
-inline void take_turns(const std::vector<TimedExecutor*>& executors, const ChoosePrecisionOptions& options,
-                       const ProgressSink& progress) {
+FULCRUM_DECLARE void take_turns(const std::vector<TimedExecutor*>& executors, const ChoosePrecisionOptions& options,
+                                const ProgressSink& progress) {
   for (int round = 0; round < options.rounds; ++round) {
     if (progress) progress({static_cast<double>(round) / options.rounds, "comparing precisions", ""});
     for (std::size_t i = 0; i < executors.size(); ++i) {
@@ -104,16 +122,12 @@ inline void take_turns(const std::vector<TimedExecutor*>& executors, const Choos
   }
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// Times the model in each precision that the CPU has (int8 where a quantization pass has been over the model), takes
-/// the fastest, and has those layers run in another one that are faster there; that mixture is kept when it wins most
-/// of a comparison in alternation with the pure precision.
-/// \param config  precision and layer_precision are not read
-/// \throws Error as OnednnModel::compile(), and when rounds is below 1
-[[nodiscard]] inline PrecisionChoice choose_precision(const Model<float>& model, RunConfig config,
-                                                      const ChoosePrecisionOptions& how = {},
-                                                      const ProgressSink& progress = {}) {
+namespace fulcrum {
+
+FULCRUM_DEFINE PrecisionChoice choose_precision(const Model<float>& model, RunConfig config,
+                                                const ChoosePrecisionOptions& how, const ProgressSink& progress) {
   if (how.rounds < 1) throw Error("rounds", "are " + std::to_string(how.rounds), "give 1 or more");
   const auto constants = detail::onednn::make_constant_store();
   config.layer_precision.clear();
@@ -165,8 +179,7 @@ inline void take_turns(const std::vector<TimedExecutor*>& executors, const Choos
   return choice;
 }
 
-/// "int8, 2 layers in f32 (conv1, dense2)"
-[[nodiscard]] inline std::string to_string(const PrecisionChoice& choice) {
+FULCRUM_DEFINE std::string to_string(const PrecisionChoice& choice) {
   std::string text(name_of(choice.precision));
   std::map<Precision, std::vector<std::string>> by_precision;
   for (const auto& [layer, precision] : choice.layer_precision) by_precision[precision].push_back(layer);
@@ -180,3 +193,5 @@ inline void take_turns(const std::vector<TimedExecutor*>& executors, const Choos
 }
 
 }  // namespace fulcrum
+
+#endif

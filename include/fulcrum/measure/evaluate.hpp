@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/progress.hpp>
 #include <fulcrum/exec/onednn_factory.hpp>
 
@@ -106,31 +107,11 @@ namespace detail {
 
 /// How many samples the sources hold, one source per input.
 /// \throws Error when there is none, or the sources hold different numbers of them
-inline std::int64_t samples_of(std::span<const Tensor<float>> sources) {
-  if (sources.empty() || sources[0].dimension() == 0 || sources[0].dim(0) == 0)
-    throw Error("data set", "is empty", "give at least one sample");
-  for (const Tensor<float>& source : sources) {
-    if (source.dimension() > 0 && source.dim(0) == sources[0].dim(0)) continue;
-    throw Error("data set", "has a source " + to_string(source.dims()) + " beside one " + to_string(sources[0].dims()),
-                "give every input the same samples, along the first axis");
-  }
-  return sources[0].dim(0);
-}
+FULCRUM_DECLARE std::int64_t samples_of(std::span<const Tensor<float>> sources);
 
 /// \throws Error when an executor does not take `batch` samples of the sources
-inline void check_sources(const AnyExecutor& executor, std::span<const Tensor<float>> sources, std::int64_t batch) {
-  const std::vector<Shape>& takes = executor.src_shapes();
-  if (takes.size() != sources.size()) {
-    throw Error("data set", "has " + std::to_string(sources.size()) + " source(s) for a model that takes " +
-                                std::to_string(takes.size()));
-  }
-  for (std::size_t i = 0; i < sources.size(); ++i) {
-    Shape given = sources[i].dims();
-    given[0] = batch;
-    if (given != takes[i])
-      throw Error("data set", "has samples " + to_string(given) + " for a model that takes " + to_string(takes[i]));
-  }
-}
+FULCRUM_DECLARE void check_sources(const AnyExecutor& executor, std::span<const Tensor<float>> sources,
+                                   std::int64_t batch);
 
 /// Runs a model on all samples, in batches of config.batch; the last, smaller batch has an executor of its own.
 /// \param begin     called with each executor before it runs
@@ -192,10 +173,50 @@ std::vector<std::string> for_batches(const Model<float>& model, std::span<const 
 /// \throws Error when the sources are empty or not what the model takes, the score is not a number, or the factory
 ///         cannot run the model so (oneDNN's: see OnednnModel::compile()); what the executor or the metric throws comes
 ///         out as it is
-[[nodiscard]] inline ScoreReport evaluate(const Model<float>& model, std::span<const Tensor<float>> sources,
-                                          const RunConfig& config, const Metric& metric,
-                                          const ProgressSink& progress = {},
-                                          const ExecutorFactory& executors = onednn_executors()) {
+FULCRUM_DECLARE [[nodiscard]] ScoreReport evaluate(const Model<float>& model, std::span<const Tensor<float>> sources,
+                                                   const RunConfig& config, const Metric& metric,
+                                                   const ProgressSink& progress = {},
+                                                   const ExecutorFactory& executors = onednn_executors());
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(measure)
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE std::int64_t samples_of(std::span<const Tensor<float>> sources) {
+  if (sources.empty() || sources[0].dimension() == 0 || sources[0].dim(0) == 0)
+    throw Error("data set", "is empty", "give at least one sample");
+  for (const Tensor<float>& source : sources) {
+    if (source.dimension() > 0 && source.dim(0) == sources[0].dim(0)) continue;
+    throw Error("data set", "has a source " + to_string(source.dims()) + " beside one " + to_string(sources[0].dims()),
+                "give every input the same samples, along the first axis");
+  }
+  return sources[0].dim(0);
+}
+
+FULCRUM_DEFINE void check_sources(const AnyExecutor& executor, std::span<const Tensor<float>> sources,
+                                  std::int64_t batch) {
+  const std::vector<Shape>& takes = executor.src_shapes();
+  if (takes.size() != sources.size()) {
+    throw Error("data set", "has " + std::to_string(sources.size()) + " source(s) for a model that takes " +
+                                std::to_string(takes.size()));
+  }
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    Shape given = sources[i].dims();
+    given[0] = batch;
+    if (given != takes[i])
+      throw Error("data set", "has samples " + to_string(given) + " for a model that takes " + to_string(takes[i]));
+  }
+}
+
+}  // namespace fulcrum::detail
+
+namespace fulcrum {
+
+FULCRUM_DEFINE ScoreReport evaluate(const Model<float>& model, std::span<const Tensor<float>> sources,
+                                    const RunConfig& config, const Metric& metric, const ProgressSink& progress,
+                                    const ExecutorFactory& executors) {
   ScoreReport report;
   report.metric = metric.name();
   const std::unique_ptr<Metric::Running> running = metric.start();
@@ -215,3 +236,5 @@ std::vector<std::string> for_batches(const Model<float>& model, std::span<const 
 }
 
 }  // namespace fulcrum
+
+#endif

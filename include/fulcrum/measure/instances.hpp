@@ -17,6 +17,7 @@
 #include <vector>
 
 #include <fulcrum/core/cpu_limits.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/units.hpp>
 #include <fulcrum/exec/executor_factory.hpp>
 #include <fulcrum/measure/detail/pinned_team.hpp>
@@ -113,8 +114,21 @@ struct InstanceControl {
 
 /// One instance's life on its thread: pinned, warmed up, timed as a whole and then by steps. Nothing is allocated or
 /// printed while it is timed.
-inline InstanceSamples run_instance(const PreparedModel& model, const InstancePlan& plan, std::size_t index,
-                                    InstanceControl& control) {
+FULCRUM_DECLARE InstanceSamples run_instance(const PreparedModel& model, const InstancePlan& plan, std::size_t index,
+                                             InstanceControl& control);
+
+/// Makes and runs the instances of a model side by side, each on a thread of its own.
+/// \throws whatever an instance threw
+FULCRUM_DECLARE std::vector<InstanceSamples> run_instances(const PreparedModel& model, const InstancePlan& plan);
+
+}  // namespace fulcrum::detail
+
+#if FULCRUM_DEFINES(measure)
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE InstanceSamples run_instance(const PreparedModel& model, const InstancePlan& plan, std::size_t index,
+                                            InstanceControl& control) {
   std::optional<PinnedThread> pin;
   if (!plan.cpus.empty()) {
     const std::vector<int>& cpus = plan.cpus[index];
@@ -181,9 +195,7 @@ inline InstanceSamples run_instance(const PreparedModel& model, const InstancePl
   return samples;
 }
 
-/// Makes and runs the instances of a model side by side, each on a thread of its own.
-/// \throws whatever an instance threw
-inline std::vector<InstanceSamples> run_instances(const PreparedModel& model, const InstancePlan& plan) {
+FULCRUM_DEFINE std::vector<InstanceSamples> run_instances(const PreparedModel& model, const InstancePlan& plan) {
   release_team();  // the caller's threads would wait among the instances'
   const auto count = static_cast<std::size_t>(plan.instances);
   InstanceControl control(plan.instances);
@@ -224,3 +236,5 @@ inline std::vector<InstanceSamples> run_instances(const PreparedModel& model, co
 }
 
 }  // namespace fulcrum::detail
+
+#endif

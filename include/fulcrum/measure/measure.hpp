@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <fulcrum/core/cpu.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/progress.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/cost/roofline.hpp>
@@ -40,8 +41,45 @@ struct MeasureOptions {
 
 namespace detail {
 
-inline InstancePlan instance_plan(const RunConfig& config, const MeasureOptions& options,
-                                  const Environment& environment) {
+FULCRUM_DECLARE InstancePlan instance_plan(const RunConfig& config, const MeasureOptions& options,
+                                           const Environment& environment);
+
+/// Samples per second of all instances in the time in which all of them ran.
+FULCRUM_DECLARE double throughput_of(const std::vector<InstanceSamples>& instances, std::int64_t batch);
+
+/// The timed inferences of all instances, as run_blocks() takes them.
+FULCRUM_DECLARE std::vector<TimedInference> timed_inferences(const std::vector<InstanceSamples>& instances);
+
+FULCRUM_DECLARE void append_run_notes(LatencyReport& report, const MeasureOptions& options, const InstancePlan& plan,
+                                      const std::vector<InstanceSamples>& instances);
+
+/// What bounds each step by a profile's roofline and the time it took.
+FULCRUM_DECLARE void fill_bounds(LatencyReport& report, const Schedule& schedule, const MachineProfile& profile);
+
+}  // namespace detail
+
+/// Runs the model as configured and times it. `instances` threads each run an instance of their own, made by
+/// options.executors, on CPUs of their own when there are enough. After a warm-up all start together; whole inferences
+/// are timed first and their layers afterwards, in runs of their own, where the executor can tell. Sources are random:
+/// see source_ranges().
+///
+/// More threads than usable cores is allowed but slow: OpenMP threads that wait for one that is not running spin or
+/// sleep until the system lets it run.
+/// \param progress  called before and after, never while anything is timed
+/// \throws Error when the configuration is out of range, or as the factory does (oneDNN's: the CPU lacks the precision,
+///         or int8 is asked of a model that is not quantized); what an executor throws comes out as it is
+FULCRUM_DECLARE [[nodiscard]] LatencyReport measure(const Model<float>& model, const RunConfig& config,
+                                                    const MeasureOptions& options = {},
+                                                    const ProgressSink& progress = {});
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(measure)
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE InstancePlan instance_plan(const RunConfig& config, const MeasureOptions& options,
+                                          const Environment& environment) {
   InstancePlan plan;
   plan.instances = config.instances;
   plan.warm_up = options.warm_up;
@@ -64,8 +102,7 @@ inline InstancePlan instance_plan(const RunConfig& config, const MeasureOptions&
   return plan;
 }
 
-/// Samples per second of all instances in the time in which all of them ran.
-inline double throughput_of(const std::vector<InstanceSamples>& instances, std::int64_t batch) {
+FULCRUM_DEFINE double throughput_of(const std::vector<InstanceSamples>& instances, std::int64_t batch) {
   Clock::time_point start = instances.front().start;
   Clock::time_point end = Clock::time_point::max();
   for (const InstanceSamples& instance : instances) {
@@ -87,8 +124,7 @@ inline double throughput_of(const std::vector<InstanceSamples>& instances, std::
   return runs * static_cast<double>(batch) / Seconds(end - start).count();
 }
 
-/// The timed inferences of all instances, as run_blocks() takes them.
-inline std::vector<TimedInference> timed_inferences(const std::vector<InstanceSamples>& instances) {
+FULCRUM_DEFINE std::vector<TimedInference> timed_inferences(const std::vector<InstanceSamples>& instances) {
   std::vector<TimedInference> inferences;
   for (const InstanceSamples& instance : instances) {
     for (std::size_t i = 0; i < instance.latency.size(); ++i)
@@ -97,8 +133,8 @@ inline std::vector<TimedInference> timed_inferences(const std::vector<InstanceSa
   return inferences;
 }
 
-inline void append_run_notes(LatencyReport& report, const MeasureOptions& options, const InstancePlan& plan,
-                             const std::vector<InstanceSamples>& instances) {
+FULCRUM_DEFINE void append_run_notes(LatencyReport& report, const MeasureOptions& options, const InstancePlan& plan,
+                                     const std::vector<InstanceSamples>& instances) {
   const RunConfig& config = report.config;
   const int wanted = config.instances * config.threads;
   if (wanted > report.environment.cores) {
@@ -120,8 +156,7 @@ inline void append_run_notes(LatencyReport& report, const MeasureOptions& option
   for (std::string& note : noise_notes(instances.front().latency)) report.notes.push_back(std::move(note));
 }
 
-/// What bounds each step by a profile's roofline and the time it took.
-inline void fill_bounds(LatencyReport& report, const Schedule& schedule, const MachineProfile& profile) {
+FULCRUM_DEFINE void fill_bounds(LatencyReport& report, const Schedule& schedule, const MachineProfile& profile) {
   if (!profile.rates.knows(schedule.precision())) return;
   for (std::size_t i = 0; i < report.layers.size(); ++i) {
     const Step& step = schedule.steps[i].step;
@@ -130,20 +165,12 @@ inline void fill_bounds(LatencyReport& report, const Schedule& schedule, const M
   }
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// Runs the model as configured and times it. `instances` threads each run an instance of their own, made by
-/// options.executors, on CPUs of their own when there are enough. After a warm-up all start together; whole inferences
-/// are timed first and their layers afterwards, in runs of their own, where the executor can tell. Sources are random:
-/// see source_ranges().
-///
-/// More threads than usable cores is allowed but slow: OpenMP threads that wait for one that is not running spin or
-/// sleep until the system lets it run.
-/// \param progress  called before and after, never while anything is timed
-/// \throws Error when the configuration is out of range, or as the factory does (oneDNN's: the CPU lacks the precision,
-///         or int8 is asked of a model that is not quantized); what an executor throws comes out as it is
-[[nodiscard]] inline LatencyReport measure(const Model<float>& model, const RunConfig& config,
-                                           const MeasureOptions& options = {}, const ProgressSink& progress = {}) {
+namespace fulcrum {
+
+FULCRUM_DEFINE LatencyReport measure(const Model<float>& model, const RunConfig& config, const MeasureOptions& options,
+                                     const ProgressSink& progress) {
   validate(config);
   const auto say = [&](double fraction, const std::string& stage) {
     if (progress) progress({fraction, stage, to_string(config)});
@@ -190,3 +217,5 @@ inline void fill_bounds(LatencyReport& report, const Schedule& schedule, const M
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/units.hpp>
 #include <fulcrum/measure/statistics.hpp>
 #include <fulcrum/run/latency_report.hpp>
@@ -25,7 +26,16 @@ struct TimedInference {
 /// when there are fewer.
 /// \param inferences  of all instances, in any order
 /// \param batch       samples of each; ≥ 1
-[[nodiscard]] inline std::vector<RunBlock> run_blocks(std::vector<TimedInference> inferences, std::int64_t batch) {
+FULCRUM_DECLARE [[nodiscard]] std::vector<RunBlock> run_blocks(std::vector<TimedInference> inferences,
+                                                               std::int64_t batch);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(measure)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE std::vector<RunBlock> run_blocks(std::vector<TimedInference> inferences, std::int64_t batch) {
   if (inferences.empty()) return {};
   std::sort(inferences.begin(), inferences.end(), [](const auto& a, const auto& b) { return a.finished < b.finished; });
   const std::size_t count = std::min<std::size_t>(inferences.size(), 10);
@@ -65,3 +75,5 @@ struct TimedInference {
 }
 
 }  // namespace fulcrum
+
+#endif

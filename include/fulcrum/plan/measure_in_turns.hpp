@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/measure/measure.hpp>
 #include <fulcrum/measure/turns.hpp>
 #include <fulcrum/plan/figures.hpp>
@@ -33,11 +34,7 @@ struct JobResult {
 namespace detail {
 
 /// The middle value; the lower of the two when their number is even.
-inline double middle(std::vector<double> values) {
-  const auto at = values.begin() + static_cast<std::ptrdiff_t>((values.size() - 1) / 2);
-  std::nth_element(values.begin(), at, values.end());
-  return *at;
-}
+FULCRUM_DECLARE double middle(std::vector<double> values);
 
 template <class Figure>
 double middle_of(std::span<const LatencyReport> rounds, Figure figure) {
@@ -54,7 +51,34 @@ double middle_of(std::span<const LatencyReport> rounds, Figure figure) {
 /// more when the rounds' medians are further apart than 10 %.
 /// \param rounds  not empty
 /// \throws Error when there are none
-[[nodiscard]] inline LatencyReport merge_rounds(std::span<const LatencyReport> rounds) {
+FULCRUM_DECLARE [[nodiscard]] LatencyReport merge_rounds(std::span<const LatencyReport> rounds);
+
+/// Measures every job once a round, forwards in one round and backwards in the next. A job that throws is left out of
+/// the rounds that follow and says why.
+/// \param rounds   ≥ 1
+/// \param options  of each single measurement
+/// \throws Error when rounds is below 1
+FULCRUM_DECLARE [[nodiscard]] std::vector<JobResult> measure_in_turns(std::span<const MeasurementJob> jobs, int rounds,
+                                                                      const MeasureOptions& options,
+                                                                      const ProgressSink& progress = {});
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(plan)
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE double middle(std::vector<double> values) {
+  const auto at = values.begin() + static_cast<std::ptrdiff_t>((values.size() - 1) / 2);
+  std::nth_element(values.begin(), at, values.end());
+  return *at;
+}
+
+}  // namespace fulcrum::detail
+
+namespace fulcrum {
+
+FULCRUM_DEFINE LatencyReport merge_rounds(std::span<const LatencyReport> rounds) {
   if (rounds.empty()) throw Error("merge_rounds", "was given no rounds");
   const auto p50 = [](const LatencyReport& r) { return r.latency.p50.count(); };
   const double middle_p50 = detail::middle_of(rounds, p50);
@@ -94,14 +118,8 @@ double middle_of(std::span<const LatencyReport> rounds, Figure figure) {
   return merged;
 }
 
-/// Measures every job once a round, forwards in one round and backwards in the next. A job that throws is left out of
-/// the rounds that follow and says why.
-/// \param rounds   ≥ 1
-/// \param options  of each single measurement
-/// \throws Error when rounds is below 1
-[[nodiscard]] inline std::vector<JobResult> measure_in_turns(std::span<const MeasurementJob> jobs, int rounds,
-                                                             const MeasureOptions& options,
-                                                             const ProgressSink& progress = {}) {
+FULCRUM_DEFINE std::vector<JobResult> measure_in_turns(std::span<const MeasurementJob> jobs, int rounds,
+                                                       const MeasureOptions& options, const ProgressSink& progress) {
   if (rounds < 1) throw Error("measurement rounds", "is " + std::to_string(rounds), "give 1 or more");
   std::vector<std::vector<LatencyReport>> reports(jobs.size());
   std::vector<JobResult> results(jobs.size());
@@ -130,3 +148,5 @@ double middle_of(std::span<const LatencyReport> rounds, Figure figure) {
 }
 
 }  // namespace fulcrum
+
+#endif

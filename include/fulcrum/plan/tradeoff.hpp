@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <fulcrum/analysis/is_quantized.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/utc.hpp>
 #include <fulcrum/cost/predictor.hpp>
 #include <fulcrum/exec/int8_options.hpp>
@@ -48,7 +49,49 @@ struct TradeoffOptions {
 namespace detail {
 
 /// A share of a longer progress: [from, to].
-inline ProgressSink part_of(const ProgressSink& progress, double from, double to, std::string stage = {}) {
+FULCRUM_DECLARE ProgressSink part_of(const ProgressSink& progress, double from, double to, std::string stage = {});
+
+/// The variants of a space, and the f32 dense one that accuracy is counted from: made, evaluated.
+FULCRUM_DECLARE std::vector<VariantModel> make_variants(const Model<float>& model, const ConfigurationSpace& space,
+                                                        const Dataset& train_set, const Dataset& test_set,
+                                                        const TradeoffOptions& options, int threads,
+                                                        const ProgressSink& progress);
+
+FULCRUM_DECLARE const VariantModel* find_variant(const std::vector<VariantModel>& variants, Precision precision,
+                                                 double sparsity);
+
+/// The candidate with its variant's accuracy and a prediction, or why there is none.
+FULCRUM_DECLARE Candidate with_prediction(Candidate candidate, const VariantModel& of, const AnyPredictor& predictor);
+
+/// How the figures came about, and how good the predictions were.
+FULCRUM_DECLARE std::vector<std::string> study_notes(const TradeoffStudy& study, const TradeoffOptions& options);
+
+}  // namespace detail
+
+/// Runs the study: makes the variants (precision × sparsity), evaluates each on the whole test set, predicts every
+/// candidate, measures the promising ones in turns, marks the Pareto front of accuracy, p99 latency and throughput, and
+/// recommends. What cannot be made, evaluated, predicted or measured stays in the study with the reason.
+///
+/// \param model      float, not quantized, trained; one input (n, c, h, w), class scores as its output unless the
+/// options
+///                   have a metric
+/// \param train_set  for the calibration of int8 only
+/// \param test_set   every accuracy is that of all of it
+/// \param profile    of this machine
+/// \throws Error when the objective or the space is impossible, the profile is another machine's, the model is
+///         quantized already or cannot even be evaluated in f32
+FULCRUM_DECLARE [[nodiscard]] TradeoffStudy run_tradeoff(const Model<float>& model, const Dataset& train_set,
+                                                         const Dataset& test_set, const MachineProfile& profile,
+                                                         const TradeoffOptions& options = {},
+                                                         const ProgressSink& progress = {});
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(plan)
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE ProgressSink part_of(const ProgressSink& progress, double from, double to, std::string stage) {
   if (!progress) return {};
   return [progress, from, to, stage = std::move(stage)](const Progress& p) {
     Progress whole = p;
@@ -58,11 +101,10 @@ inline ProgressSink part_of(const ProgressSink& progress, double from, double to
   };
 }
 
-/// The variants of a space, and the f32 dense one that accuracy is counted from: made, evaluated.
-inline std::vector<VariantModel> make_variants(const Model<float>& model, const ConfigurationSpace& space,
-                                               const Dataset& train_set, const Dataset& test_set,
-                                               const TradeoffOptions& options, int threads,
-                                               const ProgressSink& progress) {
+FULCRUM_DEFINE std::vector<VariantModel> make_variants(const Model<float>& model, const ConfigurationSpace& space,
+                                                       const Dataset& train_set, const Dataset& test_set,
+                                                       const TradeoffOptions& options, int threads,
+                                                       const ProgressSink& progress) {
   std::vector<std::pair<Precision, double>> wanted{{Precision::f32, 0.0}};
   for (const Precision precision : space.precisions) {
     for (const double sparsity : space.sparsities) {
@@ -85,16 +127,15 @@ inline std::vector<VariantModel> make_variants(const Model<float>& model, const 
   return variants;
 }
 
-inline const VariantModel* find_variant(const std::vector<VariantModel>& variants, Precision precision,
-                                        double sparsity) {
+FULCRUM_DEFINE const VariantModel* find_variant(const std::vector<VariantModel>& variants, Precision precision,
+                                                double sparsity) {
   for (const VariantModel& v : variants) {
     if (v.variant.precision == precision && v.variant.sparsity == sparsity) return &v;
   }
   return nullptr;
 }
 
-/// The candidate with its variant's accuracy and a prediction, or why there is none.
-inline Candidate with_prediction(Candidate candidate, const VariantModel& of, const AnyPredictor& predictor) {
+FULCRUM_DEFINE Candidate with_prediction(Candidate candidate, const VariantModel& of, const AnyPredictor& predictor) {
   candidate.accuracy = of.variant.accuracy;
   candidate.why_not = of.variant.why_not;
   if (!of.model) return candidate;
@@ -107,8 +148,7 @@ inline Candidate with_prediction(Candidate candidate, const VariantModel& of, co
   return candidate;
 }
 
-/// How the figures came about, and how good the predictions were.
-inline std::vector<std::string> study_notes(const TradeoffStudy& study, const TradeoffOptions& options) {
+FULCRUM_DEFINE std::vector<std::string> study_notes(const TradeoffStudy& study, const TradeoffOptions& options) {
   std::size_t measured = 0;
   double largest = 0.0;
   for (const Candidate& c : study.candidates) {
@@ -143,24 +183,13 @@ inline std::vector<std::string> study_notes(const TradeoffStudy& study, const Tr
   return notes;
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// Runs the study: makes the variants (precision × sparsity), evaluates each on the whole test set, predicts every
-/// candidate, measures the promising ones in turns, marks the Pareto front of accuracy, p99 latency and throughput, and
-/// recommends. What cannot be made, evaluated, predicted or measured stays in the study with the reason.
-///
-/// \param model      float, not quantized, trained; one input (n, c, h, w), class scores as its output unless the
-/// options
-///                   have a metric
-/// \param train_set  for the calibration of int8 only
-/// \param test_set   every accuracy is that of all of it
-/// \param profile    of this machine
-/// \throws Error when the objective or the space is impossible, the profile is another machine's, the model is
-///         quantized already or cannot even be evaluated in f32
-[[nodiscard]] inline TradeoffStudy run_tradeoff(const Model<float>& model, const Dataset& train_set,
-                                                const Dataset& test_set, const MachineProfile& profile,
-                                                const TradeoffOptions& options = {},
-                                                const ProgressSink& progress = {}) {
+namespace fulcrum {
+
+FULCRUM_DEFINE TradeoffStudy run_tradeoff(const Model<float>& model, const Dataset& train_set, const Dataset& test_set,
+                                          const MachineProfile& profile, const TradeoffOptions& options,
+                                          const ProgressSink& progress) {
   const auto started = std::chrono::steady_clock::now();
   validate(options.objective);
   TradeoffStudy study;
@@ -225,3 +254,5 @@ inline std::vector<std::string> study_notes(const TradeoffStudy& study, const Tr
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/progress.hpp>
 #include <fulcrum/core/random.hpp>
 #include <fulcrum/data/dataset.hpp>
@@ -26,7 +27,37 @@ namespace fulcrum {
 
 /// `count` images drawn without repetition by a seed, or all of them when there are fewer.
 /// \return (count, c, h, w)
-[[nodiscard]] inline Tensor<float> sample_images(const Dataset& dataset, std::int64_t count, std::uint64_t seed) {
+FULCRUM_DECLARE [[nodiscard]] Tensor<float> sample_images(const Dataset& dataset, std::int64_t count,
+                                                          std::uint64_t seed);
+
+/// A variant with the model that it runs.
+struct VariantModel {
+  Variant variant;
+  std::optional<Model<float>> model;  ///< absent when it could not be made
+};
+
+/// Prunes (global magnitude), then quantizes for int8. What goes wrong is said in why_not.
+/// \param calibration_images  (n, c, h, w), for int8
+/// \param threads             for the calibration runs
+FULCRUM_DECLARE [[nodiscard]] VariantModel make_variant(const Model<float>& model, Precision precision, double sparsity,
+                                                        const Tensor<float>& calibration_images,
+                                                        const QuantizeOptions& options, int threads);
+
+/// The variant with its accuracy on the whole test set, in its own precision. One that cannot be evaluated loses its
+/// model and says why.
+/// \param metric  what counts as accuracy, of test_set.images; absent: top-1
+FULCRUM_DECLARE [[nodiscard]] VariantModel with_accuracy(VariantModel variant, const Dataset& test_set, int threads,
+                                                         const ProgressSink& progress = {},
+                                                         const std::optional<Metric>& metric = {},
+                                                         const ExecutorFactory& executors = onednn_executors());
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(plan)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE Tensor<float> sample_images(const Dataset& dataset, std::int64_t count, std::uint64_t seed) {
   const std::int64_t size = dataset.size();
   if (count < 1 || size < 1) {
     throw Error("calibration images", "are none", "give a training set and at least one image to take of it");
@@ -46,18 +77,9 @@ namespace fulcrum {
   return sample;
 }
 
-/// A variant with the model that it runs.
-struct VariantModel {
-  Variant variant;
-  std::optional<Model<float>> model;  ///< absent when it could not be made
-};
-
-/// Prunes (global magnitude), then quantizes for int8. What goes wrong is said in why_not.
-/// \param calibration_images  (n, c, h, w), for int8
-/// \param threads             for the calibration runs
-[[nodiscard]] inline VariantModel make_variant(const Model<float>& model, Precision precision, double sparsity,
-                                               const Tensor<float>& calibration_images, const QuantizeOptions& options,
-                                               int threads) {
+FULCRUM_DEFINE VariantModel make_variant(const Model<float>& model, Precision precision, double sparsity,
+                                         const Tensor<float>& calibration_images, const QuantizeOptions& options,
+                                         int threads) {
   VariantModel result;
   result.variant.precision = precision;
   result.variant.sparsity = sparsity;
@@ -86,13 +108,9 @@ struct VariantModel {
   return result;
 }
 
-/// The variant with its accuracy on the whole test set, in its own precision. One that cannot be evaluated loses its
-/// model and says why.
-/// \param metric  what counts as accuracy, of test_set.images; absent: top-1
-[[nodiscard]] inline VariantModel with_accuracy(VariantModel variant, const Dataset& test_set, int threads,
-                                                const ProgressSink& progress = {},
-                                                const std::optional<Metric>& metric = {},
-                                                const ExecutorFactory& executors = onednn_executors()) {
+FULCRUM_DEFINE VariantModel with_accuracy(VariantModel variant, const Dataset& test_set, int threads,
+                                          const ProgressSink& progress, const std::optional<Metric>& metric,
+                                          const ExecutorFactory& executors) {
   if (!variant.model) return variant;
   try {
     RunConfig config;
@@ -114,3 +132,5 @@ struct VariantModel {
 }
 
 }  // namespace fulcrum
+
+#endif

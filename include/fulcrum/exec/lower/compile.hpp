@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/lower/elementwise.hpp>
 #include <fulcrum/exec/lower/matmul.hpp>
 #include <fulcrum/exec/lower/native.hpp>
@@ -22,7 +23,7 @@
 
 namespace fulcrum::detail::onednn {
 
-inline void lower_source(Lowering& lowering, NodeId id, std::size_t& next_input) {
+FULCRUM_DECLARE void lower_source(Lowering& lowering, NodeId id, std::size_t& next_input) {
   const Node<float>& node = lowering.node(id);
   const Shape& shape = lowering.shape(id);
   if (std::holds_alternative<Input>(node.layer)) {
@@ -35,7 +36,7 @@ inline void lower_source(Lowering& lowering, NodeId id, std::size_t& next_input)
 }
 
 /// The group's steps, as far as oneDNN has primitives for it.
-inline void lower_layer(Lowering& lowering, const FusionGroup& group) {
+FULCRUM_DECLARE void lower_layer(Lowering& lowering, const FusionGroup& group) {
   const auto native = [&] { lower_natively(lowering, group); };
   visit_layer(Overloads{
                   [](const Input&) {},  // no groups: lower_source()
@@ -73,7 +74,7 @@ inline void lower_layer(Lowering& lowering, const FusionGroup& group) {
 }
 
 /// What oneDNN has no form of runs in Fulcrum's own loops.
-inline void lower_group(Lowering& lowering, const FusionGroup& group) {
+FULCRUM_DEFINE void lower_group(Lowering& lowering, const FusionGroup& group) {
   if (lowering.in_loops(group)) return lower_natively(lowering, group);
   try {
     lower_layer(lowering, group);
@@ -91,8 +92,8 @@ struct Realization {
 
 /// The entry of a schedule for a step that runs.
 /// \param again  the group has had a step before: this one prepares, copies or goes on
-[[nodiscard]] inline ScheduledStep realized_step(const Lowering& lowering, const Schedule& schedule, const Step& step,
-                                                 bool again) {
+FULCRUM_DECLARE [[nodiscard]] ScheduledStep realized_step(const Lowering& lowering, const Schedule& schedule,
+                                                          const Step& step, bool again) {
   const StepInfo& info = step.info;
   ScheduledStep entry;
   if (step.group) {
@@ -124,8 +125,8 @@ struct Realization {
 }
 
 /// \throws Error naming the layer that cannot be run
-[[nodiscard]] inline Realization compile(const Schedule& schedule, const Machine& machine,
-                                         std::shared_ptr<ConstantStore> store) {
+FULCRUM_DECLARE [[nodiscard]] Realization compile(const Schedule& schedule, const Machine& machine,
+                                                  std::shared_ptr<ConstantStore> store) {
   const Model<float>& source = schedule.model;
   Lowering lowering(schedule, machine, std::move(store));
   std::string at;

@@ -12,13 +12,14 @@
 #include <vector>
 
 #include <fulcrum/analysis/channel_gate.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/kernels/int8_planes.hpp>
 #include <fulcrum/exec/lower/native.hpp>
 
 namespace fulcrum::detail::onednn {
 
 /// Where an element-wise step writes: over its source when nobody reads that afterwards, else to a new buffer.
-[[nodiscard]] inline Value elementwise_dst(Lowering& lowering, NodeId src, const Value& from, NodeId dst) {
+FULCRUM_DECLARE [[nodiscard]] Value elementwise_dst(Lowering& lowering, NodeId src, const Value& from, NodeId dst) {
   Value result{lowering.shape(dst), from.desc, from.where, from.map};
   if (lowering.may_overwrite(src, from)) {
     lowering.builder().forget_conversions(from.where);
@@ -27,7 +28,7 @@ namespace fulcrum::detail::onednn {
   return lowering.builder().allocate(result.shape, from.desc, from.map);
 }
 
-inline void lower(Lowering& lowering, const FusionGroup& group, const Activation& activation) {
+FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const Activation& activation) {
   const std::vector<Eltwise> functions = eltwise_of(activation);
   const NodeId src = lowering.node(group.primary).src[0];
   const Configured configured = configure_product({}, std::nullopt);
@@ -49,7 +50,7 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Activation
   lowering.finish(group.dst, to);
 }
 
-inline void lower(Lowering& lowering, const FusionGroup& group, const BatchNormalization<float>& layer) {
+FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const BatchNormalization<float>& layer) {
   using dnnl::normalization_flags;
   normalization_flags flags =
       normalization_flags::use_global_stats | normalization_flags::use_scale | normalization_flags::use_shift;
@@ -81,7 +82,7 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const BatchNorma
 }
 
 /// Precondition: runs_in_loops() says no.
-[[nodiscard]] inline dnnl::algorithm binary_algorithm(BinaryKind function) {
+FULCRUM_DECLARE [[nodiscard]] dnnl::algorithm binary_algorithm(BinaryKind function) {
   switch (function) {
     case BinaryKind::add: return dnnl::algorithm::binary_add;
     case BinaryKind::mul: return dnnl::algorithm::binary_mul;
@@ -106,7 +107,7 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const BatchNorma
 }
 
 /// A gate on integers: the image as u8 or s8 with any zero point, its factors as real numbers.
-inline void lower_gate(Lowering& lowering, const FusionGroup& group, const ChannelGate& gate) {
+FULCRUM_DECLARE void lower_gate(Lowering& lowering, const FusionGroup& group, const ChannelGate& gate) {
   ProgramBuilder& builder = lowering.builder();
   const ValueType to = lowering.types_of(group).dst;
   const std::optional<AffineMap>& dst_map = to.map;
@@ -139,7 +140,7 @@ inline void lower_gate(Lowering& lowering, const FusionGroup& group, const Chann
   lowering.finish(group.dst, dst);
 }
 
-inline void lower(Lowering& lowering, const FusionGroup& group, const Binary& binary) {
+FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const Binary& binary) {
   const StepTypes types = lowering.types_of(group);
   if (types.integer_loops)
     return lower_gate(lowering, group, *channel_gate(lowering.model(), lowering.shapes(), group.primary));

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/lower/lowering.hpp>
 
 namespace fulcrum::detail::onednn {
@@ -29,7 +30,7 @@ struct Product {
 };
 
 /// The weights as s8. Precondition: are_int8_weights().
-[[nodiscard]] inline std::vector<std::int8_t> int8_weights(const Parameter<float>& weights) {
+FULCRUM_DECLARE [[nodiscard]] std::vector<std::int8_t> int8_weights(const Parameter<float>& weights) {
   const Quantization& q = *weights.quantization;
   std::vector<std::int8_t> result(weights.value->flat().size());
   for_each_channel_element(weights.value->dims(), q.axis, [&](std::size_t i, std::size_t c) {
@@ -61,8 +62,9 @@ struct ProductAttempt {
 
 /// Where the product's result goes. A sum is made in place: dst's bytes hold the addend when the step starts.
 /// \return nothing where the addend has no form of the layout
-[[nodiscard]] inline std::optional<Value> destination_of(Lowering& lowering, const FusionGroup& group, const Tail& tail,
-                                                         const Desc& dst_desc, const ProductAttempt& attempt) {
+FULCRUM_DECLARE [[nodiscard]] std::optional<Value> destination_of(Lowering& lowering, const FusionGroup& group,
+                                                                  const Tail& tail, const Desc& dst_desc,
+                                                                  const ProductAttempt& attempt) {
   ProgramBuilder& builder = lowering.builder();
   if (!tail.addend) return builder.allocate(lowering.shape(group.dst), dst_desc, attempt.dst_map);
   const std::string& name = lowering.node(*tail.addend).name;

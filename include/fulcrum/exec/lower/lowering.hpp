@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/runtime/program_builder.hpp>
 #include <fulcrum/schedule/plan_steps.hpp>
 
@@ -159,7 +160,7 @@ struct Tail {
   std::vector<Eltwise> eltwise;
 };
 
-[[nodiscard]] inline Tail tail_of(const Model<float>& model, const FusionGroup& group) {
+FULCRUM_DECLARE [[nodiscard]] Tail tail_of(const Model<float>& model, const FusionGroup& group) {
   Tail tail;
   if (const auto sum = residual_sum(model, group)) tail.addend = sum->addend;
   for (const NodeId id : group.absorbed) {
@@ -175,10 +176,10 @@ struct Tail {
 }
 
 /// The group's steps: of oneDNN's primitives where it has them, else of Fulcrum's own loops. (compile.hpp)
-inline void lower_group(Lowering& lowering, const FusionGroup& group);
+FULCRUM_DECLARE void lower_group(Lowering& lowering, const FusionGroup& group);
 
 /// The group as two, cut before a sum that comes after functions, or else before its last layer.
-inline void lower_apart(Lowering& lowering, const FusionGroup& group) {
+FULCRUM_DECLARE void lower_apart(Lowering& lowering, const FusionGroup& group) {
   const auto cut = [&] {
     for (auto it = group.absorbed.begin() + 1; it != group.absorbed.end(); ++it) {
       if (std::holds_alternative<Binary>(lowering.node(*it).layer)) return it;

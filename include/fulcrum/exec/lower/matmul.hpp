@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <utility>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/lower/native.hpp>
 
 namespace fulcrum::detail::onednn {
@@ -17,7 +18,7 @@ struct MatMulBatch {
   Shape dst;
 };
 
-[[nodiscard]] inline MatMulBatch matmul_batch(const Shape& src, const Shape& weights, const Shape& dst) {
+FULCRUM_DECLARE [[nodiscard]] MatMulBatch matmul_batch(const Shape& src, const Shape& weights, const Shape& dst) {
   const std::size_t axes = dst.size() - 2;
   const auto extent = [&](const Shape& shape, std::size_t axis) {
     const std::size_t missing = dst.size() - shape.size();
@@ -42,8 +43,8 @@ struct MatMulBatch {
 }
 
 /// Matrices of (rows, columns), one per position of the batch; transposed ones lie in memory as (columns, rows).
-[[nodiscard]] inline Desc matrices_desc(const Shape& batch, std::int64_t rows, std::int64_t columns, bool transposed,
-                                        DType dtype) {
+FULCRUM_DECLARE [[nodiscard]] Desc matrices_desc(const Shape& batch, std::int64_t rows, std::int64_t columns,
+                                                 bool transposed, DType dtype) {
   Dims dims(batch.begin(), batch.end());
   dims.push_back(rows);
   dims.push_back(columns);
@@ -58,7 +59,7 @@ struct MatMulBatch {
 }
 
 /// Matrices in any order of the axes, of `rank` axes with those that are missing in front.
-[[nodiscard]] inline Desc strided_matrices_desc(const Desc& value, std::size_t rank, bool transposed) {
+FULCRUM_DECLARE [[nodiscard]] Desc strided_matrices_desc(const Desc& value, std::size_t rank, bool transposed) {
   const Blocking b = blocking_of(value);
   Dims dims = b.dims;
   Dims strides = b.strides;
@@ -79,7 +80,7 @@ struct MatMulDescs {
 
 /// The layout in which a product is wanted: row-major, or, where only a Transpose takes it, so that the transposed
 /// value is row-major.
-[[nodiscard]] inline Desc wanted_product_desc(const Lowering& lowering, NodeId dst, DType dtype) {
+FULCRUM_DECLARE [[nodiscard]] Desc wanted_product_desc(const Lowering& lowering, NodeId dst, DType dtype) {
   const Shape& shape = lowering.shape(dst);
   const Desc plain = plain_desc(shape, dtype);
   if (lowering.consumers(dst).size() != 1 || lowering.model().is_output(dst)) return plain;
@@ -93,7 +94,7 @@ struct MatMulDescs {
   return {Dims(shape.begin(), shape.end()), data_type_of(dtype), strides};
 }
 
-inline void lower(Lowering& lowering, const FusionGroup& group, const MatMul& layer) {
+FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const MatMul& layer) {
   ProgramBuilder& builder = lowering.builder();
   const Node<float>& node = lowering.node(group.primary);
   const Shape& src = lowering.shape(node.src[0]);

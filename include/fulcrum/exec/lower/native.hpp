@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/kernels/reference_layers.hpp>
 #include <fulcrum/exec/lower/lowering.hpp>
 
@@ -36,24 +37,25 @@ template <KernelLayer L>
   return on_shapes([layer](auto from, const auto& to) { kernels::run(layer, from, to); }, std::move(src),
                    std::move(dst));
 }
-[[nodiscard]] inline NativeFunction native_function(const Recurrent<float>& layer, std::vector<Shape> src, Shape dst) {
+FULCRUM_DECLARE [[nodiscard]] NativeFunction native_function(const Recurrent<float>& layer, std::vector<Shape> src,
+                                                             Shape dst) {
   return on_shapes([layer, buffers = kernels::RecurrentBuffers<float>()](
                        auto from, const auto& to) mutable { kernels::run(layer, from, to, buffers); },
                    std::move(src), std::move(dst));
 }
 
 // Kernels that prepare something for their shapes: once, so that a run takes nothing from the heap.
-[[nodiscard]] inline NativeFunction native_function(const Pad& layer, std::vector<Shape> src, Shape dst) {
+FULCRUM_DECLARE [[nodiscard]] NativeFunction native_function(const Pad& layer, std::vector<Shape> src, Shape dst) {
   return on_shapes([copy = kernels::padding_copy(layer, src[0], dst), fill = layer.value](
                        auto from, const auto& to) { copy(from[0].elements.data(), fill, to.elements.data()); },
                    src, dst);
 }
-[[nodiscard]] inline NativeFunction native_function(const Resize& layer, std::vector<Shape> src, Shape dst) {
+FULCRUM_DECLARE [[nodiscard]] NativeFunction native_function(const Resize& layer, std::vector<Shape> src, Shape dst) {
   return on_shapes([resize = kernels::Resizing<float>(layer, src[0], dst)](
                        auto from, const auto& to) mutable { resize(from[0].elements.data(), to.elements.data()); },
                    src, dst);
 }
-[[nodiscard]] inline NativeFunction native_function(const Reduce& layer, std::vector<Shape> src, Shape dst) {
+FULCRUM_DECLARE [[nodiscard]] NativeFunction native_function(const Reduce& layer, std::vector<Shape> src, Shape dst) {
   return on_shapes(
       [function = layer.function, loops = kernels::reduce_loops(layer, src[0])](auto from, const auto& to) {
         kernels::reduce(function, loops, from[0].elements.data(), to.elements.data());
@@ -62,7 +64,7 @@ template <KernelLayer L>
 }
 
 /// A layer that has no kernel of its own, through the reference's tensors.
-[[nodiscard]] inline NativeFunction reference_function(Layer<float> layer, std::vector<Shape> src, Shape dst) {
+FULCRUM_DECLARE [[nodiscard]] NativeFunction reference_function(Layer<float> layer, std::vector<Shape> src, Shape dst) {
   std::vector<Tensor<float>> from;
   for (const Shape& shape : src) from.emplace_back(shape);
   return [layer = std::move(layer), from = std::move(from),
@@ -77,7 +79,8 @@ template <KernelLayer L>
   };
 }
 
-[[nodiscard]] inline NativeFunction native_function(const Layer<float>& layer, std::vector<Shape> src, Shape dst) {
+FULCRUM_DECLARE [[nodiscard]] NativeFunction native_function(const Layer<float>& layer, std::vector<Shape> src,
+                                                             Shape dst) {
   const auto by_reference = [&] { return reference_function(layer, std::move(src), std::move(dst)); };
   return visit_layer(
       Overloads{[&](const KernelLayer auto& l) { return native_function(l, std::move(src), std::move(dst)); },
@@ -91,7 +94,7 @@ template <KernelLayer L>
 
 /// The group's layer as a step of Fulcrum's own, on row-major f32 values under the model's shapes; what the group has
 /// after it runs apart.
-inline void lower_natively(Lowering& lowering, const FusionGroup& group) {
+FULCRUM_DECLARE void lower_natively(Lowering& lowering, const FusionGroup& group) {
   if (!group.absorbed.empty()) return lower_apart(lowering, group);
   ProgramBuilder& builder = lowering.builder();
   if (!lowering.in_loops(group))

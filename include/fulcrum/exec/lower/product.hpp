@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/kernels/border.hpp>
 #include <fulcrum/exec/kernels/int8_saturation.hpp>
 #include <fulcrum/exec/lower/emit_product.hpp>
@@ -76,7 +77,8 @@ void lower_product(Lowering& lowering, const FusionGroup& group, const Product& 
 
 /// The value in integers with a border of its zero point, channels last, as a step of its own: oneDNN pads with 0,
 /// which stands for another number.
-[[nodiscard]] inline Value with_border(Lowering& lowering, NodeId id, const Value& value, const Geometry& geometry) {
+FULCRUM_DECLARE [[nodiscard]] Value with_border(Lowering& lowering, NodeId id, const Value& value,
+                                                const Geometry& geometry) {
   ProgramBuilder& builder = lowering.builder();
   const Shape shape = shape_of(value.desc);
   const Shape wider = bordered(shape, geometry);
@@ -90,7 +92,7 @@ void lower_product(Lowering& lowering, const FusionGroup& group, const Product& 
   return to;
 }
 
-inline void lower(Lowering& lowering, const FusionGroup& group, const Conv<float>& conv) {
+FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const Conv<float>& conv) {
   const NodeId src = lowering.node(group.primary).src[0];
   const Shape& from = lowering.shape(src);
   const Shape& to = lowering.shape(group.dst);
@@ -153,11 +155,11 @@ template <class InnerProduct, class Convolution>
 }
 
 /// (rows, channels) as the pixels (1, channels, 1, rows) of an image with its channels last.
-[[nodiscard]] inline Desc pixels_desc(std::int64_t rows, std::int64_t channels, DType dtype) {
+FULCRUM_DECLARE [[nodiscard]] Desc pixels_desc(std::int64_t rows, std::int64_t channels, DType dtype) {
   return channels_last_desc({1, channels, 1, rows}, dtype);
 }
 
-inline void lower(Lowering& lowering, const FusionGroup& group, const Dense<float>& dense) {
+FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const Dense<float>& dense) {
   const NodeId src = lowering.node(group.primary).src[0];
   const std::int64_t oc = dense.weights.value->dim(0);
   const std::int64_t ic = dense.weights.value->dim(1);
@@ -206,7 +208,7 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Dense<floa
 }
 
 /// Weights (ic, oc / groups, …) as they lie, under the dims (oc, ic, …), or (g, oc / g, ic / g, …) when grouped.
-[[nodiscard]] inline Desc transposed_weights_desc(const Shape& weights, std::int64_t groups) {
+FULCRUM_DECLARE [[nodiscard]] Desc transposed_weights_desc(const Shape& weights, std::int64_t groups) {
   const std::int64_t ic = weights[0] / groups, oc = weights[1];
   const Dims taps(weights.begin() + 2, weights.end());
   const Desc plain = plain_desc(weights, DType::f32);
@@ -222,7 +224,7 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Dense<floa
   return {dims, data_type_of(DType::f32), steps};
 }
 
-inline void lower(Lowering& lowering, const FusionGroup& group, const ConvTranspose<float>& layer) {
+FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const ConvTranspose<float>& layer) {
   ProgramBuilder& builder = lowering.builder();
   const NodeId src = lowering.node(group.primary).src[0];
   const Shape& from = lowering.shape(src);

@@ -8,11 +8,12 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/lower/native.hpp>
 
 namespace fulcrum::detail::onednn {
 
-inline void lower(Lowering& lowering, const FusionGroup& group, const LayerNormalization<float>& layer) {
+FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const LayerNormalization<float>& layer) {
   ProgramBuilder& builder = lowering.builder();
   const NodeId src = lowering.node(group.primary).src[0];
   const Shape& shape = lowering.shape(group.dst);
@@ -45,7 +46,7 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const LayerNorma
 }
 
 /// Precondition: runs_in_loops() says no.
-[[nodiscard]] inline dnnl::algorithm reduction_algorithm(ReduceKind function) {
+FULCRUM_DECLARE [[nodiscard]] dnnl::algorithm reduction_algorithm(ReduceKind function) {
   switch (function) {
     case ReduceKind::sum: return dnnl::algorithm::reduction_sum;
     case ReduceKind::mean: return dnnl::algorithm::reduction_mean;
@@ -61,7 +62,7 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const LayerNorma
   throw Error(std::string(name_of(function)), "has no oneDNN form");
 }
 
-inline void lower(Lowering& lowering, const FusionGroup& group, const Reduce& layer) {
+FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const Reduce& layer) {
   ProgramBuilder& builder = lowering.builder();
   const NodeId src = lowering.node(group.primary).src[0];
   const Shape& from_shape = lowering.shape(src);

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/kernels/int8_planes.hpp>
 #include <fulcrum/exec/kernels/max_pool.hpp>
 #include <fulcrum/exec/lower/native.hpp>
@@ -16,14 +17,15 @@
 namespace fulcrum::detail::onednn {
 
 /// Reshape and Flatten: nothing runs.
-inline void lower_view(Lowering& lowering, const FusionGroup& group) {
+FULCRUM_DECLARE void lower_view(Lowering& lowering, const FusionGroup& group) {
   lowering.finish(group.dst, lowering.value(lowering.node(group.primary).src[0]));
 }
 
 /// For each position of the result, what the average over a whole kernel must be multiplied by to be the average over
 /// the part of it that lies inside the source and its padding; empty when that is the whole kernel everywhere.
 /// A last window of ceil_mode may reach past the padding, and that part never counts.
-[[nodiscard]] inline std::vector<float> partial_window_factors(const Pool& pool, const Shape& src, const Shape& dst) {
+FULCRUM_DECLARE [[nodiscard]] std::vector<float> partial_window_factors(const Pool& pool, const Shape& src,
+                                                                        const Shape& dst) {
   if (pool.pool != PoolKind::average || !pool.count_include_pad || !pool.window.ceil_mode) return {};
   const std::vector<WindowAxis> axes = window_axes(pool.window, src.size() - 2);
   std::vector<float> factors{1.0F};
@@ -46,7 +48,7 @@ inline void lower_view(Lowering& lowering, const FusionGroup& group) {
   return all_whole ? std::vector<float>{} : factors;
 }
 
-inline void lower_pool(Lowering& lowering, const FusionGroup& group, const Pool& pool) {
+FULCRUM_DECLARE void lower_pool(Lowering& lowering, const FusionGroup& group, const Pool& pool) {
   ProgramBuilder& builder = lowering.builder();
   const NodeId src = lowering.node(group.primary).src[0];
   const Shape& from_shape = lowering.shape(src);
@@ -107,10 +109,12 @@ inline void lower_pool(Lowering& lowering, const FusionGroup& group, const Pool&
   lowering.finish(group.dst, dst);
 }
 
-inline void lower(Lowering& lowering, const FusionGroup& group, const Pool& pool) { lower_pool(lowering, group, pool); }
+FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const Pool& pool) {
+  lower_pool(lowering, group, pool);
+}
 
 /// The means of integers with a zero point, or of another map than the result's, as real numbers.
-inline void lower_plane_means(Lowering& lowering, const FusionGroup& group) {
+FULCRUM_DECLARE void lower_plane_means(Lowering& lowering, const FusionGroup& group) {
   ProgramBuilder& builder = lowering.builder();
   const NodeId src = lowering.node(group.primary).src[0];
   const Shape& shape = lowering.shape(src);
@@ -130,7 +134,7 @@ inline void lower_plane_means(Lowering& lowering, const FusionGroup& group) {
   lowering.finish(group.dst, dst);
 }
 
-inline void lower(Lowering& lowering, const FusionGroup& group, const GlobalPool& pool) {
+FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const GlobalPool& pool) {
   if (lowering.types_of(group).integer_loops) return lower_plane_means(lowering, group);
   const Shape& src = lowering.shape(lowering.node(group.primary).src[0]);
   Pool whole;
@@ -151,7 +155,7 @@ struct JoinedLayout {
   }
 };
 
-[[nodiscard]] inline JoinedLayout joined_layout(const std::vector<Value>& values, std::size_t axis) {
+FULCRUM_DECLARE [[nodiscard]] JoinedLayout joined_layout(const std::vector<Value>& values, std::size_t axis) {
   JoinedLayout layout;
   const Value* largest = &values.front();
   for (const Value& value : values) {
@@ -168,9 +172,9 @@ struct JoinedLayout {
 
 /// Joins values that lie in the result in one piece each: those that only this step reads are computed there, so that
 /// nothing runs for them, and the others are copied.
-inline void join_in_place(Lowering& lowering, const FusionGroup& group, const std::vector<NodeId>& src,
-                          const std::vector<Value>& from, const std::vector<std::optional<std::size_t>>& places,
-                          const Value& dst) {
+FULCRUM_DECLARE void join_in_place(Lowering& lowering, const FusionGroup& group, const std::vector<NodeId>& src,
+                                   const std::vector<Value>& from,
+                                   const std::vector<std::optional<std::size_t>>& places, const Value& dst) {
   ProgramBuilder& builder = lowering.builder();
   for (std::size_t i = 0; i < from.size(); ++i) {
     if (lowering.may_overwrite(src[i], from[i]) && builder.is_movable(from[i])) {
@@ -186,7 +190,7 @@ inline void join_in_place(Lowering& lowering, const FusionGroup& group, const st
   }
 }
 
-inline void lower(Lowering& lowering, const FusionGroup& group, const Concat& concat) {
+FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const Concat& concat) {
   ProgramBuilder& builder = lowering.builder();
   const Shape& dst_shape = lowering.shape(group.dst);
   std::vector<NodeId> src;
@@ -230,7 +234,7 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Concat& co
   lowering.finish(group.dst, dst);
 }
 
-inline void lower(Lowering& lowering, const FusionGroup& group, const Softmax& softmax) {
+FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const Softmax& softmax) {
   ProgramBuilder& builder = lowering.builder();
   const NodeId src = lowering.node(group.primary).src[0];
   const Shape& shape = lowering.shape(group.dst);
@@ -272,7 +276,7 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Softmax& s
 }
 
 /// The layout of a value under permuted axes, which may not be blocked.
-[[nodiscard]] inline Desc permuted_desc(const Desc& desc, const SmallVector<std::size_t>& permutation) {
+FULCRUM_DECLARE [[nodiscard]] Desc permuted_desc(const Desc& desc, const SmallVector<std::size_t>& permutation) {
   const Blocking b = blocking_of(desc);
   Dims dims;
   Dims strides;
@@ -285,7 +289,7 @@ inline void lower(Lowering& lowering, const FusionGroup& group, const Softmax& s
 
 /// Nothing where only matrix products see the order of the axes; else a reorder from the source's layout with its axes
 /// permuted.
-inline void lower(Lowering& lowering, const FusionGroup& group, const Transpose& transpose) {
+FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const Transpose& transpose) {
   ProgramBuilder& builder = lowering.builder();
   const NodeId src = lowering.node(group.primary).src[0];
   const Shape& shape = lowering.shape(group.dst);

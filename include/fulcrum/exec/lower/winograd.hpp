@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/kernels/winograd.hpp>
 #include <fulcrum/exec/lower/emit_product.hpp>
 
@@ -17,14 +18,15 @@ namespace fulcrum::detail::onednn {
 #if defined(__x86_64__)
 
 /// Whether the group is planned to run so.
-[[nodiscard]] inline bool may_run_winograd(const Lowering& lowering, const FusionGroup& group) {
+FULCRUM_DECLARE [[nodiscard]] bool may_run_winograd(const Lowering& lowering, const FusionGroup& group) {
   return lowering.step_of(group).step.kernel == KernelClass::winograd_convolution;
 }
 
 /// Emits the group as one step, in the layouts that the direct convolution would read and write.
 /// \return the result; nothing when oneDNN picks layouts or kernels that the algorithm has no loops for
-[[nodiscard]] inline std::optional<Value> emit_winograd(Lowering& lowering, const FusionGroup& group,
-                                                        const Conv<float>& conv, const ProductAttempt& attempt) {
+FULCRUM_DECLARE [[nodiscard]] std::optional<Value> emit_winograd(Lowering& lowering, const FusionGroup& group,
+                                                                 const Conv<float>& conv,
+                                                                 const ProductAttempt& attempt) {
   ProgramBuilder& builder = lowering.builder();
   const NodeId src = lowering.node(group.primary).src[0];
   const std::string& name = lowering.node(src).name;
@@ -98,8 +100,8 @@ namespace fulcrum::detail::onednn {
 #else
 
 [[nodiscard]] constexpr bool may_run_winograd(const Lowering&, const FusionGroup&) { return false; }
-[[nodiscard]] inline std::optional<Value> emit_winograd(Lowering&, const FusionGroup&, const Conv<float>&,
-                                                        const ProductAttempt&) {
+FULCRUM_DECLARE [[nodiscard]] std::optional<Value> emit_winograd(Lowering&, const FusionGroup&, const Conv<float>&,
+                                                                 const ProductAttempt&) {
   return std::nullopt;
 }
 

@@ -1,0 +1,5 @@
+// Measuring and planning.
+#define FULCRUM_DEFINES_measure 1
+#define FULCRUM_DEFINES_plan 1
+#include <fulcrum/fulcrum.hpp>
+#include <fulcrum/onednn.hpp>
