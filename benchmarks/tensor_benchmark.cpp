@@ -7,6 +7,7 @@
 #include <xtensor/xmath.hpp>
 
 #include <fulcrum/fulcrum.hpp>
+#include <fulcrum/tensor/matrix_view.hpp>
 
 using namespace fulcrum;
 

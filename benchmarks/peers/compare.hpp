@@ -127,7 +127,7 @@ inline void take_turns(CaseResult& result, OurSide& ours, Worker& theirs, const 
   result.failed = true;  // until it is through
   try {
     if (progress) progress({0.0, "creating " + to_string(test), {}});
-    OurSide ours(our_path, {test.batch, timing.threads, comparison.ours, false});
+    OurSide ours(our_path, {.batch = test.batch, .threads = timing.threads, .precision = comparison.ours});
     result.our_creation = ours.creation();
     let_threads_sleep();
     Worker theirs(places.worker);
@@ -179,7 +179,7 @@ inline void take_turns(CaseResult& result, OurSide& ours, Worker& theirs, const 
     return result;
   }
   try {
-    OurSide ours(path, {test.batch, timing.threads, precision, false});
+    OurSide ours(path, {.batch = test.batch, .threads = timing.threads, .precision = precision});
     result.steps = ours.steps();
     Turn turn;
     turn.time = timing.seconds / timing.rounds / 3.0;
