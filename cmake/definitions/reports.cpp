@@ -1,5 +1,4 @@
 // Reports, as text, JSON and HTML.
-#define FULCRUM_DEFINES_cost 1
 #define FULCRUM_DEFINES_run 1
 #define FULCRUM_DEFINES_report 1
 #include <fulcrum/fulcrum.hpp>

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/cost/roofline.hpp>
 #include <fulcrum/schedule/step.hpp>
 #include <fulcrum/schedule/winograd.hpp>
@@ -42,28 +43,18 @@ struct EfficiencyModel {
   friend bool operator==(const EfficiencyModel&, const EfficiencyModel&) = default;
 
   /// \param features  of efficiency_features() for a step of this class
-  [[nodiscard]] double log_slowdown(std::vector<double> features) const;
+  FULCRUM_DECLARE [[nodiscard]] double log_slowdown(std::vector<double> features) const;
 };
 
 namespace detail {
 
 /// Matérn covariance with ν = 3/2.
-inline double matern(double distance) noexcept {
-  const double d = std::sqrt(3.0) * distance;
-  return (1.0 + d) * std::exp(-d);
-}
+FULCRUM_DECLARE double matern(double distance) noexcept;
 
-inline double distance(const std::vector<double>& a, const std::vector<double>& b) noexcept {
-  double sum = 0.0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
-  return std::sqrt(sum);
-}
+FULCRUM_DECLARE double distance(const std::vector<double>& a, const std::vector<double>& b) noexcept;
 
 /// Share of the work that is not padding when `extent` is rounded up to blocks.
-inline double utilization(std::int64_t extent, std::int64_t block) noexcept {
-  const std::int64_t blocks = (extent + block - 1) / block;
-  return static_cast<double>(extent) / static_cast<double>(blocks * block);
-}
+FULCRUM_DECLARE double utilization(std::int64_t extent, std::int64_t block) noexcept;
 
 inline double log2_of(std::int64_t value) noexcept {
   return std::log2(static_cast<double>(std::max<std::int64_t>(value, 1)));
@@ -76,7 +67,35 @@ inline double log2_of(std::int64_t value) noexcept {
 /// the roofline's parts compare, and how much the inference touches (code and data that were evicted since the last
 /// one). Each is scaled so that 1 is the distance over which it matters; the scales were found by maximizing the
 /// marginal likelihood of such samples.
-[[nodiscard]] inline std::vector<double> efficiency_features(const Step& step, const RooflinePoint& roofline) {
+FULCRUM_DECLARE [[nodiscard]] std::vector<double> efficiency_features(const Step& step, const RooflinePoint& roofline);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(cost)
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE double matern(double distance) noexcept {
+  const double d = std::sqrt(3.0) * distance;
+  return (1.0 + d) * std::exp(-d);
+}
+
+FULCRUM_DEFINE double distance(const std::vector<double>& a, const std::vector<double>& b) noexcept {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
+  return std::sqrt(sum);
+}
+
+FULCRUM_DEFINE double utilization(std::int64_t extent, std::int64_t block) noexcept {
+  const std::int64_t blocks = (extent + block - 1) / block;
+  return static_cast<double>(extent) / static_cast<double>(blocks * block);
+}
+
+}  // namespace fulcrum::detail
+
+namespace fulcrum {
+
+FULCRUM_DEFINE std::vector<double> efficiency_features(const Step& step, const RooflinePoint& roofline) {
   using detail::log2_of;
   using detail::utilization;
   const StepGeometry& g = step.geometry;
@@ -202,23 +221,6 @@ inline double log2_of(std::int64_t value) noexcept {
   return {};
 }
 
-inline double EfficiencyModel::log_slowdown(std::vector<double> features) const {
-  if (samples.empty()) return 0.0;
-  for (std::size_t j = 0; j < features.size(); ++j) {
-    double low = samples.front().features[j];
-    double high = low;
-    for (const EfficiencySample& sample : samples) {
-      low = std::min(low, sample.features[j]);
-      high = std::max(high, sample.features[j]);
-    }
-    features[j] = std::clamp(features[j], low, high);
-  }
-  double result = trend.empty() ? 0.0 : trend.front();
-  for (std::size_t j = 0; j < features.size() && j + 1 < trend.size(); ++j) result += trend[j + 1] * features[j];
-  for (const EfficiencySample& sample : samples) {
-    result += sample.weight * detail::matern(detail::distance(features, sample.features) / length_scale);
-  }
-  return result;
-}
-
 }  // namespace fulcrum
+
+#endif

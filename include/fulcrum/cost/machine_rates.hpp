@@ -12,6 +12,7 @@
 #include <fulcrum/core/cpu.hpp>
 #include <fulcrum/core/dtype.hpp>
 #include <fulcrum/core/error.hpp>
+#include <fulcrum/core/linkage.hpp>
 
 namespace fulcrum {
 
@@ -47,18 +48,7 @@ namespace detail {
 
 /// Interpolates a positive figure between the calibrated thread counts, linear in log-log; outside them the nearest.
 /// `entries` are (threads, figure), in any order.
-inline double interpolate_threads(std::vector<std::pair<int, double>> entries, int threads) {
-  std::sort(entries.begin(), entries.end());
-  if (threads <= entries.front().first) return entries.front().second;
-  if (threads >= entries.back().first) return entries.back().second;
-  const auto above = std::find_if(entries.begin(), entries.end(), [&](const auto& e) { return e.first >= threads; });
-  const auto below = above - 1;
-  if (above->first == threads) return above->second;
-  const double share = std::log(static_cast<double>(threads) / below->first) /
-                       std::log(static_cast<double>(above->first) / below->first);
-  constexpr double tiny = 1e-12;
-  return std::exp((1.0 - share) * std::log(below->second + tiny) + share * std::log(above->second + tiny));
-}
+FULCRUM_DECLARE double interpolate_threads(std::vector<std::pair<int, double>> entries, int threads);
 
 }  // namespace detail
 
@@ -76,51 +66,16 @@ struct MachineRates {
 
   /// [FLOP/s]
   /// \throws Error when the precision was not calibrated
-  [[nodiscard]] double peak(Precision precision, int threads) const {
-    std::vector<std::pair<int, double>> entries;
-    for (const PeakRate& p : peaks) {
-      if (p.precision == precision) entries.emplace_back(p.threads, p.flop_per_s);
-    }
-    if (entries.empty()) {
-      throw Error("the machine profile", "has no figures for " + std::string(name_of(precision)),
-                  "run `fulcrum calibrate` with this precision on a CPU that has it");
-    }
-    return detail::interpolate_threads(std::move(entries), threads);
-  }
+  FULCRUM_DECLARE [[nodiscard]] double peak(Precision precision, int threads) const;
 
   /// [B/s] for data of which `working_set` bytes are touched between two uses. A level of capacity C serves the share
   /// 1 / (1 + (working_set / 0.8 C)⁶) and the next ones the rest: data that is used in turn falls out of a cache almost
   /// at once when there is more of it than fits, and a little before, for not every set of the cache fills evenly.
   /// \throws Error when no bandwidth was calibrated
-  [[nodiscard]] double bandwidth(double working_set, int threads) const {
-    std::vector<int> known;
-    for (const Bandwidth& b : bandwidths) known.push_back(b.threads);
-    std::sort(known.begin(), known.end());
-    known.erase(std::unique(known.begin(), known.end()), known.end());
-    if (known.empty()) {
-      throw Error("the machine profile", "has no memory bandwidth", "run `fulcrum calibrate`");
-    }
-    std::vector<std::pair<int, double>> entries;
-    for (const int count : known) entries.emplace_back(count, bandwidth_of_calibrated(working_set, count));
-    return detail::interpolate_threads(std::move(entries), threads);
-  }
+  FULCRUM_DECLARE [[nodiscard]] double bandwidth(double working_set, int threads) const;
 
   /// The caches that bandwidths were calibrated for, as one core sees them; 0: none.
-  [[nodiscard]] CacheSizes caches() const {
-    CacheSizes result;
-    int threads = 0;
-    for (const Bandwidth& b : bandwidths) {
-      if (threads == 0 || b.threads < threads) threads = b.threads;
-    }
-    for (const Bandwidth& b : bandwidths) {
-      if (b.threads != threads) continue;
-      const auto capacity = static_cast<std::int64_t>(b.capacity_bytes);
-      if (b.level == "L1") result.l1d = capacity / threads;
-      if (b.level == "L2") result.l2 = capacity / threads;
-      if (b.level == "L3") result.l3 = capacity;
-    }
-    return result;
-  }
+  FULCRUM_DECLARE [[nodiscard]] CacheSizes caches() const;
 
   /// [µs]
   [[nodiscard]] double step_overhead_us(int threads) const { return overhead(threads, &Overhead::step_us); }
@@ -128,25 +83,95 @@ struct MachineRates {
   [[nodiscard]] double inference_overhead_us(int threads) const { return overhead(threads, &Overhead::inference_us); }
 
 private:
-  [[nodiscard]] double bandwidth_of_calibrated(double working_set, int threads) const {
-    double seconds_per_byte = 0.0;
-    double left = 1.0;  // share of the traffic that the nearer levels do not serve
-    for (const Bandwidth& b : bandwidths) {
-      if (b.threads != threads || left <= 0.0) continue;
-      const double fullness = b.capacity_bytes > 0.0 ? working_set / (0.8 * b.capacity_bytes) : 0.0;
-      const double share = left / (1.0 + std::pow(fullness, 6.0));
-      seconds_per_byte += share / b.byte_per_s;
-      left -= share;
-    }
-    return (1.0 - std::max(left, 0.0)) / seconds_per_byte;
-  }
+  FULCRUM_DECLARE [[nodiscard]] double bandwidth_of_calibrated(double working_set, int threads) const;
 
-  [[nodiscard]] double overhead(int threads, double Overhead::*figure) const {
-    std::vector<std::pair<int, double>> entries;
-    for (const Overhead& o : overheads) entries.emplace_back(o.threads, o.*figure);
-    if (entries.empty()) throw Error("the machine profile", "has no overheads", "run `fulcrum calibrate`");
-    return detail::interpolate_threads(std::move(entries), threads);
-  }
+  FULCRUM_DECLARE [[nodiscard]] double overhead(int threads, double Overhead::*figure) const;
 };
 
 }  // namespace fulcrum
+
+#if FULCRUM_DEFINES(cost)
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE double interpolate_threads(std::vector<std::pair<int, double>> entries, int threads) {
+  std::sort(entries.begin(), entries.end());
+  if (threads <= entries.front().first) return entries.front().second;
+  if (threads >= entries.back().first) return entries.back().second;
+  const auto above = std::find_if(entries.begin(), entries.end(), [&](const auto& e) { return e.first >= threads; });
+  const auto below = above - 1;
+  if (above->first == threads) return above->second;
+  const double share = std::log(static_cast<double>(threads) / below->first) /
+                       std::log(static_cast<double>(above->first) / below->first);
+  constexpr double tiny = 1e-12;
+  return std::exp((1.0 - share) * std::log(below->second + tiny) + share * std::log(above->second + tiny));
+}
+
+}  // namespace fulcrum::detail
+
+namespace fulcrum {
+
+FULCRUM_DEFINE double MachineRates::peak(Precision precision, int threads) const {
+  std::vector<std::pair<int, double>> entries;
+  for (const PeakRate& p : peaks) {
+    if (p.precision == precision) entries.emplace_back(p.threads, p.flop_per_s);
+  }
+  if (entries.empty()) {
+    throw Error("the machine profile", "has no figures for " + std::string(name_of(precision)),
+                "run `fulcrum calibrate` with this precision on a CPU that has it");
+  }
+  return detail::interpolate_threads(std::move(entries), threads);
+}
+
+FULCRUM_DEFINE double MachineRates::bandwidth(double working_set, int threads) const {
+  std::vector<int> known;
+  for (const Bandwidth& b : bandwidths) known.push_back(b.threads);
+  std::sort(known.begin(), known.end());
+  known.erase(std::unique(known.begin(), known.end()), known.end());
+  if (known.empty()) {
+    throw Error("the machine profile", "has no memory bandwidth", "run `fulcrum calibrate`");
+  }
+  std::vector<std::pair<int, double>> entries;
+  for (const int count : known) entries.emplace_back(count, bandwidth_of_calibrated(working_set, count));
+  return detail::interpolate_threads(std::move(entries), threads);
+}
+
+FULCRUM_DEFINE CacheSizes MachineRates::caches() const {
+  CacheSizes result;
+  int threads = 0;
+  for (const Bandwidth& b : bandwidths) {
+    if (threads == 0 || b.threads < threads) threads = b.threads;
+  }
+  for (const Bandwidth& b : bandwidths) {
+    if (b.threads != threads) continue;
+    const auto capacity = static_cast<std::int64_t>(b.capacity_bytes);
+    if (b.level == "L1") result.l1d = capacity / threads;
+    if (b.level == "L2") result.l2 = capacity / threads;
+    if (b.level == "L3") result.l3 = capacity;
+  }
+  return result;
+}
+
+FULCRUM_DEFINE double MachineRates::bandwidth_of_calibrated(double working_set, int threads) const {
+  double seconds_per_byte = 0.0;
+  double left = 1.0;  // share of the traffic that the nearer levels do not serve
+  for (const Bandwidth& b : bandwidths) {
+    if (b.threads != threads || left <= 0.0) continue;
+    const double fullness = b.capacity_bytes > 0.0 ? working_set / (0.8 * b.capacity_bytes) : 0.0;
+    const double share = left / (1.0 + std::pow(fullness, 6.0));
+    seconds_per_byte += share / b.byte_per_s;
+    left -= share;
+  }
+  return (1.0 - std::max(left, 0.0)) / seconds_per_byte;
+}
+
+FULCRUM_DEFINE double MachineRates::overhead(int threads, double Overhead::*figure) const {
+  std::vector<std::pair<int, double>> entries;
+  for (const Overhead& o : overheads) entries.emplace_back(o.threads, o.*figure);
+  if (entries.empty()) throw Error("the machine profile", "has no overheads", "run `fulcrum calibrate`");
+  return detail::interpolate_threads(std::move(entries), threads);
+}
+
+}  // namespace fulcrum
+
+#endif

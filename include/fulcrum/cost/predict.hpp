@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/cost/roofline.hpp>
 #include <fulcrum/run/latency_report.hpp>
@@ -15,15 +16,31 @@
 namespace fulcrum {
 
 /// Time of one step alone on the machine [µs]: its roofline time, slowed down as steps like it were.
-[[nodiscard]] inline double predicted_step_us(const Step& step, const RooflinePoint& roofline, int threads,
-                                              const MachineProfile& profile) {
-  return roofline.time_us() * std::exp(profile.log_slowdown(step, roofline, threads));
-}
+FULCRUM_DECLARE [[nodiscard]] double predicted_step_us(const Step& step, const RooflinePoint& roofline, int threads,
+                                                       const MachineProfile& profile);
 
 /// L = F / T for every step of a schedule and in total; see docs/cost-model.md. A schedule that an executor made is
 /// charged as it runs; of a plan, movements are those to expect on the profile's machine.
 /// \throws Error when the profile lacks the precision
-[[nodiscard]] inline LatencyReport predict(const Schedule& schedule, const MachineProfile& profile) {
+FULCRUM_DECLARE [[nodiscard]] LatencyReport predict(const Schedule& schedule, const MachineProfile& profile);
+
+/// The same for a model in a configuration on the profile's machine: predict(make_schedule(…), profile).
+/// \throws Error as make_schedule(), and when the profile lacks the precision
+FULCRUM_DECLARE [[nodiscard]] LatencyReport predict(const Model<float>& model, const RunConfig& config,
+                                                    const MachineProfile& profile);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(cost)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE double predicted_step_us(const Step& step, const RooflinePoint& roofline, int threads,
+                                        const MachineProfile& profile) {
+  return roofline.time_us() * std::exp(profile.log_slowdown(step, roofline, threads));
+}
+
+FULCRUM_DEFINE LatencyReport predict(const Schedule& schedule, const MachineProfile& profile) {
   const RunConfig& config = schedule.config;
   const RunConfig& run = schedule.of_slice;
   LatencyReport report;
@@ -71,11 +88,11 @@ namespace fulcrum {
   return report;
 }
 
-/// The same for a model in a configuration on the profile's machine: predict(make_schedule(…), profile).
-/// \throws Error as make_schedule(), and when the profile lacks the precision
-[[nodiscard]] inline LatencyReport predict(const Model<float>& model, const RunConfig& config,
-                                           const MachineProfile& profile) {
+FULCRUM_DEFINE LatencyReport predict(const Model<float>& model, const RunConfig& config,
+                                     const MachineProfile& profile) {
   return predict(make_schedule(model, config, machine_of(profile)), profile);
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -6,6 +6,7 @@
 #include <functional>
 #include <utility>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/cost/predict.hpp>
 
 namespace fulcrum {
@@ -38,20 +39,11 @@ private:
 /// of kernels and contention cost.
 class RooflinePredictor {
 public:
-  explicit RooflinePredictor(MachineProfile profile) : profile_(std::move(profile)) {
-    profile_.efficiency.clear();
-    profile_.contention.clear();
-    profile_.jitter.clear();
-  }
+  FULCRUM_DECLARE explicit RooflinePredictor(MachineProfile profile);
 
   /// Every order statistic is the same: the roofline knows no interruptions.
   /// \throws Error as predict()
-  [[nodiscard]] LatencyReport operator()(const Model<float>& model, const RunConfig& config) const {
-    LatencyReport report = predict(model, config, profile_);
-    report.notes.emplace_back(
-        "roofline alone: an upper bound of speed, as if every kernel reached the rates that calibration found");
-    return report;
-  }
+  FULCRUM_DECLARE [[nodiscard]] LatencyReport operator()(const Model<float>& model, const RunConfig& config) const;
 
 private:
   MachineProfile profile_;
@@ -60,3 +52,24 @@ private:
 static_assert(Predictor<AnyPredictor> && Predictor<CalibratedPredictor> && Predictor<RooflinePredictor>);
 
 }  // namespace fulcrum
+
+#if FULCRUM_DEFINES(cost)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE RooflinePredictor::RooflinePredictor(MachineProfile profile) : profile_(std::move(profile)) {
+  profile_.efficiency.clear();
+  profile_.contention.clear();
+  profile_.jitter.clear();
+}
+
+FULCRUM_DEFINE LatencyReport RooflinePredictor::operator()(const Model<float>& model, const RunConfig& config) const {
+  LatencyReport report = predict(model, config, profile_);
+  report.notes.emplace_back(
+      "roofline alone: an upper bound of speed, as if every kernel reached the rates that calibration found");
+  return report;
+}
+
+}  // namespace fulcrum
+
+#endif

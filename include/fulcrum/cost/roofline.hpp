@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/cost/machine_rates.hpp>
 #include <fulcrum/run/latency_report.hpp>
 #include <fulcrum/schedule/step.hpp>
@@ -28,8 +29,20 @@ struct RooflinePoint {
 
 /// Activations come from wherever the step's own traffic fits; weights from wherever all that is touched until their
 /// next use fits. `instances` that run side by side share the caches' capacity and the bandwidth behind them.
-[[nodiscard]] inline RooflinePoint roofline_point(const Step& step, const MachineRates& rates, int threads,
-                                                  int instances = 1) {
+FULCRUM_DECLARE [[nodiscard]] RooflinePoint roofline_point(const Step& step, const MachineRates& rates, int threads,
+                                                           int instances = 1);
+
+/// What keeps a step that takes `time_us` from being faster: the overhead when it is at least half of the time,
+/// otherwise whichever side of the roofline is higher.
+FULCRUM_DECLARE [[nodiscard]] Bound bound_of(const RooflinePoint& point, double time_us);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(cost)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE RooflinePoint roofline_point(const Step& step, const MachineRates& rates, int threads, int instances) {
   RooflinePoint point;
   const double copies = std::max(instances, 1);
   const auto bandwidth = [&](double working_set) {
@@ -48,11 +61,11 @@ struct RooflinePoint {
   return point;
 }
 
-/// What keeps a step that takes `time_us` from being faster: the overhead when it is at least half of the time,
-/// otherwise whichever side of the roofline is higher.
-[[nodiscard]] inline Bound bound_of(const RooflinePoint& point, double time_us) {
+FULCRUM_DEFINE Bound bound_of(const RooflinePoint& point, double time_us) {
   if (point.overhead_us >= 0.5 * time_us) return Bound::overhead;
   return point.compute_us >= point.memory_us ? Bound::compute : Bound::memory;
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <fulcrum/analysis/independent_samples.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/schedule/plan_steps.hpp>
 
 namespace fulcrum {
@@ -32,8 +33,42 @@ struct SampleStep {
 /// \param model   as it runs
 /// \param config  with a batch of 2 or more
 /// \throws Error as plan_steps()
-[[nodiscard]] inline std::vector<SampleStep> sample_steps(const Model<float>& model, const RunConfig& config,
-                                                          const Machine& machine) {
+FULCRUM_DECLARE [[nodiscard]] std::vector<SampleStep> sample_steps(const Model<float>& model, const RunConfig& config,
+                                                                   const Machine& machine);
+
+/// What a run costs, in bytes read from the shared cache that take as long: arithmetic, and what moves from beyond the
+/// cores' own caches. Only the ratio of two such figures is used, so that common proportions will do: a byte from
+/// memory counts 4, a written one twice a read one (its line is fetched and later written back), one of the weights
+/// half (they are read in order), a FLOP 0.4 in f32 and 0.2 below, the start of a step 20,000.
+FULCRUM_DECLARE [[nodiscard]] double run_effort(const std::vector<SampleStep>& steps, std::int64_t batch,
+                                                std::int64_t samples, int lanes, const CacheCapacity& caches);
+
+}  // namespace detail
+
+/// The slices that cost least: small ones keep values in the caches, large ones read weights less often. The batch is
+/// cut only where that spares a good part of the estimated time, where all threads have the same number of slices (or
+/// eight each), and where no layer mixes samples.
+/// \param model    as it runs (model_as_run())
+/// \param config   batch, threads of one instance, precision; slice is not read
+/// \param machine  whose caches are unknown: the batch is not cut
+/// \throws Error as plan_steps()
+FULCRUM_DECLARE [[nodiscard]] BatchSlices choose_slices(const Model<float>& model, const RunConfig& config,
+                                                        const Machine& machine);
+
+/// The slices of a configuration: those it asks for, or choose_slices().
+/// \param model  as it runs (model_as_run())
+/// \throws Error when the model mixes samples that the configuration cuts apart, and as plan_steps()
+FULCRUM_DECLARE [[nodiscard]] BatchSlices slices_of(const Model<float>& model, const RunConfig& config,
+                                                    const Machine& machine);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(schedule)
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE std::vector<SampleStep> sample_steps(const Model<float>& model, const RunConfig& config,
+                                                    const Machine& machine) {
   const auto flops = [](const Step& step) {
     return step.kernel == KernelClass::winograd_convolution ? executed_flops(step) : step.flops;
   };
@@ -59,12 +94,8 @@ struct SampleStep {
   return result;
 }
 
-/// What a run costs, in bytes read from the shared cache that take as long: arithmetic, and what moves from beyond the
-/// cores' own caches. Only the ratio of two such figures is used, so that common proportions will do: a byte from
-/// memory counts 4, a written one twice a read one (its line is fetched and later written back), one of the weights
-/// half (they are read in order), a FLOP 0.4 in f32 and 0.2 below, the start of a step 20,000.
-[[nodiscard]] inline double run_effort(const std::vector<SampleStep>& steps, std::int64_t batch, std::int64_t samples,
-                                       int lanes, const CacheCapacity& caches) {
+FULCRUM_DEFINE double run_effort(const std::vector<SampleStep>& steps, std::int64_t batch, std::int64_t samples,
+                                 int lanes, const CacheCapacity& caches) {
   const auto in_flight = static_cast<double>(samples);
   const double rounds = static_cast<double>(batch) / in_flight;
   const auto price = [&](double of_lane, double of_all) {
@@ -87,17 +118,11 @@ struct SampleStep {
   return effort;
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// The slices that cost least: small ones keep values in the caches, large ones read weights less often. The batch is
-/// cut only where that spares a good part of the estimated time, where all threads have the same number of slices (or
-/// eight each), and where no layer mixes samples.
-/// \param model    as it runs (model_as_run())
-/// \param config   batch, threads of one instance, precision; slice is not read
-/// \param machine  whose caches are unknown: the batch is not cut
-/// \throws Error as plan_steps()
-[[nodiscard]] inline BatchSlices choose_slices(const Model<float>& model, const RunConfig& config,
-                                               const Machine& machine) {
+namespace fulcrum {
+
+FULCRUM_DEFINE BatchSlices choose_slices(const Model<float>& model, const RunConfig& config, const Machine& machine) {
   constexpr double least_gain = 0.05;
   constexpr double gain_of_smaller = 0.01;  // for slices of fewer samples over larger ones
   const BatchSlices whole{config.batch, 1, 1};
@@ -128,10 +153,7 @@ struct SampleStep {
   return best;
 }
 
-/// The slices of a configuration: those it asks for, or choose_slices().
-/// \param model  as it runs (model_as_run())
-/// \throws Error when the model mixes samples that the configuration cuts apart, and as plan_steps()
-[[nodiscard]] inline BatchSlices slices_of(const Model<float>& model, const RunConfig& config, const Machine& machine) {
+FULCRUM_DEFINE BatchSlices slices_of(const Model<float>& model, const RunConfig& config, const Machine& machine) {
   if (config.slice == 0) return choose_slices(model, config, machine);
   if (config.slice == config.batch) return {config.batch, 1, 1};
   if (!samples_are_independent(model, config.batch, config.slice)) {
@@ -144,3 +166,5 @@ struct SampleStep {
 }
 
 }  // namespace fulcrum
+
+#endif

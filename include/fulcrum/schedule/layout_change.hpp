@@ -6,6 +6,7 @@
 #include <string>
 
 #include <fulcrum/core/dtype.hpp>
+#include <fulcrum/core/linkage.hpp>
 
 namespace fulcrum {
 
@@ -21,11 +22,21 @@ struct LayoutChange {
   double share = 0.0;         ///< 0 … 1
 
   /// Whether it speaks of the same kind of place.
-  [[nodiscard]] bool same_place(const LayoutChange& other) const {
-    return precision == other.precision && from == other.from && to == other.to && converts == other.converts &&
-           channels == other.channels;
-  }
+  FULCRUM_DECLARE [[nodiscard]] bool same_place(const LayoutChange& other) const;
   friend bool operator==(const LayoutChange&, const LayoutChange&) = default;
 };
 
 }  // namespace fulcrum
+
+#if FULCRUM_DEFINES(schedule)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE bool LayoutChange::same_place(const LayoutChange& other) const {
+  return precision == other.precision && from == other.from && to == other.to && converts == other.converts &&
+         channels == other.channels;
+}
+
+}  // namespace fulcrum
+
+#endif

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
 
 namespace fulcrum {
@@ -25,10 +26,7 @@ struct BinaryOrder {
 namespace detail {
 
 /// A shape with as many ones in front as make up a rank.
-[[nodiscard]] inline Shape with_leading_ones(Shape shape, std::size_t rank) {
-  if (shape.size() < rank) shape.insert(shape.begin(), rank - shape.size(), 1);
-  return shape;
-}
+FULCRUM_DECLARE [[nodiscard]] Shape with_leading_ones(Shape shape, std::size_t rank);
 
 /// Functions of two values that engines have kernels for: those that also take post-operations.
 [[nodiscard]] constexpr bool has_kernel(BinaryKind function) noexcept { return runs_as_post_operation(function); }
@@ -48,19 +46,7 @@ namespace detail {
 }
 
 /// Whether the axes that a reduction names make up rows: none that is kept stands behind them.
-[[nodiscard]] inline bool reduces_rows(const Reduce& layer, const Shape& src) {
-  const bool has_algorithm = layer.function == ReduceKind::sum || layer.function == ReduceKind::mean ||
-                             layer.function == ReduceKind::max || layer.function == ReduceKind::min;
-  const std::vector<bool> named = named_axes(layer.axes, src.size(), "Reduce");
-  std::int64_t count = 1;
-  for (std::size_t axis = 0; axis < named.size(); ++axis) {
-    if (named[axis])
-      count *= src[axis];
-    else if (src[axis] != 1 && count != 1)
-      return false;
-  }
-  return has_algorithm && count != 1;
-}
+FULCRUM_DECLARE [[nodiscard]] bool reduces_rows(const Reduce& layer, const Shape& src);
 
 /// Whether a transposed convolution's padding is that of some convolution.
 template <class T>
@@ -132,3 +118,30 @@ template <class T>
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_DEFINES(schedule)
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE Shape with_leading_ones(Shape shape, std::size_t rank) {
+  if (shape.size() < rank) shape.insert(shape.begin(), rank - shape.size(), 1);
+  return shape;
+}
+
+FULCRUM_DEFINE bool reduces_rows(const Reduce& layer, const Shape& src) {
+  const bool has_algorithm = layer.function == ReduceKind::sum || layer.function == ReduceKind::mean ||
+                             layer.function == ReduceKind::max || layer.function == ReduceKind::min;
+  const std::vector<bool> named = named_axes(layer.axes, src.size(), "Reduce");
+  std::int64_t count = 1;
+  for (std::size_t axis = 0; axis < named.size(); ++axis) {
+    if (named[axis])
+      count *= src[axis];
+    else if (src[axis] != 1 && count != 1)
+      return false;
+  }
+  return has_algorithm && count != 1;
+}
+
+}  // namespace fulcrum::detail
+
+#endif

@@ -8,6 +8,7 @@
 
 #include <fulcrum/core/cpu.hpp>
 #include <fulcrum/core/dtype.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/schedule/layout_change.hpp>
 
 namespace fulcrum {
@@ -21,22 +22,34 @@ struct Machine {
   std::vector<LayoutChange> layout_changes{};  ///< where values were seen to be reordered; empty: nothing was seen
 
   /// Whether a word of `isa` is there: "avx512".
-  [[nodiscard]] bool has(std::string_view word) const noexcept {
-    for (std::size_t at = isa.find(word); at != std::string::npos; at = isa.find(word, at + 1)) {
-      const bool begins = at == 0 || isa[at - 1] == ' ';
-      const bool ends = at + word.size() == isa.size() || isa[at + word.size()] == ' ';
-      if (begins && ends) return true;
-    }
-    return false;
-  }
+  FULCRUM_DECLARE [[nodiscard]] bool has(std::string_view word) const noexcept;
 
   friend bool operator==(const Machine&, const Machine&) = default;
 };
 
 /// Why a machine cannot run a precision, in one sentence; empty when it can, or is unknown.
-[[nodiscard]] inline std::string why_unsupported(Precision precision, const Machine& machine) {
+FULCRUM_DECLARE [[nodiscard]] std::string why_unsupported(Precision precision, const Machine& machine);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(schedule)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE bool Machine::has(std::string_view word) const noexcept {
+  for (std::size_t at = isa.find(word); at != std::string::npos; at = isa.find(word, at + 1)) {
+    const bool begins = at == 0 || isa[at - 1] == ' ';
+    const bool ends = at + word.size() == isa.size() || isa[at + word.size()] == ' ';
+    if (begins && ends) return true;
+  }
+  return false;
+}
+
+FULCRUM_DEFINE std::string why_unsupported(Precision precision, const Machine& machine) {
   if (precision != Precision::bf16 || machine.isa.empty() || machine.has("avx512")) return {};
   return "this CPU has no AVX-512, which bf16 needs";
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/schedule/batch_slices.hpp>
 #include <fulcrum/schedule/machine.hpp>
 #include <fulcrum/schedule/model_as_run.hpp>
@@ -20,8 +21,16 @@ namespace fulcrum {
 /// \throws Error when the configuration is out of range, names no layer, asks for a precision that the machine lacks
 ///         (unless missing_precision says to run in f32) or cuts samples apart that the model mixes, and when shapes do
 ///         not fit
-[[nodiscard]] inline Schedule make_schedule(const Model<float>& model, const RunConfig& config,
-                                            const Machine& machine) {
+FULCRUM_DECLARE [[nodiscard]] Schedule make_schedule(const Model<float>& model, const RunConfig& config,
+                                                     const Machine& machine);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(schedule)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE Schedule make_schedule(const Model<float>& model, const RunConfig& config, const Machine& machine) {
   validate(config);
   expect_batch(model, config.batch);
   for (const auto& [layer, precision] : config.layer_precision) {
@@ -52,3 +61,5 @@ namespace fulcrum {
 }
 
 }  // namespace fulcrum
+
+#endif

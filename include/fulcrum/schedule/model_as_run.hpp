@@ -5,13 +5,22 @@
 #include <optional>
 #include <utility>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
 
 namespace fulcrum {
 
 /// Quantization only where the precision is int8, batch norms folded.
 /// \throws Error when the model has no outputs
-[[nodiscard]] inline FoldResult<float> model_as_run(Model<float> model, Precision precision) {
+FULCRUM_DECLARE [[nodiscard]] FoldResult<float> model_as_run(Model<float> model, Precision precision);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(schedule)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE FoldResult<float> model_as_run(Model<float> model, Precision precision) {
   if (model.outputs().empty())
     throw Error("model '" + model.name() + "'", "has no outputs", "name them with set_outputs()");
   if (precision != Precision::int8) {
@@ -28,3 +37,5 @@ namespace fulcrum {
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/schedule/layout_change.hpp>
 #include <fulcrum/schedule/schedule.hpp>
 #include <fulcrum/schedule/step_geometry.hpp>
@@ -30,14 +31,47 @@ struct ValueEdge {
 
 namespace detail {
 /// How many channels decide about layouts: see LayoutChange::channels.
-[[nodiscard]] inline std::int64_t channel_class(const Shape& shape) {
-  if (shape.size() < 3 || element_count(shape) == shape[0] * shape[1]) return 0;
-  return shape[1] == 1 ? 1 : shape[1] <= 4 ? 3 : 16;
-}
+FULCRUM_DECLARE [[nodiscard]] std::int64_t channel_class(const Shape& shape);
 }  // namespace detail
 
 /// The place of a step that joins values; nothing for any other step.
-[[nodiscard]] inline std::optional<LayoutChange> joining_place(const Schedule& schedule, const ScheduledStep& entry) {
+FULCRUM_DECLARE [[nodiscard]] std::optional<LayoutChange> joining_place(const Schedule& schedule,
+                                                                        const ScheduledStep& entry);
+
+/// All ways that values of a model take, in the order of the steps that take them.
+FULCRUM_DECLARE [[nodiscard]] std::vector<ValueEdge> value_edges(const Schedule& schedule);
+
+/// The step that changes a value's layout or type.
+/// \param threads  of the step that it is done for
+FULCRUM_DECLARE [[nodiscard]] Step movement_step(const Schedule& schedule, NodeId value, DType src, DType dst,
+                                                 Movement movement, int threads);
+
+/// A movement as an entry of a schedule.
+FULCRUM_DECLARE [[nodiscard]] ScheduledStep movement_entry(NodeId value, Step step);
+
+/// Everything that runs, in order: the steps and the movements to expect. A value that is kept in another type than it
+/// is made in is converted behind its maker. On the way to a step it is moved when that was seen, or, where nothing
+/// was seen, when its type changes or a sum needs a copy of it; once for all steps that want it the same way.
+/// \param seen  of the machine (Machine::layout_changes)
+FULCRUM_DECLARE [[nodiscard]] std::vector<ScheduledStep> expected_steps(const Schedule& schedule,
+                                                                        const std::vector<LayoutChange>& seen);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(schedule)
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE std::int64_t channel_class(const Shape& shape) {
+  if (shape.size() < 3 || element_count(shape) == shape[0] * shape[1]) return 0;
+  return shape[1] == 1 ? 1 : shape[1] <= 4 ? 3 : 16;
+}
+
+}  // namespace fulcrum::detail
+
+namespace fulcrum {
+
+FULCRUM_DEFINE std::optional<LayoutChange> joining_place(const Schedule& schedule, const ScheduledStep& entry) {
   if (entry.step.kind != "Concat") return std::nullopt;
   const Shape& shape = schedule.shapes[entry.dst];
   const bool one = shape.empty() || shape[0] == 1;
@@ -45,8 +79,7 @@ namespace detail {
                       detail::channel_class(shape), 0.0};
 }
 
-/// All ways that values of a model take, in the order of the steps that take them.
-[[nodiscard]] inline std::vector<ValueEdge> value_edges(const Schedule& schedule) {
+FULCRUM_DEFINE std::vector<ValueEdge> value_edges(const Schedule& schedule) {
   std::vector<std::string> maker(schedule.shapes.size());
   for (const NodeId id : schedule.inputs) maker[id] = "input";
   for (const ScheduledStep& entry : schedule.steps) maker[entry.dst] = std::string(name_of(entry.step.kernel));
@@ -73,10 +106,8 @@ namespace detail {
   return edges;
 }
 
-/// The step that changes a value's layout or type.
-/// \param threads  of the step that it is done for
-[[nodiscard]] inline Step movement_step(const Schedule& schedule, NodeId value, DType src, DType dst, Movement movement,
-                                        int threads) {
+FULCRUM_DEFINE Step movement_step(const Schedule& schedule, NodeId value, DType src, DType dst, Movement movement,
+                                  int threads) {
   Step step;
   step.name = schedule.model.node(value).name;
   step.kind = "Reorder";
@@ -95,8 +126,7 @@ namespace detail {
   return step;
 }
 
-/// A movement as an entry of a schedule.
-[[nodiscard]] inline ScheduledStep movement_entry(NodeId value, Step step) {
+FULCRUM_DEFINE ScheduledStep movement_entry(NodeId value, Step step) {
   ScheduledStep entry;
   entry.src = {value};
   entry.src_dtypes = {step.src};
@@ -106,12 +136,8 @@ namespace detail {
   return entry;
 }
 
-/// Everything that runs, in order: the steps and the movements to expect. A value that is kept in another type than it
-/// is made in is converted behind its maker. On the way to a step it is moved when that was seen, or, where nothing
-/// was seen, when its type changes or a sum needs a copy of it; once for all steps that want it the same way.
-/// \param seen  of the machine (Machine::layout_changes)
-[[nodiscard]] inline std::vector<ScheduledStep> expected_steps(const Schedule& schedule,
-                                                               const std::vector<LayoutChange>& seen) {
+FULCRUM_DEFINE std::vector<ScheduledStep> expected_steps(const Schedule& schedule,
+                                                         const std::vector<LayoutChange>& seen) {
   if (schedule.realized) return schedule.steps;
   std::vector<ScheduledStep> result;
   const auto move = [&](NodeId value, DType src, DType dst, Movement movement, int threads) {
@@ -158,3 +184,5 @@ namespace detail {
 }
 
 }  // namespace fulcrum
+
+#endif

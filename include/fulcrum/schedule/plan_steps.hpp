@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
 #include <fulcrum/schedule/machine.hpp>
 #include <fulcrum/schedule/schedule.hpp>
@@ -24,16 +25,7 @@ public:
   /// \param model   as it runs (model_as_run()); outlives this
   /// \param config  of a batch in one piece, in a precision that the machine has
   /// \throws Error when shapes do not fit, or a layer of layer_precision is none of the model's
-  StepPlanner(const Model<float>& model, const RunConfig& config, const Machine& machine)
-      : model_(model),
-        config_(config),
-        winograd_(isa_runs_winograd(machine.isa)),
-        shapes_(infer_shapes(model, config.batch)),
-        work_(infer_work(model, shapes_)),
-        types_(model, shapes_, config) {
-    for (NodeId id = 0; id < model.size(); ++id)
-      origin_.push_back(is_view(model, id) ? origin_[model.node(id).src[0]] : id);
-  }
+  FULCRUM_DECLARE StepPlanner(const Model<float>& model, const RunConfig& config, const Machine& machine);
   StepPlanner(const StepPlanner&) = delete;
   StepPlanner& operator=(const StepPlanner&) = delete;
 
@@ -52,69 +44,10 @@ public:
   [[nodiscard]] StepTypes types_of(const FusionGroup& group) const { return types_.types_of(group, in_loops(group)); }
 
   /// The group's step. Precondition: it is no view.
-  [[nodiscard]] ScheduledStep step_of(const FusionGroup& group) const {
-    const Node<float>& node = model_.node(group.primary);
-    const bool loops = in_loops(group);
-    const StepTypes types = types_.types_of(group, loops);
-    ScheduledStep entry;
-    Step& step = entry.step;
-    step.name = node.name;
-    step.kind = kind_of(model_, group);
-    const auto classified = detail::classify(node.layer, src_shapes(node, shapes_), shapes_[group.primary]);
-    if (classified) std::tie(step.kernel, step.geometry) = *classified;
-    if (step.kernel == KernelClass::movement) step.movement = Movement::joined;
-    if (const auto* pool = std::get_if<Pool>(&node.layer)) step.average = pool->pool == PoolKind::average;
-    if (const auto* pool = std::get_if<GlobalPool>(&node.layer)) step.average = pool->pool == PoolKind::average;
-    step.src = types.src;
-    step.dst = types.dst.dtype;
-    step.arithmetic = types.arithmetic;
-    step.algorithm = loops ? Algorithm::loops : types.integer_loops ? Algorithm::threaded_loops : Algorithm::primitive;
-    step.threads = loops ? 1 : step_threads(model_, group, shapes_, work_, config_.threads);
-    entry.group = group;
-    entry.own_src = node.src.size();
-    entry.dst = group.dst;
-
-    step.flops = work_[group.primary].flops;
-    if (const auto* own = std::get_if<Activation>(&node.layer)) step.functions = detail::is_function(own->function);
-    for (const NodeId id : group.absorbed) {
-      step.flops += work_[id].flops;
-      const Layer<float>& member = model_.node(id).layer;
-      if (std::holds_alternative<Binary>(member)) ++step.geometry.extra_src;
-      if (const auto* activation = std::get_if<Activation>(&member))
-        step.functions += detail::is_function(activation->function);
-    }
-    const auto bytes_of = [&](NodeId id, DType dtype) {
-      return static_cast<double>(element_count(shapes_[id])) * static_cast<double>(size_of(dtype));
-    };
-    const std::vector<NodeId> sources = group_sources(model_, group);
-    // What the primary reads of its sources, which need not be all of them (a Gather's table); residuals whole.
-    step.src_bytes = static_cast<double>(work_[group.primary].src_elements) * static_cast<double>(size_of(step.src));
-    for (std::size_t i = 0; i < sources.size(); ++i) {
-      entry.src.push_back(origin_[sources[i]]);
-      entry.src_dtypes.push_back(i < types.src_dtypes.size() ? types.src_dtypes[i] : step.src);
-      if (i >= entry.own_src) step.src_bytes += bytes_of(sources[i], step.dst);
-    }
-    step.dst_bytes = bytes_of(group.dst, step.dst);
-    step.weight_bytes =
-        static_cast<double>(work_[group.primary].weight_elements) * static_cast<double>(size_of(step.arithmetic));
-    if (winograd_ && !loops && step.arithmetic == Precision::f32 &&
-        runs_winograd(model_, group, step.geometry, config_.algorithms.winograd)) {
-      step.kernel = KernelClass::winograd_convolution;
-      step.algorithm = Algorithm::winograd;
-      step.weight_bytes =
-          sizeof(float) * static_cast<double>(winograd_weight_elements(step.geometry) + step.geometry.oc);
-    }
-    return entry;
-  }
+  FULCRUM_DECLARE [[nodiscard]] ScheduledStep step_of(const FusionGroup& group) const;
 
   /// The group's parts that run one after the other where its primary takes nothing after it.
-  [[nodiscard]] std::vector<FusionGroup> parts_of(const FusionGroup& group) const {
-    if (group.absorbed.empty() || !in_loops(group)) return {group};
-    std::vector<FusionGroup> parts{{group.primary, {}, group.primary, {}}};
-    for (const NodeId id : group.absorbed) parts.push_back({id, {}, id, {}});
-    parts.back().why_ended = group.why_ended;
-    return parts;
-  }
+  FULCRUM_DECLARE [[nodiscard]] std::vector<FusionGroup> parts_of(const FusionGroup& group) const;
 
 private:
   const Model<float>& model_;
@@ -129,7 +62,98 @@ private:
 namespace detail {
 
 /// Which residuals are read for the last time, and what one inference touches.
-inline void find_last_uses(Schedule& schedule) {
+FULCRUM_DECLARE void find_last_uses(Schedule& schedule);
+
+}  // namespace detail
+
+/// Fills in the steps of a schedule whose model and of_slice are set, in one piece of of_slice.batch samples.
+/// \throws Error as StepPlanner
+FULCRUM_DECLARE void plan_steps(Schedule& schedule, const Machine& machine);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(schedule)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE StepPlanner::StepPlanner(const Model<float>& model, const RunConfig& config, const Machine& machine)
+    : model_(model),
+      config_(config),
+      winograd_(isa_runs_winograd(machine.isa)),
+      shapes_(infer_shapes(model, config.batch)),
+      work_(infer_work(model, shapes_)),
+      types_(model, shapes_, config) {
+  for (NodeId id = 0; id < model.size(); ++id)
+    origin_.push_back(is_view(model, id) ? origin_[model.node(id).src[0]] : id);
+}
+
+FULCRUM_DEFINE ScheduledStep StepPlanner::step_of(const FusionGroup& group) const {
+  const Node<float>& node = model_.node(group.primary);
+  const bool loops = in_loops(group);
+  const StepTypes types = types_.types_of(group, loops);
+  ScheduledStep entry;
+  Step& step = entry.step;
+  step.name = node.name;
+  step.kind = kind_of(model_, group);
+  const auto classified = detail::classify(node.layer, src_shapes(node, shapes_), shapes_[group.primary]);
+  if (classified) std::tie(step.kernel, step.geometry) = *classified;
+  if (step.kernel == KernelClass::movement) step.movement = Movement::joined;
+  if (const auto* pool = std::get_if<Pool>(&node.layer)) step.average = pool->pool == PoolKind::average;
+  if (const auto* pool = std::get_if<GlobalPool>(&node.layer)) step.average = pool->pool == PoolKind::average;
+  step.src = types.src;
+  step.dst = types.dst.dtype;
+  step.arithmetic = types.arithmetic;
+  step.algorithm = loops ? Algorithm::loops : types.integer_loops ? Algorithm::threaded_loops : Algorithm::primitive;
+  step.threads = loops ? 1 : step_threads(model_, group, shapes_, work_, config_.threads);
+  entry.group = group;
+  entry.own_src = node.src.size();
+  entry.dst = group.dst;
+
+  step.flops = work_[group.primary].flops;
+  if (const auto* own = std::get_if<Activation>(&node.layer)) step.functions = detail::is_function(own->function);
+  for (const NodeId id : group.absorbed) {
+    step.flops += work_[id].flops;
+    const Layer<float>& member = model_.node(id).layer;
+    if (std::holds_alternative<Binary>(member)) ++step.geometry.extra_src;
+    if (const auto* activation = std::get_if<Activation>(&member))
+      step.functions += detail::is_function(activation->function);
+  }
+  const auto bytes_of = [&](NodeId id, DType dtype) {
+    return static_cast<double>(element_count(shapes_[id])) * static_cast<double>(size_of(dtype));
+  };
+  const std::vector<NodeId> sources = group_sources(model_, group);
+  // What the primary reads of its sources, which need not be all of them (a Gather's table); residuals whole.
+  step.src_bytes = static_cast<double>(work_[group.primary].src_elements) * static_cast<double>(size_of(step.src));
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    entry.src.push_back(origin_[sources[i]]);
+    entry.src_dtypes.push_back(i < types.src_dtypes.size() ? types.src_dtypes[i] : step.src);
+    if (i >= entry.own_src) step.src_bytes += bytes_of(sources[i], step.dst);
+  }
+  step.dst_bytes = bytes_of(group.dst, step.dst);
+  step.weight_bytes =
+      static_cast<double>(work_[group.primary].weight_elements) * static_cast<double>(size_of(step.arithmetic));
+  if (winograd_ && !loops && step.arithmetic == Precision::f32 &&
+      runs_winograd(model_, group, step.geometry, config_.algorithms.winograd)) {
+    step.kernel = KernelClass::winograd_convolution;
+    step.algorithm = Algorithm::winograd;
+    step.weight_bytes = sizeof(float) * static_cast<double>(winograd_weight_elements(step.geometry) + step.geometry.oc);
+  }
+  return entry;
+}
+
+FULCRUM_DEFINE std::vector<FusionGroup> StepPlanner::parts_of(const FusionGroup& group) const {
+  if (group.absorbed.empty() || !in_loops(group)) return {group};
+  std::vector<FusionGroup> parts{{group.primary, {}, group.primary, {}}};
+  for (const NodeId id : group.absorbed) parts.push_back({id, {}, id, {}});
+  parts.back().why_ended = group.why_ended;
+  return parts;
+}
+
+}  // namespace fulcrum
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE void find_last_uses(Schedule& schedule) {
   std::vector<std::size_t> last_use(schedule.shapes.size(), 0);
   for (std::size_t i = 0; i < schedule.steps.size(); ++i) {
     for (const NodeId id : schedule.steps[i].src) last_use[id] = i;
@@ -150,11 +174,11 @@ inline void find_last_uses(Schedule& schedule) {
   for (ScheduledStep& entry : schedule.steps) entry.step.reuse_bytes = schedule.reuse_bytes;
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// Fills in the steps of a schedule whose model and of_slice are set, in one piece of of_slice.batch samples.
-/// \throws Error as StepPlanner
-inline void plan_steps(Schedule& schedule, const Machine& machine) {
+namespace fulcrum {
+
+FULCRUM_DEFINE void plan_steps(Schedule& schedule, const Machine& machine) {
   const Model<float>& model = schedule.model;
   StepPlanner planner(model, schedule.of_slice, machine);
   schedule.groups.clear();
@@ -178,3 +202,5 @@ inline void plan_steps(Schedule& schedule, const Machine& machine) {
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <fulcrum/analysis/fusion.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/model/model.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
 #include <fulcrum/run/latency_report.hpp>
@@ -79,7 +80,22 @@ struct Schedule {
 
 /// The row of a step in a report, without its time.
 /// \param slices  of the batch: work and traffic are those of all of them
-[[nodiscard]] inline StepLatency row_of(const Step& step, double slices) {
+FULCRUM_DECLARE [[nodiscard]] StepLatency row_of(const Step& step, double slices);
+
+/// "4 slices of 16 samples, 2 at a time"
+FULCRUM_DECLARE [[nodiscard]] std::string to_string(const BatchSlices& slices);
+
+/// What a slice runs in: all lanes of all instances side by side, on one thread each. The configuration itself where
+/// the batch is not cut.
+FULCRUM_DECLARE [[nodiscard]] RunConfig config_of_slice(RunConfig config, const BatchSlices& slices);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(schedule)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE StepLatency row_of(const Step& step, double slices) {
   StepLatency row;
   row.name = step.name;
   row.kind = step.kind;
@@ -92,16 +108,13 @@ struct Schedule {
   return row;
 }
 
-/// "4 slices of 16 samples, 2 at a time"
-[[nodiscard]] inline std::string to_string(const BatchSlices& slices) {
+FULCRUM_DEFINE std::string to_string(const BatchSlices& slices) {
   return std::to_string(slices.count) + (slices.count == 1 ? " slice of " : " slices of ") +
          std::to_string(slices.samples) + (slices.samples == 1 ? " sample, " : " samples, ") +
          std::to_string(slices.lanes) + " at a time";
 }
 
-/// What a slice runs in: all lanes of all instances side by side, on one thread each. The configuration itself where
-/// the batch is not cut.
-[[nodiscard]] inline RunConfig config_of_slice(RunConfig config, const BatchSlices& slices) {
+FULCRUM_DEFINE RunConfig config_of_slice(RunConfig config, const BatchSlices& slices) {
   if (!slices.cut()) return config;
   config.batch = config.slice = slices.samples;
   config.threads = 1;
@@ -110,3 +123,5 @@ struct Schedule {
 }
 
 }  // namespace fulcrum
+
+#endif

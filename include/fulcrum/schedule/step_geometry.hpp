@@ -8,108 +8,26 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/model/model.hpp>
 #include <fulcrum/schedule/step.hpp>
 
 namespace fulcrum::detail {
 
 /// Activations that cost more than a comparison per element.
-inline bool is_function(ActivationKind kind) {
-  switch (kind) {
-    case ActivationKind::relu:
-    case ActivationKind::leaky_relu:
-    case ActivationKind::clip:
-    case ActivationKind::hard_sigmoid:
-    case ActivationKind::hard_swish:
-    case ActivationKind::softsign:
-    case ActivationKind::thresholded_relu:
-    case ActivationKind::shrink:
-    case ActivationKind::abs:
-    case ActivationKind::neg:
-    case ActivationKind::sqrt:
-    case ActivationKind::reciprocal:
-    case ActivationKind::floor:
-    case ActivationKind::ceil:
-    case ActivationKind::round:
-    case ActivationKind::sign:
-    case ActivationKind::logical_not: return false;
-    case ActivationKind::sigmoid:
-    case ActivationKind::tanh:
-    case ActivationKind::elu:
-    case ActivationKind::swish:
-    case ActivationKind::softplus:
-    case ActivationKind::gelu:
-    case ActivationKind::gelu_tanh:
-    case ActivationKind::selu:
-    case ActivationKind::celu:
-    case ActivationKind::mish:
-    case ActivationKind::exp:
-    case ActivationKind::log:
-    case ActivationKind::erf:
-    case ActivationKind::sin:
-    case ActivationKind::cos: return true;
-  }
-  return true;
-}
+FULCRUM_DECLARE bool is_function(ActivationKind kind);
 
 /// Extents of a value as (n, c, h, w): axes past the second one are folded into h.
-inline StepGeometry plain_geometry(const Shape& shape) {
-  StepGeometry g;
-  if (shape.size() < 2) {
-    g.ic = g.oc = shape.empty() ? 1 : shape[0];
-    return g;
-  }
-  g.n = shape[0];
-  g.ic = g.oc = shape[1];
-  for (std::size_t axis = 2; axis < shape.size(); ++axis) g.ih *= shape[axis];
-  if (shape.size() == 4) {
-    g.ih = shape[2];
-    g.iw = shape[3];
-  }
-  g.oh = g.ih;
-  g.ow = g.iw;
-  return g;
-}
+FULCRUM_DECLARE StepGeometry plain_geometry(const Shape& shape);
 
 /// Share of the taps of one axis of a window that lie inside the source.
-inline double inside_share(std::int64_t src, std::int64_t dst, std::int64_t kernel, std::int64_t stride,
-                           std::int64_t dilation, std::int64_t before) {
-  // Each tap is inside for a run of outputs: 0 ≤ output · stride + tap · dilation − before < src.
-  std::int64_t inside = 0;
-  for (std::int64_t tap = 0; tap < kernel; ++tap) {
-    const std::int64_t offset = tap * dilation - before;
-    const std::int64_t first = offset >= 0 ? 0 : (-offset + stride - 1) / stride;
-    const std::int64_t last = offset >= src ? -1 : (src - 1 - offset) / stride;
-    inside += std::max<std::int64_t>(0, std::min(last, dst - 1) - first + 1);
-  }
-  return static_cast<double>(inside) / static_cast<double>(std::max<std::int64_t>(kernel * dst, 1));
-}
+FULCRUM_DECLARE double inside_share(std::int64_t src, std::int64_t dst, std::int64_t kernel, std::int64_t stride,
+                                    std::int64_t dilation, std::int64_t before);
 
-inline StepGeometry window_geometry(const Shape& src, const Shape& dst, const Window& window) {
-  StepGeometry g;
-  // Depth counts as more samples: each of them slides the same window over a plane.
-  const bool deep = dst.size() == 5;
-  g.n = dst[0] * (deep ? dst[2] : 1);
-  g.ic = src[1] * window.depth.kernel;
-  g.oc = dst[1];
-  g.ih = src[src.size() - 2];
-  g.iw = src[src.size() - 1];
-  g.oh = dst[dst.size() - 2];
-  g.ow = dst[dst.size() - 1];
-  g.kh = window.kernel[0];
-  g.kw = window.kernel[1];
-  g.stride = window.stride[0];
-  g.dilation = window.dilation[0];
-  g.inside = inside_share(g.ih, g.oh, g.kh, window.stride[0], window.dilation[0], window.padding.top) *
-             inside_share(g.iw, g.ow, g.kw, window.stride[1], window.dilation[1], window.padding.left);
-  return g;
-}
+FULCRUM_DECLARE StepGeometry window_geometry(const Shape& src, const Shape& dst, const Window& window);
 
 /// Elements of the axes before `axis`.
-inline std::int64_t outer_count(const Shape& shape, std::int64_t axis) {
-  const auto at = static_cast<std::ptrdiff_t>(normalized_axis(axis, shape.size()));
-  return std::max<std::int64_t>(element_count(Shape(shape.begin(), shape.begin() + at)), 1);
-}
+FULCRUM_DECLARE std::int64_t outer_count(const Shape& shape, std::int64_t axis);
 
 /// Class and extents of a layer that is the primary of a step; nothing for what does not run (inputs, constants,
 /// views).
@@ -200,3 +118,105 @@ std::optional<std::pair<KernelClass, StepGeometry>> classify(const Layer<T>& lay
 }
 
 }  // namespace fulcrum::detail
+
+#if FULCRUM_DEFINES(schedule)
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE bool is_function(ActivationKind kind) {
+  switch (kind) {
+    case ActivationKind::relu:
+    case ActivationKind::leaky_relu:
+    case ActivationKind::clip:
+    case ActivationKind::hard_sigmoid:
+    case ActivationKind::hard_swish:
+    case ActivationKind::softsign:
+    case ActivationKind::thresholded_relu:
+    case ActivationKind::shrink:
+    case ActivationKind::abs:
+    case ActivationKind::neg:
+    case ActivationKind::sqrt:
+    case ActivationKind::reciprocal:
+    case ActivationKind::floor:
+    case ActivationKind::ceil:
+    case ActivationKind::round:
+    case ActivationKind::sign:
+    case ActivationKind::logical_not: return false;
+    case ActivationKind::sigmoid:
+    case ActivationKind::tanh:
+    case ActivationKind::elu:
+    case ActivationKind::swish:
+    case ActivationKind::softplus:
+    case ActivationKind::gelu:
+    case ActivationKind::gelu_tanh:
+    case ActivationKind::selu:
+    case ActivationKind::celu:
+    case ActivationKind::mish:
+    case ActivationKind::exp:
+    case ActivationKind::log:
+    case ActivationKind::erf:
+    case ActivationKind::sin:
+    case ActivationKind::cos: return true;
+  }
+  return true;
+}
+
+FULCRUM_DEFINE StepGeometry plain_geometry(const Shape& shape) {
+  StepGeometry g;
+  if (shape.size() < 2) {
+    g.ic = g.oc = shape.empty() ? 1 : shape[0];
+    return g;
+  }
+  g.n = shape[0];
+  g.ic = g.oc = shape[1];
+  for (std::size_t axis = 2; axis < shape.size(); ++axis) g.ih *= shape[axis];
+  if (shape.size() == 4) {
+    g.ih = shape[2];
+    g.iw = shape[3];
+  }
+  g.oh = g.ih;
+  g.ow = g.iw;
+  return g;
+}
+
+FULCRUM_DEFINE double inside_share(std::int64_t src, std::int64_t dst, std::int64_t kernel, std::int64_t stride,
+                                   std::int64_t dilation, std::int64_t before) {
+  // Each tap is inside for a run of outputs: 0 ≤ output · stride + tap · dilation − before < src.
+  std::int64_t inside = 0;
+  for (std::int64_t tap = 0; tap < kernel; ++tap) {
+    const std::int64_t offset = tap * dilation - before;
+    const std::int64_t first = offset >= 0 ? 0 : (-offset + stride - 1) / stride;
+    const std::int64_t last = offset >= src ? -1 : (src - 1 - offset) / stride;
+    inside += std::max<std::int64_t>(0, std::min(last, dst - 1) - first + 1);
+  }
+  return static_cast<double>(inside) / static_cast<double>(std::max<std::int64_t>(kernel * dst, 1));
+}
+
+FULCRUM_DEFINE StepGeometry window_geometry(const Shape& src, const Shape& dst, const Window& window) {
+  StepGeometry g;
+  // Depth counts as more samples: each of them slides the same window over a plane.
+  const bool deep = dst.size() == 5;
+  g.n = dst[0] * (deep ? dst[2] : 1);
+  g.ic = src[1] * window.depth.kernel;
+  g.oc = dst[1];
+  g.ih = src[src.size() - 2];
+  g.iw = src[src.size() - 1];
+  g.oh = dst[dst.size() - 2];
+  g.ow = dst[dst.size() - 1];
+  g.kh = window.kernel[0];
+  g.kw = window.kernel[1];
+  g.stride = window.stride[0];
+  g.dilation = window.dilation[0];
+  g.inside = inside_share(g.ih, g.oh, g.kh, window.stride[0], window.dilation[0], window.padding.top) *
+             inside_share(g.iw, g.ow, g.kw, window.stride[1], window.dilation[1], window.padding.left);
+  return g;
+}
+
+FULCRUM_DEFINE std::int64_t outer_count(const Shape& shape, std::int64_t axis) {
+  const auto at = static_cast<std::ptrdiff_t>(normalized_axis(axis, shape.size()));
+  return std::max<std::int64_t>(element_count(Shape(shape.begin(), shape.begin() + at)), 1);
+}
+
+}  // namespace fulcrum::detail
+
+#endif

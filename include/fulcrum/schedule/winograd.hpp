@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include <fulcrum/analysis/fusion.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/run/run_config.hpp>
 #include <fulcrum/schedule/step.hpp>
 
@@ -30,11 +31,7 @@ inline constexpr std::int64_t winograd_channels = 8;   ///< channels are whole m
 }
 
 /// FLOP that a step executes: those of its layer, but for taps in the padding and what Winograd's algorithm spares.
-[[nodiscard]] inline double executed_flops(const Step& step) {
-  const StepGeometry& g = step.geometry;
-  if (step.kernel != KernelClass::winograd_convolution) return step.flops * g.inside;
-  return 2.0 * static_cast<double>(winograd_products * winograd_tiles(g) * g.ic * g.oc);
-}
+FULCRUM_DECLARE [[nodiscard]] double executed_flops(const Step& step);
 
 /// Elements of the transformed weights.
 [[nodiscard]] constexpr std::int64_t winograd_weight_elements(const StepGeometry& g) noexcept {
@@ -113,3 +110,17 @@ template <class T>
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_DEFINES(schedule)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE double executed_flops(const Step& step) {
+  const StepGeometry& g = step.geometry;
+  if (step.kernel != KernelClass::winograd_convolution) return step.flops * g.inside;
+  return 2.0 * static_cast<double>(winograd_products * winograd_tiles(g) * g.ic * g.oc);
+}
+
+}  // namespace fulcrum
+
+#endif
