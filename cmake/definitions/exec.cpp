@@ -4,3 +4,5 @@
 #define FULCRUM_DEFINES_calibrate 1
 #include <fulcrum/fulcrum.hpp>
 #include <fulcrum/onednn.hpp>
+#include <fulcrum/onednn/layout.hpp>  // which no declaration needs
+#include <fulcrum/onednn/terms.hpp>

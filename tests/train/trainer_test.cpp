@@ -209,7 +209,8 @@ TEST_CASE("an optimizer of one's own is used") {
   };
   TrainOptions options = quick();
   options.epochs = 3;
-  const TrainResult result = train_with(small_cnn(), quadrants(40), options, Counting{});
+  options.optimizer = Counting{};
+  const TrainResult result = train(small_cnn(), quadrants(40), options);
   const auto& dense = std::get<Dense<float>>(result.model.node(*result.model.find("dense1")).layer);
   for (const float w : dense.weights.value->flat()) CHECK(w == 6.0F);  // 3 epochs of 2 batches
 }

@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include <fulcrum/core/linkage.hpp>
+
 namespace fulcrum {
 
 /// Misuse or bad input: one sentence that says where, what, and what to do about it.
@@ -16,11 +18,7 @@ public:
   /// \param where   the file, layer, option or function concerned ("model.onnx", "layer 'conv1'", "--threads")
   /// \param what    what is wrong with it ("is 0")
   /// \param remedy  what the reader can do ("give a number from 1 to 2"); may be empty
-  Error(std::string where, std::string what, std::string remedy = {})
-      : std::runtime_error(sentence(where, what, remedy)),
-        where_(std::move(where)),
-        what_(std::move(what)),
-        remedy_(std::move(remedy)) {}
+  FULCRUM_DECLARE Error(std::string where, std::string what, std::string remedy = {});
 
   [[nodiscard]] const std::string& where() const noexcept { return where_; }
   [[nodiscard]] const std::string& problem() const noexcept { return what_; }
@@ -39,3 +37,17 @@ private:
 };
 
 }  // namespace fulcrum
+
+#if FULCRUM_DEFINES(core)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE Error::Error(std::string where, std::string what, std::string remedy)
+    : std::runtime_error(sentence(where, what, remedy)),
+      where_(std::move(where)),
+      what_(std::move(what)),
+      remedy_(std::move(remedy)) {}
+
+}  // namespace fulcrum
+
+#endif

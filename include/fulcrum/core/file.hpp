@@ -44,10 +44,7 @@ FULCRUM_DECLARE [[nodiscard]] bool write_all(int descriptor, std::string_view by
 /// Where a path leads when it is a symbolic link, so that replacing the file keeps the link.
 FULCRUM_DECLARE [[nodiscard]] std::string resolved_path(const std::string& path);
 
-[[nodiscard]] inline std::string folder_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string::npos ? std::string(".") : slash == 0 ? std::string("/") : path.substr(0, slash);
-}
+FULCRUM_DECLARE [[nodiscard]] std::string folder_of(const std::string& path);
 
 }  // namespace detail
 
@@ -83,6 +80,11 @@ FULCRUM_DECLARE void check_writable(const std::string& path);
 #include <cstring>
 
 namespace fulcrum::detail {
+
+FULCRUM_DEFINE std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? std::string(".") : slash == 0 ? std::string("/") : path.substr(0, slash);
+}
 
 /// Removes a temporary file unless it was kept.
 class TemporaryFile {

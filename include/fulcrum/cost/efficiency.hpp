@@ -221,6 +221,25 @@ FULCRUM_DEFINE std::vector<double> efficiency_features(const Step& step, const R
   return {};
 }
 
+FULCRUM_DEFINE double EfficiencyModel::log_slowdown(std::vector<double> features) const {
+  if (samples.empty()) return 0.0;
+  for (std::size_t j = 0; j < features.size(); ++j) {
+    double low = samples.front().features[j];
+    double high = low;
+    for (const EfficiencySample& sample : samples) {
+      low = std::min(low, sample.features[j]);
+      high = std::max(high, sample.features[j]);
+    }
+    features[j] = std::clamp(features[j], low, high);
+  }
+  double result = trend.empty() ? 0.0 : trend.front();
+  for (std::size_t j = 0; j < features.size() && j + 1 < trend.size(); ++j) result += trend[j + 1] * features[j];
+  for (const EfficiencySample& sample : samples) {
+    result += sample.weight * detail::matern(detail::distance(features, sample.features) / length_scale);
+  }
+  return result;
+}
+
 }  // namespace fulcrum
 
 #endif

@@ -76,9 +76,7 @@ private:
 };
 
 /// The machine that a profile speaks of, as schedules see it.
-[[nodiscard]] inline Machine machine_of(const MachineProfile& profile) {
-  return {profile.environment.isa, profile.environment.cores, profile.rates.caches(), profile.layout_changes};
-}
+FULCRUM_DECLARE [[nodiscard]] Machine machine_of(const MachineProfile& profile);
 
 /// A profile speaks of one machine under one set of limits.
 /// \throws Error saying whose profile it is, when the CPU, its instruction sets, the usable cores or the version of
@@ -90,6 +88,10 @@ FULCRUM_DECLARE void check_profile_matches(const MachineProfile& profile, const 
 #if FULCRUM_DEFINES(cost)
 
 namespace fulcrum {
+
+FULCRUM_DEFINE Machine machine_of(const MachineProfile& profile) {
+  return {profile.environment.isa, profile.environment.cores, profile.rates.caches(), profile.layout_changes};
+}
 
 FULCRUM_DEFINE double MachineProfile::log_slowdown(const Step& step, const RooflinePoint& roofline, int threads) const {
   const EfficiencyModel* below = nullptr;

@@ -60,9 +60,7 @@ struct MachineRates {
 
   friend bool operator==(const MachineRates&, const MachineRates&) = default;
 
-  [[nodiscard]] bool knows(Precision precision) const {
-    return std::any_of(peaks.begin(), peaks.end(), [&](const PeakRate& p) { return p.precision == precision; });
-  }
+  FULCRUM_DECLARE [[nodiscard]] bool knows(Precision precision) const;
 
   /// [FLOP/s]
   /// \throws Error when the precision was not calibrated
@@ -91,6 +89,14 @@ private:
 }  // namespace fulcrum
 
 #if FULCRUM_DEFINES(cost)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE bool MachineRates::knows(Precision precision) const {
+  return std::any_of(peaks.begin(), peaks.end(), [&](const PeakRate& p) { return p.precision == precision; });
+}
+
+}  // namespace fulcrum
 
 namespace fulcrum::detail {
 

@@ -26,9 +26,7 @@ public:
   explicit CalibratedPredictor(MachineProfile profile) : profile_(std::move(profile)) {}
 
   /// \throws Error as predict()
-  [[nodiscard]] LatencyReport operator()(const Model<float>& model, const RunConfig& config) const {
-    return predict(model, config, profile_);
-  }
+  FULCRUM_DECLARE [[nodiscard]] LatencyReport operator()(const Model<float>& model, const RunConfig& config) const;
 
 private:
   MachineProfile profile_;
@@ -56,6 +54,10 @@ static_assert(Predictor<AnyPredictor> && Predictor<CalibratedPredictor> && Predi
 #if FULCRUM_DEFINES(cost)
 
 namespace fulcrum {
+
+FULCRUM_DEFINE LatencyReport CalibratedPredictor::operator()(const Model<float>& model, const RunConfig& config) const {
+  return predict(model, config, profile_);
+}
 
 FULCRUM_DEFINE RooflinePredictor::RooflinePredictor(MachineProfile profile) : profile_(std::move(profile)) {
   profile_.efficiency.clear();

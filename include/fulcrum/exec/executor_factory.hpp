@@ -36,8 +36,11 @@ struct PreparedModel {
 /// - or a PreparedModel: called once for all instances of a configuration, which may then share what was compiled.
 ///
 /// The function throws an Error where it has no way to run the model so. config.instances is none of its business.
+///
+/// An empty one stands for oneDNN's executors (onednn_executors()) wherever one is asked for.
 class ExecutorFactory {
 public:
+  ExecutorFactory() = default;
   template <class F>
   requires(!std::same_as<std::remove_cvref_t<F>, ExecutorFactory> &&
            std::is_invocable_v<const std::remove_cvref_t<F>&, const Model<float>&, const RunConfig&>)
@@ -55,6 +58,10 @@ public:
     }
   }
 
+  /// Whether it is made of a function.
+  [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(prepare_); }
+
+  /// Precondition: not empty.
   /// \throws whatever the function throws; an executor's own making is left to PreparedModel::instance
   [[nodiscard]] PreparedModel operator()(const Model<float>& model, const RunConfig& config) const {
     return prepare_(model, config);

@@ -17,6 +17,11 @@ FULCRUM_DECLARE [[nodiscard]] PreparedModel prepared_model(std::shared_ptr<const
 /// Compiles a model once for all its instances. Throws as OnednnModel::compile().
 FULCRUM_DECLARE [[nodiscard]] ExecutorFactory onednn_executors();
 
+/// As the factory says; an empty one: as onednn_executors() does.
+/// \throws Error as either
+FULCRUM_DECLARE [[nodiscard]] PreparedModel prepare(const ExecutorFactory& executors, const Model<float>& model,
+                                                    const RunConfig& config);
+
 }  // namespace fulcrum
 
 #if FULCRUM_DEFINES(exec)
@@ -37,6 +42,11 @@ FULCRUM_DEFINE ExecutorFactory onednn_executors() {
   return [](const Model<float>& model, const RunConfig& config) {
     return prepared_model(OnednnModel::compile(model, config));
   };
+}
+
+FULCRUM_DEFINE PreparedModel prepare(const ExecutorFactory& executors, const Model<float>& model,
+                                     const RunConfig& config) {
+  return executors ? executors(model, config) : onednn_executors()(model, config);
 }
 
 }  // namespace fulcrum

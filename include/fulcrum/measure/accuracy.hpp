@@ -40,7 +40,7 @@ FULCRUM_DECLARE std::int64_t count_correct(std::span<const float> scores, std::s
 FULCRUM_DECLARE [[nodiscard]] AccuracyReport evaluate_accuracy(const Model<float>& model, const Dataset& data,
                                                                const RunConfig& config,
                                                                const ProgressSink& progress = {},
-                                                               const ExecutorFactory& executors = onednn_executors());
+                                                               const ExecutorFactory& executors = {});
 
 }  // namespace fulcrum
 

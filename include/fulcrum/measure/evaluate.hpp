@@ -132,7 +132,7 @@ std::vector<std::string> for_batches(const Model<float>& model, std::span<const 
   const auto run_batches = [&](std::int64_t batch, std::int64_t count) {
     RunConfig sized = config;
     sized.batch = batch;
-    const PreparedModel prepared = executors(model, sized);
+    const PreparedModel prepared = prepare(executors, model, sized);
     AnyExecutor executor = prepared.instance();
     notes = prepared.notes;
     check_sources(executor, sources, batch);
@@ -176,7 +176,7 @@ std::vector<std::string> for_batches(const Model<float>& model, std::span<const 
 FULCRUM_DECLARE [[nodiscard]] ScoreReport evaluate(const Model<float>& model, std::span<const Tensor<float>> sources,
                                                    const RunConfig& config, const Metric& metric,
                                                    const ProgressSink& progress = {},
-                                                   const ExecutorFactory& executors = onednn_executors());
+                                                   const ExecutorFactory& executors = {});
 
 }  // namespace fulcrum
 

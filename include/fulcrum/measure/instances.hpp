@@ -61,37 +61,11 @@ struct InstanceSamples {
 class InstanceBuffers {
 public:
   /// \throws Error when there are ranges, but not one per source
-  InstanceBuffers(const std::vector<Shape>& src_shapes, const std::vector<Shape>& dst_shapes, std::size_t rotate_bytes,
-                  const std::vector<SourceRange>& ranges, std::uint64_t seed) {
-    if (!ranges.empty() && ranges.size() != src_shapes.size()) {
-      throw Error("the executor", "takes " + std::to_string(src_shapes.size()) + " source(s) for a model with " +
-                                      std::to_string(ranges.size()) + " input(s)");
-    }
-    std::size_t set_bytes = 0;
-    for (const Shape& shape : src_shapes) set_bytes += 4 * static_cast<std::size_t>(element_count(shape));
-    const std::size_t sets =
-        rotate_bytes == 0
-            ? 1
-            : std::clamp<std::size_t>(rotate_bytes / std::max<std::size_t>(set_bytes, 1) + 1, 2, 1U << 16U);
-    Random random(seed);
-    for (std::size_t s = 0; s < sets; ++s) {
-      std::vector<const float*> pointers;
-      for (const Shape& shape : src_shapes) {
-        Tensor<float> tensor(shape);
-        fill_source(tensor.flat(), ranges.empty() ? SourceRange{} : ranges[pointers.size()], random);
-        tensors_.push_back(std::move(tensor));
-        pointers.push_back(tensors_.back().flat().data());  // the elements stay where they are when a tensor moves
-      }
-      src_.push_back(std::move(pointers));
-    }
-    for (const Shape& shape : dst_shapes) tensors_.emplace_back(shape), dst_.push_back(tensors_.back().flat().data());
-  }
+  FULCRUM_DECLARE InstanceBuffers(const std::vector<Shape>& src_shapes, const std::vector<Shape>& dst_shapes,
+                                  std::size_t rotate_bytes, const std::vector<SourceRange>& ranges, std::uint64_t seed);
 
   /// The next set of sources.
-  [[nodiscard]] std::span<const float* const> src() noexcept {
-    at_ = at_ + 1 < src_.size() ? at_ + 1 : 0;
-    return src_[at_];
-  }
+  FULCRUM_DECLARE [[nodiscard]] std::span<const float* const> src() noexcept;
   [[nodiscard]] std::span<float* const> dst() const noexcept { return dst_; }
 
 private:
@@ -126,6 +100,37 @@ FULCRUM_DECLARE std::vector<InstanceSamples> run_instances(const PreparedModel& 
 #if FULCRUM_DEFINES(measure)
 
 namespace fulcrum::detail {
+
+FULCRUM_DEFINE InstanceBuffers::InstanceBuffers(const std::vector<Shape>& src_shapes,
+                                                const std::vector<Shape>& dst_shapes, std::size_t rotate_bytes,
+                                                const std::vector<SourceRange>& ranges, std::uint64_t seed) {
+  if (!ranges.empty() && ranges.size() != src_shapes.size()) {
+    throw Error("the executor", "takes " + std::to_string(src_shapes.size()) + " source(s) for a model with " +
+                                    std::to_string(ranges.size()) + " input(s)");
+  }
+  std::size_t set_bytes = 0;
+  for (const Shape& shape : src_shapes) set_bytes += 4 * static_cast<std::size_t>(element_count(shape));
+  const std::size_t sets =
+      rotate_bytes == 0 ? 1
+                        : std::clamp<std::size_t>(rotate_bytes / std::max<std::size_t>(set_bytes, 1) + 1, 2, 1U << 16U);
+  Random random(seed);
+  for (std::size_t s = 0; s < sets; ++s) {
+    std::vector<const float*> pointers;
+    for (const Shape& shape : src_shapes) {
+      Tensor<float> tensor(shape);
+      fill_source(tensor.flat(), ranges.empty() ? SourceRange{} : ranges[pointers.size()], random);
+      tensors_.push_back(std::move(tensor));
+      pointers.push_back(tensors_.back().flat().data());  // the elements stay where they are when a tensor moves
+    }
+    src_.push_back(std::move(pointers));
+  }
+  for (const Shape& shape : dst_shapes) tensors_.emplace_back(shape), dst_.push_back(tensors_.back().flat().data());
+}
+
+FULCRUM_DEFINE std::span<const float* const> InstanceBuffers::src() noexcept {
+  at_ = at_ + 1 < src_.size() ? at_ + 1 : 0;
+  return src_[at_];
+}
 
 FULCRUM_DEFINE InstanceSamples run_instance(const PreparedModel& model, const InstancePlan& plan, std::size_t index,
                                             InstanceControl& control) {

@@ -35,8 +35,8 @@ struct MeasureOptions {
   bool pin = true;                ///< keep instances on CPUs of their own when there are enough
   bool cold_cache = false;        ///< sources rotate over buffers of twice the last-level cache, so that none is cached
   std::uint64_t seed = 0;         ///< of the random sources
-  const MachineProfile* profile = nullptr;         ///< when given, layers say what bounds them; not owned
-  ExecutorFactory executors = onednn_executors();  ///< what runs the model
+  const MachineProfile* profile = nullptr;  ///< when given, layers say what bounds them; not owned
+  ExecutorFactory executors;                ///< what runs the model; empty: oneDNN's
 };
 
 namespace detail {
@@ -184,7 +184,7 @@ FULCRUM_DEFINE LatencyReport measure(const Model<float>& model, const RunConfig&
 
   say(0.0, "compiling " + model.name());
   const detail::Clock::time_point start = detail::Clock::now();
-  const PreparedModel prepared = options.executors(model, config);
+  const PreparedModel prepared = prepare(options.executors, model, config);
   report.creation = detail::Clock::now() - start;
   report.memory = prepared.memory;
   report.notes = prepared.notes;

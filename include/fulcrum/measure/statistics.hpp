@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <fulcrum/core/error.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/run/latency_report.hpp>
 
 namespace fulcrum {
@@ -33,7 +34,34 @@ template <class T>
 
 /// Order statistics of latencies, in any order.
 /// \throws Error when there are none
-[[nodiscard]] inline LatencyStatistics latency_statistics(std::span<const std::chrono::nanoseconds> samples) {
+FULCRUM_DECLARE [[nodiscard]] LatencyStatistics latency_statistics(std::span<const std::chrono::nanoseconds> samples);
+
+/// Median of latencies, in any order; 0 of none.
+FULCRUM_DECLARE [[nodiscard]] std::chrono::nanoseconds median(std::vector<std::chrono::nanoseconds> samples);
+
+/// The middle of some figures and what encloses the middle half of them, each an observed one (see percentile()).
+struct Quartiles {
+  double lower = 0.0;   ///< 25 %
+  double median = 0.0;  ///< 50 %
+  double upper = 0.0;   ///< 75 %
+};
+
+/// \param figures  in any order, not NaN
+/// \throws Error when there are none
+FULCRUM_DECLARE [[nodiscard]] Quartiles quartiles(std::vector<double> figures);
+
+/// What speaks against believing the samples, one sentence each; empty when nothing does.
+///
+/// \param samples  in the order in which they were taken, by one instance
+FULCRUM_DECLARE [[nodiscard]] std::vector<std::string> noise_notes(std::span<const std::chrono::nanoseconds> samples);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(measure)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE LatencyStatistics latency_statistics(std::span<const std::chrono::nanoseconds> samples) {
   if (samples.empty()) throw Error("latency_statistics", "was given no samples");
   std::vector<std::chrono::nanoseconds> sorted(samples.begin(), samples.end());
   std::sort(sorted.begin(), sorted.end());
@@ -59,34 +87,21 @@ template <class T>
   return statistics;
 }
 
-/// Median of latencies, in any order; 0 of none.
-[[nodiscard]] inline std::chrono::nanoseconds median(std::vector<std::chrono::nanoseconds> samples) {
+FULCRUM_DEFINE std::chrono::nanoseconds median(std::vector<std::chrono::nanoseconds> samples) {
   if (samples.empty()) return {};
   const auto middle = samples.begin() + static_cast<std::ptrdiff_t>(samples.size() / 2);
   std::nth_element(samples.begin(), middle, samples.end());
   return *middle;
 }
 
-/// The middle of some figures and what encloses the middle half of them, each an observed one (see percentile()).
-struct Quartiles {
-  double lower = 0.0;   ///< 25 %
-  double median = 0.0;  ///< 50 %
-  double upper = 0.0;   ///< 75 %
-};
-
-/// \param figures  in any order, not NaN
-/// \throws Error when there are none
-[[nodiscard]] inline Quartiles quartiles(std::vector<double> figures) {
+FULCRUM_DEFINE Quartiles quartiles(std::vector<double> figures) {
   if (figures.empty()) throw Error("quartiles", "was given no figures");
   std::sort(figures.begin(), figures.end());
   const std::span<const double> sorted(figures);
   return {percentile(sorted, 0.25), percentile(sorted, 0.5), percentile(sorted, 0.75)};
 }
 
-/// What speaks against believing the samples, one sentence each; empty when nothing does.
-///
-/// \param samples  in the order in which they were taken, by one instance
-[[nodiscard]] inline std::vector<std::string> noise_notes(std::span<const std::chrono::nanoseconds> samples) {
+FULCRUM_DEFINE std::vector<std::string> noise_notes(std::span<const std::chrono::nanoseconds> samples) {
   std::vector<std::string> notes;
   const auto percent = [](double share) {
     std::array<char, 32> text{};
@@ -122,3 +137,5 @@ struct Quartiles {
 }
 
 }  // namespace fulcrum
+
+#endif

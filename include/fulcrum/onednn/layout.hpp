@@ -9,54 +9,26 @@
 #include <string>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/onednn/adapter.hpp>
 
 namespace fulcrum::detail::onednn {
 
-[[nodiscard]] inline DType dtype_from(dnnl::memory::data_type type) {
-  for (const DType dtype : {DType::f32, DType::bf16, DType::s8, DType::u8, DType::s32}) {
-    if (data_type_of(dtype) == type) return dtype;
-  }
-  throw Error("oneDNN data type " + std::to_string(static_cast<int>(type)), "has no DType");
-}
+FULCRUM_DECLARE [[nodiscard]] DType dtype_from(dnnl::memory::data_type type);
 [[nodiscard]] inline DType dtype_of_desc(const Desc& desc) { return dtype_from(data_type_of(desc)); }
 
-[[nodiscard]] inline Shape shape_of(const Desc& desc) {
-  const Dims dims = dims_of(desc);
-  return {dims.begin(), dims.end()};
-}
+FULCRUM_DECLARE [[nodiscard]] Shape shape_of(const Desc& desc);
 
 /// Channels innermost: what (n, h, w, c) is in memory, as a layout of (n, c, h, w); likewise of (n, c, d, h, w).
-[[nodiscard]] inline Desc channels_last_desc(const Shape& shape, DType dtype) {
-  Dims strides(shape.size(), 1);
-  std::int64_t stride = shape[1];
-  for (std::size_t axis = shape.size(); axis-- > 2;) {
-    strides[axis] = stride;
-    stride *= shape[axis];
-  }
-  strides[0] = stride;
-  return {Dims(shape.begin(), shape.end()), data_type_of(dtype), strides};
-}
+FULCRUM_DECLARE [[nodiscard]] Desc channels_last_desc(const Shape& shape, DType dtype);
 /// Whether a value of as many axes has channels and rows to order: (n, c, h, w) or (n, c, d, h, w).
 [[nodiscard]] constexpr bool has_channels_last(std::size_t rank) noexcept { return rank == 4 || rank == 5; }
 
 /// Channels in blocks that are innermost: nChw8c, nChw16c, and the same of (n, c, d, h, w). Padded to whole blocks.
 /// \param block  4, 8 or 16
-[[nodiscard]] inline Desc blocked_channels_desc(const Shape& shape, DType dtype, std::int64_t block) {
-  using Tag = dnnl::memory::format_tag;
-  const bool deep = shape.size() == 5;
-  const Tag tag = block == 16  ? (deep ? Tag::nCdhw16c : Tag::nChw16c)
-                  : block == 8 ? (deep ? Tag::nCdhw8c : Tag::nChw8c)
-                               : (deep ? Tag::nCdhw4c : Tag::nChw4c);
-  return {Dims(shape.begin(), shape.end()), data_type_of(dtype), tag};
-}
+FULCRUM_DECLARE [[nodiscard]] Desc blocked_channels_desc(const Shape& shape, DType dtype, std::int64_t block);
 /// The block of a layout that blocked_channels_desc() gives; 0 for any other.
-[[nodiscard]] inline std::int64_t channel_block_of(const Desc& desc) {
-  const Blocking b = blocking_of(desc);
-  if (!has_channels_last(b.dims.size()) || b.inner_blocks.size() != 1 || b.inner_axes[0] != 1) return 0;
-  const std::int64_t block = b.inner_blocks[0];
-  return block == 4 || block == 8 || block == 16 ? block : 0;
-}
+FULCRUM_DECLARE [[nodiscard]] std::int64_t channel_block_of(const Desc& desc);
 
 /// A run of equally spaced elements along one axis; a blocked axis has several.
 struct Piece {
@@ -67,7 +39,84 @@ struct Piece {
 };
 
 /// All pieces in row-major order of the logical index, as few as there can be.
-[[nodiscard]] inline std::vector<Piece> pieces_of(const Blocking& b) {
+FULCRUM_DECLARE [[nodiscard]] std::vector<Piece> pieces_of(const Blocking& b);
+
+/// The layout as oneDNN names its formats: the axes from the outermost in memory to the innermost, a capital where the
+/// axis is blocked, then the blocks ("abcd", "acdb", "aBcd8b").
+FULCRUM_DECLARE [[nodiscard]] std::string layout_name(const Desc& desc);
+
+/// Whether the elements lie in memory in row-major order without gaps.
+FULCRUM_DECLARE [[nodiscard]] bool is_plain(const Desc& desc);
+
+/// Whether two descriptors of equal dims put every element at the same place, whatever their names for it.
+/// Weights of a convolution may carry compensation beside the elements: only activations are compared here.
+FULCRUM_DECLARE [[nodiscard]] bool same_layout(const Desc& a, const Desc& b);
+
+/// Where a part of a value begins [B] in the value's bytes, when the part lies there exactly as `part` does by itself:
+/// in one piece and in the same order.
+/// \param at  of the part's first element along the axis
+FULCRUM_DECLARE [[nodiscard]] std::optional<std::size_t> place_of_part(const Desc& whole, const Desc& part,
+                                                                       std::size_t axis, std::int64_t at);
+
+/// The same layout for another element type; nothing for a blocked one.
+FULCRUM_DECLARE [[nodiscard]] std::optional<Desc> with_dtype(const Desc& desc, DType dtype);
+
+/// Where in a row the elements of one outermost index lie: offsets[k] is the place of the k-th element in row-major
+/// order of the other axes, in a row of `width` elements.
+struct RowLayout {
+  std::vector<std::int64_t> offsets;
+  std::int64_t width = 0;  ///< elements from one row to the next, zero padding included
+};
+
+/// Nothing when the outermost axis is not outermost in memory.
+FULCRUM_DECLARE [[nodiscard]] std::optional<RowLayout> row_layout_of(const Desc& desc);
+
+}  // namespace fulcrum::detail::onednn
+
+#if FULCRUM_DEFINES(onednn)
+
+namespace fulcrum::detail::onednn {
+
+FULCRUM_DEFINE DType dtype_from(dnnl::memory::data_type type) {
+  for (const DType dtype : {DType::f32, DType::bf16, DType::s8, DType::u8, DType::s32}) {
+    if (data_type_of(dtype) == type) return dtype;
+  }
+  throw Error("oneDNN data type " + std::to_string(static_cast<int>(type)), "has no DType");
+}
+
+FULCRUM_DEFINE Shape shape_of(const Desc& desc) {
+  const Dims dims = dims_of(desc);
+  return {dims.begin(), dims.end()};
+}
+
+FULCRUM_DEFINE Desc channels_last_desc(const Shape& shape, DType dtype) {
+  Dims strides(shape.size(), 1);
+  std::int64_t stride = shape[1];
+  for (std::size_t axis = shape.size(); axis-- > 2;) {
+    strides[axis] = stride;
+    stride *= shape[axis];
+  }
+  strides[0] = stride;
+  return {Dims(shape.begin(), shape.end()), data_type_of(dtype), strides};
+}
+
+FULCRUM_DEFINE Desc blocked_channels_desc(const Shape& shape, DType dtype, std::int64_t block) {
+  using Tag = dnnl::memory::format_tag;
+  const bool deep = shape.size() == 5;
+  const Tag tag = block == 16  ? (deep ? Tag::nCdhw16c : Tag::nChw16c)
+                  : block == 8 ? (deep ? Tag::nCdhw8c : Tag::nChw8c)
+                               : (deep ? Tag::nCdhw4c : Tag::nChw4c);
+  return {Dims(shape.begin(), shape.end()), data_type_of(dtype), tag};
+}
+
+FULCRUM_DEFINE std::int64_t channel_block_of(const Desc& desc) {
+  const Blocking b = blocking_of(desc);
+  if (!has_channels_last(b.dims.size()) || b.inner_blocks.size() != 1 || b.inner_axes[0] != 1) return 0;
+  const std::int64_t block = b.inner_blocks[0];
+  return block == 4 || block == 8 || block == 16 ? block : 0;
+}
+
+FULCRUM_DEFINE std::vector<Piece> pieces_of(const Blocking& b) {
   std::vector<std::vector<Piece>> by_axis(b.dims.size());
   std::vector<std::int64_t> block(b.dims.size(), 1);  // product of the blocks further in
   std::int64_t stride = 1;
@@ -96,9 +145,7 @@ struct Piece {
   return pieces;
 }
 
-/// The layout as oneDNN names its formats: the axes from the outermost in memory to the innermost, a capital where the
-/// axis is blocked, then the blocks ("abcd", "acdb", "aBcd8b").
-[[nodiscard]] inline std::string layout_name(const Desc& desc) {
+FULCRUM_DEFINE std::string layout_name(const Desc& desc) {
   const Blocking b = blocking_of(desc);
   std::vector<std::size_t> axes(b.dims.size());
   for (std::size_t i = 0; i < axes.size(); ++i) axes[i] = i;
@@ -115,8 +162,7 @@ struct Piece {
   return name;
 }
 
-/// Whether the elements lie in memory in row-major order without gaps.
-[[nodiscard]] inline bool is_plain(const Desc& desc) {
+FULCRUM_DEFINE bool is_plain(const Desc& desc) {
   const Blocking b = blocking_of(desc);
   if (b.dims != b.padded_dims) return false;
   const std::vector<Piece> pieces = pieces_of(b);
@@ -128,9 +174,7 @@ struct Piece {
   return true;
 }
 
-/// Whether two descriptors of equal dims put every element at the same place, whatever their names for it.
-/// Weights of a convolution may carry compensation beside the elements: only activations are compared here.
-[[nodiscard]] inline bool same_layout(const Desc& a, const Desc& b) {
+FULCRUM_DEFINE bool same_layout(const Desc& a, const Desc& b) {
   if (a == b) return true;
   const Blocking x = blocking_of(a);
   const Blocking y = blocking_of(b);
@@ -142,11 +186,8 @@ struct Piece {
   });
 }
 
-/// Where a part of a value begins [B] in the value's bytes, when the part lies there exactly as `part` does by itself:
-/// in one piece and in the same order.
-/// \param at  of the part's first element along the axis
-[[nodiscard]] inline std::optional<std::size_t> place_of_part(const Desc& whole, const Desc& part, std::size_t axis,
-                                                              std::int64_t at) {
+FULCRUM_DEFINE std::optional<std::size_t> place_of_part(const Desc& whole, const Desc& part, std::size_t axis,
+                                                        std::int64_t at) {
   const Blocking w = blocking_of(whole);
   const Blocking p = blocking_of(part);
   if (data_type_of(whole) != data_type_of(part) || w.inner_blocks != p.inner_blocks || w.inner_axes != p.inner_axes) {
@@ -171,23 +212,14 @@ struct Piece {
   return static_cast<std::size_t>(elements) * size_of(dtype_of_desc(part));
 }
 
-/// The same layout for another element type; nothing for a blocked one.
-[[nodiscard]] inline std::optional<Desc> with_dtype(const Desc& desc, DType dtype) {
+FULCRUM_DEFINE std::optional<Desc> with_dtype(const Desc& desc, DType dtype) {
   if (dtype_of_desc(desc) == dtype) return desc;
   const Blocking b = blocking_of(desc);
   if (!b.inner_blocks.empty()) return std::nullopt;
   return Desc(b.dims, data_type_of(dtype), b.strides);
 }
 
-/// Where in a row the elements of one outermost index lie: offsets[k] is the place of the k-th element in row-major
-/// order of the other axes, in a row of `width` elements.
-struct RowLayout {
-  std::vector<std::int64_t> offsets;
-  std::int64_t width = 0;  ///< elements from one row to the next, zero padding included
-};
-
-/// Nothing when the outermost axis is not outermost in memory.
-[[nodiscard]] inline std::optional<RowLayout> row_layout_of(const Desc& desc) {
+FULCRUM_DEFINE std::optional<RowLayout> row_layout_of(const Desc& desc) {
   const Blocking b = blocking_of(desc);
   if (b.dims.size() < 2 || b.dims[0] != b.padded_dims[0]) return std::nullopt;
   RowLayout row;
@@ -219,3 +251,5 @@ struct RowLayout {
 }
 
 }  // namespace fulcrum::detail::onednn
+
+#endif

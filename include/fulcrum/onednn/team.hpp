@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include <fulcrum/core/linkage.hpp>
+
 namespace fulcrum::detail {
 
 // libgomp's own entry points under names of ours, so that <omp.h> of any compiler may be included beside this header.
@@ -18,10 +20,7 @@ int fulcrum_omp_pause_resource_all(int kind) noexcept __asm__("omp_pause_resourc
 /// Ends the threads that wait for the calling thread's next parallel region; that one starts new ones. libgomp counts
 /// waiting threads of every caller: where they and those at work are more than the CPUs, all give up spinning at once
 /// and sleep between any two steps, which takes longer than most steps.
-inline void release_team() noexcept {
-  constexpr int soft = 1;
-  static_cast<void>(fulcrum_omp_pause_resource_all(soft));
-}
+FULCRUM_DECLARE void release_team() noexcept;
 
 /// Calls f(first, last) once on each of `threads` threads at most, for parts of [0, count) of about the same size.
 /// Precondition: f throws nothing.
@@ -45,3 +44,16 @@ void for_parts(int threads, std::int64_t count, const F& f) {
 }
 
 }  // namespace fulcrum::detail
+
+#if FULCRUM_DEFINES(onednn)
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE void release_team() noexcept {
+  constexpr int soft = 1;
+  static_cast<void>(fulcrum_omp_pause_resource_all(soft));
+}
+
+}  // namespace fulcrum::detail
+
+#endif

@@ -79,10 +79,9 @@ FULCRUM_DECLARE [[nodiscard]] ValueRanges calibrate_ranges(const Model<float>& m
 
 /// The same for a model with one input.
 /// \param images  (n, c, h, w), n ≥ 1
-[[nodiscard]] inline ValueRanges calibrate_ranges(const Model<float>& model, const Tensor<float>& images,
-                                                  const ModelRunner& runner, const QuantizeOptions& options = {}) {
-  return calibrate_ranges(model, std::span<const Tensor<float>>(&images, 1), runner, options);
-}
+FULCRUM_DECLARE [[nodiscard]] ValueRanges calibrate_ranges(const Model<float>& model, const Tensor<float>& images,
+                                                           const ModelRunner& runner,
+                                                           const QuantizeOptions& options = {});
 
 }  // namespace fulcrum
 
@@ -94,6 +93,15 @@ FULCRUM_DECLARE [[nodiscard]] ValueRanges calibrate_ranges(const Model<float>& m
 #include <utility>
 
 #include <fulcrum/analysis/is_quantized.hpp>
+
+namespace fulcrum {
+
+FULCRUM_DEFINE ValueRanges calibrate_ranges(const Model<float>& model, const Tensor<float>& images,
+                                            const ModelRunner& runner, const QuantizeOptions& options) {
+  return calibrate_ranges(model, std::span<const Tensor<float>>(&images, 1), runner, options);
+}
+
+}  // namespace fulcrum
 
 namespace fulcrum::detail {
 

@@ -68,20 +68,17 @@ FULCRUM_DECLARE [[nodiscard]] QuantizeResult quantize(const Model<float>& model,
 /// calibrate_ranges() and quantize() in one.
 /// \param sources  one per input: a few hundred samples of the training data
 /// \param runner   runs the float model; see ModelRunner
-[[nodiscard]] inline QuantizeResult quantize_post_training(const Model<float>& model,
-                                                           std::span<const Tensor<float>> sources,
-                                                           const ModelRunner& runner,
-                                                           const QuantizeOptions& options = {}) {
-  return quantize(model, calibrate_ranges(model, sources, runner, options), options);
-}
+FULCRUM_DECLARE [[nodiscard]] QuantizeResult quantize_post_training(const Model<float>& model,
+                                                                    std::span<const Tensor<float>> sources,
+                                                                    const ModelRunner& runner,
+                                                                    const QuantizeOptions& options = {});
 
 /// The same for a model with one input.
 /// \param images  (n, c, h, w)
-[[nodiscard]] inline QuantizeResult quantize_post_training(const Model<float>& model, const Tensor<float>& images,
-                                                           const ModelRunner& runner,
-                                                           const QuantizeOptions& options = {}) {
-  return quantize_post_training(model, std::span<const Tensor<float>>(&images, 1), runner, options);
-}
+FULCRUM_DECLARE [[nodiscard]] QuantizeResult quantize_post_training(const Model<float>& model,
+                                                                    const Tensor<float>& images,
+                                                                    const ModelRunner& runner,
+                                                                    const QuantizeOptions& options = {});
 
 }  // namespace fulcrum
 
@@ -96,6 +93,16 @@ FULCRUM_DECLARE [[nodiscard]] QuantizeResult quantize(const Model<float>& model,
 #include <fulcrum/analysis/is_quantized.hpp>
 
 namespace fulcrum {
+
+FULCRUM_DEFINE QuantizeResult quantize_post_training(const Model<float>& model, std::span<const Tensor<float>> sources,
+                                                     const ModelRunner& runner, const QuantizeOptions& options) {
+  return quantize(model, calibrate_ranges(model, sources, runner, options), options);
+}
+
+FULCRUM_DEFINE QuantizeResult quantize_post_training(const Model<float>& model, const Tensor<float>& images,
+                                                     const ModelRunner& runner, const QuantizeOptions& options) {
+  return quantize_post_training(model, std::span<const Tensor<float>>(&images, 1), runner, options);
+}
 
 FULCRUM_DEFINE Quantization quantization_for(const Range& range, bool unsigned_values) {
   if (range.min >= 0.0F) return {DType::u8, {detail::usable_scale(range.max / 255.0F)}, {0}, -1};

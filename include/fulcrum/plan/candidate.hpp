@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/plan/figures.hpp>
 #include <fulcrum/run/latency_report.hpp>
 
@@ -23,31 +24,47 @@ struct Candidate {
 };
 
 /// The measured figures where there are, otherwise the predicted ones, otherwise nullptr.
-[[nodiscard]] inline const LatencyReport* figures(const Candidate& candidate) noexcept {
+FULCRUM_DECLARE [[nodiscard]] const LatencyReport* figures(const Candidate& candidate) noexcept;
+
+/// (predicted − measured) / measured of the median latency; absent unless both are known.
+FULCRUM_DECLARE [[nodiscard]] std::optional<double> prediction_error(const Candidate& candidate) noexcept;
+
+/// "int8", or "int8, 50 % pruned"
+FULCRUM_DECLARE [[nodiscard]] std::string variant_name(Precision precision, double sparsity);
+
+/// "int8, 50 % pruned, batch 8, 2 threads, 1 instance"
+FULCRUM_DECLARE [[nodiscard]] std::string to_string(const Candidate& candidate);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(plan)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE const LatencyReport* figures(const Candidate& candidate) noexcept {
   if (candidate.measured) return &*candidate.measured;
   return candidate.predicted ? &*candidate.predicted : nullptr;
 }
 
-/// (predicted − measured) / measured of the median latency; absent unless both are known.
-[[nodiscard]] inline std::optional<double> prediction_error(const Candidate& candidate) noexcept {
+FULCRUM_DEFINE std::optional<double> prediction_error(const Candidate& candidate) noexcept {
   if (!candidate.predicted || !candidate.measured) return std::nullopt;
   const double measured = candidate.measured->latency.p50.count();
   if (!(measured > 0.0)) return std::nullopt;
   return candidate.predicted->latency.p50.count() / measured - 1.0;
 }
 
-/// "int8", or "int8, 50 % pruned"
-[[nodiscard]] inline std::string variant_name(Precision precision, double sparsity) {
+FULCRUM_DEFINE std::string variant_name(Precision precision, double sparsity) {
   std::string text(name_of(precision));
   if (sparsity > 0.0) text += detail::formatted(", %.3g %% pruned", sparsity * 100.0);
   return text;
 }
 
-/// "int8, 50 % pruned, batch 8, 2 threads, 1 instance"
-[[nodiscard]] inline std::string to_string(const Candidate& candidate) {
+FULCRUM_DEFINE std::string to_string(const Candidate& candidate) {
   const std::string config = to_string(candidate.config);
   return variant_name(candidate.config.precision, candidate.sparsity) +
          config.substr(name_of(candidate.config.precision).size());
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <string>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/units.hpp>
 
 namespace fulcrum {
@@ -22,17 +23,7 @@ std::string formatted(const char* format, Args... args) {
 }  // namespace detail
 
 /// Three significant digits with the unit that suits: "55.1 µs", "3.82 ms", "1.20 s".
-[[nodiscard]] inline std::string format_latency(Milliseconds latency) {
-  const double ms = latency.count();
-  const double size = std::abs(ms);
-  const auto digits = [](const char* unit, double value) {
-    const double absolute = std::abs(value);
-    const int decimals = absolute >= 99.95 ? 0 : absolute >= 9.995 ? 1 : 2;
-    return detail::formatted("%.*f %s", decimals, value, unit);
-  };
-  if (size >= 999.5) return digits("s", ms / 1000.0);
-  return size >= 0.9995 ? digits("ms", ms) : digits("µs", ms * 1000.0);
-}
+FULCRUM_DECLARE [[nodiscard]] std::string format_latency(Milliseconds latency);
 
 /// "61,200/s"; three significant digits below 1000.
 [[nodiscard]] inline std::string format_rate(double per_s) {
@@ -41,11 +32,7 @@ std::string formatted(const char* format, Args... args) {
 
 namespace detail {
 /// The figure with a plus or a minus sign (not a hyphen), and with none when it rounds to zero.
-inline std::string signed_figure(const char* format, double value) {
-  const std::string digits = formatted(format, std::abs(value));
-  if (digits.find_first_of("123456789") == std::string::npos) return digits;
-  return (value < 0.0 ? "−" : "+") + digits;
-}
+FULCRUM_DECLARE std::string signed_figure(const char* format, double value);
 }  // namespace detail
 
 /// "+12 %" for 0.12, "−3 %" for −0.03, "0 %" for what rounds to it.
@@ -60,3 +47,33 @@ inline std::string signed_figure(const char* format, double value) {
 }
 
 }  // namespace fulcrum
+
+#if FULCRUM_DEFINES(plan)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE std::string format_latency(Milliseconds latency) {
+  const double ms = latency.count();
+  const double size = std::abs(ms);
+  const auto digits = [](const char* unit, double value) {
+    const double absolute = std::abs(value);
+    const int decimals = absolute >= 99.95 ? 0 : absolute >= 9.995 ? 1 : 2;
+    return detail::formatted("%.*f %s", decimals, value, unit);
+  };
+  if (size >= 999.5) return digits("s", ms / 1000.0);
+  return size >= 0.9995 ? digits("ms", ms) : digits("µs", ms * 1000.0);
+}
+
+}  // namespace fulcrum
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE std::string signed_figure(const char* format, double value) {
+  const std::string digits = formatted(format, std::abs(value));
+  if (digits.find_first_of("123456789") == std::string::npos) return digits;
+  return (value < 0.0 ? "−" : "+") + digits;
+}
+
+}  // namespace fulcrum::detail
+
+#endif

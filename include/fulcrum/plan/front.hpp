@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/plan/candidate.hpp>
 #include <fulcrum/plan/pareto.hpp>
 
@@ -22,7 +23,15 @@ inline constexpr std::array tradeoff_directions{Direction::maximize, Direction::
 
 /// The candidates with on_front set on the measured ones that no other measured one dominates. A measured candidate off
 /// the front says in why_not which one on it is at least as good in everything.
-[[nodiscard]] inline std::vector<Candidate> with_front(std::vector<Candidate> candidates) {
+FULCRUM_DECLARE [[nodiscard]] std::vector<Candidate> with_front(std::vector<Candidate> candidates);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(plan)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE std::vector<Candidate> with_front(std::vector<Candidate> candidates) {
   std::vector<std::size_t> measured;
   std::vector<TradeoffPoint> points;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
@@ -51,3 +60,5 @@ inline constexpr std::array tradeoff_directions{Direction::maximize, Direction::
 }
 
 }  // namespace fulcrum
+
+#endif

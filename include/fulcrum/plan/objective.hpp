@@ -7,6 +7,7 @@
 #include <string>
 
 #include <fulcrum/core/error.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/plan/candidate.hpp>
 #include <fulcrum/plan/figures.hpp>
 
@@ -19,26 +20,10 @@ struct Objective {
 };
 
 /// \throws Error when a target is not a number or out of its range
-inline void validate(const Objective& objective) {
-  if (objective.slo_p99 && !(objective.slo_p99->count() > 0.0)) {
-    throw Error("target for p99 [ms]", "is " + std::to_string(objective.slo_p99->count()), "give milliseconds above 0");
-  }
-  if (objective.max_accuracy_drop_points && !(*objective.max_accuracy_drop_points >= 0.0)) {
-    throw Error("largest loss of accuracy [points]", "is " + std::to_string(*objective.max_accuracy_drop_points),
-                "give percentage points of 0 or more");
-  }
-}
+FULCRUM_DECLARE void validate(const Objective& objective);
 
 /// "p99 ≤ 1.00 ms and at most 0.5 points of accuracy lost"; empty without a target.
-[[nodiscard]] inline std::string to_string(const Objective& objective) {
-  std::string text;
-  if (objective.slo_p99) text.append("p99 ≤ ").append(format_latency(*objective.slo_p99));
-  if (objective.max_accuracy_drop_points) {
-    if (!text.empty()) text += " and ";
-    text += detail::formatted("at most %.3g points of accuracy lost", *objective.max_accuracy_drop_points);
-  }
-  return text;
-}
+FULCRUM_DECLARE [[nodiscard]] std::string to_string(const Objective& objective);
 
 /// Percentage points below the baseline; negative when above it. Both accuracies are 0 … 1.
 [[nodiscard]] constexpr double accuracy_drop_points(double accuracy, double baseline) noexcept {
@@ -57,8 +42,37 @@ struct Shortfall {
 
 /// \param report             the candidate's measured or predicted figures
 /// \param baseline_accuracy  of the f32 dense model
-[[nodiscard]] inline Shortfall shortfall(const Candidate& candidate, const LatencyReport& report,
-                                         const Objective& objective, std::optional<double> baseline_accuracy) {
+FULCRUM_DECLARE [[nodiscard]] Shortfall shortfall(const Candidate& candidate, const LatencyReport& report,
+                                                  const Objective& objective, std::optional<double> baseline_accuracy);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(plan)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE void validate(const Objective& objective) {
+  if (objective.slo_p99 && !(objective.slo_p99->count() > 0.0)) {
+    throw Error("target for p99 [ms]", "is " + std::to_string(objective.slo_p99->count()), "give milliseconds above 0");
+  }
+  if (objective.max_accuracy_drop_points && !(*objective.max_accuracy_drop_points >= 0.0)) {
+    throw Error("largest loss of accuracy [points]", "is " + std::to_string(*objective.max_accuracy_drop_points),
+                "give percentage points of 0 or more");
+  }
+}
+
+FULCRUM_DEFINE std::string to_string(const Objective& objective) {
+  std::string text;
+  if (objective.slo_p99) text.append("p99 ≤ ").append(format_latency(*objective.slo_p99));
+  if (objective.max_accuracy_drop_points) {
+    if (!text.empty()) text += " and ";
+    text += detail::formatted("at most %.3g points of accuracy lost", *objective.max_accuracy_drop_points);
+  }
+  return text;
+}
+
+FULCRUM_DEFINE Shortfall shortfall(const Candidate& candidate, const LatencyReport& report, const Objective& objective,
+                                   std::optional<double> baseline_accuracy) {
   constexpr double unknown = std::numeric_limits<double>::infinity();
   Shortfall result;
   if (objective.slo_p99) {
@@ -77,3 +91,5 @@ struct Shortfall {
 }
 
 }  // namespace fulcrum
+
+#endif

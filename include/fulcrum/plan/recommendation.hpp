@@ -12,6 +12,7 @@
 #include <tuple>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/plan/front.hpp>
 #include <fulcrum/plan/objective.hpp>
 
@@ -32,8 +33,54 @@ inline constexpr double same_latency = 0.05;
 namespace detail {
 
 /// "61,200/s at p99 0.62 ms, accuracy 91.30 % (0.20 points below f32)"
-inline std::string describe_figures(const Candidate& candidate, const LatencyReport& report,
-                                    std::optional<double> baseline_accuracy) {
+FULCRUM_DECLARE std::string describe_figures(const Candidate& candidate, const LatencyReport& report,
+                                             std::optional<double> baseline_accuracy);
+
+/// "its p99 of 2.4 ms is 1.4 ms over the target and its accuracy 0.30 points below the budget"
+FULCRUM_DECLARE std::string describe_shortfall(const Candidate& candidate, const LatencyReport& report,
+                                               const Objective& objective, const Shortfall& gap);
+
+/// Keeps the items whose figure is within a share of the best one's.
+template <class Figure>
+void keep_best(std::vector<std::size_t>& items, Direction direction, double share, Figure figure) {
+  double best = figure(items.front());
+  for (const std::size_t i : items) {
+    best = direction == Direction::maximize ? std::max(best, figure(i)) : std::min(best, figure(i));
+  }
+  std::erase_if(items, [&](std::size_t i) {
+    return direction == Direction::maximize ? figure(i) < best * (1.0 - share) : figure(i) > best * (1.0 + share);
+  });
+}
+
+/// What keeps the chosen one from more throughput: the fastest measured candidate that breaks a target.
+FULCRUM_DECLARE std::string describe_bound(std::span<const Candidate> candidates, std::size_t chosen,
+                                           const Objective& objective, std::optional<double> baseline_accuracy);
+
+/// Unstructured zeros do not make a dense kernel faster; the reader of a study with pruned candidates should know.
+FULCRUM_DECLARE std::string remark_on_pruning(std::span<const Candidate> candidates, bool chosen_is_pruned);
+
+FULCRUM_DECLARE Recommendation none_qualifies(std::span<const Candidate> candidates, const Objective& objective,
+                                              std::optional<double> baseline_accuracy);
+
+}  // namespace detail
+
+/// The measured candidate of highest throughput among those that meet the objective. Throughputs within
+/// `same_throughput` are a tie, broken towards lower p99 (within `same_latency`), then higher accuracy, then the
+/// simpler one: less pruned, f32 before bf16 before int8, fewer instances, fewer threads, smaller batch.
+/// \param baseline_accuracy  of the f32 dense model, which accuracy drops are counted from; 0 … 1
+/// \throws Error when the objective is out of range
+FULCRUM_DECLARE [[nodiscard]] Recommendation recommend(std::span<const Candidate> candidates,
+                                                       const Objective& objective,
+                                                       std::optional<double> baseline_accuracy);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(plan)
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE std::string describe_figures(const Candidate& candidate, const LatencyReport& report,
+                                            std::optional<double> baseline_accuracy) {
   std::string text = format_rate(report.throughput_per_s);
   text += " at p99 ";
   text += format_latency(report.latency.p99);
@@ -47,9 +94,8 @@ inline std::string describe_figures(const Candidate& candidate, const LatencyRep
   return text + formatted(" (%.2f points %s f32)", std::abs(drop), drop > 0.0 ? "below" : "above");
 }
 
-/// "its p99 of 2.4 ms is 1.4 ms over the target and its accuracy 0.30 points below the budget"
-inline std::string describe_shortfall(const Candidate& candidate, const LatencyReport& report,
-                                      const Objective& objective, const Shortfall& gap) {
+FULCRUM_DEFINE std::string describe_shortfall(const Candidate& candidate, const LatencyReport& report,
+                                              const Objective& objective, const Shortfall& gap) {
   std::string text;
   if (gap.latency > 0.0) {
     text += "its p99 of ";
@@ -67,21 +113,8 @@ inline std::string describe_shortfall(const Candidate& candidate, const LatencyR
   return text;
 }
 
-/// Keeps the items whose figure is within a share of the best one's.
-template <class Figure>
-void keep_best(std::vector<std::size_t>& items, Direction direction, double share, Figure figure) {
-  double best = figure(items.front());
-  for (const std::size_t i : items) {
-    best = direction == Direction::maximize ? std::max(best, figure(i)) : std::min(best, figure(i));
-  }
-  std::erase_if(items, [&](std::size_t i) {
-    return direction == Direction::maximize ? figure(i) < best * (1.0 - share) : figure(i) > best * (1.0 + share);
-  });
-}
-
-/// What keeps the chosen one from more throughput: the fastest measured candidate that breaks a target.
-inline std::string describe_bound(std::span<const Candidate> candidates, std::size_t chosen, const Objective& objective,
-                                  std::optional<double> baseline_accuracy) {
+FULCRUM_DEFINE std::string describe_bound(std::span<const Candidate> candidates, std::size_t chosen,
+                                          const Objective& objective, std::optional<double> baseline_accuracy) {
   const double throughput = candidates[chosen].measured->throughput_per_s;
   std::optional<std::size_t> faster;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
@@ -104,8 +137,7 @@ inline std::string describe_bound(std::span<const Candidate> candidates, std::si
   return text + describe_shortfall(other, *other.measured, objective, gap) + ".";
 }
 
-/// Unstructured zeros do not make a dense kernel faster; the reader of a study with pruned candidates should know.
-inline std::string remark_on_pruning(std::span<const Candidate> candidates, bool chosen_is_pruned) {
+FULCRUM_DEFINE std::string remark_on_pruning(std::span<const Candidate> candidates, bool chosen_is_pruned) {
   const bool any = std::any_of(candidates.begin(), candidates.end(), [](const Candidate& c) { return c.sparsity > 0; });
   if (!any) return {};
   if (chosen_is_pruned) {
@@ -116,8 +148,8 @@ inline std::string remark_on_pruning(std::span<const Candidate> candidates, bool
          "or where size on disk counts.";
 }
 
-inline Recommendation none_qualifies(std::span<const Candidate> candidates, const Objective& objective,
-                                     std::optional<double> baseline_accuracy) {
+FULCRUM_DEFINE Recommendation none_qualifies(std::span<const Candidate> candidates, const Objective& objective,
+                                             std::optional<double> baseline_accuracy) {
   Recommendation result;
   std::size_t measured = 0;
   double lowest_p99_ms = std::numeric_limits<double>::infinity();
@@ -167,15 +199,12 @@ inline Recommendation none_qualifies(std::span<const Candidate> candidates, cons
   return result;
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// The measured candidate of highest throughput among those that meet the objective. Throughputs within
-/// `same_throughput` are a tie, broken towards lower p99 (within `same_latency`), then higher accuracy, then the
-/// simpler one: less pruned, f32 before bf16 before int8, fewer instances, fewer threads, smaller batch.
-/// \param baseline_accuracy  of the f32 dense model, which accuracy drops are counted from; 0 … 1
-/// \throws Error when the objective is out of range
-[[nodiscard]] inline Recommendation recommend(std::span<const Candidate> candidates, const Objective& objective,
-                                              std::optional<double> baseline_accuracy) {
+namespace fulcrum {
+
+FULCRUM_DEFINE Recommendation recommend(std::span<const Candidate> candidates, const Objective& objective,
+                                        std::optional<double> baseline_accuracy) {
   validate(objective);
   std::vector<std::size_t> eligible;
   std::vector<TradeoffPoint> points;
@@ -222,3 +251,5 @@ inline Recommendation none_qualifies(std::span<const Candidate> candidates, cons
 }
 
 }  // namespace fulcrum
+
+#endif

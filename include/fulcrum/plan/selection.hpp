@@ -10,6 +10,7 @@
 #include <tuple>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/plan/front.hpp>
 #include <fulcrum/plan/objective.hpp>
 
@@ -31,7 +32,31 @@ namespace detail {
 
 /// Whether measuring `b` is pointless beside `a`. Candidates that differ in sparsity alone run the same kernels, so
 /// their predictions err alike and need no margin; equal figures then go to the less pruned one.
-inline bool outdoes(const Candidate& a, const Candidate& b, double margin) {
+FULCRUM_DECLARE bool outdoes(const Candidate& a, const Candidate& b, double margin);
+
+/// The candidates that show what a precision gives whether or not they are on the front: of each precision, unpruned,
+/// the one of lowest latency and the one of highest throughput; and the pruned variants of the first precision at its
+/// lowest latency, which show what pruning does to speed.
+FULCRUM_DECLARE std::vector<bool> landmarks(std::span<const Candidate> candidates);
+
+}  // namespace detail
+
+/// Chooses what to measure: landmarks (the extremes of each precision) and every candidate that may be on the measured
+/// front given how far off predictions can be. When there are more than the limit, those that may be recommended come
+/// first, then the predicted front.
+/// \throws Error when an option is out of range
+FULCRUM_DECLARE [[nodiscard]] Selection select_promising(std::span<const Candidate> candidates,
+                                                         const Objective& objective,
+                                                         std::optional<double> baseline_accuracy,
+                                                         const SelectionOptions& options = {});
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(plan)
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE bool outdoes(const Candidate& a, const Candidate& b, double margin) {
   const TradeoffPoint x = tradeoff_point(a, *a.predicted);
   TradeoffPoint y = tradeoff_point(b, *b.predicted);
   if (a.config == b.config) return dominates(x, y, tradeoff_directions) || (x == y && a.sparsity < b.sparsity);
@@ -40,10 +65,7 @@ inline bool outdoes(const Candidate& a, const Candidate& b, double margin) {
   return dominates(x, y, tradeoff_directions);
 }
 
-/// The candidates that show what a precision gives whether or not they are on the front: of each precision, unpruned,
-/// the one of lowest latency and the one of highest throughput; and the pruned variants of the first precision at its
-/// lowest latency, which show what pruning does to speed.
-inline std::vector<bool> landmarks(std::span<const Candidate> candidates) {
+FULCRUM_DEFINE std::vector<bool> landmarks(std::span<const Candidate> candidates) {
   std::vector<bool> result(candidates.size(), false);
   std::optional<std::size_t> reference;
   for (const Precision precision : all_precisions) {
@@ -66,15 +88,12 @@ inline std::vector<bool> landmarks(std::span<const Candidate> candidates) {
   return result;
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// Chooses what to measure: landmarks (the extremes of each precision) and every candidate that may be on the measured
-/// front given how far off predictions can be. When there are more than the limit, those that may be recommended come
-/// first, then the predicted front.
-/// \throws Error when an option is out of range
-[[nodiscard]] inline Selection select_promising(std::span<const Candidate> candidates, const Objective& objective,
-                                                std::optional<double> baseline_accuracy,
-                                                const SelectionOptions& options = {}) {
+namespace fulcrum {
+
+FULCRUM_DEFINE Selection select_promising(std::span<const Candidate> candidates, const Objective& objective,
+                                          std::optional<double> baseline_accuracy, const SelectionOptions& options) {
   if (!(options.margin >= 0.0)) throw Error("selection margin", "is negative", "give a share of 0 or more");
   if (options.limit == 0) throw Error("selection limit", "is 0", "let at least one candidate be measured");
   Selection result;
@@ -129,3 +148,5 @@ inline std::vector<bool> landmarks(std::span<const Candidate> candidates) {
 }
 
 }  // namespace fulcrum
+
+#endif

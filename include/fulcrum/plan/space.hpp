@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <fulcrum/core/error.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/plan/candidate.hpp>
 
 namespace fulcrum {
@@ -23,14 +24,7 @@ struct ConfigurationSpace {
 
 /// The default axes, with threads and instances the powers of two up to `cores`, and `cores` itself.
 /// \param cores  cores this process may use (Environment::cores), ≥ 1
-[[nodiscard]] inline ConfigurationSpace default_space(int cores) {
-  if (cores < 1) throw Error("cores", "is " + std::to_string(cores), "give the number of usable cores");
-  ConfigurationSpace space;
-  for (int n = 2; n < cores; n *= 2) space.threads.push_back(n);
-  if (cores > 1) space.threads.push_back(cores);
-  space.instances = space.threads;
-  return space;
-}
+FULCRUM_DECLARE [[nodiscard]] ConfigurationSpace default_space(int cores);
 
 namespace detail {
 template <class T, class Valid>
@@ -46,7 +40,24 @@ void expect_axis(const std::vector<T>& axis, const char* name, const char* range
 /// Every candidate of the space with threads × instances ≤ cores, without figures yet. Order: precision, sparsity,
 /// threads, instances, batch; values given twice count once.
 /// \throws Error when an axis is empty or holds an impossible value, or nothing fits the cores
-[[nodiscard]] inline std::vector<Candidate> enumerate(const ConfigurationSpace& space, int cores) {
+FULCRUM_DECLARE [[nodiscard]] std::vector<Candidate> enumerate(const ConfigurationSpace& space, int cores);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(plan)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE ConfigurationSpace default_space(int cores) {
+  if (cores < 1) throw Error("cores", "is " + std::to_string(cores), "give the number of usable cores");
+  ConfigurationSpace space;
+  for (int n = 2; n < cores; n *= 2) space.threads.push_back(n);
+  if (cores > 1) space.threads.push_back(cores);
+  space.instances = space.threads;
+  return space;
+}
+
+FULCRUM_DEFINE std::vector<Candidate> enumerate(const ConfigurationSpace& space, int cores) {
   if (space.precisions.empty()) throw Error("configuration space, precisions", "is empty", "give at least one");
   const auto positive = [](auto n) { return n >= 1; };
   detail::expect_axis(space.sparsities, "sparsities", "from 0 to below 1",
@@ -83,3 +94,5 @@ void expect_axis(const std::vector<T>& axis, const char* name, const char* range
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -49,7 +49,7 @@ FULCRUM_DECLARE [[nodiscard]] VariantModel make_variant(const Model<float>& mode
 FULCRUM_DECLARE [[nodiscard]] VariantModel with_accuracy(VariantModel variant, const Dataset& test_set, int threads,
                                                          const ProgressSink& progress = {},
                                                          const std::optional<Metric>& metric = {},
-                                                         const ExecutorFactory& executors = onednn_executors());
+                                                         const ExecutorFactory& executors = {});
 
 }  // namespace fulcrum
 

@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/utf8.hpp>
 #include <fulcrum/plan/study.hpp>
 #include <fulcrum/run/json_values.hpp>
@@ -29,7 +30,30 @@ template <std::same_as<AccuracyReport> Report>
 
 /// Its configuration, "sparsity", "accuracy" (0 … 1), "predicted", "measured", "prediction_error" (of the median, as a
 /// share), "on_front", "why_not".
-[[nodiscard]] inline nlohmann::json to_json(const Candidate& candidate) {
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const Candidate& candidate);
+
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const Variant& variant);
+
+namespace detail {
+
+/// The key figures of one candidate of a study with its "candidate" number; null when there is none.
+FULCRUM_DECLARE nlohmann::json choice_to_json(const TradeoffStudy& study, const std::optional<std::size_t>& index);
+
+}  // namespace detail
+
+/// The whole study: {"model", "data", "test_samples", "objective", "baseline_accuracy", "variants", "candidates",
+/// "recommendation", "nearest", "reason", "notes", "started_at", "duration_s", "environment"}. The recommendation is
+/// the configuration to run with its figures, or null when none qualifies; then "nearest" is the one that comes
+/// nearest.
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const TradeoffStudy& study);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(report)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE nlohmann::json to_json(const Candidate& candidate) {
   nlohmann::json j = to_json(candidate.config);
   j["sparsity"] = candidate.sparsity;
   j["accuracy"] = number_or_null(candidate.accuracy);
@@ -41,16 +65,17 @@ template <std::same_as<AccuracyReport> Report>
   return j;
 }
 
-[[nodiscard]] inline nlohmann::json to_json(const Variant& variant) {
+FULCRUM_DEFINE nlohmann::json to_json(const Variant& variant) {
   return {{"precision", name_of(variant.precision)},          {"sparsity", variant.sparsity},
           {"accuracy", number_or_null(variant.accuracy)},     {"parameters", variant.parameters},
           {"nonzero_parameters", variant.nonzero_parameters}, {"why_not", valid_utf8(variant.why_not)}};
 }
 
-namespace detail {
+}  // namespace fulcrum
 
-/// The key figures of one candidate of a study with its "candidate" number; null when there is none.
-inline nlohmann::json choice_to_json(const TradeoffStudy& study, const std::optional<std::size_t>& index) {
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE nlohmann::json choice_to_json(const TradeoffStudy& study, const std::optional<std::size_t>& index) {
   if (!index) return nullptr;
   const Candidate& candidate = study.candidates.at(*index);
   nlohmann::json j = to_json(candidate.config);
@@ -64,13 +89,11 @@ inline nlohmann::json choice_to_json(const TradeoffStudy& study, const std::opti
   return j;
 }
 
-}  // namespace detail
+}  // namespace fulcrum::detail
 
-/// The whole study: {"model", "data", "test_samples", "objective", "baseline_accuracy", "variants", "candidates",
-/// "recommendation", "nearest", "reason", "notes", "started_at", "duration_s", "environment"}. The recommendation is
-/// the configuration to run with its figures, or null when none qualifies; then "nearest" is the one that comes
-/// nearest.
-[[nodiscard]] inline nlohmann::json to_json(const TradeoffStudy& study) {
+namespace fulcrum {
+
+FULCRUM_DEFINE nlohmann::json to_json(const TradeoffStudy& study) {
   nlohmann::json j{{"model", valid_utf8(study.model)},
                    {"data", valid_utf8(study.data)},
                    {"test_samples", study.test_samples},
@@ -94,3 +117,5 @@ inline nlohmann::json choice_to_json(const TradeoffStudy& study, const std::opti
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -54,11 +54,7 @@ class Table {
 public:
   /// \param title  printed above; may be empty
   /// \throws Error when there is no column
-  explicit Table(std::vector<Column> columns, std::string title = {})
-      : columns_(std::move(columns)), title_(printable(title)) {
-    if (columns_.empty()) throw Error("table", "has no columns");
-    for (Column& column : columns_) column.title = printable(column.title);
-  }
+  FULCRUM_DECLARE explicit Table(std::vector<Column> columns, std::string title = {});
 
   /// \throws Error when there are more cells than columns; missing ones are empty
   FULCRUM_DECLARE void add_row(std::vector<std::string> cells);
@@ -89,6 +85,12 @@ private:
 #include <algorithm>
 
 namespace fulcrum {
+
+FULCRUM_DEFINE Table::Table(std::vector<Column> columns, std::string title)
+    : columns_(std::move(columns)), title_(printable(title)) {
+  if (columns_.empty()) throw Error("table", "has no columns");
+  for (Column& column : columns_) column.title = printable(column.title);
+}
 
 FULCRUM_DEFINE std::size_t display_width(std::string_view text) {
   std::size_t width = 0;

@@ -19,6 +19,7 @@
 
 #include <fulcrum/core/error.hpp>
 #include <fulcrum/core/file.hpp>
+#include <fulcrum/core/linkage.hpp>
 
 namespace fulcrum {
 
@@ -37,47 +38,21 @@ public:
 
   /// The value of a key. One that is missing is refused when it is read as something.
   /// \throws Error when this is no object
-  [[nodiscard]] JsonReader at(const std::string& key) const {
-    if (value_ == nullptr || !value_->is_object()) fail("an object");
-    const auto found = value_->find(key);
-    return JsonReader(found == value_->end() ? nullptr : &*found, path_.empty() ? key : path_ + "." + key);
-  }
+  FULCRUM_DECLARE [[nodiscard]] JsonReader at(const std::string& key) const;
 
   /// The value of a key; nothing when it is missing or null.
   /// \throws Error when this is no object
-  [[nodiscard]] std::optional<JsonReader> find(const std::string& key) const {
-    JsonReader found = at(key);
-    if (found.value_ == nullptr || found.value_->is_null()) return std::nullopt;
-    return found;
-  }
+  FULCRUM_DECLARE [[nodiscard]] std::optional<JsonReader> find(const std::string& key) const;
 
   /// \throws Error when this is no list
-  [[nodiscard]] std::vector<JsonReader> elements() const {
-    if (value_ == nullptr || !value_->is_array()) fail("a list");
-    std::vector<JsonReader> result;
-    for (const nlohmann::json& element : *value_)
-      result.push_back(JsonReader(&element, path_ + "[" + std::to_string(result.size()) + "]"));
-    return result;
-  }
+  FULCRUM_DECLARE [[nodiscard]] std::vector<JsonReader> elements() const;
 
   /// The keys of an object and their values.
   /// \throws Error when this is no object
-  [[nodiscard]] std::vector<std::pair<std::string, JsonReader>> members() const {
-    if (value_ == nullptr || !value_->is_object()) fail("an object");
-    std::vector<std::pair<std::string, JsonReader>> result;
-    for (const auto& [key, value] : value_->items()) result.emplace_back(key, at(key));
-    return result;
-  }
+  FULCRUM_DECLARE [[nodiscard]] std::vector<std::pair<std::string, JsonReader>> members() const;
 
   /// \throws Error when this is no finite number or one below `least`
-  [[nodiscard]] double number(double least = std::numeric_limits<double>::lowest()) const {
-    const bool any = least == std::numeric_limits<double>::lowest();
-    const std::string expected = any ? "a number" : "a number of " + figure(least) + " or more";
-    if (value_ == nullptr || !value_->is_number()) fail(expected);
-    const double result = value_->get<double>();
-    if (!std::isfinite(result) || result < least) fail(expected);
-    return result;
-  }
+  FULCRUM_DECLARE [[nodiscard]] double number(double least = std::numeric_limits<double>::lowest()) const;
 
   /// \throws Error when this is no whole number or one outside least … most
   template <std::integral Integer>
@@ -93,16 +68,10 @@ public:
   }
 
   /// \throws Error when this is neither true nor false
-  [[nodiscard]] bool boolean() const {
-    if (value_ == nullptr || !value_->is_boolean()) fail("true or false");
-    return value_->get<bool>();
-  }
+  FULCRUM_DECLARE [[nodiscard]] bool boolean() const;
 
   /// \throws Error when this is no text
-  [[nodiscard]] std::string text() const {
-    if (value_ == nullptr || !value_->is_string()) fail("text");
-    return value_->get<std::string>();
-  }
+  FULCRUM_DECLARE [[nodiscard]] std::string text() const;
 
   /// The enumerator that a text names.
   /// \param from  takes a name and throws an Error that says which there are (precision_from)
@@ -117,17 +86,9 @@ public:
     }
   }
 
-  [[nodiscard]] std::vector<double> numbers() const {
-    std::vector<double> result;
-    for (const JsonReader& element : elements()) result.push_back(element.number());
-    return result;
-  }
+  FULCRUM_DECLARE [[nodiscard]] std::vector<double> numbers() const;
 
-  [[nodiscard]] std::vector<std::string> texts() const {
-    std::vector<std::string> result;
-    for (const JsonReader& element : elements()) result.push_back(element.text());
-    return result;
-  }
+  FULCRUM_DECLARE [[nodiscard]] std::vector<std::string> texts() const;
 
   /// \throws Error always: this value, what it must be, what it is
   [[noreturn]] void fail(const std::string& expected) const {
@@ -145,13 +106,7 @@ private:
     return text.data();
   }
 
-  [[nodiscard]] std::string found() const {
-    if (value_ == nullptr) return "missing";
-    if (value_->is_object()) return "an object";
-    if (value_->is_array()) return "a list";
-    if (value_->is_string()) return "text";
-    return value_->dump();
-  }
+  FULCRUM_DECLARE [[nodiscard]] std::string found() const;
 
   const nlohmann::json* value_;  // null: it is missing
   std::string path_;
@@ -161,8 +116,88 @@ private:
 /// \param where   what the text is, for the Error
 /// \param remedy  where to get a good one, for the Error; may be empty
 /// \throws Error when it is no JSON, or lists and objects in it are more than 64 deep
-[[nodiscard]] inline nlohmann::json parse_json(std::string_view text, const std::string& where,
-                                               const std::string& remedy = {}) {
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json parse_json(std::string_view text, const std::string& where,
+                                                        const std::string& remedy = {});
+
+/// The document that a file holds; \see parse_json() for `remedy`.
+/// \throws Error as parse_json() does, or when the file cannot be read or holds more than 64 MiB
+[[nodiscard]] inline nlohmann::json read_json_file(const std::string& path, const std::string& remedy = {}) {
+  return parse_json(read_file(path, std::size_t{64} << 20U), path, remedy);
+}
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(run)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE JsonReader JsonReader::at(const std::string& key) const {
+  if (value_ == nullptr || !value_->is_object()) fail("an object");
+  const auto found = value_->find(key);
+  return JsonReader(found == value_->end() ? nullptr : &*found, path_.empty() ? key : path_ + "." + key);
+}
+
+FULCRUM_DEFINE std::optional<JsonReader> JsonReader::find(const std::string& key) const {
+  JsonReader found = at(key);
+  if (found.value_ == nullptr || found.value_->is_null()) return std::nullopt;
+  return found;
+}
+
+FULCRUM_DEFINE std::vector<JsonReader> JsonReader::elements() const {
+  if (value_ == nullptr || !value_->is_array()) fail("a list");
+  std::vector<JsonReader> result;
+  for (const nlohmann::json& element : *value_)
+    result.push_back(JsonReader(&element, path_ + "[" + std::to_string(result.size()) + "]"));
+  return result;
+}
+
+FULCRUM_DEFINE std::vector<std::pair<std::string, JsonReader>> JsonReader::members() const {
+  if (value_ == nullptr || !value_->is_object()) fail("an object");
+  std::vector<std::pair<std::string, JsonReader>> result;
+  for (const auto& [key, value] : value_->items()) result.emplace_back(key, at(key));
+  return result;
+}
+
+FULCRUM_DEFINE double JsonReader::number(double least) const {
+  const bool any = least == std::numeric_limits<double>::lowest();
+  const std::string expected = any ? "a number" : "a number of " + figure(least) + " or more";
+  if (value_ == nullptr || !value_->is_number()) fail(expected);
+  const double result = value_->get<double>();
+  if (!std::isfinite(result) || result < least) fail(expected);
+  return result;
+}
+
+FULCRUM_DEFINE bool JsonReader::boolean() const {
+  if (value_ == nullptr || !value_->is_boolean()) fail("true or false");
+  return value_->get<bool>();
+}
+
+FULCRUM_DEFINE std::string JsonReader::text() const {
+  if (value_ == nullptr || !value_->is_string()) fail("text");
+  return value_->get<std::string>();
+}
+
+FULCRUM_DEFINE std::vector<double> JsonReader::numbers() const {
+  std::vector<double> result;
+  for (const JsonReader& element : elements()) result.push_back(element.number());
+  return result;
+}
+
+FULCRUM_DEFINE std::vector<std::string> JsonReader::texts() const {
+  std::vector<std::string> result;
+  for (const JsonReader& element : elements()) result.push_back(element.text());
+  return result;
+}
+
+FULCRUM_DEFINE std::string JsonReader::found() const {
+  if (value_ == nullptr) return "missing";
+  if (value_->is_object()) return "an object";
+  if (value_->is_array()) return "a list";
+  if (value_->is_string()) return "text";
+  return value_->dump();
+}
+
+FULCRUM_DEFINE nlohmann::json parse_json(std::string_view text, const std::string& where, const std::string& remedy) {
   constexpr int deepest = 64;
   const auto check_depth = [&](int depth, nlohmann::json::parse_event_t, const nlohmann::json&) {
     if (depth > deepest) throw Error(where, "is nested more than " + std::to_string(deepest) + " deep", remedy);
@@ -181,10 +216,6 @@ private:
   }
 }
 
-/// The document that a file holds; \see parse_json() for `remedy`.
-/// \throws Error as parse_json() does, or when the file cannot be read or holds more than 64 MiB
-[[nodiscard]] inline nlohmann::json read_json_file(const std::string& path, const std::string& remedy = {}) {
-  return parse_json(read_file(path, std::size_t{64} << 20U), path, remedy);
-}
-
 }  // namespace fulcrum
+
+#endif

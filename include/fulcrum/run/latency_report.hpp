@@ -12,6 +12,7 @@
 #include <fulcrum/core/dtype.hpp>
 #include <fulcrum/core/enum_name.hpp>
 #include <fulcrum/core/environment.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/units.hpp>
 #include <fulcrum/run/memory_use.hpp>
 #include <fulcrum/run/run_config.hpp>
@@ -105,7 +106,15 @@ struct LatencyReport {
 
 /// Of the time that the layers of an int8 run take together, the share [0, 1] of those that take real numbers instead
 /// of integers: what int8 does not make faster. Nothing where the layers' types or times are not known.
-[[nodiscard]] inline std::optional<double> share_outside_int8(const LatencyReport& report) {
+FULCRUM_DECLARE [[nodiscard]] std::optional<double> share_outside_int8(const LatencyReport& report);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(run)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE std::optional<double> share_outside_int8(const LatencyReport& report) {
   Milliseconds all{}, outside{};
   for (const StepLatency& layer : report.layers) {
     if (!layer.src) return std::nullopt;
@@ -118,3 +127,5 @@ struct LatencyReport {
 }
 
 }  // namespace fulcrum
+
+#endif

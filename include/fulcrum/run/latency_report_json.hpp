@@ -31,10 +31,7 @@ FULCRUM_DECLARE [[nodiscard]] LatencyStatistics latency_statistics_from_json(con
 }
 
 /// \throws Error when something is missing, of another type or out of range
-[[nodiscard]] inline RunBlock run_block_from_json(const JsonReader& j) {
-  return {Milliseconds(j.at("p50_ms").number(0.0)), Milliseconds(j.at("p99_ms").number(0.0)),
-          j.at("throughput_per_s").number(0.0)};
-}
+FULCRUM_DECLARE [[nodiscard]] RunBlock run_block_from_json(const JsonReader& j);
 
 /// {"name", "kind", "flops", "bytes", "latency_ms", "bound", "src", "dst", "threads", "algorithm"}; bound, src, dst
 /// (types) and algorithm are null when not known.
@@ -50,10 +47,7 @@ FULCRUM_DECLARE [[nodiscard]] StepLatency step_latency_from_json(const JsonReade
 }
 
 /// \throws Error when something is missing, of another type or out of range
-[[nodiscard]] inline MemoryUse memory_use_from_json(const JsonReader& j) {
-  return {j.at("weights").integer<std::size_t>(0), j.at("activations").integer<std::size_t>(0),
-          j.at("scratchpad").integer<std::size_t>(0)};
-}
+FULCRUM_DECLARE [[nodiscard]] MemoryUse memory_use_from_json(const JsonReader& j);
 
 /// A prediction or a measurement: {"kind", "model", what a RunConfig has (run_config_json.hpp), "flops", "bytes",
 /// "latency_ms" {…}, "samples", "throughput_per_s", "blocks" […], "layers" […], "outside_int8" (share_outside_int8(),
@@ -74,6 +68,16 @@ FULCRUM_DECLARE [[nodiscard]] LatencyReport load_report(const std::string& path)
 #if FULCRUM_DEFINES(run)
 
 namespace fulcrum {
+
+FULCRUM_DEFINE RunBlock run_block_from_json(const JsonReader& j) {
+  return {Milliseconds(j.at("p50_ms").number(0.0)), Milliseconds(j.at("p99_ms").number(0.0)),
+          j.at("throughput_per_s").number(0.0)};
+}
+
+FULCRUM_DEFINE MemoryUse memory_use_from_json(const JsonReader& j) {
+  return {j.at("weights").integer<std::size_t>(0), j.at("activations").integer<std::size_t>(0),
+          j.at("scratchpad").integer<std::size_t>(0)};
+}
 
 FULCRUM_DEFINE nlohmann::json to_json(const LatencyStatistics& latency) {
   return {{"min", latency.min.count()},     {"mean", latency.mean.count()}, {"p50", latency.p50.count()},

@@ -10,6 +10,7 @@
 
 #include <fulcrum/core/dtype.hpp>
 #include <fulcrum/core/enum_name.hpp>
+#include <fulcrum/core/linkage.hpp>
 
 namespace fulcrum {
 
@@ -31,10 +32,7 @@ enum class UseAlgorithm : std::uint8_t {
 }
 
 /// \throws Error when there is no such word
-[[nodiscard]] inline UseAlgorithm use_algorithm_from(std::string_view name) {
-  return enum_from("algorithm policy", name,
-                   std::array{UseAlgorithm::automatic, UseAlgorithm::always, UseAlgorithm::never});
-}
+FULCRUM_DECLARE [[nodiscard]] UseAlgorithm use_algorithm_from(std::string_view name);
 
 /// Which algorithms a run may take.
 struct AlgorithmPolicy {
@@ -81,7 +79,24 @@ struct RunConfig {
 };
 
 /// \throws Error when a number is below its least value, or the slice does not divide the batch
-inline void validate(const RunConfig& config) {
+FULCRUM_DECLARE void validate(const RunConfig& config);
+
+/// "int8, batch 8, 2 threads, 1 instance", and behind it whatever is not the default: "slices of 2", "conv1 in f32",
+/// "Winograd's algorithm never".
+FULCRUM_DECLARE [[nodiscard]] std::string to_string(const RunConfig& config);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(run)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE UseAlgorithm use_algorithm_from(std::string_view name) {
+  return enum_from("algorithm policy", name,
+                   std::array{UseAlgorithm::automatic, UseAlgorithm::always, UseAlgorithm::never});
+}
+
+FULCRUM_DEFINE void validate(const RunConfig& config) {
   const auto check = [](const char* name, std::int64_t value) {
     if (value < 1) throw Error(name, "is " + std::to_string(value), "give a number of 1 or more");
   };
@@ -94,9 +109,7 @@ inline void validate(const RunConfig& config) {
   }
 }
 
-/// "int8, batch 8, 2 threads, 1 instance", and behind it whatever is not the default: "slices of 2", "conv1 in f32",
-/// "Winograd's algorithm never".
-[[nodiscard]] inline std::string to_string(const RunConfig& config) {
+FULCRUM_DEFINE std::string to_string(const RunConfig& config) {
   const auto plural = [](std::int64_t n, const char* noun) {
     return std::to_string(n) + " " + noun + (n == 1 ? "" : "s");
   };
@@ -111,3 +124,5 @@ inline void validate(const RunConfig& config) {
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -37,11 +37,9 @@ public:
   void keep(NodeId id, const ValueType& given) { types_.keep(id, given); }
 
   /// Whether the group's primary runs in plain loops, which take nothing after it.
-  [[nodiscard]] bool in_loops(const FusionGroup& group) const {
-    return !is_view(model_, group.primary) && runs_in_loops(model_, group.primary, !group.absorbed.empty(), shapes_);
-  }
+  FULCRUM_DECLARE [[nodiscard]] bool in_loops(const FusionGroup& group) const;
   /// The types of the group's step, given how its sources are kept.
-  [[nodiscard]] StepTypes types_of(const FusionGroup& group) const { return types_.types_of(group, in_loops(group)); }
+  FULCRUM_DECLARE [[nodiscard]] StepTypes types_of(const FusionGroup& group) const;
 
   /// The group's step. Precondition: it is no view.
   FULCRUM_DECLARE [[nodiscard]] ScheduledStep step_of(const FusionGroup& group) const;
@@ -76,6 +74,10 @@ FULCRUM_DECLARE void plan_steps(Schedule& schedule, const Machine& machine);
 
 namespace fulcrum {
 
+FULCRUM_DEFINE bool StepPlanner::in_loops(const FusionGroup& group) const {
+  return !is_view(model_, group.primary) && runs_in_loops(model_, group.primary, !group.absorbed.empty(), shapes_);
+}
+
 FULCRUM_DEFINE StepPlanner::StepPlanner(const Model<float>& model, const RunConfig& config, const Machine& machine)
     : model_(model),
       config_(config),
@@ -85,6 +87,10 @@ FULCRUM_DEFINE StepPlanner::StepPlanner(const Model<float>& model, const RunConf
       types_(model, shapes_, config) {
   for (NodeId id = 0; id < model.size(); ++id)
     origin_.push_back(is_view(model, id) ? origin_[model.node(id).src[0]] : id);
+}
+
+FULCRUM_DEFINE StepTypes StepPlanner::types_of(const FusionGroup& group) const {
+  return types_.types_of(group, in_loops(group));
 }
 
 FULCRUM_DEFINE ScheduledStep StepPlanner::step_of(const FusionGroup& group) const {

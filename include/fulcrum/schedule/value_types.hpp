@@ -79,9 +79,7 @@ public:
   /// What the node computes in.
   FULCRUM_DECLARE [[nodiscard]] Precision precision_of(NodeId id) const;
   /// What the node takes sources in floating point as.
-  [[nodiscard]] DType compute_dtype(NodeId id) const {
-    return precision_of(id) == Precision::bf16 && !takes_f32(id) ? DType::bf16 : DType::f32;
-  }
+  FULCRUM_DECLARE [[nodiscard]] DType compute_dtype(NodeId id) const;
   /// What a result that is not quantized is stored as: f32 where only the user and layers that compute in it take it,
   /// and where it stands for integers, which bf16 would round.
   FULCRUM_DECLARE [[nodiscard]] DType activation_dtype(NodeId id) const;
@@ -98,9 +96,7 @@ private:
 
   FULCRUM_DECLARE void find_integers();
 
-  [[nodiscard]] StepTypes in_real_numbers(const FusionGroup& group, DType src, DType dst) const {
-    return {src, {dst}, arithmetic_of(src), std::vector<DType>(group_sources(model_, group).size(), src)};
-  }
+  FULCRUM_DECLARE [[nodiscard]] StepTypes in_real_numbers(const FusionGroup& group, DType src, DType dst) const;
 
   /// A convolution or dense layer, and the sum after it, whose addend is taken as the result is given.
   FULCRUM_DECLARE [[nodiscard]] StepTypes of_product(const FusionGroup& group,
@@ -139,6 +135,14 @@ private:
 #if FULCRUM_DEFINES(schedule)
 
 namespace fulcrum {
+
+FULCRUM_DEFINE DType ValueTypes::compute_dtype(NodeId id) const {
+  return precision_of(id) == Precision::bf16 && !takes_f32(id) ? DType::bf16 : DType::f32;
+}
+
+FULCRUM_DEFINE StepTypes ValueTypes::in_real_numbers(const FusionGroup& group, DType src, DType dst) const {
+  return {src, {dst}, arithmetic_of(src), std::vector<DType>(group_sources(model_, group).size(), src)};
+}
 
 FULCRUM_DEFINE AffineMap map_of(const Quantization& q, const std::string& layer) {
   if (q.per_channel() || q.scale.size() != 1 || q.zero_point.size() != 1) {

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/random.hpp>
 #include <fulcrum/data/dataset.hpp>
 
@@ -22,20 +23,15 @@ class SampleView {
 public:
   /// Labelled images.
   /// \throws Error when the data set is invalid
-  SampleView(const Dataset& data)  // NOLINT(google-explicit-constructor): a data set is samples
-      : src_(&data.images), labels_(data.labels), classes_(data.classes) {
-    validate(data);
-  }
+  // NOLINTNEXTLINE(google-explicit-constructor): a data set is samples
+  SampleView(const Dataset& data) : src_(&data.images), labels_(data.labels), classes_(data.classes) { validate(data); }
   /// \param src      (n, …)
   /// \param targets  (n, …)
   /// \throws Error when there are not as many of both
   SampleView(const Tensor<float>& src, const Tensor<float>& targets) : src_(&src), targets_(&targets) { check(); }
   /// Labelled images, each with a tensor as well.
   /// \throws Error when the data set is invalid or there are not as many targets as images
-  SampleView(const Dataset& data, const Tensor<float>& targets) : SampleView(data) {
-    targets_ = &targets;
-    check();
-  }
+  FULCRUM_DECLARE SampleView(const Dataset& data, const Tensor<float>& targets);
 
   [[nodiscard]] std::int64_t size() const { return src_->dim(0); }
   [[nodiscard]] const Tensor<float>& src() const noexcept { return *src_; }                ///< (n, …)
@@ -44,13 +40,7 @@ public:
   [[nodiscard]] const Tensor<float>* targets() const noexcept { return targets_; }         ///< (n, …), or null
 
 private:
-  void check() const {
-    const bool one_each = src_->dimension() > 0 && targets_->dimension() > 0 && src_->dim(0) == targets_->dim(0);
-    if (one_each) return;
-    throw Error("training data",
-                "has samples " + to_string(src_->dims()) + " and targets " + to_string(targets_->dims()),
-                "give (n, …) and (n, …)");
-  }
+  FULCRUM_DECLARE void check() const;
 
   const Tensor<float>* src_;
   std::span<const std::int32_t> labels_;
@@ -77,20 +67,8 @@ struct Augmentation {
 namespace detail {
 
 /// Copies a plane with dst(y, x) = src(y − dy, x − dx), mirrored first when `flip`; 0 where the source has no pixel.
-inline void copy_plane(std::span<const float> src, std::span<float> dst, std::int64_t rows, std::int64_t cols,
-                       std::int64_t dy, std::int64_t dx, bool flip) {
-  std::fill(dst.begin(), dst.end(), 0.0F);
-  const std::int64_t first = std::max<std::int64_t>(dx, 0);
-  const std::int64_t last = std::min(cols, cols + dx);
-  for (std::int64_t y = std::max<std::int64_t>(dy, 0); y < std::min(rows, rows + dy); ++y) {
-    const auto from = src.subspan(static_cast<std::size_t>((y - dy) * cols), static_cast<std::size_t>(cols));
-    const auto to = dst.subspan(static_cast<std::size_t>(y * cols), static_cast<std::size_t>(cols));
-    for (std::int64_t x = first; x < last; ++x) {
-      const std::int64_t at = flip ? cols - 1 - (x - dx) : x - dx;
-      to[static_cast<std::size_t>(x)] = from[static_cast<std::size_t>(at)];
-    }
-  }
-}
+FULCRUM_DECLARE void copy_plane(std::span<const float> src, std::span<float> dst, std::int64_t rows, std::int64_t cols,
+                                std::int64_t dy, std::int64_t dx, bool flip);
 
 }  // namespace detail
 
@@ -101,55 +79,16 @@ class BatchSampler {
 public:
   /// \param batch  1 … samples.size()
   /// \throws Error when there are too few samples for one batch, or an augmentation has no images to vary
-  BatchSampler(const SampleView& samples, std::int64_t batch, const Augmentation& augmentation, std::uint64_t seed)
-      : samples_(samples),
-        augmentation_(augmentation),
-        random_(seed),
-        order_(static_cast<std::size_t>(samples.size())) {
-    if (batch < 1 || batch > samples.size()) {
-      throw Error("batch " + std::to_string(batch),
-                  "cannot be drawn from a data set of " + std::to_string(samples.size()) + " samples",
-                  "give 1 to the number of samples");
-    }
-    if (augmentation.shift < 0) throw Error("augmentation", "has a negative shift", "give 0 or more pixels");
-    if (augmentation != Augmentation{} && samples.src().dimension() != 4) {
-      throw Error("augmentation", "is for images (n, c, h, w) but samples are " + to_string(samples.src().dims()),
-                  "train without it");
-    }
-    std::iota(order_.begin(), order_.end(), std::size_t{0});
-    const auto batch_of = [&](const Tensor<float>& all) {
-      Shape shape = all.dims();
-      shape[0] = batch;
-      return Tensor<float>(shape);
-    };
-    batch_.src = batch_of(samples.src());
-    batch_.classes = samples.classes();
-    if (!samples.labels().empty()) batch_.labels.resize(static_cast<std::size_t>(batch));
-    if (samples.targets() != nullptr) batch_.targets = batch_of(*samples.targets());
-  }
+  FULCRUM_DECLARE BatchSampler(const SampleView& samples, std::int64_t batch, const Augmentation& augmentation,
+                               std::uint64_t seed);
 
   [[nodiscard]] std::int64_t batches_per_epoch() const { return samples_.size() / batch_.src.dim(0); }
 
   /// A new order.
-  void start_epoch() {
-    random_.shuffle(std::span(order_));
-    next_ = 0;
-  }
+  FULCRUM_DECLARE void start_epoch();
 
   /// The next batch, until the next call. Call at most batches_per_epoch() times in an epoch.
-  const Batch& draw() {
-    const auto size = static_cast<std::size_t>(batch_.src.dim(0));
-    for (std::size_t i = 0; i < size; ++i, ++next_) {
-      const std::size_t sample = order_[next_];
-      if (!batch_.labels.empty()) batch_.labels[i] = samples_.labels()[sample];
-      if (batch_.targets) copy_sample(*samples_.targets(), sample, *batch_.targets, i);
-      if (augmentation_ == Augmentation{})
-        copy_sample(samples_.src(), sample, batch_.src, i);
-      else
-        vary_sample(sample, i);
-    }
-    return batch_;
-  }
+  FULCRUM_DECLARE const Batch& draw();
 
 private:
   /// Element `index` of the first axis.
@@ -165,24 +104,9 @@ private:
     std::copy(values.begin(), values.end(), part_of(to, at).begin());
   }
 
-  void vary_sample(std::size_t sample, std::size_t at) {
-    const Shape shape = batch_.src.dims();
-    const auto plane = static_cast<std::size_t>(shape[2] * shape[3]);
-    const auto from = part_of(samples_.src(), sample);
-    const auto to = part_of(batch_.src, at);
-    const std::int64_t dy = offset();
-    const std::int64_t dx = offset();
-    const bool flip = augmentation_.flip && random_.below(2) == 1;
-    for (std::size_t c = 0; c < static_cast<std::size_t>(shape[1]); ++c) {
-      detail::copy_plane(from.subspan(c * plane, plane), to.subspan(c * plane, plane), shape[2], shape[3], dy, dx,
-                         flip);
-    }
-  }
+  FULCRUM_DECLARE void vary_sample(std::size_t sample, std::size_t at);
 
-  std::int64_t offset() {
-    const auto choices = static_cast<std::uint64_t>(2 * augmentation_.shift + 1);
-    return static_cast<std::int64_t>(random_.below(choices)) - augmentation_.shift;
-  }
+  FULCRUM_DECLARE std::int64_t offset();
 
   SampleView samples_;
   Augmentation augmentation_;
@@ -193,3 +117,108 @@ private:
 };
 
 }  // namespace fulcrum
+
+#if FULCRUM_DEFINES(train)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE SampleView::SampleView(const Dataset& data, const Tensor<float>& targets) : SampleView(data) {
+  targets_ = &targets;
+  check();
+}
+
+FULCRUM_DEFINE void SampleView::check() const {
+  const bool one_each = src_->dimension() > 0 && targets_->dimension() > 0 && src_->dim(0) == targets_->dim(0);
+  if (one_each) return;
+  throw Error("training data", "has samples " + to_string(src_->dims()) + " and targets " + to_string(targets_->dims()),
+              "give (n, …) and (n, …)");
+}
+
+}  // namespace fulcrum
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE void copy_plane(std::span<const float> src, std::span<float> dst, std::int64_t rows, std::int64_t cols,
+                               std::int64_t dy, std::int64_t dx, bool flip) {
+  std::fill(dst.begin(), dst.end(), 0.0F);
+  const std::int64_t first = std::max<std::int64_t>(dx, 0);
+  const std::int64_t last = std::min(cols, cols + dx);
+  for (std::int64_t y = std::max<std::int64_t>(dy, 0); y < std::min(rows, rows + dy); ++y) {
+    const auto from = src.subspan(static_cast<std::size_t>((y - dy) * cols), static_cast<std::size_t>(cols));
+    const auto to = dst.subspan(static_cast<std::size_t>(y * cols), static_cast<std::size_t>(cols));
+    for (std::int64_t x = first; x < last; ++x) {
+      const std::int64_t at = flip ? cols - 1 - (x - dx) : x - dx;
+      to[static_cast<std::size_t>(x)] = from[static_cast<std::size_t>(at)];
+    }
+  }
+}
+
+}  // namespace fulcrum::detail
+
+namespace fulcrum {
+
+FULCRUM_DEFINE BatchSampler::BatchSampler(const SampleView& samples, std::int64_t batch,
+                                          const Augmentation& augmentation, std::uint64_t seed)
+    : samples_(samples), augmentation_(augmentation), random_(seed), order_(static_cast<std::size_t>(samples.size())) {
+  if (batch < 1 || batch > samples.size()) {
+    throw Error("batch " + std::to_string(batch),
+                "cannot be drawn from a data set of " + std::to_string(samples.size()) + " samples",
+                "give 1 to the number of samples");
+  }
+  if (augmentation.shift < 0) throw Error("augmentation", "has a negative shift", "give 0 or more pixels");
+  if (augmentation != Augmentation{} && samples.src().dimension() != 4) {
+    throw Error("augmentation", "is for images (n, c, h, w) but samples are " + to_string(samples.src().dims()),
+                "train without it");
+  }
+  std::iota(order_.begin(), order_.end(), std::size_t{0});
+  const auto batch_of = [&](const Tensor<float>& all) {
+    Shape shape = all.dims();
+    shape[0] = batch;
+    return Tensor<float>(shape);
+  };
+  batch_.src = batch_of(samples.src());
+  batch_.classes = samples.classes();
+  if (!samples.labels().empty()) batch_.labels.resize(static_cast<std::size_t>(batch));
+  if (samples.targets() != nullptr) batch_.targets = batch_of(*samples.targets());
+}
+
+FULCRUM_DEFINE void BatchSampler::start_epoch() {
+  random_.shuffle(std::span(order_));
+  next_ = 0;
+}
+
+FULCRUM_DEFINE const Batch& BatchSampler::draw() {
+  const auto size = static_cast<std::size_t>(batch_.src.dim(0));
+  for (std::size_t i = 0; i < size; ++i, ++next_) {
+    const std::size_t sample = order_[next_];
+    if (!batch_.labels.empty()) batch_.labels[i] = samples_.labels()[sample];
+    if (batch_.targets) copy_sample(*samples_.targets(), sample, *batch_.targets, i);
+    if (augmentation_ == Augmentation{})
+      copy_sample(samples_.src(), sample, batch_.src, i);
+    else
+      vary_sample(sample, i);
+  }
+  return batch_;
+}
+
+FULCRUM_DEFINE void BatchSampler::vary_sample(std::size_t sample, std::size_t at) {
+  const Shape shape = batch_.src.dims();
+  const auto plane = static_cast<std::size_t>(shape[2] * shape[3]);
+  const auto from = part_of(samples_.src(), sample);
+  const auto to = part_of(batch_.src, at);
+  const std::int64_t dy = offset();
+  const std::int64_t dx = offset();
+  const bool flip = augmentation_.flip && random_.below(2) == 1;
+  for (std::size_t c = 0; c < static_cast<std::size_t>(shape[1]); ++c) {
+    detail::copy_plane(from.subspan(c * plane, plane), to.subspan(c * plane, plane), shape[2], shape[3], dy, dx, flip);
+  }
+}
+
+FULCRUM_DEFINE std::int64_t BatchSampler::offset() {
+  const auto choices = static_cast<std::uint64_t>(2 * augmentation_.shift + 1);
+  return static_cast<std::int64_t>(random_.below(choices)) - augmentation_.shift;
+}
+
+}  // namespace fulcrum
+
+#endif

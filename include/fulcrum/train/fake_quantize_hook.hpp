@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <fulcrum/analysis/weighted_layers.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/tensor/quantization.hpp>
 #include <fulcrum/train/parameter_hooks.hpp>
 
@@ -36,21 +37,10 @@ struct FakeQuantizeHook {
   /// \throws Error when a name in `skip` is no convolution or dense layer of the model
   void check(const Model<float>& model) const { detail::expect_weighted_layers(model, skip); }
 
-  [[nodiscard]] std::optional<State> make_state(const TrainableParameter& parameter) const {
-    if (parameter.name != "weights" || detail::contains(skip, parameter.layer)) return std::nullopt;
-    return State{parameter.layer};
-  }
+  FULCRUM_DECLARE [[nodiscard]] std::optional<State> make_state(const TrainableParameter& parameter) const;
   /// \throws Error when the bits are out of range or a weight is not finite
-  [[nodiscard]] Tensor<float> on_forward(const State& state, Tensor<float> value, const TrainingStep& step) const {
-    const auto elements = value.flat();
-    if (!std::all_of(elements.begin(), elements.end(), [](float w) { return std::isfinite(w); })) {
-      throw Error("layer '" + state.layer + "'",
-                  "has NaN or infinite weights to round at step " + std::to_string(step.number),
-                  step.number == 1 ? "repair the model first" : "lower the learning rate");
-    }
-    const Quantization q = symmetric_quantization(value, bits, per_channel ? 0 : -1);
-    return quantize_dequantize(std::move(value), q);
-  }
+  FULCRUM_DECLARE [[nodiscard]] Tensor<float> on_forward(const State& state, Tensor<float> value,
+                                                         const TrainingStep& step) const;
   void on_backward(const State& /*state*/, std::span<float> /*gradient*/) const {}
   void on_update(const State& /*state*/, std::span<float> /*master*/) const {}
 };
@@ -58,3 +48,29 @@ struct FakeQuantizeHook {
 static_assert(ParameterHook<FakeQuantizeHook>);
 
 }  // namespace fulcrum
+
+#if FULCRUM_DEFINES(train)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE std::optional<FakeQuantizeHook::State> FakeQuantizeHook::make_state(
+    const TrainableParameter& parameter) const {
+  if (parameter.name != "weights" || detail::contains(skip, parameter.layer)) return std::nullopt;
+  return State{parameter.layer};
+}
+
+FULCRUM_DEFINE Tensor<float> FakeQuantizeHook::on_forward(const State& state, Tensor<float> value,
+                                                          const TrainingStep& step) const {
+  const auto elements = value.flat();
+  if (!std::all_of(elements.begin(), elements.end(), [](float w) { return std::isfinite(w); })) {
+    throw Error("layer '" + state.layer + "'",
+                "has NaN or infinite weights to round at step " + std::to_string(step.number),
+                step.number == 1 ? "repair the model first" : "lower the learning rate");
+  }
+  const Quantization q = symmetric_quantization(value, bits, per_channel ? 0 : -1);
+  return quantize_dequantize(std::move(value), q);
+}
+
+}  // namespace fulcrum
+
+#endif

@@ -13,6 +13,7 @@
 #include <string>
 #include <utility>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/tensor/tensor.hpp>
 #include <fulcrum/train/batches.hpp>
 
@@ -116,17 +117,7 @@ struct CrossEntropy {
   }
 
   /// \copydoc Loss
-  [[nodiscard]] LossResult<float> operator()(const Tensor<float>& logits, const Batch& batch) const {
-    if (batch.labels.empty()) {
-      throw Error("cross-entropy", "was given samples without labels",
-                  "give a class for each, or train by another loss");
-    }
-    if (logits.dimension() == 2 && logits.dim(1) != batch.classes) {
-      throw Error("data set", "has " + std::to_string(batch.classes) + " classes for a model whose output is " +
-                                  to_string(logits.dims()));
-    }
-    return (*this)(logits, std::span(batch.labels));
-  }
+  FULCRUM_DECLARE [[nodiscard]] LossResult<float> operator()(const Tensor<float>& logits, const Batch& batch) const;
 };
 
 /// The mean of the squared differences over all elements of the batch, for regression:
@@ -156,15 +147,36 @@ struct MeanSquaredError {
   }
 
   /// \copydoc Loss
-  [[nodiscard]] LossResult<float> operator()(const Tensor<float>& output, const Batch& batch) const {
-    if (!batch.targets) {
-      throw Error("mean squared error", "was given samples without targets",
-                  "give a tensor for each, or train by another loss");
-    }
-    return (*this)(output, *batch.targets);
-  }
+  FULCRUM_DECLARE [[nodiscard]] LossResult<float> operator()(const Tensor<float>& output, const Batch& batch) const;
 };
 
 static_assert(Loss<CrossEntropy> && Loss<MeanSquaredError>);
 
 }  // namespace fulcrum
+
+#if FULCRUM_DEFINES(train)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE LossResult<float> CrossEntropy::operator()(const Tensor<float>& logits, const Batch& batch) const {
+  if (batch.labels.empty()) {
+    throw Error("cross-entropy", "was given samples without labels", "give a class for each, or train by another loss");
+  }
+  if (logits.dimension() == 2 && logits.dim(1) != batch.classes) {
+    throw Error("data set", "has " + std::to_string(batch.classes) + " classes for a model whose output is " +
+                                to_string(logits.dims()));
+  }
+  return (*this)(logits, std::span(batch.labels));
+}
+
+FULCRUM_DEFINE LossResult<float> MeanSquaredError::operator()(const Tensor<float>& output, const Batch& batch) const {
+  if (!batch.targets) {
+    throw Error("mean squared error", "was given samples without targets",
+                "give a tensor for each, or train by another loss");
+  }
+  return (*this)(output, *batch.targets);
+}
+
+}  // namespace fulcrum
+
+#endif

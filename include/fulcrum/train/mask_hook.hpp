@@ -8,6 +8,7 @@
 #include <span>
 #include <utility>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/train/parameter_hooks.hpp>
 
 namespace fulcrum {
@@ -17,14 +18,9 @@ namespace fulcrum {
 struct MaskHook {
   using State = SharedTensor<std::uint8_t>;  ///< 0: pruned
 
-  [[nodiscard]] std::optional<State> make_state(const TrainableParameter& parameter) const {
-    if (parameter.mask.empty()) return std::nullopt;
-    return parameter.mask;
-  }
-  [[nodiscard]] Tensor<float> on_forward(const State& mask, Tensor<float> value, const TrainingStep& /*step*/) const {
-    apply(mask, value.flat());
-    return value;
-  }
+  FULCRUM_DECLARE [[nodiscard]] std::optional<State> make_state(const TrainableParameter& parameter) const;
+  FULCRUM_DECLARE [[nodiscard]] Tensor<float> on_forward(const State& mask, Tensor<float> value,
+                                                         const TrainingStep& /*step*/) const;
   void on_backward(const State& mask, std::span<float> gradient) const { apply(mask, gradient); }
   void on_update(const State& mask, std::span<float> master) const { apply(mask, master); }
 
@@ -40,3 +36,22 @@ private:
 static_assert(ParameterHook<MaskHook>);
 
 }  // namespace fulcrum
+
+#if FULCRUM_DEFINES(train)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE std::optional<MaskHook::State> MaskHook::make_state(const TrainableParameter& parameter) const {
+  if (parameter.mask.empty()) return std::nullopt;
+  return parameter.mask;
+}
+
+FULCRUM_DEFINE Tensor<float> MaskHook::on_forward(const State& mask, Tensor<float> value,
+                                                  const TrainingStep& /*step*/) const {
+  apply(mask, value.flat());
+  return value;
+}
+
+}  // namespace fulcrum
+
+#endif

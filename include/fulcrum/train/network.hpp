@@ -10,16 +10,16 @@
 #include <utility>
 #include <vector>
 
-#include <fulcrum/analysis/is_quantized.hpp>
-#include <fulcrum/train/detail/record_elementwise.hpp>
-#include <fulcrum/train/detail/record_linear.hpp>
-#include <fulcrum/train/detail/record_shape.hpp>
-#include <fulcrum/train/detail/relu_order.hpp>
-#include <fulcrum/train/detail/trainable.hpp>
+#include <fulcrum/core/linkage.hpp>
+#include <fulcrum/model/model.hpp>
 #include <fulcrum/train/loss.hpp>
 #include <fulcrum/train/trainable_parameter.hpp>
 
 namespace fulcrum {
+
+namespace detail::training {
+struct Recording;
+}
 
 /// A model of one input, prepared for one batch size: forward() gives its last output, backward() the gradients of its
 /// parameters. A softmax over the last axis that computes the output is left out where the loss has it (see LossInput).
@@ -32,120 +32,35 @@ public:
   /// \param batch  samples per step, ≥ 1
   /// \param input  what the loss takes: whether a softmax at the end is run
   /// \throws Error when the model is quantized, has not exactly one input, or has no weights that reach its output
-  TrainingNetwork(const Model<float>& model, std::int64_t batch, LossInput input = LossInput::logits)
-      : stream_(detail::onednn::cpu_engine()) {
-    check(model);
-    Model<float> reordered = model;
-    swapped_ = detail::training::swap_relu_and_max_pooling(reordered);
-    tape_ = std::make_unique<detail::training::Tape>(std::move(reordered), batch);
-    input_ = model.inputs().front();
-    dst_id_ = input == LossInput::logits ? logits_of(model) : model.outputs().back();
-    std::vector<bool> used(model.size(), false);
-    used[dst_id_] = true;
-    for (NodeId id = dst_id_ + 1; id-- > 0;) {
-      for (const NodeId src : model.node(id).src) used[src] = used[src] || used[id];
-    }
-    if (!used[input_]) throw Error("model '" + model.name() + "'", "has an output that does not depend on its input");
-    for (NodeId id = 0; id <= dst_id_; ++id) {
-      if (used[id]) record(id);
-    }
+  FULCRUM_DECLARE TrainingNetwork(const Model<float>& model, std::int64_t batch, LossInput input = LossInput::logits);
 
-    dst_ = Tensor<float>(tape_->shape(dst_id_));
-    gradient_ = Tensor<float>(tape_->shape(dst_id_));
-    if (!tape_->needs_gradient(dst_id_)) {
-      throw Error("model '" + model.name() + "'", "has no weights that reach its output", "there is nothing to train");
-    }
-    const auto plain = detail::onednn::plain_desc(dst_.dims(), DType::f32);
-    const auto& engine = detail::onednn::cpu_engine();
-    tape_->forward.copy(tape_->value(dst_id_), {plain, engine, dst_.flat().data()});
-    tape_->contribute(dst_id_, {plain, engine, gradient_.flat().data()});
-    tape_->add_backward_steps();
-  }
+  FULCRUM_LINKAGE ~TrainingNetwork();
+  FULCRUM_LINKAGE TrainingNetwork(TrainingNetwork&&) noexcept;
+  FULCRUM_LINKAGE TrainingNetwork& operator=(TrainingNetwork&&) noexcept;
 
   /// \param src  of the input's shape at this batch size
   /// \return the output, until the next call
   /// \throws Error when the shape is another
-  const Tensor<float>& forward(const Tensor<float>& src) {
-    expect(src, tape_->shape(input_), "forward");
-    std::copy(src.flat().begin(), src.flat().end(), static_cast<float*>(tape_->value(input_).get_data_handle()));
-    tape_->forward.run(stream_);
-    return dst_;
-  }
+  FULCRUM_DECLARE const Tensor<float>& forward(const Tensor<float>& src);
 
   /// Fills the gradients of all parameters for the last forward().
   /// \param gradient  ∂loss/∂output
   /// \throws Error when its shape is not that of the output
-  void backward(const Tensor<float>& gradient) {
-    expect(gradient, dst_.dims(), "backward");
-    std::copy(gradient.flat().begin(), gradient.flat().end(), gradient_.flat().begin());
-    tape_->backward.run(stream_);
-  }
+  FULCRUM_DECLARE void backward(const Tensor<float>& gradient);
 
   /// Weights, biases, scales and shifts that reach the output. Their values may be written between steps.
-  [[nodiscard]] std::span<TrainableParameter> parameters() noexcept { return tape_->parameters; }
+  FULCRUM_DECLARE [[nodiscard]] std::span<TrainableParameter> parameters() noexcept;
 
   /// The model with its weights and running statistics as they are now.
-  [[nodiscard]] Model<float> model() const {
-    Model<float> result = tape_->model();
-    for (const auto& [a, b] : swapped_) std::swap(result.edit_layer(a), result.edit_layer(b));
-    for (const TrainableParameter& trained : tape_->parameters) {
-      for_each_parameter(result.edit_layer(trained.node), [&](const char* name, Parameter<float>& parameter) {
-        if (name == trained.name) parameter.value = trained.value;
-      });
-    }
-    return result;
-  }
+  FULCRUM_DECLARE [[nodiscard]] Model<float> model() const;
 
-  [[nodiscard]] const Shape& src_shape() const { return tape_->shape(input_); }
-  [[nodiscard]] const Shape& dst_shape() const { return tape_->shape(dst_id_); }
+  FULCRUM_DECLARE [[nodiscard]] const Shape& src_shape() const;
+  [[nodiscard]] Shape dst_shape() const { return dst_.dims(); }
 
 private:
-  static void check(const Model<float>& model) {
-    const std::string where = "model '" + model.name() + "'";
-    if (model.inputs().size() != 1 || model.outputs().empty()) {
-      throw Error(where,
-                  "has " + std::to_string(model.inputs().size()) + " input(s) and " +
-                      std::to_string(model.outputs().size()) + " output(s)",
-                  "training takes one input and at least one output");
-    }
-    if (is_quantized(model)) throw Error(where, "is quantized", "train the float model and quantize it afterwards");
-  }
+  FULCRUM_DECLARE void record(NodeId id);
 
-  static NodeId logits_of(const Model<float>& model) {
-    const NodeId output = model.outputs().back();
-    const auto* softmax = std::get_if<Softmax>(&model.node(output).layer);
-    if (softmax == nullptr) return output;
-    const NodeId src = model.node(output).src.front();
-    const std::size_t rank = infer_shapes(model, 1)[src].size();
-    return normalized_axis(softmax->axis, rank) + 1 == rank ? src : output;
-  }
-
-  static void expect(const Tensor<float>& given, const Shape& shape, const char* where) {
-    if (given.dims() != shape) {
-      throw Error(where, "was given " + to_string(given.dims()) + " but takes " + to_string(shape));
-    }
-  }
-
-  void record(NodeId id) {
-    const Node<float>& node = tape_->model().node(id);
-    if (!detail::training::is_trainable(node.layer, tape_->shape(id))) {
-      throw Error("layer '" + node.name + "'", "is of a kind that cannot be trained (" + kind_of(node.layer) + ")",
-                  "train the model elsewhere and import its weights");
-    }
-    try {
-      visit_layer(
-          [&]<class L>(const L& layer) {
-            if constexpr (!detail::training::ForwardOnly<L>) detail::training::record(*tape_, id, layer);
-          },
-          node.layer);
-    } catch (const dnnl::error& error) {
-      throw Error("layer '" + node.name + "'", "cannot be trained with oneDNN: " + std::string(error.what()));
-    }
-  }
-
-  detail::training::SwappedLayers swapped_;
-  std::unique_ptr<detail::training::Tape> tape_;  // at a fixed address: the recorded steps refer to it
-  dnnl::stream stream_;
+  std::unique_ptr<detail::training::Recording> recording_;  // at a fixed address: the recorded steps refer to it
   NodeId input_ = 0;
   NodeId dst_id_ = 0;
   Tensor<float> dst_;
@@ -153,3 +68,140 @@ private:
 };
 
 }  // namespace fulcrum
+
+#if FULCRUM_DEFINES(train)
+
+#include <fulcrum/analysis/is_quantized.hpp>
+#include <fulcrum/train/detail/record_elementwise.hpp>
+#include <fulcrum/train/detail/record_linear.hpp>
+#include <fulcrum/train/detail/record_shape.hpp>
+#include <fulcrum/train/detail/relu_order.hpp>
+#include <fulcrum/train/detail/trainable.hpp>
+
+namespace fulcrum::detail::training {
+
+/// The tape of a network, and what runs it.
+struct Recording {
+  SwappedLayers swapped;
+  Tape tape;
+  dnnl::stream stream{onednn::cpu_engine()};
+};
+
+FULCRUM_DECLARE void check_trainable(const Model<float>& model) {
+  const std::string where = "model '" + model.name() + "'";
+  if (model.inputs().size() != 1 || model.outputs().empty()) {
+    throw Error(where,
+                "has " + std::to_string(model.inputs().size()) + " input(s) and " +
+                    std::to_string(model.outputs().size()) + " output(s)",
+                "training takes one input and at least one output");
+  }
+  if (is_quantized(model)) throw Error(where, "is quantized", "train the float model and quantize it afterwards");
+}
+
+FULCRUM_DECLARE NodeId logits_of(const Model<float>& model) {
+  const NodeId output = model.outputs().back();
+  const auto* softmax = std::get_if<Softmax>(&model.node(output).layer);
+  if (softmax == nullptr) return output;
+  const NodeId src = model.node(output).src.front();
+  const std::size_t rank = infer_shapes(model, 1)[src].size();
+  return normalized_axis(softmax->axis, rank) + 1 == rank ? src : output;
+}
+
+FULCRUM_DECLARE void expect(const Tensor<float>& given, const Shape& shape, const char* where) {
+  if (given.dims() != shape) {
+    throw Error(where, "was given " + to_string(given.dims()) + " but takes " + to_string(shape));
+  }
+}
+
+}  // namespace fulcrum::detail::training
+
+namespace fulcrum {
+
+FULCRUM_DEFINE TrainingNetwork::TrainingNetwork(const Model<float>& model, std::int64_t batch, LossInput input) {
+  using namespace detail::training;
+  check_trainable(model);
+  Model<float> reordered = model;
+  SwappedLayers swapped = swap_relu_and_max_pooling(reordered);
+  recording_.reset(new Recording{std::move(swapped), {std::move(reordered), batch}});
+  Tape& tape = recording_->tape;
+  input_ = model.inputs().front();
+  dst_id_ = input == LossInput::logits ? logits_of(model) : model.outputs().back();
+  std::vector<bool> used(model.size(), false);
+  used[dst_id_] = true;
+  for (NodeId id = dst_id_ + 1; id-- > 0;) {
+    for (const NodeId src : model.node(id).src) used[src] = used[src] || used[id];
+  }
+  if (!used[input_]) throw Error("model '" + model.name() + "'", "has an output that does not depend on its input");
+  for (NodeId id = 0; id <= dst_id_; ++id) {
+    if (used[id]) record(id);
+  }
+
+  dst_ = Tensor<float>(tape.shape(dst_id_));
+  gradient_ = Tensor<float>(tape.shape(dst_id_));
+  if (!tape.needs_gradient(dst_id_)) {
+    throw Error("model '" + model.name() + "'", "has no weights that reach its output", "there is nothing to train");
+  }
+  const auto plain = detail::onednn::plain_desc(dst_.dims(), DType::f32);
+  const auto& engine = detail::onednn::cpu_engine();
+  tape.forward.copy(tape.value(dst_id_), {plain, engine, dst_.flat().data()});
+  tape.contribute(dst_id_, {plain, engine, gradient_.flat().data()});
+  tape.add_backward_steps();
+}
+
+FULCRUM_LINKAGE TrainingNetwork::~TrainingNetwork() = default;
+FULCRUM_LINKAGE TrainingNetwork::TrainingNetwork(TrainingNetwork&&) noexcept = default;
+FULCRUM_LINKAGE TrainingNetwork& TrainingNetwork::operator=(TrainingNetwork&&) noexcept = default;
+
+FULCRUM_DEFINE std::span<TrainableParameter> TrainingNetwork::parameters() noexcept {
+  return recording_->tape.parameters;
+}
+
+FULCRUM_DEFINE const Shape& TrainingNetwork::src_shape() const { return recording_->tape.shape(input_); }
+
+FULCRUM_DEFINE const Tensor<float>& TrainingNetwork::forward(const Tensor<float>& src) {
+  detail::training::Tape& tape = recording_->tape;
+  detail::training::expect(src, tape.shape(input_), "forward");
+  std::copy(src.flat().begin(), src.flat().end(), static_cast<float*>(tape.value(input_).get_data_handle()));
+  tape.forward.run(recording_->stream);
+  return dst_;
+}
+
+FULCRUM_DEFINE void TrainingNetwork::backward(const Tensor<float>& gradient) {
+  detail::training::expect(gradient, dst_.dims(), "backward");
+  std::copy(gradient.flat().begin(), gradient.flat().end(), gradient_.flat().begin());
+  recording_->tape.backward.run(recording_->stream);
+}
+
+FULCRUM_DEFINE Model<float> TrainingNetwork::model() const {
+  detail::training::Tape& tape = recording_->tape;
+  Model<float> result = tape.model();
+  for (const auto& [a, b] : recording_->swapped) std::swap(result.edit_layer(a), result.edit_layer(b));
+  for (const TrainableParameter& trained : tape.parameters) {
+    for_each_parameter(result.edit_layer(trained.node), [&](const char* name, Parameter<float>& parameter) {
+      if (name == trained.name) parameter.value = trained.value;
+    });
+  }
+  return result;
+}
+
+FULCRUM_DEFINE void TrainingNetwork::record(NodeId id) {
+  detail::training::Tape& tape = recording_->tape;
+  const Node<float>& node = tape.model().node(id);
+  if (!detail::training::is_trainable(node.layer, tape.shape(id))) {
+    throw Error("layer '" + node.name + "'", "is of a kind that cannot be trained (" + kind_of(node.layer) + ")",
+                "train the model elsewhere and import its weights");
+  }
+  try {
+    visit_layer(
+        [&]<class L>(const L& layer) {
+          if constexpr (!detail::training::ForwardOnly<L>) detail::training::record(recording_->tape, id, layer);
+        },
+        node.layer);
+  } catch (const dnnl::error& error) {
+    throw Error("layer '" + node.name + "'", "cannot be trained with oneDNN: " + std::string(error.what()));
+  }
+}
+
+}  // namespace fulcrum
+
+#endif

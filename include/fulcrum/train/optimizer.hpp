@@ -7,13 +7,15 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <span>
-#include <variant>
+#include <string>
+#include <utility>
 #include <vector>
 
-#include <Eigen/Core>
-
 #include <fulcrum/core/error.hpp>
+#include <fulcrum/core/linkage.hpp>
 
 namespace fulcrum {
 
@@ -35,16 +37,6 @@ concept Optimizer = std::copy_constructible<O> &&
   optimizer.update(state, value, gradient, step);
 };
 
-namespace detail {
-using ArrayMap = Eigen::Map<Eigen::ArrayXf>;
-using ConstArrayMap = Eigen::Map<const Eigen::ArrayXf>;
-
-inline ArrayMap as_array(std::span<float> values) { return {values.data(), static_cast<Eigen::Index>(values.size())}; }
-inline ConstArrayMap as_array(std::span<const float> values) {
-  return {values.data(), static_cast<Eigen::Index>(values.size())};
-}
-}  // namespace detail
-
 /// Stochastic gradient descent with momentum:
 ///
 ///     g ← gradient + weight_decay · w        v ← momentum · v + g
@@ -60,19 +52,8 @@ struct Sgd {
 
   [[nodiscard]] State make_state(std::size_t size) const { return State(size, 0.0F); }
 
-  void update(State& state, std::span<float> value, std::span<const float> gradient, const OptimizerStep& step) const {
-    const auto rate = static_cast<float>(step.learning_rate);
-    const auto inertia = static_cast<float>(momentum);
-    const auto decay = static_cast<float>(step.decays ? weight_decay : 0.0);
-    auto w = detail::as_array(value);
-    auto v = detail::as_array(std::span(state));
-    const auto g = detail::as_array(gradient);
-    v = inertia * v + g + decay * w;
-    if (nesterov)
-      w -= rate * (g + decay * w + inertia * v);
-    else
-      w -= rate * v;
-  }
+  FULCRUM_DECLARE void update(State& state, std::span<float> value, std::span<const float> gradient,
+                              const OptimizerStep& step) const;
 };
 
 /// Adam (Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015):
@@ -97,39 +78,137 @@ struct Adam {
     return {std::vector<float>(size, 0.0F), std::vector<float>(size, 0.0F)};
   }
 
-  void update(State& state, std::span<float> value, std::span<const float> gradient, const OptimizerStep& step) const {
-    const auto t = static_cast<double>(step.number);
-    const auto b1 = static_cast<float>(beta1);
-    const auto b2 = static_cast<float>(beta2);
-    const auto mean_unbias = static_cast<float>(1.0 / (1.0 - std::pow(beta1, t)));
-    const auto variance_unbias = static_cast<float>(1.0 / (1.0 - std::pow(beta2, t)));
-    const auto rate = static_cast<float>(step.learning_rate);
-    const auto decay = static_cast<float>(step.decays ? step.learning_rate * weight_decay : 0.0);
-    const auto tiny = static_cast<float>(epsilon);
-    auto w = detail::as_array(value);
-    auto m = detail::as_array(std::span(state.mean));
-    auto v = detail::as_array(std::span(state.variance));
-    const auto g = detail::as_array(gradient);
-    m = b1 * m + (1.0F - b1) * g;
-    v = b2 * v + (1.0F - b2) * g.square();
-    w -= rate * (m * mean_unbias) / ((v * variance_unbias).sqrt() + tiny) + decay * w;
-  }
+  FULCRUM_DECLARE void update(State& state, std::span<float> value, std::span<const float> gradient,
+                              const OptimizerStep& step) const;
 };
-
-/// The optimizers that settings can name.
-using AnyOptimizer = std::variant<Adam, Sgd>;
 
 static_assert(Optimizer<Adam> && Optimizer<Sgd>);
 
 /// \throws Error when a setting is out of range
-inline void validate(const Sgd& sgd) {
+FULCRUM_DECLARE void validate(const Sgd& sgd);
+/// \copydoc validate(const Sgd&)
+FULCRUM_DECLARE void validate(const Adam& adam);
+
+namespace detail {
+
+/// An optimizer at work on one parameter.
+class AttachedOptimizer {
+public:
+  AttachedOptimizer() = default;
+  AttachedOptimizer(const AttachedOptimizer&) = delete;
+  AttachedOptimizer& operator=(const AttachedOptimizer&) = delete;
+  virtual ~AttachedOptimizer() = default;
+  virtual void update(std::span<float> value, std::span<const float> gradient, const OptimizerStep& step) = 0;
+};
+
+template <class O>
+class AttachedOptimizerOf final : public AttachedOptimizer {
+public:
+  AttachedOptimizerOf(O optimizer, std::size_t size)
+      : optimizer_(std::move(optimizer)), state_(optimizer_.make_state(size)) {}
+  void update(std::span<float> value, std::span<const float> gradient, const OptimizerStep& step) override {
+    optimizer_.update(state_, value, gradient, step);
+  }
+
+private:
+  const O optimizer_;
+  typename O::State state_;
+};
+
+}  // namespace detail
+
+/// Any optimizer, as a value that settings can hold.
+class AnyOptimizer {
+public:
+  template <class O>
+  requires(!std::same_as<O, AnyOptimizer>)
+      AnyOptimizer(O optimizer) {  // NOLINT(google-explicit-constructor): an optimizer is any optimizer
+    static_assert(Optimizer<O>,
+                  "an optimizer needs State, make_state(size) and update(state, value, gradient, step): "
+                  "see the concept Optimizer in fulcrum/train/optimizer.hpp");
+    if constexpr (Optimizer<O>) {
+      if constexpr (requires { validate(optimizer); }) {
+        check_ = [optimizer] { validate(optimizer); };
+      }
+      attach_ = [optimizer = std::move(optimizer)](std::size_t size) -> std::unique_ptr<detail::AttachedOptimizer> {
+        return std::make_unique<detail::AttachedOptimizerOf<O>>(optimizer, size);
+      };
+    }
+  }
+
+  /// Calls the optimizer's validate(optimizer), where there is one.
+  /// \throws Error when a setting is out of range
+  void check() const {
+    if (check_) check_();
+  }
+  /// With a fresh state, for a parameter of `size` elements.
+  [[nodiscard]] std::unique_ptr<detail::AttachedOptimizer> attach(std::size_t size) const { return attach_(size); }
+
+private:
+  std::function<void()> check_;  // empty: nothing to check
+  std::function<std::unique_ptr<detail::AttachedOptimizer>(std::size_t)> attach_;
+};
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(train)
+
+#include <Eigen/Core>
+
+namespace fulcrum::detail {
+using ArrayMap = Eigen::Map<Eigen::ArrayXf>;
+using ConstArrayMap = Eigen::Map<const Eigen::ArrayXf>;
+
+inline ArrayMap as_array(std::span<float> values) { return {values.data(), static_cast<Eigen::Index>(values.size())}; }
+inline ConstArrayMap as_array(std::span<const float> values) {
+  return {values.data(), static_cast<Eigen::Index>(values.size())};
+}
+}  // namespace fulcrum::detail
+
+namespace fulcrum {
+
+FULCRUM_DEFINE void Sgd::update(State& state, std::span<float> value, std::span<const float> gradient,
+                                const OptimizerStep& step) const {
+  const auto rate = static_cast<float>(step.learning_rate);
+  const auto inertia = static_cast<float>(momentum);
+  const auto decay = static_cast<float>(step.decays ? weight_decay : 0.0);
+  auto w = detail::as_array(value);
+  auto v = detail::as_array(std::span(state));
+  const auto g = detail::as_array(gradient);
+  v = inertia * v + g + decay * w;
+  if (nesterov)
+    w -= rate * (g + decay * w + inertia * v);
+  else
+    w -= rate * v;
+}
+
+FULCRUM_DEFINE void Adam::update(State& state, std::span<float> value, std::span<const float> gradient,
+                                 const OptimizerStep& step) const {
+  const auto t = static_cast<double>(step.number);
+  const auto b1 = static_cast<float>(beta1);
+  const auto b2 = static_cast<float>(beta2);
+  const auto mean_unbias = static_cast<float>(1.0 / (1.0 - std::pow(beta1, t)));
+  const auto variance_unbias = static_cast<float>(1.0 / (1.0 - std::pow(beta2, t)));
+  const auto rate = static_cast<float>(step.learning_rate);
+  const auto decay = static_cast<float>(step.decays ? step.learning_rate * weight_decay : 0.0);
+  const auto tiny = static_cast<float>(epsilon);
+  auto w = detail::as_array(value);
+  auto m = detail::as_array(std::span(state.mean));
+  auto v = detail::as_array(std::span(state.variance));
+  const auto g = detail::as_array(gradient);
+  m = b1 * m + (1.0F - b1) * g;
+  v = b2 * v + (1.0F - b2) * g.square();
+  w -= rate * (m * mean_unbias) / ((v * variance_unbias).sqrt() + tiny) + decay * w;
+}
+
+FULCRUM_DEFINE void validate(const Sgd& sgd) {
   if (!(sgd.momentum >= 0.0 && sgd.momentum < 1.0)) {
     throw Error("SGD", "has a momentum of " + std::to_string(sgd.momentum), "give 0 or more and less than 1");
   }
   if (!(sgd.weight_decay >= 0.0)) throw Error("SGD", "has a negative weight decay", "give 0 or more");
 }
-/// \copydoc validate(const Sgd&)
-inline void validate(const Adam& adam) {
+
+FULCRUM_DEFINE void validate(const Adam& adam) {
   for (const double beta : {adam.beta1, adam.beta2}) {
     if (!(beta >= 0.0 && beta < 1.0)) {
       throw Error("Adam", "has a beta of " + std::to_string(beta), "give 0 or more and less than 1");
@@ -140,3 +219,5 @@ inline void validate(const Adam& adam) {
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include <fulcrum/core/error.hpp>
+#include <fulcrum/core/linkage.hpp>
 
 namespace fulcrum {
 
@@ -23,11 +24,7 @@ struct CosineRate {
   double floor = 0.0;     ///< factor at the end, 0 … 1
 
   /// \copydoc ConstantRate::operator()
-  [[nodiscard]] double operator()(double progress) const {
-    if (progress < warm_up) return progress / warm_up;
-    const double t = (progress - warm_up) / (1.0 - warm_up);
-    return floor + (1.0 - floor) * 0.5 * (1.0 + std::cos(std::numbers::pi * t));
-  }
+  FULCRUM_DECLARE [[nodiscard]] double operator()(double progress) const;
 };
 
 /// The schedules that settings can name.
@@ -39,7 +36,21 @@ using LearningRateSchedule = std::variant<CosineRate, ConstantRate>;
 }
 
 /// \throws Error when a setting is out of range
-inline void validate(const LearningRateSchedule& schedule) {
+FULCRUM_DECLARE void validate(const LearningRateSchedule& schedule);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(train)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE double CosineRate::operator()(double progress) const {
+  if (progress < warm_up) return progress / warm_up;
+  const double t = (progress - warm_up) / (1.0 - warm_up);
+  return floor + (1.0 - floor) * 0.5 * (1.0 + std::cos(std::numbers::pi * t));
+}
+
+FULCRUM_DEFINE void validate(const LearningRateSchedule& schedule) {
   const auto* cosine = std::get_if<CosineRate>(&schedule);
   if (cosine == nullptr) return;
   if (!(cosine->warm_up >= 0.0 && cosine->warm_up < 1.0) || !(cosine->floor >= 0.0 && cosine->floor <= 1.0)) {
@@ -49,3 +60,5 @@ inline void validate(const LearningRateSchedule& schedule) {
 }
 
 }  // namespace fulcrum
+
+#endif

@@ -13,14 +13,10 @@
 #include <utility>
 #include <vector>
 
-#include <fulcrum/core/cpu_limits.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/progress.hpp>
-#include <fulcrum/onednn/thread_scope.hpp>
 #include <fulcrum/train/batches.hpp>
-#include <fulcrum/train/detail/hooked_parameters.hpp>
 #include <fulcrum/train/loss.hpp>
-#include <fulcrum/train/mask_hook.hpp>
-#include <fulcrum/train/network.hpp>
 #include <fulcrum/train/optimizer.hpp>
 #include <fulcrum/train/parameter_hooks.hpp>
 #include <fulcrum/train/schedule.hpp>
@@ -30,12 +26,12 @@ namespace fulcrum {
 /// The defaults are made for zoo:fashion_cnn on Fashion-MNIST: about 92 % of the test images in about a minute on two
 /// quiet cores.
 struct TrainOptions {
-  int epochs = 5;               ///< ≥ 1: passes over the training set
-  std::int64_t batch = 128;     ///< ≥ 1: samples per step; a smaller data set is one batch
-  double learning_rate = 3e-3;  ///< > 0: the schedule's peak
-  std::uint64_t seed = 0;       ///< of the order of the samples and their augmentation (not of the initial weights)
-  int threads = 0;              ///< 0: every core the process may use
-  AnyOptimizer optimizer = Adam{};
+  int epochs = 5;                   ///< ≥ 1: passes over the training set
+  std::int64_t batch = 128;         ///< ≥ 1: samples per step; a smaller data set is one batch
+  double learning_rate = 3e-3;      ///< > 0: the schedule's peak
+  std::uint64_t seed = 0;           ///< of the order of the samples and their augmentation (not of the initial weights)
+  int threads = 0;                  ///< 0: every core the process may use
+  AnyOptimizer optimizer = Adam{};  ///< Adam, Sgd, or one of one's own (the concept Optimizer)
   LearningRateSchedule schedule = CosineRate{};
   AnyLoss loss = CrossEntropy{};
   std::vector<AnyParameterHook> hooks = {};  ///< what training is aware of, in this order, after the masks (MaskHook)
@@ -54,36 +50,28 @@ struct TrainResult {
   std::vector<EpochReport> epochs;
 };
 
-namespace detail {
+/// Trains a model by back-propagation (see TrainingNetwork for what it may be) to make a loss small: cross-entropy,
+/// unless `options.loss` is another.
+///
+/// The model's weights are where training starts. The same model, data, options and threads give the same weights bit
+/// for bit. Pruned weights (Parameter::mask) stay 0.
+/// \param train_set  a Dataset of labelled images, or what else SampleView shows
+/// \throws Error when an option is out of range, model, data, loss and hooks do not fit, or the loss stops being a
+/// number
+FULCRUM_DECLARE [[nodiscard]] TrainResult train(const Model<float>& model, const SampleView& train_set,
+                                                const TrainOptions& options = {}, const ProgressSink& progress = {});
 
-inline void validate(const TrainOptions& options) {
-  if (options.epochs < 1) throw Error("epochs", "is " + std::to_string(options.epochs), "give 1 or more");
-  if (options.batch < 1) throw Error("batch", "is " + std::to_string(options.batch), "give 1 or more");
-  if (options.threads < 0) throw Error("threads", "is " + std::to_string(options.threads), "give 1 or more");
-  if (!(options.learning_rate > 0.0) || !std::isfinite(options.learning_rate)) {
-    throw Error("learning rate", "is " + std::to_string(options.learning_rate), "give a number above 0");
-  }
-  fulcrum::validate(options.schedule);
-}
+}  // namespace fulcrum
 
-inline void check_matches(const TrainingNetwork& network, const SampleView& samples) {
-  Shape src = samples.src().dims();
-  src[0] = network.src_shape().front();
-  if (network.src_shape() != src) {
-    throw Error("data set",
-                "has samples " + to_string(src) + " for a model that takes " + to_string(network.src_shape()));
-  }
-}
+#if FULCRUM_DEFINES(train)
 
-/// "loss 0.123, accuracy 95.0 %", the latter where the loss knows classes.
-inline std::string figures_of(double loss, std::optional<double> accuracy) {
-  std::array<char, 64> text{};
-  if (accuracy)
-    std::snprintf(text.data(), text.size(), "loss %.3f, accuracy %.1f %%", loss, 100.0 * *accuracy);
-  else
-    std::snprintf(text.data(), text.size(), "loss %.3g", loss);
-  return text.data();
-}
+#include <fulcrum/core/cpu_limits.hpp>
+#include <fulcrum/onednn/thread_scope.hpp>
+#include <fulcrum/train/detail/hooked_parameters.hpp>
+#include <fulcrum/train/mask_hook.hpp>
+#include <fulcrum/train/network.hpp>
+
+namespace fulcrum::detail {
 
 /// Loss and accuracy over the batches of an epoch so far.
 class RunningFigures {
@@ -107,17 +95,43 @@ private:
   std::int64_t samples_ = 0;
 };
 
-}  // namespace detail
+FULCRUM_DECLARE void validate(const TrainOptions& options) {
+  if (options.epochs < 1) throw Error("epochs", "is " + std::to_string(options.epochs), "give 1 or more");
+  if (options.batch < 1) throw Error("batch", "is " + std::to_string(options.batch), "give 1 or more");
+  if (options.threads < 0) throw Error("threads", "is " + std::to_string(options.threads), "give 1 or more");
+  if (!(options.learning_rate > 0.0) || !std::isfinite(options.learning_rate)) {
+    throw Error("learning rate", "is " + std::to_string(options.learning_rate), "give a number above 0");
+  }
+  fulcrum::validate(options.schedule);
+}
 
-/// Trains with an optimizer of one's own; `options.optimizer` is not used. See train() below.
-template <class O>
-[[nodiscard]] TrainResult train_with(const Model<float>& model, const SampleView& train_set,
-                                     const TrainOptions& options, const O& optimizer,
-                                     const ProgressSink& progress = {}) {
-  static_assert(Optimizer<O>,
-                "an optimizer needs State, make_state(size) and update(state, value, gradient, step): "
-                "see the concept Optimizer in fulcrum/train/optimizer.hpp");
+FULCRUM_DECLARE void check_matches(const TrainingNetwork& network, const SampleView& samples) {
+  Shape src = samples.src().dims();
+  src[0] = network.src_shape().front();
+  if (network.src_shape() != src) {
+    throw Error("data set",
+                "has samples " + to_string(src) + " for a model that takes " + to_string(network.src_shape()));
+  }
+}
+
+/// "loss 0.123, accuracy 95.0 %", the latter where the loss knows classes.
+FULCRUM_DECLARE std::string figures_of(double loss, std::optional<double> accuracy) {
+  std::array<char, 64> text{};
+  if (accuracy)
+    std::snprintf(text.data(), text.size(), "loss %.3f, accuracy %.1f %%", loss, 100.0 * *accuracy);
+  else
+    std::snprintf(text.data(), text.size(), "loss %.3g", loss);
+  return text.data();
+}
+
+}  // namespace fulcrum::detail
+
+namespace fulcrum {
+
+FULCRUM_DEFINE TrainResult train(const Model<float>& model, const SampleView& train_set, const TrainOptions& options,
+                                 const ProgressSink& progress) {
   detail::validate(options);
+  options.optimizer.check();
   const detail::ThreadScope threads(
       options.threads != 0 ? options.threads
                            : usable_cores(static_cast<int>(current_affinity().size()), current_cpu_quota()));
@@ -128,8 +142,9 @@ template <class O>
   std::vector<AnyParameterHook> hooks{MaskHook{}};  // what is pruned stays so, whatever else is asked for
   hooks.insert(hooks.end(), options.hooks.begin(), options.hooks.end());
   detail::training::HookedParameters parameters(network, model, hooks);
-  std::vector<typename O::State> states;
-  for (const auto& movable : parameters.movables()) states.push_back(optimizer.make_state(movable.value.size()));
+  std::vector<std::unique_ptr<detail::AttachedOptimizer>> optimizers;
+  for (const auto& movable : parameters.movables())
+    optimizers.push_back(options.optimizer.attach(movable.value.size()));
 
   const std::int64_t per_epoch = sampler.batches_per_epoch();
   const auto total = static_cast<double>(per_epoch * options.epochs);
@@ -151,9 +166,9 @@ template <class O>
       network.backward(on_batch.gradient);
       parameters.after_backward();
       const double rate = options.learning_rate * rate_factor(options.schedule, (steps_done + 0.5) / total);
-      for (std::size_t m = 0; m < states.size(); ++m) {
+      for (std::size_t m = 0; m < optimizers.size(); ++m) {
         const auto& movable = parameters.movables()[m];
-        optimizer.update(states[m], movable.value, movable.gradient, OptimizerStep{rate, step, movable.decays});
+        optimizers[m]->update(movable.value, movable.gradient, OptimizerStep{rate, step, movable.decays});
       }
       parameters.after_update();
       figures.add(on_batch, size);
@@ -170,22 +185,6 @@ template <class O>
   return result;
 }
 
-/// Trains a model by back-propagation (see TrainingNetwork for what it may be) to make a loss small: cross-entropy,
-/// unless `options.loss` is another.
-///
-/// The model's weights are where training starts. The same model, data, options and threads give the same weights bit
-/// for bit. Pruned weights (Parameter::mask) stay 0.
-/// \param train_set  a Dataset of labelled images, or what else SampleView shows
-/// \throws Error when an option is out of range, model, data, loss and hooks do not fit, or the loss stops being a
-/// number
-[[nodiscard]] inline TrainResult train(const Model<float>& model, const SampleView& train_set,
-                                       const TrainOptions& options = {}, const ProgressSink& progress = {}) {
-  return std::visit(
-      [&](const auto& optimizer) {
-        validate(optimizer);
-        return train_with(model, train_set, options, optimizer, progress);
-      },
-      options.optimizer);
-}
-
 }  // namespace fulcrum
+
+#endif

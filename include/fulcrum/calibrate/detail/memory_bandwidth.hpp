@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <fulcrum/core/cpu.hpp>
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/units.hpp>
 #include <fulcrum/cost/machine_rates.hpp>
 #include <fulcrum/tensor/aligned_allocator.hpp>
@@ -23,7 +24,19 @@ namespace fulcrum::detail {
 
 /// Bytes read per second by `cpus.size()` threads that each read a buffer of `working_set` bytes again and again. Each
 /// thread's rate is the upper quartile over pieces of the buffer, so that interruptions do not count.
-inline double read_bandwidth(std::span<const int> cpus, std::size_t working_set, Seconds duration) {
+FULCRUM_DECLARE double read_bandwidth(std::span<const int> cpus, std::size_t working_set, Seconds duration);
+
+/// One entry per level. L1 and L2 are taken as private, L3 as shared by all.
+FULCRUM_DECLARE std::vector<Bandwidth> measure_bandwidths(std::span<const int> cpus, const CacheSizes& caches,
+                                                          Seconds duration);
+
+}  // namespace fulcrum::detail
+
+#if FULCRUM_DEFINES(calibrate)
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE double read_bandwidth(std::span<const int> cpus, std::size_t working_set, Seconds duration) {
   using SteadyClock = std::chrono::steady_clock;
   const std::size_t bytes = std::max<std::size_t>(working_set, 64);
   const std::size_t piece = std::min<std::size_t>(bytes, 2U << 20U);
@@ -61,9 +74,8 @@ inline double read_bandwidth(std::span<const int> cpus, std::size_t working_set,
   return std::accumulate(rate.begin(), rate.end(), 0.0);
 }
 
-/// One entry per level. L1 and L2 are taken as private, L3 as shared by all.
-inline std::vector<Bandwidth> measure_bandwidths(std::span<const int> cpus, const CacheSizes& caches,
-                                                 Seconds duration) {
+FULCRUM_DEFINE std::vector<Bandwidth> measure_bandwidths(std::span<const int> cpus, const CacheSizes& caches,
+                                                         Seconds duration) {
   const auto threads = static_cast<double>(cpus.size());
   std::vector<Bandwidth> result;
   const auto add = [&](const char* level, double capacity, double working_set) {
@@ -84,3 +96,5 @@ inline std::vector<Bandwidth> measure_bandwidths(std::span<const int> cpus, cons
 }
 
 }  // namespace fulcrum::detail
+
+#endif

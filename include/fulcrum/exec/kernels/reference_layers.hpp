@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// Each layer as its header defines it, in plain loops. Products alone go through Eigen.
+/// Each layer as its header defines it, in plain loops. Products alone go through Eigen (layers/kernels/product.hpp).
 
 #include <algorithm>
 #include <array>
@@ -12,8 +12,8 @@
 #include <vector>
 
 #include <fulcrum/layers/kernels/kernels.hpp>
+#include <fulcrum/layers/kernels/product.hpp>
 #include <fulcrum/layers/layer.hpp>
-#include <fulcrum/tensor/matrix_view.hpp>
 
 namespace fulcrum::detail::reference {
 
@@ -36,15 +36,16 @@ using Extent3 = std::array<std::int64_t, 3>;
 /// The patches under a window, one column per output position: (c · kd · kh · kw) × (od · oh · ow), 0 where the window
 /// hangs over the edge. `volume` is (c, id, ih, iw).
 template <class T>
-[[nodiscard]] Matrix<T> patches(std::span<const T> volume, std::int64_t channels, const Extent3& src,
-                                const Window& window, const Extent3& dst) {
+[[nodiscard]] std::vector<T> patches(std::span<const T> volume, std::int64_t channels, const Extent3& src,
+                                     const Window& window, const Extent3& dst) {
   const auto axes = volume_axes(window);
   const auto at = [&](std::size_t axis, std::int64_t position, std::int64_t tap) {
     return position * axes[axis].stride - axes[axis].before + tap * axes[axis].dilation;
   };
   const std::int64_t taps = axes[0].kernel * axes[1].kernel * axes[2].kernel;
-  Matrix<T> columns = Matrix<T>::Zero(channels * taps, count_of(dst));
-  for (std::int64_t row = 0; row < columns.rows(); ++row) {
+  const std::int64_t positions = count_of(dst);
+  std::vector<T> columns(static_cast<std::size_t>(channels * taps * positions), T{0});
+  for (std::int64_t row = 0; row < channels * taps; ++row) {
     const std::int64_t c = row / taps;
     const std::int64_t k = row / (axes[1].kernel * axes[2].kernel) % axes[0].kernel;
     const std::int64_t i = row / axes[2].kernel % axes[1].kernel;
@@ -58,7 +59,7 @@ template <class T>
         for (std::int64_t x = 0; x < dst[2]; ++x) {
           const std::int64_t w = at(2, x, j);
           if (w < 0 || w >= src[2]) continue;
-          columns(row, (z * dst[1] + y) * dst[2] + x) =
+          columns[static_cast<std::size_t>(row * positions + (z * dst[1] + y) * dst[2] + x)] =
               volume[static_cast<std::size_t>(((c * src[0] + d) * src[1] + h) * src[2] + w)];
         }
       }
@@ -69,24 +70,26 @@ template <class T>
 
 template <class T>
 [[nodiscard]] Tensor<T> run(const Conv<T>& layer, const Tensor<T>& src, const Shape& dst_shape) {
-  using Map = Eigen::Map<Matrix<T>>;
-  using ConstMap = Eigen::Map<const Matrix<T>>;
   const Extent3 from = volume_of(src.dims()), to = volume_of(dst_shape);
   const std::int64_t ic = src.dim(1) / layer.groups, oc = dst_shape[1] / layer.groups;
   const std::int64_t positions = count_of(to);
   const auto volume_size = static_cast<std::size_t>(ic * count_of(from));
+  const auto axes = volume_axes(layer.window);
+  const std::int64_t taps = ic * axes[0].kernel * axes[1].kernel * axes[2].kernel;
   Tensor<T> dst(dst_shape);
   for (std::int64_t n = 0; n < dst_shape[0]; ++n) {
     for (std::int64_t g = 0; g < layer.groups; ++g) {
       const auto volume = static_cast<std::size_t>(n * layer.groups + g);
-      const Matrix<T> columns =
+      const std::vector<T> columns =
           patches(src.flat().subspan(volume * volume_size, volume_size), ic, from, layer.window, to);
-      const ConstMap weights(layer.weights.value->flat().data() + g * oc * columns.rows(), oc, columns.rows());
-      Map result(dst.flat().data() + (n * layer.groups + g) * oc * positions, oc, positions);
-      result.noalias() = weights * columns;  // (oc, ic·kd·kh·kw) · (ic·kd·kh·kw, od·oh·ow) → (oc, od·oh·ow)
+      T* result = dst.flat().data() + (n * layer.groups + g) * oc * positions;
+      // (oc, ic·kd·kh·kw) · (ic·kd·kh·kw, od·oh·ow) → (oc, od·oh·ow)
+      kernels::multiply<T>({layer.weights.value->flat().data() + g * oc * taps, oc, taps, taps},
+                           {columns.data(), taps, positions, positions}, kernels::Factors::plain, result, positions);
       if (layer.bias.empty()) continue;
       for (std::int64_t c = 0; c < oc; ++c) {
-        result.row(c).array() += layer.bias.value->flat()[static_cast<std::size_t>(g * oc + c)];
+        const T bias = layer.bias.value->flat()[static_cast<std::size_t>(g * oc + c)];
+        for (std::int64_t i = 0; i < positions; ++i) result[c * positions + i] += bias;
       }
     }
   }
@@ -98,10 +101,10 @@ template <class T>
   const std::int64_t oc = layer.weights.value->dim(0), ic = layer.weights.value->dim(1);
   const std::int64_t rows = element_count(dst_shape) / std::max<std::int64_t>(oc, 1);
   Tensor<T> dst(dst_shape);
-  const Eigen::Map<const Matrix<T>> x(src.flat().data(), rows, ic);
-  Eigen::Map<Matrix<T>> y(dst.flat().data(), rows, oc);
-  y.noalias() = x * as_matrix(*layer.weights.value).transpose();  // (rows, ic) · (ic, oc) → (rows, oc)
-  if (!layer.bias.empty()) y.rowwise() += as_matrix(*layer.bias.value).col(0).transpose();
+  // (rows, ic) · (ic, oc) → (rows, oc)
+  kernels::multiply<T>({src.flat().data(), rows, ic, ic}, {layer.weights.value->flat().data(), oc, ic, ic},
+                       kernels::Factors::transposed_rhs, dst.flat().data(), oc);
+  if (!layer.bias.empty()) kernels::add_to_rows(dst.flat().data(), rows, oc, oc, layer.bias.value->flat().data());
   return dst;
 }
 

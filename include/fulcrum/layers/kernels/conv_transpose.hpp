@@ -8,7 +8,6 @@
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/layers/conv_transpose.hpp>
 #include <fulcrum/layers/kernels/view.hpp>
-#include <fulcrum/tensor/matrix_view.hpp>
 
 namespace fulcrum::kernels {
 
@@ -36,8 +35,10 @@ void run(const ConvTranspose<T>& layer, std::span<const Source<T>> src, const Re
 #if FULCRUM_DEFINES(kernels)
 
 #include <algorithm>
+#include <cstddef>
+#include <vector>
 
-#include <Eigen/Core>
+#include <fulcrum/layers/kernels/product.hpp>
 
 namespace fulcrum::kernels {
 
@@ -66,7 +67,6 @@ void scatter_add(const T* patches, const ScatterAxis& depth, const ScatterAxis& 
 
 template <class T>
 void run(const ConvTranspose<T>& layer, std::span<const Source<T>> src, const Result<T>& dst) {
-  using Strided = Eigen::Map<const Matrix<T>, 0, Eigen::OuterStride<>>;
   const Shape& from = src[0].shape;
   const std::size_t rank = from.size();
   const auto plane = detail::plane_axes(layer.window);
@@ -88,16 +88,17 @@ void run(const ConvTranspose<T>& layer, std::span<const Source<T>> src, const Re
 
   // As many output channels at once as make a product worth its while.
   const std::int64_t block = std::clamp<std::int64_t>(64 / taps, 1, oc);
-  Matrix<T> patches(block * taps, positions);
+  std::vector<T> weights(static_cast<std::size_t>(block * taps * ic));
+  std::vector<T> patches(static_cast<std::size_t>(block * taps * positions));
   for (std::int64_t n = 0; n < from[0]; ++n) {
     for (std::int64_t g = 0; g < layer.groups; ++g) {
-      const Eigen::Map<const Matrix<T>> x(src[0].elements.data() + (n * layer.groups + g) * ic * positions, ic,
-                                          positions);
+      const Rows<T> x{src[0].elements.data() + (n * layer.groups + g) * ic * positions, ic, positions, positions};
       for (std::int64_t first = 0; first < oc; first += block) {
         const std::int64_t count = std::min(block, oc - first);
-        const Strided weights(layer.weights.value->flat().data() + (g * ic * oc + first) * taps, ic, count * taps,
-                              Eigen::OuterStride<>(oc * taps));
-        patches.topRows(count * taps).noalias() = weights.transpose() * x;  // (oc·taps, ic) · (ic, positions)
+        transpose<T>({layer.weights.value->flat().data() + (g * ic * oc + first) * taps, ic, count * taps, oc * taps},
+                     weights.data());
+        // (oc·taps, ic) · (ic, positions)
+        multiply<T>({weights.data(), count * taps, ic, ic}, x, Factors::plain, patches.data(), positions);
         for (std::int64_t c = 0; c < count; ++c) {
           scatter_add(patches.data() + c * taps * positions, depth, height, width,
                       dst.elements.data() + ((n * layer.groups + g) * oc + first + c) * outputs);

@@ -7,7 +7,6 @@
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/layers/kernels/view.hpp>
 #include <fulcrum/layers/matmul.hpp>
-#include <fulcrum/tensor/matrix_view.hpp>
 
 namespace fulcrum::kernels {
 
@@ -20,17 +19,17 @@ void run(const MatMul& layer, std::span<const Source<T>> src, const Result<T>& d
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
-#include <Eigen/Core>
-
+#include <fulcrum/layers/kernels/product.hpp>
 #include <fulcrum/layers/kernels/strided.hpp>
 
 namespace fulcrum::kernels {
 
 template <class T>
 void run(const MatMul& layer, std::span<const Source<T>> src, const Result<T>& dst) {
-  using Map = Eigen::Map<const Matrix<T>>;
   const std::size_t outer = dst.shape.size() - 2;
   const Shape& a_shape = src[0].shape;
   const Shape& b_shape = src[1].shape;
@@ -39,18 +38,15 @@ void run(const MatMul& layer, std::span<const Source<T>> src, const Result<T>& d
   const std::int64_t m = dst.shape[outer], n = dst.shape.back();
   const T scale = static_cast<T>(layer.scale);
   T* to = dst.elements.data();
-  const auto multiply = [&](const T* a_data, std::int64_t rows, const T* b_data) {
-    const Map a(a_data, layer.transpose_src ? a_rows : rows, a_cols);
-    const Map b(b_data, b_rows, b_cols);
-    Eigen::Map<Matrix<T>> result(to, rows, n);
-    if (layer.transpose_src && layer.transpose_weights)
-      result.noalias() = scale * a.transpose() * b.transpose();
-    else if (layer.transpose_src)
-      result.noalias() = scale * a.transpose() * b;
-    else if (layer.transpose_weights)
-      result.noalias() = scale * a * b.transpose();
-    else
-      result.noalias() = scale * a * b;
+  const Factors factors = layer.transpose_weights ? Factors::transposed_rhs : Factors::plain;
+  std::vector<T> turned(layer.transpose_src ? static_cast<std::size_t>(a_rows * a_cols) : 0);
+  const auto product = [&](const T* a_data, std::int64_t rows, const T* b_data) {
+    Rows<T> a{a_data, rows, a_cols, a_cols};
+    if (layer.transpose_src) {
+      transpose<T>({a_data, a_rows, a_cols, a_cols}, turned.data());
+      a = {turned.data(), a_cols, a_rows, a_rows};
+    }
+    multiply<T>(a, {b_data, b_rows, b_cols, b_cols}, factors, to, n, scale);
     to += rows * n;
   };
 
@@ -59,7 +55,7 @@ void run(const MatMul& layer, std::span<const Source<T>> src, const Result<T>& d
   const std::int64_t batches = position_count(batch);
   if (!layer.transpose_src && src[1].elements.size() == static_cast<std::size_t>(b_rows * b_cols) &&
       src[0].elements.size() == static_cast<std::size_t>(batches * m * a_cols)) {
-    return multiply(src[0].elements.data(), batches * m, src[1].elements.data());
+    return product(src[0].elements.data(), batches * m, src[1].elements.data());
   }
   const auto batch_strides = [&](const Shape& shape, std::int64_t matrix) {
     Steps strides = broadcast_strides(Steps(shape.begin(), shape.end() - 2), batch);
@@ -69,7 +65,7 @@ void run(const MatMul& layer, std::span<const Source<T>> src, const Result<T>& d
   const Loops<2> loops =
       merged<2>(batch, {batch_strides(a_shape, a_rows * a_cols), batch_strides(b_shape, b_rows * b_cols)});
   for_each_position(loops, {0, 0}, [&](const std::array<std::int64_t, 2>& at) {
-    multiply(src[0].elements.data() + at[0], m, src[1].elements.data() + at[1]);
+    product(src[0].elements.data() + at[0], m, src[1].elements.data() + at[1]);
   });
 }
 

@@ -8,20 +8,17 @@
 #include <span>
 #include <vector>
 
-#include <Eigen/Core>
-
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/layers/kernels/view.hpp>
 #include <fulcrum/layers/recurrent.hpp>
-#include <fulcrum/tensor/matrix_view.hpp>
 
 namespace fulcrum::kernels {
 
 /// What the steps of a recurrent layer hold in between. Whoever keeps it over several runs spares them the heap.
 template <class T>
 struct RecurrentBuffers {
-  Matrix<T> of_input;          ///< (steps · n, gates · hidden)
-  Matrix<T> of_state;          ///< (n, gates · hidden)
+  std::vector<T> of_input;     ///< (steps · n, gates · hidden)
+  std::vector<T> of_state;     ///< (n, gates · hidden)
   std::vector<T> first, cell;  ///< (n, hidden)
 };
 
@@ -29,8 +26,6 @@ struct RecurrentBuffers {
 template <class T>
 class RecurrentCell {
 public:
-  using Map = Eigen::Map<const Matrix<T>>;
-
   /// \param x  (steps, n, input)
   RecurrentCell(const Recurrent<T>& layer, std::int64_t direction, const Source<T>& x, RecurrentBuffers<T>& buffers);
 
@@ -46,22 +41,22 @@ private:
   }
   /// What a gate's function takes, without peepholes.
   [[nodiscard]] T gate(std::int64_t row, std::int64_t k, std::int64_t j) const {
-    return of_input_(first_row_ + row, k * hidden_ + j) + of_state_(row, k * hidden_ + j);
+    return of_input_[(first_row_ + row) * rows_ + k * hidden_ + j] + of_state_[row * rows_ + k * hidden_ + j];
   }
 
   void step_lstm(T* cell, T* after) const;
 
-  void step_gru(const Map& state, T* after);
+  void step_gru(const T* state, T* after);
 
   void step_rnn(T* after) const;
 
   const Recurrent<T>& layer_;
   std::int64_t n_, hidden_, rows_, input_;
-  Map weights_, recurrent_;
+  const T* recurrent_;  // (gates · hidden, hidden)
   const T* bias_;
   const T* peepholes_;
   const Activation* functions_;
-  Matrix<T>&of_input_, &of_state_;
+  T *of_input_ = nullptr, *of_state_ = nullptr;
   std::int64_t first_row_ = 0;  // of the step in of_input_
 };
 
@@ -78,6 +73,8 @@ void run(const Recurrent<T>& layer, std::span<const Source<T>> src, const Result
 
 #if FULCRUM_DEFINES(kernels)
 
+#include <fulcrum/layers/kernels/product.hpp>
+
 namespace fulcrum::kernels {
 
 template <class T>
@@ -88,32 +85,33 @@ RecurrentCell<T>::RecurrentCell(const Recurrent<T>& layer, std::int64_t directio
       hidden_(layer.hidden()),
       rows_(gates_of(layer.cell) * hidden_),
       input_(layer.weights.value->dim(2)),
-      weights_(layer.weights.value->flat().data() + direction * rows_ * input_, rows_, input_),
-      recurrent_(layer.recurrent_weights.value->flat().data() + direction * rows_ * hidden_, rows_, hidden_),
+      recurrent_(layer.recurrent_weights.value->flat().data() + direction * rows_ * hidden_),
       bias_(layer.bias.empty() ? nullptr : layer.bias.value->flat().data() + direction * 2 * rows_),
       peepholes_(layer.peepholes.empty() ? nullptr : layer.peepholes.value->flat().data() + direction * 3 * hidden_),
-      functions_(layer.functions.data() + static_cast<std::size_t>(direction) * layer.functions_per_direction()),
-      of_input_(buffers.of_input),
-      of_state_(buffers.of_state) {
+      functions_(layer.functions.data() + static_cast<std::size_t>(direction) * layer.functions_per_direction()) {
   const std::int64_t samples = x.shape[0] * n_;
-  of_input_.resize(samples, rows_);
-  of_state_.resize(n_, rows_);
+  buffers.of_input.resize(static_cast<std::size_t>(samples * rows_));
+  buffers.of_state.resize(static_cast<std::size_t>(n_ * rows_));
+  of_input_ = buffers.of_input.data();
+  of_state_ = buffers.of_state.data();
   // What the source gives needs no state: one product of all steps, which reads the weights once.
-  of_input_.noalias() = Map(x.elements.data(), samples, input_) * weights_.transpose();
-  if (bias_ != nullptr) of_input_.rowwise() += Map(bias_, 1, rows_).row(0);
+  const T* weights = layer.weights.value->flat().data() + direction * rows_ * input_;
+  multiply<T>({x.elements.data(), samples, input_, input_}, {weights, rows_, input_, input_}, Factors::transposed_rhs,
+              of_input_, rows_);
+  if (bias_ != nullptr) add_to_rows(of_input_, samples, rows_, rows_, bias_);
 }
 
 template <class T>
 void RecurrentCell<T>::step(std::int64_t at, const T* before, T* cell, T* after) {
   first_row_ = at * n_;
-  const Map state(before, n_, hidden_);
   const bool resets_first = layer_.cell == RecurrentKind::gru && !layer_.linear_before_reset;
   const std::int64_t products = resets_first ? 2 * hidden_ : rows_;
-  of_state_.leftCols(products).noalias() = state * recurrent_.topRows(products).transpose();
-  if (bias_ != nullptr) of_state_.leftCols(products).rowwise() += Map(bias_ + rows_, 1, products).row(0);
+  multiply<T>({before, n_, hidden_, hidden_}, {recurrent_, products, hidden_, hidden_}, Factors::transposed_rhs,
+              of_state_, rows_);
+  if (bias_ != nullptr) add_to_rows(of_state_, n_, products, rows_, bias_ + rows_);
   switch (layer_.cell) {
     case RecurrentKind::lstm: return step_lstm(cell, after);
-    case RecurrentKind::gru: return step_gru(state, after);
+    case RecurrentKind::gru: return step_gru(before, after);
     case RecurrentKind::rnn: return step_rnn(after);
   }
 }
@@ -136,22 +134,25 @@ void RecurrentCell<T>::step_lstm(T* cell, T* after) const {
 }
 
 template <class T>
-void RecurrentCell<T>::step_gru(const Map& state, T* after) {
+void RecurrentCell<T>::step_gru(const T* state, T* after) {
   const std::int64_t candidate = 2 * hidden_;
   if (!layer_.linear_before_reset) {
-    Eigen::Map<Matrix<T>> reset(after, n_, hidden_);  // r ⊙ state, before `after` takes the result
+    T* reset = after;  // r ⊙ state, before `after` takes the result
     for (std::int64_t row = 0; row < n_; ++row) {
-      for (std::int64_t j = 0; j < hidden_; ++j) reset(row, j) = apply(0, gate(row, 1, j)) * state(row, j);
+      for (std::int64_t j = 0; j < hidden_; ++j)
+        reset[row * hidden_ + j] = apply(0, gate(row, 1, j)) * state[row * hidden_ + j];
     }
-    of_state_.rightCols(hidden_).noalias() = reset * recurrent_.bottomRows(hidden_).transpose();
-    if (bias_ != nullptr) of_state_.rightCols(hidden_).rowwise() += Map(bias_ + rows_ + candidate, 1, hidden_).row(0);
+    multiply<T>({reset, n_, hidden_, hidden_}, {recurrent_ + candidate * hidden_, hidden_, hidden_, hidden_},
+                Factors::transposed_rhs, of_state_ + candidate, rows_);
+    if (bias_ != nullptr) add_to_rows(of_state_ + candidate, n_, hidden_, rows_, bias_ + rows_ + candidate);
   }
   for (std::int64_t row = 0; row < n_; ++row) {
     for (std::int64_t j = 0; j < hidden_; ++j) {
       const T z = apply(0, gate(row, 0, j));
       const T r = layer_.linear_before_reset ? apply(0, gate(row, 1, j)) : T{1};
-      const T h = apply(1, of_input_(first_row_ + row, candidate + j) + r * of_state_(row, candidate + j));
-      after[row * hidden_ + j] = (T{1} - z) * h + z * state(row, j);
+      const T h =
+          apply(1, of_input_[(first_row_ + row) * rows_ + candidate + j] + r * of_state_[row * rows_ + candidate + j]);
+      after[row * hidden_ + j] = (T{1} - z) * h + z * state[row * hidden_ + j];
     }
   }
 }

@@ -7,12 +7,42 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/train/detail/tape.hpp>
 
 namespace fulcrum::detail::training {
 
 /// ∂src = f′(src) · ∂dst
-inline void record(Tape& tape, NodeId id, const Activation& activation) {
+FULCRUM_DECLARE void record(Tape& tape, NodeId id, const Activation& activation);
+
+/// Normalizes with the batch's own mean and (population) variance, and moves the layer's running averages towards
+/// them: running ← 0.9 · running + 0.1 · batch, as ONNX BatchNormalization in training mode.
+FULCRUM_DECLARE void record(Tape& tape, NodeId id, const BatchNormalization<float>& layer);
+
+/// The shape with leading extents of 1 up to `rank`.
+FULCRUM_DECLARE [[nodiscard]] Shape padded_to(std::size_t rank, const Shape& shape);
+
+/// dst = a ∘ b with the operands' layouts as they are; b may have extents of 1.
+FULCRUM_DECLARE [[nodiscard]] memory combine(Program& program, dnnl::algorithm function, const memory& a,
+                                             const memory& b);
+
+/// A source of a Binary under the shape of the result: the value itself, or repeated along the axes it lacks.
+FULCRUM_DECLARE [[nodiscard]] memory broadcast_value(Tape& tape, NodeId src, const Shape& shape);
+
+/// A gradient of the result's shape, summed over the axes along which the source was repeated.
+FULCRUM_DECLARE void contribute_summed(Tape& tape, NodeId src, const memory& gradient, const Shape& shape);
+
+/// ∂a = ∂dst and ∂b = ∂dst for a sum, ∂a = b·∂dst and ∂b = a·∂dst for a product, summed over broadcast axes.
+/// Equal shapes keep the layout of the first source; broadcasting goes through plain ones.
+FULCRUM_DECLARE void record(Tape& tape, NodeId id, const Binary& binary);
+
+}  // namespace fulcrum::detail::training
+
+#if FULCRUM_DEFINES(train)
+
+namespace fulcrum::detail::training {
+
+FULCRUM_DEFINE void record(Tape& tape, NodeId id, const Activation& activation) {
   const NodeId src = tape.src(id);
   struct Stage {
     dnnl::eltwise_forward::primitive_desc forward;
@@ -45,9 +75,7 @@ inline void record(Tape& tape, NodeId id, const Activation& activation) {
   });
 }
 
-/// Normalizes with the batch's own mean and (population) variance, and moves the layer's running averages towards
-/// them: running ← 0.9 · running + 0.1 · batch, as ONNX BatchNormalization in training mode.
-inline void record(Tape& tape, NodeId id, const BatchNormalization<float>& layer) {
+FULCRUM_DEFINE void record(Tape& tape, NodeId id, const BatchNormalization<float>& layer) {
   const NodeId src = tape.src(id);
   const Shape& shape = tape.shape(src);
   const bool has_planes = shape.size() == 4;
@@ -100,15 +128,13 @@ inline void record(Tape& tape, NodeId id, const BatchNormalization<float>& layer
   });
 }
 
-/// The shape with leading extents of 1 up to `rank`.
-[[nodiscard]] inline Shape padded_to(std::size_t rank, const Shape& shape) {
+FULCRUM_DEFINE Shape padded_to(std::size_t rank, const Shape& shape) {
   Shape padded(rank - shape.size(), 1);
   padded.insert(padded.end(), shape.begin(), shape.end());
   return padded;
 }
 
-/// dst = a ∘ b with the operands' layouts as they are; b may have extents of 1.
-[[nodiscard]] inline memory combine(Program& program, dnnl::algorithm function, const memory& a, const memory& b) {
+FULCRUM_DEFINE memory combine(Program& program, dnnl::algorithm function, const memory& a, const memory& b) {
   const Desc desc = a.get_desc();
   const memory dst = allocate(desc);
   program.add(dnnl::binary(onednn::binary_forward(function, desc, b.get_desc(), desc)),
@@ -116,8 +142,7 @@ inline void record(Tape& tape, NodeId id, const BatchNormalization<float>& layer
   return dst;
 }
 
-/// A source of a Binary under the shape of the result: the value itself, or repeated along the axes it lacks.
-[[nodiscard]] inline memory broadcast_value(Tape& tape, NodeId src, const Shape& shape) {
+FULCRUM_DEFINE memory broadcast_value(Tape& tape, NodeId src, const Shape& shape) {
   if (tape.shape(src) == shape) return tape.plain_value(src);
   const memory ones = allocate(onednn::plain_desc(shape, DType::f32));
   auto* one = static_cast<float*>(ones.get_data_handle());
@@ -126,8 +151,7 @@ inline void record(Tape& tape, NodeId id, const BatchNormalization<float>& layer
   return combine(tape.forward, dnnl::algorithm::binary_mul, ones, value);
 }
 
-/// A gradient of the result's shape, summed over the axes along which the source was repeated.
-inline void contribute_summed(Tape& tape, NodeId src, const memory& gradient, const Shape& shape) {
+FULCRUM_DEFINE void contribute_summed(Tape& tape, NodeId src, const memory& gradient, const Shape& shape) {
   if (tape.shape(src) == shape) {
     tape.contribute(src, gradient);
     return;
@@ -143,9 +167,7 @@ inline void contribute_summed(Tape& tape, NodeId src, const memory& gradient, co
   tape.contribute(src, reshaped(sum, tape.shape(src)));
 }
 
-/// ∂a = ∂dst and ∂b = ∂dst for a sum, ∂a = b·∂dst and ∂b = a·∂dst for a product, summed over broadcast axes.
-/// Equal shapes keep the layout of the first source; broadcasting goes through plain ones.
-inline void record(Tape& tape, NodeId id, const Binary& binary) {
+FULCRUM_DEFINE void record(Tape& tape, NodeId id, const Binary& binary) {
   const NodeId a = tape.src(id, 0);
   const NodeId b = tape.src(id, 1);
   const Shape shape = tape.shape(id);
@@ -170,3 +192,5 @@ inline void record(Tape& tape, NodeId id, const Binary& binary) {
 }
 
 }  // namespace fulcrum::detail::training
+
+#endif

@@ -2,6 +2,7 @@
 /// \file
 /// Convolution and dense layers on the tape.
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/train/detail/tape.hpp>
 
 namespace fulcrum::detail::training {
@@ -12,7 +13,18 @@ namespace fulcrum::detail::training {
 }
 
 /// ∂src = weightsᵀ ⋆ ∂dst, ∂weights = src ⋆ ∂dst, ∂bias = Σ ∂dst: oneDNN's backward-data and backward-weights.
-inline void record(Tape& tape, NodeId id, const Conv<float>& conv) {
+FULCRUM_DECLARE void record(Tape& tape, NodeId id, const Conv<float>& conv);
+
+/// ∂src = ∂dst · weights, ∂weights = ∂dstᵀ · src, ∂bias = Σ ∂dst, with all axes of src but the last as rows.
+FULCRUM_DECLARE void record(Tape& tape, NodeId id, const Dense<float>& dense);
+
+}  // namespace fulcrum::detail::training
+
+#if FULCRUM_DEFINES(train)
+
+namespace fulcrum::detail::training {
+
+FULCRUM_DEFINE void record(Tape& tape, NodeId id, const Conv<float>& conv) {
   const NodeId src = tape.src(id);
   const Shape& from = tape.shape(src);
   const Shape& to = tape.shape(id);
@@ -64,8 +76,7 @@ inline void record(Tape& tape, NodeId id, const Conv<float>& conv) {
   });
 }
 
-/// ∂src = ∂dst · weights, ∂weights = ∂dstᵀ · src, ∂bias = Σ ∂dst, with all axes of src but the last as rows.
-inline void record(Tape& tape, NodeId id, const Dense<float>& dense) {
+FULCRUM_DEFINE void record(Tape& tape, NodeId id, const Dense<float>& dense) {
   const NodeId src = tape.src(id);
   const std::int64_t oc = dense.weights.value->dim(0);
   const std::int64_t ic = dense.weights.value->dim(1);
@@ -113,3 +124,5 @@ inline void record(Tape& tape, NodeId id, const Dense<float>& dense) {
 }
 
 }  // namespace fulcrum::detail::training
+
+#endif

@@ -6,12 +6,43 @@
 #include <cstddef>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/train/detail/tape.hpp>
 
 namespace fulcrum::detail::training {
 
 /// Max: ∂dst goes to the position that won; average: it is spread over the window.
-inline void record_pooling(Tape& tape, NodeId id, dnnl::algorithm algorithm, const Window& window) {
+FULCRUM_DECLARE void record_pooling(Tape& tape, NodeId id, dnnl::algorithm algorithm, const Window& window);
+
+FULCRUM_DECLARE void record(Tape& tape, NodeId id, const Pool& pool);
+
+FULCRUM_DECLARE void record(Tape& tape, NodeId id, const GlobalPool& pool);
+
+/// ∂dst is cut along the axis.
+FULCRUM_DECLARE void record(Tape& tape, NodeId id, const Concat& concat);
+
+/// The same bytes under another shape, forward and backward.
+FULCRUM_DECLARE void record_reshaping(Tape& tape, NodeId id);
+inline void record(Tape& tape, NodeId id, const Reshape& /*layer*/) { record_reshaping(tape, id); }
+inline void record(Tape& tape, NodeId id, const Flatten& /*layer*/) { record_reshaping(tape, id); }
+
+/// ∂src = dst · (∂dst − Σ dst·∂dst)
+FULCRUM_DECLARE void record(Tape& tape, NodeId id, const Softmax& softmax);
+
+inline void record(Tape& tape, NodeId id, const Input& /*input*/) {
+  tape.set_value(id, allocate(onednn::plain_desc(tape.shape(id), DType::f32)));
+}
+
+/// A constant has no gradient: it is no weight of a layer.
+FULCRUM_DECLARE void record(Tape& tape, NodeId id, const Constant<float>& constant);
+
+}  // namespace fulcrum::detail::training
+
+#if FULCRUM_DEFINES(train)
+
+namespace fulcrum::detail::training {
+
+FULCRUM_DEFINE void record_pooling(Tape& tape, NodeId id, dnnl::algorithm algorithm, const Window& window) {
   const NodeId src = tape.src(id);
   const Shape& from = tape.shape(src);
   const Shape& to = tape.shape(id);
@@ -38,14 +69,14 @@ inline void record_pooling(Tape& tape, NodeId id, dnnl::algorithm algorithm, con
   });
 }
 
-inline void record(Tape& tape, NodeId id, const Pool& pool) {
+FULCRUM_DEFINE void record(Tape& tape, NodeId id, const Pool& pool) {
   using dnnl::algorithm;
   const auto average =
       pool.count_include_pad ? algorithm::pooling_avg_include_padding : algorithm::pooling_avg_exclude_padding;
   record_pooling(tape, id, pool.pool == PoolKind::max ? algorithm::pooling_max : average, pool.window);
 }
 
-inline void record(Tape& tape, NodeId id, const GlobalPool& pool) {
+FULCRUM_DEFINE void record(Tape& tape, NodeId id, const GlobalPool& pool) {
   using dnnl::algorithm;
   const Shape& from = tape.shape(tape.src(id));
   Window window;
@@ -54,8 +85,7 @@ inline void record(Tape& tape, NodeId id, const GlobalPool& pool) {
                  window);
 }
 
-/// ∂dst is cut along the axis.
-inline void record(Tape& tape, NodeId id, const Concat& concat) {
+FULCRUM_DEFINE void record(Tape& tape, NodeId id, const Concat& concat) {
   const std::vector<NodeId> src = tape.model().node(id).src;
   const Shape& shape = tape.shape(id);
   const std::size_t axis = normalized_axis(concat.axis, shape.size());
@@ -87,17 +117,13 @@ inline void record(Tape& tape, NodeId id, const Concat& concat) {
   });
 }
 
-/// The same bytes under another shape, forward and backward.
-inline void record_reshaping(Tape& tape, NodeId id) {
+FULCRUM_DEFINE void record_reshaping(Tape& tape, NodeId id) {
   const NodeId src = tape.src(id);
   tape.set_value(id, reshaped(tape.plain_value(src), tape.shape(id)));
   tape.on_backward(id, [=, &tape] { tape.contribute(src, reshaped(tape.plain_gradient(id), tape.shape(src))); });
 }
-inline void record(Tape& tape, NodeId id, const Reshape& /*layer*/) { record_reshaping(tape, id); }
-inline void record(Tape& tape, NodeId id, const Flatten& /*layer*/) { record_reshaping(tape, id); }
 
-/// ∂src = dst · (∂dst − Σ dst·∂dst)
-inline void record(Tape& tape, NodeId id, const Softmax& softmax) {
+FULCRUM_DEFINE void record(Tape& tape, NodeId id, const Softmax& softmax) {
   const NodeId src = tape.src(id);
   const auto axis = static_cast<int>(normalized_axis(softmax.axis, tape.shape(id).size()));
   const memory src_value = tape.plain_value(src);
@@ -117,12 +143,7 @@ inline void record(Tape& tape, NodeId id, const Softmax& softmax) {
   });
 }
 
-inline void record(Tape& tape, NodeId id, const Input& /*input*/) {
-  tape.set_value(id, allocate(onednn::plain_desc(tape.shape(id), DType::f32)));
-}
-
-/// A constant has no gradient: it is no weight of a layer.
-inline void record(Tape& tape, NodeId id, const Constant<float>& constant) {
+FULCRUM_DEFINE void record(Tape& tape, NodeId id, const Constant<float>& constant) {
   const memory value = allocate(onednn::plain_desc(tape.shape(id), DType::f32));
   const auto from = constant.value.value->flat();
   std::copy(from.begin(), from.end(), static_cast<float*>(value.get_data_handle()));
@@ -130,3 +151,5 @@ inline void record(Tape& tape, NodeId id, const Constant<float>& constant) {
 }
 
 }  // namespace fulcrum::detail::training
+
+#endif

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
 #include <fulcrum/onednn/adapter.hpp>
 #include <fulcrum/train/trainable_parameter.hpp>
@@ -24,33 +25,14 @@ using Arguments = std::unordered_map<int, memory>;
 /// Primitives with their arguments, and plain functions, in the order in which they run.
 class Program {
 public:
-  void add(dnnl::primitive primitive, Arguments arguments) {
-    steps_.push_back(
-        [p = std::move(primitive), a = std::move(arguments)](dnnl::stream& stream) { p.execute(stream, a); });
-  }
-  void add(std::function<void()> function) {
-    steps_.push_back([f = std::move(function)](dnnl::stream& stream) {
-      stream.wait();
-      f();
-    });
-  }
-  void run(dnnl::stream& stream) const {
-    for (const auto& step : steps_) step(stream);
-    stream.wait();
-  }
+  FULCRUM_DECLARE void add(dnnl::primitive primitive, Arguments arguments);
+  FULCRUM_DECLARE void add(std::function<void()> function);
+  FULCRUM_DECLARE void run(dnnl::stream& stream) const;
 
   /// The memory itself when it has that layout already, or else one that a reorder added here fills.
-  [[nodiscard]] memory in_layout(const memory& from, const Desc& layout) {
-    if (from.get_desc() == layout) return from;
-    memory to(layout, onednn::cpu_engine());
-    copy(from, to);
-    return to;
-  }
+  FULCRUM_DECLARE [[nodiscard]] memory in_layout(const memory& from, const Desc& layout);
   /// Copies between layouts.
-  void copy(const memory& from, const memory& to) {
-    add(dnnl::reorder(onednn::reorder_forward(from.get_desc(), to.get_desc())),
-        {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
-  }
+  FULCRUM_DECLARE void copy(const memory& from, const memory& to);
 
 private:
   std::vector<std::function<void(dnnl::stream&)>> steps_;
@@ -70,12 +52,7 @@ private:
 /// its consumers contributed.
 class Tape {
 public:
-  Tape(Model<float> model, std::int64_t batch)
-      : model_(std::move(model)),
-        shapes_(infer_shapes(model_, batch)),
-        values_(model_.size()),
-        gradients_(model_.size()),
-        needs_gradient_(model_.size(), false) {}
+  FULCRUM_DECLARE Tape(Model<float> model, std::int64_t batch);
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
@@ -91,10 +68,7 @@ public:
   [[nodiscard]] memory plain_value(NodeId id) {
     return forward.in_layout(values_[id], onednn::plain_desc(shapes_[id], DType::f32));
   }
-  void set_value(NodeId id, memory value) {
-    for (const NodeId s : model_.node(id).src) needs_gradient_[id] = needs_gradient_[id] || needs_gradient_[s];
-    values_[id] = std::move(value);
-  }
+  FULCRUM_DECLARE void set_value(NodeId id, memory value);
 
   // --- gradients --------------------------------------------------------------------------------------------------
   /// Whether a parameter lies upstream. Only then is a gradient of the value worth anything.
@@ -109,37 +83,14 @@ public:
   }
 
   /// Adds one consumer's share to the gradient of a value. The share may be somebody else's memory: it is not written.
-  void contribute(NodeId id, const memory& share) {
-    Gradient& gradient = gradients_[id];
-    if (!gradient.total) {
-      gradient.total = share;
-      return;
-    }
-    const Desc layout = gradient.total.get_desc();
-    const memory sum = gradient.is_sum ? gradient.total : allocate(layout);
-    backward.add(
-        dnnl::binary(onednn::binary_forward(dnnl::algorithm::binary_add, layout, layout, layout)),
-        {{DNNL_ARG_SRC_0, gradient.total}, {DNNL_ARG_SRC_1, backward.in_layout(share, layout)}, {DNNL_ARG_DST, sum}});
-    gradient = {sum, true};
-  }
+  FULCRUM_DECLARE void contribute(NodeId id, const memory& share);
 
   /// Leaves a function that adds the backward steps of the node.
   void on_backward(NodeId id, std::function<void()> add_steps) { backward_.emplace_back(id, std::move(add_steps)); }
 
   /// Adds all backward steps, last layer first, for the layers that a parameter needs.
   /// \throws Error when oneDNN has no such primitive
-  void add_backward_steps() {
-    for (auto at = backward_.rbegin(); at != backward_.rend(); ++at) {
-      if (!needs_gradient_[at->first] || !gradients_[at->first].total) continue;
-      try {
-        at->second();
-      } catch (const dnnl::error& error) {
-        throw Error("layer '" + model_.node(at->first).name + "'",
-                    "has no backward step in oneDNN: " + std::string(error.what()));
-      }
-    }
-    backward_.clear();
-  }
+  FULCRUM_DECLARE void add_backward_steps();
 
   // --- parameters -------------------------------------------------------------------------------------------------
   /// A parameter's memory and its gradient's, in a plain layout of `shape` (its own, or an equivalent one).
@@ -148,20 +99,8 @@ public:
     memory gradient;
   };
   /// Puts a parameter under training. Call before set_value() of its node.
-  ParameterMemory train(NodeId id, const char* name, const Parameter<float>& parameter, const Shape& shape) {
-    needs_gradient_[id] = true;
-    TrainableParameter& p = parameters.emplace_back();
-    p.node = id;
-    p.layer = model_.node(id).name;
-    p.name = name;
-    p.value = *parameter.value;
-    p.gradient = Tensor<float>(p.value.dims());
-    p.mask = parameter.mask;
-    p.decays = p.name == "weights";
-    const Desc desc = onednn::plain_desc(shape, DType::f32);
-    return {{desc, onednn::cpu_engine(), p.value.flat().data()},
-            {desc, onednn::cpu_engine(), p.gradient.flat().data()}};
-  }
+  FULCRUM_DECLARE ParameterMemory train(NodeId id, const char* name, const Parameter<float>& parameter,
+                                        const Shape& shape);
 
 private:
   struct Gradient {
@@ -178,3 +117,94 @@ private:
 };
 
 }  // namespace fulcrum::detail::training
+
+#if FULCRUM_DEFINES(train)
+
+namespace fulcrum::detail::training {
+
+FULCRUM_DEFINE void Program::add(dnnl::primitive primitive, Arguments arguments) {
+  steps_.push_back(
+      [p = std::move(primitive), a = std::move(arguments)](dnnl::stream& stream) { p.execute(stream, a); });
+}
+
+FULCRUM_DEFINE void Program::add(std::function<void()> function) {
+  steps_.push_back([f = std::move(function)](dnnl::stream& stream) {
+    stream.wait();
+    f();
+  });
+}
+
+FULCRUM_DEFINE void Program::run(dnnl::stream& stream) const {
+  for (const auto& step : steps_) step(stream);
+  stream.wait();
+}
+
+FULCRUM_DEFINE memory Program::in_layout(const memory& from, const Desc& layout) {
+  if (from.get_desc() == layout) return from;
+  memory to(layout, onednn::cpu_engine());
+  copy(from, to);
+  return to;
+}
+
+FULCRUM_DEFINE void Program::copy(const memory& from, const memory& to) {
+  add(dnnl::reorder(onednn::reorder_forward(from.get_desc(), to.get_desc())),
+      {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
+}
+
+FULCRUM_DEFINE Tape::Tape(Model<float> model, std::int64_t batch)
+    : model_(std::move(model)),
+      shapes_(infer_shapes(model_, batch)),
+      values_(model_.size()),
+      gradients_(model_.size()),
+      needs_gradient_(model_.size(), false) {}
+
+FULCRUM_DEFINE void Tape::set_value(NodeId id, memory value) {
+  for (const NodeId s : model_.node(id).src) needs_gradient_[id] = needs_gradient_[id] || needs_gradient_[s];
+  values_[id] = std::move(value);
+}
+
+FULCRUM_DEFINE void Tape::contribute(NodeId id, const memory& share) {
+  Gradient& gradient = gradients_[id];
+  if (!gradient.total) {
+    gradient.total = share;
+    return;
+  }
+  const Desc layout = gradient.total.get_desc();
+  const memory sum = gradient.is_sum ? gradient.total : allocate(layout);
+  backward.add(
+      dnnl::binary(onednn::binary_forward(dnnl::algorithm::binary_add, layout, layout, layout)),
+      {{DNNL_ARG_SRC_0, gradient.total}, {DNNL_ARG_SRC_1, backward.in_layout(share, layout)}, {DNNL_ARG_DST, sum}});
+  gradient = {sum, true};
+}
+
+FULCRUM_DEFINE void Tape::add_backward_steps() {
+  for (auto at = backward_.rbegin(); at != backward_.rend(); ++at) {
+    if (!needs_gradient_[at->first] || !gradients_[at->first].total) continue;
+    try {
+      at->second();
+    } catch (const dnnl::error& error) {
+      throw Error("layer '" + model_.node(at->first).name + "'",
+                  "has no backward step in oneDNN: " + std::string(error.what()));
+    }
+  }
+  backward_.clear();
+}
+
+FULCRUM_DEFINE Tape::ParameterMemory Tape::train(NodeId id, const char* name, const Parameter<float>& parameter,
+                                                 const Shape& shape) {
+  needs_gradient_[id] = true;
+  TrainableParameter& p = parameters.emplace_back();
+  p.node = id;
+  p.layer = model_.node(id).name;
+  p.name = name;
+  p.value = *parameter.value;
+  p.gradient = Tensor<float>(p.value.dims());
+  p.mask = parameter.mask;
+  p.decays = p.name == "weights";
+  const Desc desc = onednn::plain_desc(shape, DType::f32);
+  return {{desc, onednn::cpu_engine(), p.value.flat().data()}, {desc, onednn::cpu_engine(), p.gradient.flat().data()}};
+}
+
+}  // namespace fulcrum::detail::training
+
+#endif

@@ -2,6 +2,7 @@
 /// \file
 /// Which layers gradients are known for.
 
+#include <fulcrum/core/linkage.hpp>
 #include <fulcrum/layers/layer.hpp>
 #include <fulcrum/onednn/adapter.hpp>
 
@@ -13,7 +14,15 @@ concept ForwardOnly = MovementLayer<L> || ElementwiseLayer<L> || NormalizationLa
     is_one_of<L, ConvTranspose<float>, MatMul, Recurrent<float>>;
 
 /// Whether training can take the layer on a value of this shape.
-[[nodiscard]] inline bool is_trainable(const Layer<float>& layer, const Shape& dst) {
+FULCRUM_DECLARE [[nodiscard]] bool is_trainable(const Layer<float>& layer, const Shape& dst);
+
+}  // namespace fulcrum::detail::training
+
+#if FULCRUM_DEFINES(train)
+
+namespace fulcrum::detail::training {
+
+FULCRUM_DEFINE bool is_trainable(const Layer<float>& layer, const Shape& dst) {
   return visit_layer(
       Overloads{[](const ForwardOnly auto&) { return false; }, [](const Input&) { return true; },
                 [](const Constant<float>&) { return true; }, [&](const Conv<float>&) { return dst.size() == 4; },
@@ -27,3 +36,5 @@ concept ForwardOnly = MovementLayer<L> || ElementwiseLayer<L> || NormalizationLa
 }
 
 }  // namespace fulcrum::detail::training
+
+#endif
