@@ -95,6 +95,15 @@ public:
     return *this;
   }
 
+  /// A node of ONNX Runtime's own domain, com.microsoft.
+  OnnxGraph& contrib(const std::string& type, const std::vector<std::string>& inputs, const std::string& output,
+                     const std::vector<OnnxAttribute>& attributes = {}) {
+    node(type, inputs, output, attributes);
+    auto& graph = *model.mutable_graph();
+    graph.mutable_node(graph.node_size() - 1)->set_domain("com.microsoft");
+    return *this;
+  }
+
   OnnxGraph& output(const std::string& name) {
     model.mutable_graph()->add_output()->set_name(name);
     return *this;

@@ -16,6 +16,7 @@ namespace fulcrum::detail::onnx_io {
 /// \throws Error when it is there with another type
 inline const ::onnx::AttributeProto* find_attribute(const GraphNode& node, const char* name,
                                                     ::onnx::AttributeProto::AttributeType type) {
+  node.asked_attributes->emplace(name);
   for (const auto& attribute : node.proto->attribute()) {
     if (attribute.name() != name) continue;
     if (attribute.type() != type) {
@@ -28,6 +29,7 @@ inline const ::onnx::AttributeProto* find_attribute(const GraphNode& node, const
 }
 
 inline bool has_attribute(const GraphNode& node, const char* name) {
+  node.asked_attributes->emplace(name);
   for (const auto& attribute : node.proto->attribute()) {
     if (attribute.name() == name) return true;
   }

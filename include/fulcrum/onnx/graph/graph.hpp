@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <queue>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -31,6 +32,9 @@ struct GraphNode {
   bool used = true;         ///< an output of the graph depends on it
   bool removed = false;     ///< folded into a constant or a pattern
   bool is_pattern = false;  ///< stands for several nodes of the file; `type` is then one of pattern_operators
+  /// What its import asked for: what it did not ask for is not understood. Copies of the node share it.
+  std::shared_ptr<std::set<std::string>> asked_attributes = std::make_shared<std::set<std::string>>();
+  std::shared_ptr<std::set<std::size_t>> asked_inputs = std::make_shared<std::set<std::size_t>>();
 
   /// Whether it is one of ONNX's own operators, as the file has it.
   [[nodiscard]] bool is_standard() const noexcept { return domain.empty() && !is_pattern; }

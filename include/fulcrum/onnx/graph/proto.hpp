@@ -18,7 +18,7 @@ namespace fulcrum::detail::onnx_io {
 
 using Proto = ::onnx::TensorProto;
 
-inline constexpr std::int64_t max_opset = 21;  ///< the last whose operators were compared with what is imported
+inline constexpr std::int64_t max_opset = 24;  ///< the last whose operators were compared with what is imported
 
 inline constexpr std::size_t max_rank = 32;                               ///< as in NumPy 1
 inline constexpr std::int64_t max_elements = std::int64_t{1} << 40;       ///< of one value, at a batch of a few

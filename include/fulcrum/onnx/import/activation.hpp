@@ -121,7 +121,7 @@ inline void import_gelu(ImportContext& context, const GraphNode& node) {
   context.append(node, Activation{approximate == "tanh" ? ActivationKind::gelu_tanh : ActivationKind::gelu}, {src});
 }
 
-/// x · sigmoid(αx): only the pattern has it.
+/// x · sigmoid(αx): ONNX has it from opset 24 on, before the pattern alone.
 inline void import_swish(ImportContext& context, const GraphNode& node) {
   const NodeId src = context.src(node, 0);
   context.append(node, Activation{ActivationKind::swish, number_attribute(node, "alpha", 1.0F)}, {src});
@@ -155,6 +155,7 @@ inline constexpr Operator activation_operators[] = {
     {"Softplus", 1, import_activation<ActivationKind::softplus>},
     {"Softsign", 1, import_activation<ActivationKind::softsign>},
     {"Gelu", 20, import_gelu},
+    {"Swish", 24, import_swish},
     {"Mish", 18, import_activation<ActivationKind::mish>},
     {"Erf", 9, import_activation<ActivationKind::erf>},
     {"PRelu", 1, import_prelu},

@@ -72,16 +72,6 @@ inline void import_where(ImportContext& context, const GraphNode& node) {
   context.append(node, Where{}, std::move(src));
 }
 
-/// The element type that an attribute names.
-/// \throws Error when its numbers are not ones that a model computes with
-inline ElementType expect_element(std::int64_t type, const char* attribute) {
-  const bool is_type = type > 0 && type < 256;
-  if (const auto element = element_of(is_type ? static_cast<std::int32_t>(type) : 0)) return *element;
-  std::string what = "is ";
-  what.append(is_type ? element_type_name(static_cast<std::int32_t>(type)) : "element type " + std::to_string(type));
-  throw Error(std::string("attribute '") + attribute + "'", what, "only numbers and truth values are supported");
-}
-
 inline void import_cast(ImportContext& context, const GraphNode& node) {
   const ElementType to = expect_element(required_integer(node, "to"), "to");
   const NodeId src = context.src(node, 0);
@@ -95,27 +85,27 @@ inline void import_cast_like(ImportContext& context, const GraphNode& node) {
 }
 
 inline constexpr Operator arithmetic_operators[] = {
-    {"Add", 6, import_binary<BinaryKind::add>},
-    {"Sub", 6, import_binary<BinaryKind::sub>},
-    {"Mul", 6, import_binary<BinaryKind::mul>},
-    {"Div", 6, import_binary<BinaryKind::div>},
-    {"Pow", 1, import_binary<BinaryKind::pow>},
+    {"Add", 6, import_binary<BinaryKind::add>, nullptr, "broadcast"},
+    {"Sub", 6, import_binary<BinaryKind::sub>, nullptr, "broadcast"},
+    {"Mul", 6, import_binary<BinaryKind::mul>, nullptr, "broadcast"},
+    {"Div", 6, import_binary<BinaryKind::div>, nullptr, "broadcast"},
+    {"Pow", 1, import_binary<BinaryKind::pow>, nullptr, "broadcast"},
     {"Mod", 10, import_mod},
     {"Min", 6, import_of_several<BinaryKind::min>},
     {"Max", 6, import_of_several<BinaryKind::max>},
     {"Sum", 6, import_of_several<BinaryKind::add>},
     {"Mean", 6, import_of_several<BinaryKind::add, true>},
-    {"Equal", 1, import_binary<BinaryKind::equal>},
-    {"Less", 1, import_binary<BinaryKind::less>},
+    {"Equal", 1, import_binary<BinaryKind::equal>, nullptr, "broadcast"},
+    {"Less", 1, import_binary<BinaryKind::less>, nullptr, "broadcast"},
     {"LessOrEqual", 12, import_binary<BinaryKind::less_or_equal>},
-    {"Greater", 1, import_binary<BinaryKind::greater>},
+    {"Greater", 1, import_binary<BinaryKind::greater>, nullptr, "broadcast"},
     {"GreaterOrEqual", 12, import_binary<BinaryKind::greater_or_equal>},
-    {"And", 1, import_binary<BinaryKind::logical_and>},
-    {"Or", 1, import_binary<BinaryKind::logical_or>},
-    {"Xor", 1, import_binary<BinaryKind::logical_xor>},
+    {"And", 1, import_binary<BinaryKind::logical_and>, nullptr, "broadcast"},
+    {"Or", 1, import_binary<BinaryKind::logical_or>, nullptr, "broadcast"},
+    {"Xor", 1, import_binary<BinaryKind::logical_xor>, nullptr, "broadcast"},
     {"Where", 9, import_where},
-    {"Cast", 6, import_cast, fold_cast},
-    {"CastLike", 15, import_cast_like},
+    {"Cast", 6, import_cast, fold_cast, "saturate round_mode"},
+    {"CastLike", 15, import_cast_like, nullptr, "saturate round_mode"},
 };
 
 }  // namespace fulcrum::detail::onnx_io

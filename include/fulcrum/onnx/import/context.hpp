@@ -64,7 +64,13 @@ public:
   // ---- Sources of a node -------------------------------------------------------------------------------------------
 
   [[nodiscard]] static bool has_input(const GraphNode& node, std::size_t i) {
+    node.asked_inputs->insert(i);
     return i < node.inputs.size() && !node.inputs[i].empty();
+  }
+
+  /// The name of input i; "" when it is absent.
+  [[nodiscard]] static std::string input_name(const GraphNode& node, std::size_t i) {
+    return has_input(node, i) ? node.inputs[i] : std::string();
   }
 
   /// Input i as a value of the model; a constant becomes a Constant node at its first use.

@@ -211,7 +211,10 @@ inline void import_matmul(ImportContext& context, const GraphNode& node) {
     Dense<float> layer = dense_layer(context, std::move(*constant), false);
     Parameter<float> bias = context.reader.parameter(*in_floats(context, context.constant(node, 2, "biases")));
     bias.quantization.reset();
-    layer.bias = bias_vector(std::move(bias), layer.weights.value->dim(0), context.reader.budget).value();
+    std::optional<Parameter<float>> vector =
+        bias_vector(std::move(bias), layer.weights.value->dim(0), context.reader.budget);
+    if (!vector) throw Error("its biases", "are not one for each column of its weights", "check the export");
+    layer.bias = std::move(*vector);
     context.append(node, std::move(layer), {src});
     return;
   }
@@ -233,7 +236,7 @@ inline void import_matmul(ImportContext& context, const GraphNode& node) {
 }
 
 inline constexpr Operator dense_operators[] = {
-    {"Gemm", 6, import_gemm},
+    {"Gemm", 6, import_gemm, nullptr, "broadcast"},
     {"MatMul", 1, import_matmul},
 };
 

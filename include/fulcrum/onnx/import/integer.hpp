@@ -15,16 +15,6 @@
 
 namespace fulcrum::detail::onnx_io {
 
-/// The node as another operator on values of other names, with its own attributes.
-inline GraphNode as_operator(const GraphNode& node, const char* type, std::vector<std::string> inputs) {
-  GraphNode other = node;
-  other.type = type;
-  other.name = node.name + "/product";
-  other.inputs = std::move(inputs);
-  other.outputs = {other.name};
-  return other;
-}
-
 /// Integers minus a zero point (input `zero_point`, when it is there), in f32. Of a matrix, several zero points are one
 /// for each row or column: `dims` is their shape.
 inline NodeId centered(ImportContext& context, const GraphNode& node, const std::string& name, std::size_t input,
@@ -146,7 +136,7 @@ inline void import_dynamic_quantize(ImportContext& context, const GraphNode& nod
   const NodeId clipped = layer("/clipped", Activation{ActivationKind::clip, 0.0F, 255.0F}, {place});
   const NodeId rounded = layer("/rounded", Activation{ActivationKind::round}, {clipped});
   const NodeId zero_point = layer("/zero_point", Cast{ElementType::u8}, {rounded});
-  context.define(node, 0, quantized_by_value(context, node, src, scale, zero_point));
+  context.define(node, 0, quantized_by_value(context, node, src, scale, zero_point, ElementType::u8));
   context.define(node, 1, scale);
   context.define(node, 2, zero_point);
 }

@@ -56,6 +56,7 @@ inline void fold_constants(Graph& graph, ConstantReader& reader) {
     const ConstantPtr value =
         at_node(node, [&] { return op->fold(reader, node, std::span<const ConstantPtr>(inputs)); });
     if (!value) continue;
+    at_node(node, [&] { expect_all_attributes_asked(*op, node); });
     graph.set_constant(node.outputs[0], value);
     node.removed = true;
   }
@@ -139,7 +140,12 @@ inline Assembly assemble(Graph& graph, const ConstantReader& reader, const std::
   }
   for (const GraphNode& node : graph.nodes) {
     if (node.removed || !node.used) continue;
-    at_node(node, [&] { find_operator(node)->import(context, node); });
+    at_node(node, [&] {
+      const Operator& op = *find_operator(node);
+      op.import(context, node);
+      expect_all_attributes_asked(op, node);
+      expect_all_inputs_asked(node);
+    });
   }
   Assembly assembly;
   for (const std::string& output : graph.outputs) {

@@ -65,6 +65,7 @@ inline void import_split(ImportContext& context, const GraphNode& node) {
   const auto axis = static_cast<std::int64_t>(normalized_axis(integer_attribute(node, "axis", 0), shape.rank()));
   const auto at = static_cast<std::size_t>(axis);
   if (node.outputs.size() == 1) {
+    static_cast<void>(context.has_input(node, 1));  // the one size
     context.define(node, 0, src);
     return;
   }

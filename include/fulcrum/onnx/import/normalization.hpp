@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include <fulcrum/onnx/import/pieces.hpp>
+#include <fulcrum/onnx/import/steps.hpp>
 
 namespace fulcrum::detail::onnx_io {
 
@@ -152,6 +152,23 @@ inline void import_layer_normalization(ImportContext& context, const GraphNode& 
     value = context.append(node.name + "/shift", Binary{BinaryKind::add}, {value, shift});
   }
   context.define(node, 0, value);
+}
+
+/// x / √(mean(x²) + epsilon) · scale over all axes from `axis` on (ONNX RMSNormalization; ONNX Runtime's
+/// SimplifiedLayerNormalization, whose output 1 is the factor of x).
+inline void import_rms_normalization(ImportContext& context, const GraphNode& node) {
+  Steps steps(context, node);
+  const NodeId src = context.src(node, 0);
+  const std::size_t rank = context.shape(src).rank();
+  std::vector<std::int64_t> axes;
+  for (std::size_t axis = normalized_axis(integer_attribute(node, "axis", -1), rank); axis < rank; ++axis) {
+    axes.push_back(static_cast<std::int64_t>(axis));
+  }
+  const NodeId squares = steps.reduce(ReduceKind::mean, steps.mul(src, src), std::move(axes));
+  const NodeId sum = steps.add(squares, steps.number(static_cast<float>(read_epsilon(node))));
+  const NodeId root = steps.function(ActivationKind::sqrt, sum);
+  if (context.wants(node, 1)) context.define(node, 1, steps.function(ActivationKind::reciprocal, root));
+  context.append(node, Binary{BinaryKind::mul}, {steps.div(src, root), context.src(node, 1)});
 }
 
 /// (x − mean) / (√variance + 1e-9) over the axes.

@@ -8,6 +8,7 @@
 
 #include <fulcrum/onnx/import/activation.hpp>
 #include <fulcrum/onnx/import/arithmetic.hpp>
+#include <fulcrum/onnx/import/contrib_operators.hpp>
 #include <fulcrum/onnx/import/dense.hpp>
 #include <fulcrum/onnx/import/integer.hpp>
 #include <fulcrum/onnx/import/quantization.hpp>
@@ -49,10 +50,16 @@ inline const Operator* find_operator(const GraphNode& node) {
     add(arithmetic_operators);
     add(reduce_operators);
     add(recurrent_operators);
+    add(attention_operators);
     return table;
   }();
-  if (!node.domain.empty()) return nullptr;
-  const Table& table = node.is_pattern ? patterns : standard;
+  static const Table contrib = [] {
+    Table table;
+    for (const Operator& op : contrib_operators) table.emplace(op.type, &op);
+    return table;
+  }();
+  if (!node.domain.empty() && node.domain != "com.microsoft") return nullptr;
+  const Table& table = node.is_pattern ? patterns : node.domain.empty() ? standard : contrib;
   const auto at = table.find(node.type);
   return at == table.end() ? nullptr : at->second;
 }

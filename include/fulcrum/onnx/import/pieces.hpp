@@ -4,9 +4,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <fulcrum/onnx/import/operator.hpp>
 
@@ -116,12 +119,37 @@ inline NodeId broadcast_operand(ImportContext& context, const GraphNode& node) {
   return aligned.rank() == shape.rank() ? other : append_reshape(context, node.name + "/aligned", other, aligned);
 }
 
+/// The node as one of ONNX's own operators on values of other names, with its own attributes and one result, which
+/// bears the name of the new node.
+inline GraphNode as_operator(const GraphNode& node, const char* type, std::vector<std::string> inputs,
+                             const char* suffix = "/product") {
+  GraphNode other = node;
+  other.type = type;
+  other.name = node.name + suffix;
+  if (!other.domain.empty()) other.opset = max_opset;
+  other.domain.clear();
+  other.inputs = std::move(inputs);
+  other.outputs = {other.name};
+  other.asked_inputs = std::make_shared<std::set<std::size_t>>();
+  return other;
+}
+
 /// An attribute that must be there.
 inline std::int64_t required_integer(const GraphNode& node, const char* name) {
   if (!has_attribute(node, name)) {
     throw Error(std::string("attribute '") + name + "'", "is missing", "the file is damaged; export it again");
   }
   return integer_attribute(node, name, 0);
+}
+
+/// The element type that an attribute names.
+/// \throws Error when its numbers are not ones that a model computes with
+inline ElementType expect_element(std::int64_t type, const char* attribute) {
+  const bool is_type = type > 0 && type < 256;
+  if (const auto element = element_of(is_type ? static_cast<std::int32_t>(type) : 0)) return *element;
+  std::string what = "is ";
+  what.append(is_type ? element_type_name(static_cast<std::int32_t>(type)) : "element type " + std::to_string(type));
+  throw Error(std::string("attribute '") + attribute + "'", what, "only numbers and truth values are supported");
 }
 
 /// An extent, stride, size, … : from 1 up.

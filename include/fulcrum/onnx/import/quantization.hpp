@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include <fulcrum/onnx/import/operator.hpp>
+#include <fulcrum/onnx/import/pieces.hpp>
 
 namespace fulcrum::detail::onnx_io {
 
@@ -96,8 +96,29 @@ inline ConstantPtr dequantized_constant(ConstantReader& reader, const GraphNode&
   return constant;
 }
 
+/// What attribute `output_dtype` (opset 21) says of the integers; `otherwise` when it says nothing.
+/// \param zero_point  the type of the zero points, where there are any
+/// \throws Error when the two differ
+inline std::int32_t quantized_type(const GraphNode& node, std::optional<std::int32_t> zero_point) {
+  const std::int64_t said = integer_attribute(node, "output_dtype", 0);
+  if (zero_point && said != 0 && said != *zero_point) {
+    throw Error("attribute 'output_dtype'", "is not the type of its zero points, " + element_type_name(*zero_point),
+                "the file is damaged; export it again");
+  }
+  if (zero_point) return *zero_point;
+  return said == 0 ? Proto::UINT8 : proto_type_of(expect_element(said, "output_dtype"));
+}
+
+/// \throws Error when attribute `output_dtype` (opset 23) asks for other reals than float
+inline void expect_float_result(const GraphNode& node) {
+  const std::int64_t said = integer_attribute(node, "output_dtype", 0);
+  if (said == 0 || said == Proto::FLOAT) return;
+  throw Error("attribute 'output_dtype'", "is not float, in which values are computed here", "export it as float");
+}
+
 inline ConstantPtr fold_dequantize(ConstantReader& reader, const GraphNode& node, std::span<const ConstantPtr> inputs) {
   if (inputs.size() < 2) throw Error("", "has no scale", "the file is damaged; export it again");
+  expect_float_result(node);
   return dequantized_constant(reader, node, node.outputs[0], *inputs[0], inputs[1],
                               inputs.size() > 2 ? inputs[2] : nullptr, integer_attribute(node, "axis", 1));
 }
@@ -106,8 +127,10 @@ inline ConstantPtr fold_dequantize(ConstantReader& reader, const GraphNode& node
 inline ConstantPtr fold_quantize(ConstantReader& reader, const GraphNode& node, std::span<const ConstantPtr> inputs) {
   if (inputs.size() < 2) throw Error("", "has no scale", "the file is damaged; export it again");
   const Constant& from = *inputs[0];
-  const AffineMap map = read_affine_map(reader, node, inputs[1], inputs.size() > 2 ? inputs[2] : nullptr, from.dims,
-                                        Proto::UINT8, integer_attribute(node, "axis", 1));
+  const ConstantPtr zero_point = inputs.size() > 2 ? inputs[2] : nullptr;
+  const std::int32_t type = quantized_type(node, zero_point ? std::optional(zero_point->type) : std::nullopt);
+  const AffineMap map =
+      read_affine_map(reader, node, inputs[1], zero_point, from.dims, type, integer_attribute(node, "axis", 1));
   const std::optional<Quantization> q = as_quantization(map);
   if (!q) throw Error("", "rounds to integers that are not 8 bits wide, or with a scale that is not positive");
   const SharedTensor<float> value = reader.floats(*inputs[0]);
@@ -150,11 +173,11 @@ inline NodeId in_f32(ImportContext& context, const GraphNode& node, const std::s
 }
 
 /// saturate(round(value / scale) + zero point), per tensor: with a scale that is computed at run time, or to 16 bits.
+/// \param element  of the integers
 inline NodeId quantized_by_value(ImportContext& context, const GraphNode& node, NodeId value, NodeId scale,
-                                 std::optional<NodeId> zero_point) {
+                                 std::optional<NodeId> zero_point, ElementType element) {
   const NodeId ratio = context.append(node.name + "/ratio", Binary{BinaryKind::div}, {value, scale});
   NodeId rounded = context.append(node.name + "/round", Activation{ActivationKind::round}, {ratio});
-  const ElementType element = zero_point ? context.element(*zero_point) : ElementType::u8;
   const int bits = integer_bits(element);
   if (bits != 8 && bits != 16) {
     throw Error("", "rounds to " + std::string(name_of(element)), "only integers of 8 and 16 bits are supported");
@@ -174,16 +197,24 @@ inline NodeId quantized_by_value(ImportContext& context, const GraphNode& node, 
 inline void import_quantize(ImportContext& context, const GraphNode& node) {
   const NodeId src = context.src(node, 0);
   std::optional<NodeId> zero_point;
+  std::optional<std::int32_t> zero_point_type;
   if (context.has_input(node, 2)) zero_point = context.src(node, 2);
-  if (context.is_computed(node, 1) || (zero_point && integer_bits(context.element(*zero_point)) == 16)) {
+  if (zero_point) zero_point_type = proto_type_of(context.element(*zero_point));
+  const std::int32_t type = quantized_type(node, zero_point_type);
+  const ElementType element = element_of(type).value();
+  const std::int64_t precision = integer_attribute(node, "precision", 0);
+  if (precision != 0 && precision != Proto::FLOAT) {
+    throw Error("attribute 'precision'", "is not float, in which values are divided here", "export without it");
+  }
+  if (context.is_computed(node, 1) || integer_bits(element) == 16) {
     if (integer_attribute(node, "block_size", 0) != 0 ||
         element_count(context.shape(context.src(node, 1)).first) != 1) {
       throw Error("its scales", "are several, and computed or of 16 bits", "use one for the whole tensor");
     }
-    context.define(node, 0, quantized_by_value(context, node, src, context.src(node, 1), zero_point));
+    context.define(node, 0, quantized_by_value(context, node, src, context.src(node, 1), zero_point, element));
     return;
   }
-  context.append(node, QuantizeLinear{read_quantization(context, node, src, 1, 2, Proto::UINT8)}, {src});
+  context.append(node, QuantizeLinear{read_quantization(context, node, src, 1, 2, type)}, {src});
 }
 
 /// A value that holds integers as the reals they stand for. After a QuantizeLinear with the same numbers this is a
@@ -228,6 +259,7 @@ inline NodeId dequantized(ImportContext& context, const GraphNode& node, const s
 
 inline void import_dequantize(ImportContext& context, const GraphNode& node) {
   const NodeId src = context.src(node, 0);
+  expect_float_result(node);
   if (!context.is_computed(node, 1)) {
     context.define(node, 0, dequantized(context, node, node.name, src, 1, 2));
     return;
@@ -241,8 +273,8 @@ inline void import_dequantize(ImportContext& context, const GraphNode& node) {
 }
 
 inline constexpr Operator quantization_operators[] = {
-    {"QuantizeLinear", 10, import_quantize, fold_quantize},
-    {"DequantizeLinear", 10, import_dequantize, fold_dequantize},
+    {"QuantizeLinear", 10, import_quantize, fold_quantize, "axis saturate"},
+    {"DequantizeLinear", 10, import_dequantize, fold_dequantize, "axis"},
 };
 
 /// Gives each rounding to the layer whose value it rounds, where every use of that value is rounded alike; the others

@@ -191,9 +191,9 @@ void import_recurrent(ImportContext& context, const GraphNode& node) {
 }
 
 inline constexpr Operator recurrent_operators[] = {
-    {"LSTM", 7, import_recurrent<RecurrentKind::lstm>},
-    {"GRU", 7, import_recurrent<RecurrentKind::gru>},
-    {"RNN", 7, import_recurrent<RecurrentKind::rnn>},
+    {"LSTM", 7, import_recurrent<RecurrentKind::lstm>, nullptr, "hidden_size"},
+    {"GRU", 7, import_recurrent<RecurrentKind::gru>, nullptr, "hidden_size"},
+    {"RNN", 7, import_recurrent<RecurrentKind::rnn>, nullptr, "hidden_size"},
 };
 
 }  // namespace fulcrum::detail::onnx_io

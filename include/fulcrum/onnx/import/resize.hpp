@@ -151,11 +151,13 @@ inline void import_resize(ImportContext& context, const GraphNode& node) {
   Resize layer;
   layer.mode = resize_kind(node);
   read_coordinates(node, layer);
+  const bool has_region = context.has_input(node, 1);
   layer.cubic_coefficient = number_attribute(node, "cubic_coeff_a", -0.75F);
   layer.extrapolation = number_attribute(node, "extrapolation_value", 0.0F);
   layer.exclude_outside = integer_attribute(node, "exclude_outside", 0) != 0;
   layer.antialias = integer_attribute(node, "antialias", 0) != 0;
   if (layer.coordinates == ResizeCoordinates::tf_crop_and_resize) {
+    if (!has_region) throw Error("its region", "is missing", "the file is damaged; export it again");
     const std::vector<float> roi = context.numbers(node, 1, "region bounds");
     if (roi.size() != 2 * axes.size()) throw Error("its region", "has not a start and an end for each axis");
     layer.roi.assign(2 * shape.rank(), 0.0F);
@@ -168,6 +170,9 @@ inline void import_resize(ImportContext& context, const GraphNode& node) {
   std::vector<float> scales;
   if (context.has_input(node, 2)) scales = context.numbers(node, 2, "scales");
   if (!scales.empty()) {
+    if (context.has_input(node, 3) && !context.integers(node, 3, "sizes").empty()) {
+      throw Error("", "has both scales and sizes", "the file is damaged; export it again");
+    }
     set_scales(layer, scales, axes, shape.rank());
   } else {
     read_sizes(node, layer, traced_dims(context, node, 3, "scales or sizes"), axes, shape);

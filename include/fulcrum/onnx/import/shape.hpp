@@ -86,6 +86,7 @@ inline void import_identity(ImportContext& context, const GraphNode& node) {
 /// Dropout does nothing in inference; its mask then keeps everything.
 inline void import_dropout(ImportContext& context, const GraphNode& node) {
   const NodeId src = context.src(node, 0);
+  static_cast<void>(context.has_input(node, 1));  // the ratio, which matters in training alone
   if (context.has_input(node, 2)) {
     const std::optional<float> training = known_number(context, node, 2, "training mode");
     const bool drops = known_number(context, node, 1, "ratio").value_or(0.5F) != 0.0F;
@@ -193,14 +194,14 @@ inline constexpr Operator shape_operators[] = {
     {"Squeeze", 1, import_squeeze, fold_reshape},
     {"Unsqueeze", 1, import_unsqueeze, fold_reshape},
     {"Identity", 1, import_identity, fold_identity},
-    {"Dropout", 7, import_dropout, fold_identity},
+    {"Dropout", 7, import_dropout, fold_identity, "ratio seed is_test"},
     {"Shape", 1, import_shape_of},
     {"Size", 1, import_size},
     {"ConstantOfShape", 9, import_constant_of_shape, fold_fill},
     {"Range", 11, import_range},
     {"Constant", 1, nullptr, fold_any_constant},
     {"Concat", 4, import_concat},
-    {"Split", 2, import_split},
+    {"Split", 2, import_split, nullptr, "axis split num_outputs"},
     {"Slice", 1, import_slice},
     {"Transpose", 1, import_transpose, fold_transpose},
     {"Expand", 8, import_expand},
@@ -209,7 +210,7 @@ inline constexpr Operator shape_operators[] = {
     {"Pad", 2, import_pad},
     {"DepthToSpace", 1, import_depth_to_space},
     {"SpaceToDepth", 1, import_space_to_depth},
-    {"Resize", 10, import_resize},
+    {"Resize", 10, import_resize, nullptr, "axes keep_aspect_ratio_policy cubic_coeff_a extrapolation_value"},
     {"Upsample", 7, import_old_resize},
 };
 

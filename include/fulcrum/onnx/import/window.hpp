@@ -187,19 +187,21 @@ inline void import_global_lp_pool(ImportContext& context, const GraphNode& node)
 }
 
 inline constexpr Operator window_operators[] = {
-    {"Conv", 1, import_conv},
-    {"ConvTranspose", 1, import_conv_transpose},
-    {"MaxPool", 1, import_pool},
-    {"AveragePool", 1, import_pool},
-    {"LpPool", 2, import_lp_pool},
+    {"Conv", 1, import_conv, nullptr, "pads"},
+    {"ConvTranspose", 1, import_conv_transpose, nullptr, "pads"},
+    {"MaxPool", 1, import_pool, nullptr, "pads storage_order"},
+    {"AveragePool", 1, import_pool, nullptr, "pads"},
+    {"LpPool", 2, import_lp_pool, nullptr, "pads"},
     {"GlobalMaxPool", 1, import_global_pool},
     {"GlobalAveragePool", 1, import_global_pool},
     {"GlobalLpPool", 2, import_global_lp_pool},
-    {"BatchNormalization", 6, import_batch_normalization},
+    {"BatchNormalization", 6, import_batch_normalization, nullptr, "momentum"},
     {"LRN", 1, import_lrn},
     {"InstanceNormalization", 6, import_instance_normalization},
-    {"LayerNormalization", 17, import_layer_normalization},
-    {"GroupNormalization", 18, import_group_normalization},
+    {"LayerNormalization", 1, import_layer_normalization, nullptr, "stash_type"},
+    {"GroupNormalization", 18, import_group_normalization, nullptr, "stash_type"},
+    {"RMSNormalization", 23, import_rms_normalization, nullptr, "stash_type"},
+    {"SimplifiedLayerNormalization", 1, import_rms_normalization, nullptr, "stash_type"},  // ONNX Runtime's
     {"MeanVarianceNormalization", 9, import_mean_variance_normalization},
 };
 
