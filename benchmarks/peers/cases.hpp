@@ -4,9 +4,13 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdint>
+#include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fulcrum/core/dtype.hpp>
@@ -38,11 +42,16 @@ inline constexpr Comparison int8_to_f32{Precision::int8, Precision::f32, 5e-2};
   return text;
 }
 
+/// Extents of symbolic dimensions, by the name that a file gives them.
+using Dims = std::map<std::string, std::int64_t>;
+
 /// One row of the table.
 struct Case {
-  std::string network;
+  std::string network;  ///< of the zoo, or the name of a file without its folder and ".onnx"
   std::int64_t batch = 1;
   Comparison comparison;
+  std::string file{};  ///< an ONNX file of the user's; empty: the network is the zoo's
+  Dims dims{};         ///< of the file
 
   friend bool operator==(const Case&, const Case&) = default;
 };
@@ -56,7 +65,22 @@ struct Selection {
   std::vector<std::string> networks;
   std::vector<std::int64_t> batches;  ///< each ≥ 1
   std::vector<Precision> precisions;  ///< ours
+  std::vector<std::string> files{};   ///< ONNX files; with any and no networks, only they are compared
+  Dims dims{};                        ///< bound in all files; one dimension may stay open and is the batch
 };
+
+/// \throws Error when one is no NAME=EXTENT
+[[nodiscard]] inline Dims dims_from(const std::vector<std::string>& texts) {
+  Dims dims;
+  for (const std::string& text : texts) {
+    const std::size_t at = text.rfind('=');
+    std::int64_t extent = 0;
+    if (at != std::string::npos) std::from_chars(text.data() + at + 1, text.data() + text.size(), extent);
+    if (extent < 1) throw Error("--dim " + text, "is no NAME=EXTENT", "for example --dim width=320");
+    dims[text.substr(0, at)] = extent;
+  }
+  return dims;
+}
 
 inline constexpr std::array<std::string_view, 5> usual_networks{"resnet50", "mobilenet_v2", "squeezenet1_1",
                                                                 "bert_base", "fashion_cnn"};
@@ -68,7 +92,7 @@ inline constexpr std::array<std::string_view, 5> usual_networks{"resnet50", "mob
   return {1, 16};
 }
 
-/// \throws Error when the zoo lacks a network or a batch is below 1
+/// \throws Error when the zoo lacks a network, a file is not there or a batch is below 1
 inline void validate(const Selection& selection) {
   const std::vector<std::string> known = zoo_names();
   for (const std::string& network : selection.networks) {
@@ -76,6 +100,9 @@ inline void validate(const Selection& selection) {
     std::string names;
     for (const std::string& name : known) names.append(names.empty() ? "" : ", ").append(name);
     throw Error("--networks: '" + network + "'", "is not in the zoo", "the zoo has: " + names);
+  }
+  for (const std::string& file : selection.files) {
+    if (!std::filesystem::is_regular_file(file)) throw Error("--files: '" + file + "'", "is no file");
   }
   for (const std::int64_t batch : selection.batches) {
     if (batch < 1) throw Error("--batches", "has " + std::to_string(batch), "give numbers of 1 or more");
@@ -89,7 +116,7 @@ inline void validate(const Selection& selection) {
     return precisions.empty() || std::find(precisions.begin(), precisions.end(), precision) != precisions.end();
   };
   std::vector<std::string> networks = selection.networks;
-  if (networks.empty()) networks.assign(usual_networks.begin(), usual_networks.end());
+  if (networks.empty() && selection.files.empty()) networks.assign(usual_networks.begin(), usual_networks.end());
   std::vector<Case> cases;
   for (const std::string& network : networks) {
     std::vector<Comparison> comparisons{f32_to_f32, bf16_to_f32, int8_to_int8};
@@ -100,12 +127,21 @@ inline void validate(const Selection& selection) {
       }
     }
   }
+  for (const std::string& file : selection.files) {
+    const std::string name = std::filesystem::path(file).stem().string();
+    for (const std::int64_t batch : selection.batches.empty() ? std::vector<std::int64_t>{1} : selection.batches) {
+      for (const Comparison& comparison : {f32_to_f32, bf16_to_f32, int8_to_int8}) {
+        if (wanted(comparison.ours)) cases.push_back({name, batch, comparison, file, selection.dims});
+      }
+    }
+  }
   return cases;
 }
 
-/// The executor against its own steps: resnet50 unless networks are asked for; of a comparison only our side counts.
+/// The executor against its own steps: resnet50 unless networks or files are asked for; of a comparison only our side
+/// counts.
 [[nodiscard]] inline std::vector<Case> selected_step_cases(Selection selection) {
-  if (selection.networks.empty()) selection.networks = {"resnet50"};
+  if (selection.networks.empty() && selection.files.empty()) selection.networks = {"resnet50"};
   std::vector<Case> cases;
   for (const Case& c : selected_cases(selection)) {
     const bool twice = std::any_of(cases.begin(), cases.end(), [&](const Case& other) {

@@ -31,8 +31,12 @@ namespace detail {
 /// Has a session of theirs run a file. A session that is not timed has one thread: workers of more would spin.
 inline nlohmann::json load(Worker& theirs, const std::string& session, const std::string& file, const Case& test,
                            int threads = 1) {
-  return theirs.ask(
-      {{"command", "load"}, {"session", session}, {"model", file}, {"threads", threads}, {"batch", test.batch}});
+  return theirs.ask({{"command", "load"},
+                     {"session", session},
+                     {"model", file},
+                     {"threads", threads},
+                     {"batch", test.batch},
+                     {"dims", test.dims}});
 }
 
 /// What a session of theirs gives for the sources that it was told last.
@@ -106,6 +110,11 @@ inline void take_turns(CaseResult& result, OurSide& ours, Worker& theirs, const 
 
 }  // namespace detail
 
+/// The dimensions to bind in a file of a case: those made of the user's have them bound.
+[[nodiscard]] inline Dims dims_in(const Case& test, const std::string& path) {
+  return path == test.file ? test.dims : Dims{};
+}
+
 /// What breaks is part of the result.
 [[nodiscard]] inline CaseResult run_case(const Case& test, const Timing& timing, const Places& places,
                                          const ProgressSink& progress) {
@@ -117,8 +126,8 @@ inline void take_turns(CaseResult& result, OurSide& ours, Worker& theirs, const 
   std::string our_path, their_path;
   try {
     if (progress) progress({0.0, "exporting " + test.network, {}});
-    our_path = models.path(test.network, comparison.ours);
-    their_path = models.path(test.network, comparison.theirs);
+    our_path = models.path(test, comparison.ours);
+    their_path = models.path(test, comparison.theirs);
   } catch (const Error& error) {
     result.failed = comparison.ours != Precision::int8;  // what cannot be quantized is not there to compare
     result.why_not = error.what();
@@ -127,19 +136,20 @@ inline void take_turns(CaseResult& result, OurSide& ours, Worker& theirs, const 
   result.failed = true;  // until it is through
   try {
     if (progress) progress({0.0, "creating " + to_string(test), {}});
-    OurSide ours(our_path, {.batch = test.batch, .threads = timing.threads, .precision = comparison.ours});
+    OurSide ours(our_path, dims_in(test, our_path),
+                 {.batch = test.batch, .threads = timing.threads, .precision = comparison.ours});
     result.our_creation = ours.creation();
     let_threads_sleep();
     Worker theirs(places.worker);
     const nlohmann::json created = detail::load(theirs, "model", their_path, test, timing.threads);
     result.their_creation = std::chrono::nanoseconds(created.at("creation_ns").get<std::int64_t>());
     result.onnxruntime_version = created.at("version").get<std::string>();
-    detail::load(theirs, "empty", models.empty_path(test.network, ours.model()), test);
+    detail::load(theirs, "empty", models.empty_path(test, ours.model()), test);
     // What quantization itself changes says nothing of the two sides: they are held against each other on one file.
     const std::string compared = our_path == their_path ? "model" : "ours";
     if (compared != "model") detail::load(theirs, compared, our_path, test);
     const bool in_int8 = comparison.ours == Precision::int8;
-    if (in_int8) detail::load(theirs, "f32", models.path(test.network, Precision::f32), test);
+    if (in_int8) detail::load(theirs, "f32", models.path(test, Precision::f32), test);
     detail::run_on_same_sources(ours, theirs, places.models);
     const std::vector<Tensor<float>> expected = detail::outputs_of(theirs, compared, places.models);
     result.difference = detail::largest_difference_of(expected, ours.dst());
@@ -172,14 +182,14 @@ inline void take_turns(CaseResult& result, OurSide& ours, Worker& theirs, const 
   if (result.why_not = why_unsupported(precision); !result.why_not.empty()) return result;
   std::string path;
   try {
-    path = ModelFolder(places.models, timing.threads).path(test.network, precision);
+    path = ModelFolder(places.models, timing.threads).path(test, precision);
   } catch (const Error& error) {
     result.failed = precision != Precision::int8;
     result.why_not = error.what();
     return result;
   }
   try {
-    OurSide ours(path, {.batch = test.batch, .threads = timing.threads, .precision = precision});
+    OurSide ours(path, dims_in(test, path), {.batch = test.batch, .threads = timing.threads, .precision = precision});
     result.steps = ours.steps();
     Turn turn;
     turn.time = timing.seconds / timing.rounds / 3.0;

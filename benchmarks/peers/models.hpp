@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// The models that both sides read: ONNX files of the zoo's networks.
+/// The models that both sides read: ONNX files of the zoo's networks, and the user's.
 
 #include <cstdint>
 #include <filesystem>
@@ -13,8 +13,11 @@
 #include <fulcrum/model/builder.hpp>
 #include <fulcrum/model/random_sources.hpp>
 #include <fulcrum/onnx/export.hpp>
+#include <fulcrum/onnx/import.hpp>
 #include <fulcrum/passes/quantize.hpp>
 #include <fulcrum/zoo/zoo.hpp>
+
+#include "cases.hpp"
 
 namespace fulcrum::peers {
 
@@ -40,6 +43,13 @@ namespace fulcrum::peers {
   return empty;
 }
 
+/// The model in an ONNX file, its symbolic dimensions bound.
+[[nodiscard]] inline Model<float> model_in(const std::string& path, const Dims& dims) {
+  OnnxImportOptions options;
+  options.dims = dims;
+  return import_onnx(path, options);
+}
+
 /// Files of models in a folder, written when they are missing or older than the program.
 class ModelFolder {
 public:
@@ -48,13 +58,15 @@ public:
     std::filesystem::create_directories(folder_);
   }
 
-  /// The file of a zoo network in f32 or, quantized on random sources, in int8 (QDQ). bf16 reads f32.
+  /// The file of a case's network in f32 or, quantized on random sources, in int8 (QDQ). bf16 reads f32, which is the
+  /// user's own file where the case has one.
   /// \throws Error when the network cannot be quantized
-  [[nodiscard]] std::string path(const std::string& network, Precision precision) const {
+  [[nodiscard]] std::string path(const Case& test, Precision precision) const {
     const bool int8 = precision == Precision::int8;
-    const std::string path = folder_ + "/" + network + (int8 ? "_int8.onnx" : "_f32.onnx");
-    if (is_current(path)) return path;
-    const Model<float> model = zoo_model(network);
+    if (!int8 && !test.file.empty()) return test.file;
+    const std::string path = stem(test) + (int8 ? "_int8.onnx" : "_f32.onnx");
+    if (is_current(path, test)) return path;
+    const Model<float> model = test.file.empty() ? zoo_model(test.network) : model_in(test.file, test.dims);
     if (!int8) {
       export_onnx(model, path);
       return path;
@@ -65,18 +77,27 @@ public:
     return path;
   }
 
-  /// The file of empty_model() of a network.
-  [[nodiscard]] std::string empty_path(const std::string& network, const Model<float>& model) const {
-    const std::string path = folder_ + "/" + network + "_empty.onnx";
-    if (!is_current(path)) export_onnx(empty_model(model), path);
+  /// The file of empty_model() of a case's network.
+  [[nodiscard]] std::string empty_path(const Case& test, const Model<float>& model) const {
+    const std::string path = stem(test) + "_empty.onnx";
+    if (!is_current(path, test)) export_onnx(empty_model(model), path);
     return path;
   }
 
 private:
-  /// A program built anew may write other files.
-  static bool is_current(const std::string& path) {
-    return std::filesystem::exists(path) &&
-           std::filesystem::last_write_time(path) > std::filesystem::last_write_time("/proc/self/exe");
+  /// What is made of a file depends on the extents of its dimensions as well.
+  [[nodiscard]] std::string stem(const Case& test) const {
+    std::string stem = folder_ + "/" + test.network;
+    for (const auto& [name, extent] : test.dims) stem.append("_").append(std::to_string(extent));
+    return stem;
+  }
+
+  /// A program built anew may write other files, and so may another file of the user's.
+  static bool is_current(const std::string& path, const Case& test) {
+    const auto older = [&](const std::string& than) {
+      return std::filesystem::last_write_time(path) <= std::filesystem::last_write_time(than);
+    };
+    return std::filesystem::exists(path) && !older("/proc/self/exe") && (test.file.empty() || !older(test.file));
   }
 
   std::string folder_;

@@ -1,6 +1,7 @@
 // ONNX Runtime as the process that peer_benchmark talks to. One JSON object per line on standard input, one in answer:
 //
-//   {"command": "load", "session": NAME, "model": FILE, "threads": T, "batch": N}   {"creation_ns": …, "version": …}
+//   {"command": "load", "session": NAME, "model": FILE, "threads": T, "batch": N, "dims": {NAME: EXTENT}}
+//                                                      {"creation_ns": …, "version": …}
 //   {"command": "inputs", "folder": FOLDER}            {}: every session takes input0.npy, input1.npy, … from now on
 //   {"command": "outputs", "session": NAME, "folder": FOLDER}                       {"outputs": how many were written}
 //   {"command": "run", "session": NAME, "warmup_ms": …, "fewest_warmup_runs": …, "time_ms": …, "fewest_runs": …}
@@ -21,14 +22,22 @@ async function repeat(time_ms, fewest, once) {
   for (let i = 0; i < fewest || performance.now() - start < time_ms; ++i) await once();
 }
 
+/// Extents of a file's symbolic dimensions: those given, and the batch for what stays open at the front of an input.
+async function extents(model, batch, dims) {
+  const probe = await ort.InferenceSession.create(model, { graphOptimizationLevel: 'disabled', logSeverityLevel: 3 });
+  const open = probe.inputMetadata.map(({ shape }) => shape?.[0]).filter((dim) => typeof dim === 'string' && dim);
+  await probe.release();
+  return { ...Object.fromEntries(open.map((dim) => [dim, batch])), ...dims };
+}
+
 const commands = {
-  async load({ session: name, model, threads, batch }) {
+  async load({ session: name, model, threads, batch, dims }) {
     // ONNX Runtime at its best: all optimizations, a known batch, and workers that spin while they wait (its default).
     const options = {
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       graphOptimizationLevel: 'all',
-      freeDimensionOverrides: { N: batch },
+      freeDimensionOverrides: await extents(model, batch, dims ?? {}),
       extra: { session: { intra_op: { allow_spinning: '1' } } },
       logSeverityLevel: 3,
     };

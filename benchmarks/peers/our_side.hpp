@@ -12,8 +12,8 @@
 
 #include <fulcrum/exec/onednn_executor.hpp>
 #include <fulcrum/model/random_sources.hpp>
-#include <fulcrum/onnx/import.hpp>
 
+#include "models.hpp"
 #include "turns.hpp"
 
 namespace fulcrum::peers {
@@ -22,9 +22,9 @@ namespace fulcrum::peers {
 class OurSide {
 public:
   /// \throws Error as import_onnx() and OnednnModel::compile()
-  OurSide(const std::string& path, const RunConfig& options) {
+  OurSide(const std::string& path, const Dims& dims, const RunConfig& options) {
     const auto start = std::chrono::steady_clock::now();
-    model_ = import_onnx(path);
+    model_ = model_in(path, dims);
     executor_ = std::make_unique<OnednnExecutor>(OnednnModel::compile(model_, options));
     creation_ = std::chrono::steady_clock::now() - start;
 

@@ -26,7 +26,7 @@ struct Options {
   peers::Selection selection;
   peers::Timing timing;
   peers::Places places{"benchmarks/peers/onnxruntime_worker.mjs", "build/peers/models"};
-  std::vector<std::string> precisions;
+  std::vector<std::string> precisions, dims;
   double seconds = 6.0;
   std::string json, markdown;
   bool list = false;
@@ -34,6 +34,9 @@ struct Options {
 
 void add_options(CLI::App& app, Options& options) {
   app.add_option("--networks", options.selection.networks, "networks of the zoo (default: see --list)")->delimiter(',');
+  app.add_option("--files", options.selection.files, "ONNX files, beside networks of the zoo or instead of them");
+  app.add_option("--dim", options.dims, "NAME=EXTENT of a symbolic dimension of the files; may be repeated")
+      ->allow_extra_args(false);
   app.add_option("--batches", options.selection.batches, "samples per inference (default: see --list)")->delimiter(',');
   app.add_option("--precisions", options.precisions, "of Fulcrum: f32, bf16, int8 (default: all)")->delimiter(',');
   app.add_option("--threads", options.timing.threads, "threads of each side")
@@ -73,6 +76,7 @@ void write_results(const Options& options, const peers::Report& report) {
 /// \return whether nothing failed
 bool run(Options& options) {
   for (const std::string& name : options.precisions) options.selection.precisions.push_back(precision_from(name));
+  options.selection.dims = peers::dims_from(options.dims);
   peers::validate(options.selection);
   options.timing.seconds = Seconds(options.seconds);
   if (options.list) {

@@ -35,6 +35,17 @@ TEST_CASE("a selection of cases has every comparison of a network for each batch
   CHECK(peers::to_string(cases[1]) == "fashion_cnn, batch 8, int8 / f32");
 }
 
+TEST_CASE("files are compared beside networks, or alone") {
+  Selection selection{{}, {}, {Precision::f32}, {"somewhere/a.onnx"}, dims_from({"width=320"})};
+  REQUIRE(selected_cases(selection).size() == 1);
+  CHECK(selected_cases(selection)[0] == Case{"a", 1, f32_to_f32, "somewhere/a.onnx", {{"width", 320}}});
+  CHECK(selected_step_cases(selection).size() == 1);
+  selection.networks = {"mlp"};
+  CHECK(selected_cases(selection).back().network == "a");
+  CHECK_THROWS_WITH(validate(selection), ContainsSubstring("'somewhere/a.onnx'"));
+  CHECK_THROWS_WITH(dims_from({"width"}), ContainsSubstring("NAME=EXTENT"));
+}
+
 TEST_CASE("networks outside the zoo and batches below 1 are refused") {
   CHECK_THROWS_WITH(validate(Selection{{"resnet500"}, {}, {}}), ContainsSubstring("the zoo has: "));
   CHECK_THROWS_WITH(validate(Selection{{}, {0}, {}}), ContainsSubstring("--batches"));
