@@ -28,6 +28,7 @@
 #include <fulcrum/tensor/tensor.hpp>
 
 #include <fulcrum/layers/activation.hpp>
+#include <fulcrum/layers/along_axis.hpp>
 #include <fulcrum/layers/batch_normalization.hpp>
 #include <fulcrum/layers/binary.hpp>
 #include <fulcrum/layers/concat.hpp>
@@ -35,6 +36,7 @@
 #include <fulcrum/layers/conv_transpose.hpp>
 #include <fulcrum/layers/dense.hpp>
 #include <fulcrum/layers/facts.hpp>
+#include <fulcrum/layers/indexed.hpp>
 #include <fulcrum/layers/layer.hpp>
 #include <fulcrum/layers/matmul.hpp>
 #include <fulcrum/layers/movement.hpp>
@@ -46,6 +48,7 @@
 #include <fulcrum/layers/reduce.hpp>
 #include <fulcrum/layers/reshape.hpp>
 #include <fulcrum/layers/resize.hpp>
+#include <fulcrum/layers/sampling.hpp>
 #include <fulcrum/layers/select.hpp>
 #include <fulcrum/layers/softmax.hpp>
 #include <fulcrum/layers/source.hpp>

@@ -89,6 +89,24 @@ TEST_CASE("what is broadcast over a batch is the same for every sample") {
   CHECK_FALSE(with_constant(Gather{1}, {9, 5}, true));
 }
 
+TEST_CASE("indices within a sample keep samples apart, those along the batch do not") {
+  const auto of_itself = [](const Layer<float>& layer, std::size_t sources) {
+    Model<float> model("m");
+    const NodeId input = model.add({"input", Input{{batch_dim, 4, 6}}, {}, {}});
+    model.set_outputs({model.add({"layer", layer, std::vector<NodeId>(sources, input), {}})});
+    return samples_are_independent(model, 4, 2);
+  };
+  CHECK(of_itself(GatherElements{1}, 2));
+  CHECK_FALSE(of_itself(GatherElements{0}, 2));
+  CHECK(of_itself(ScatterElements{-1}, 3));
+  CHECK_FALSE(of_itself(ScatterElements{0}, 3));
+  CHECK_FALSE(with_constant(GatherElements{1}, {4, 4, 6}));  // indices for each of four samples
+  CHECK(after_input(TopK{2, 1}));
+  CHECK_FALSE(after_input(TopK{1, 0}));
+  CHECK(after_input(CumSum{2}));
+  CHECK_FALSE(after_input(CumSum{0}));
+}
+
 TEST_CASE("a constant that is expanded to the batch is a part of every sample") {
   Model<float> model("m");
   const NodeId input = model.add({"input", Input{{batch_dim, 4, 6}}, {}, {}});

@@ -682,3 +682,24 @@ TEST_CASE("bf16 runs keep integers whole") {
   src.flat()[2] = 3001.0F;
   CHECK(difference(model, {src}, Precision::bf16) == 0.0);
 }
+
+TEST_CASE("layers at indices, at positions and along an axis agree with the reference") {
+  const Tensor<float> x = uniform({2, 3, 4}, 31);
+  CHECK(difference(alone(GatherElements{1}, {x, whole({2, 5, 4}, 32, -3.0, 3.0)}),
+                   {x, whole({2, 5, 4}, 32, -3.0, 3.0)}) <= exact);
+  const Sources tuples{x, whole({2, 6, 1}, 33, 0.0, 3.0)};
+  CHECK(difference(alone(GatherND{1}, tuples), tuples) <= exact);
+  const Sources elements{x, whole({2, 2, 4}, 34, 0.0, 3.0), uniform({2, 2, 4}, 35)};
+  CHECK(difference(alone(ScatterElements{1, ScatterKind::add}, elements), elements) <= exact);
+  const Sources slices{x, whole({5, 1}, 36, 0.0, 2.0), uniform({5, 3, 4}, 37)};
+  CHECK(difference(alone(ScatterND{ScatterKind::max}, slices), slices) <= exact);
+  for (const std::int64_t axis : {0, 1, 2}) {
+    CHECK(difference(TopK{2, axis}, {x}) <= exact);
+    CHECK(difference(CumSum{axis, axis == 1, axis == 2}, {x}) <= exact);
+  }
+  const Sources image{uniform({2, 3, 5, 6}, 38), uniform({2, 4, 4, 2}, 39, -1.5, 1.5)};
+  CHECK(difference(alone(GridSample{}, image), image) <= exact);
+  const Sources regions{uniform({2, 3, 8, 8}, 40), Tensor<float>({2, 4}, {0, 1, 6, 7, 2, 2, 5, 3}),
+                        Tensor<float>({2}, {1.0F, 0.0F})};
+  CHECK(difference(alone(RoiAlign{2, 3, 2}, regions), regions) <= exact);
+}

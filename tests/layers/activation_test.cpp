@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include <fulcrum/core/random.hpp>
@@ -45,6 +46,15 @@ constexpr std::array all_kinds{
     ActivationKind::sign,
     ActivationKind::sin,
     ActivationKind::cos,
+    ActivationKind::tan,
+    ActivationKind::asin,
+    ActivationKind::acos,
+    ActivationKind::atan,
+    ActivationKind::sinh,
+    ActivationKind::cosh,
+    ActivationKind::asinh,
+    ActivationKind::acosh,
+    ActivationKind::atanh,
     ActivationKind::logical_not,
 };
 
@@ -57,7 +67,15 @@ bool jumps(ActivationKind kind) {
 /// Not a number, or not a finite one, for some arguments.
 bool has_gaps(ActivationKind kind) {
   return kind == ActivationKind::exp || kind == ActivationKind::log || kind == ActivationKind::sqrt ||
-         kind == ActivationKind::reciprocal;
+         kind == ActivationKind::reciprocal || kind == ActivationKind::asin || kind == ActivationKind::acos ||
+         kind == ActivationKind::sinh || kind == ActivationKind::cosh || kind == ActivationKind::acosh ||
+         kind == ActivationKind::atanh;
+}
+/// Where it is a finite number.
+std::pair<double, double> domain_of(ActivationKind kind) {
+  if (kind == ActivationKind::asin || kind == ActivationKind::acos || kind == ActivationKind::atanh) return {-0.9, 0.9};
+  if (kind == ActivationKind::acosh) return {1.1, 8.0};
+  return {has_gaps(kind) ? 0.1 : -8.0, 8.0};
 }
 
 double value(ActivationKind kind, double x, float alpha = 0.0F, float beta = 0.0F) {
@@ -114,6 +132,15 @@ TEST_CASE("the functions of one argument have the values their formulas give") {
   CHECK(value(ActivationKind::sign, 0.0) == 0.0);
   CHECK(value(ActivationKind::sin, 0.5) == Approx(0.479425538604203));
   CHECK(value(ActivationKind::cos, 0.5) == Approx(0.8775825618903728));
+  CHECK(value(ActivationKind::tan, 0.5) == Approx(0.5463024898437905));
+  CHECK(value(ActivationKind::asin, 0.5) == Approx(0.5235987755982989));
+  CHECK(value(ActivationKind::acos, 0.5) == Approx(1.0471975511965979));
+  CHECK(value(ActivationKind::atan, 0.5) == Approx(0.4636476090008061));
+  CHECK(value(ActivationKind::sinh, 0.5) == Approx(0.5210953054937474));
+  CHECK(value(ActivationKind::cosh, 0.5) == Approx(1.1276259652063807));
+  CHECK(value(ActivationKind::asinh, 0.5) == Approx(0.48121182505960347));
+  CHECK(value(ActivationKind::acosh, 1.5) == Approx(0.9624236501192069));
+  CHECK(value(ActivationKind::atanh, 0.5) == Approx(0.5493061443340548));
   CHECK(value(ActivationKind::logical_not, 0.0) == 1.0);
   CHECK(value(ActivationKind::logical_not, 1.0) == 0.0);
 }
@@ -160,7 +187,8 @@ TEST_CASE("float and double agree within float's precision") {
   Random random(1);
   for (const ActivationKind kind : all_kinds) {
     for (int i = 0; i < 200; ++i) {
-      const auto x = static_cast<float>(random.uniform(has_gaps(kind) ? 0.1 : -8.0, 8.0));
+      const auto [low, high] = domain_of(kind);
+      const auto x = static_cast<float>(random.uniform(low, high));
       const Activation activation{kind, 0.5F, 0.75F};
       CAPTURE(name_of(kind), x);
       REQUIRE(static_cast<double>(activation(x)) ==

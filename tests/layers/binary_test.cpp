@@ -29,6 +29,14 @@ TEST_CASE("arithmetic and the smaller, larger and remaining one") {
   }
 }
 
+TEST_CASE("bits of whole numbers are those of two's complement") {
+  CHECK(Binary{BinaryKind::bit_and}(12.0, 10.0) == 8.0);
+  CHECK(Binary{BinaryKind::bit_or}(12.0, 10.0) == 14.0);
+  CHECK(Binary{BinaryKind::bit_xor}(12.0, 10.0) == 6.0);
+  CHECK(Binary{BinaryKind::bit_and}(-1.0F, 10.0F) == 10.0F);
+  CHECK(Binary{BinaryKind::bit_xor}(-1.0F, 10.0F) == -11.0F);
+}
+
 TEST_CASE("a remainder has the sign of the divisor, fmod's that of the dividend") {
   const auto remainder = [](double a, double b) { return Binary{BinaryKind::remainder}(a, b); };
   const auto fmod = [](double a, double b) { return Binary{BinaryKind::fmod}(a, b); };

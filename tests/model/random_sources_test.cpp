@@ -51,3 +51,17 @@ TEST_CASE("Random sources have the inputs' shapes, keep to the ranges and follow
   CHECK(random_sources(model, 40, 7)[2] == sources[2]);
   CHECK_FALSE(random_sources(model, 40, 8)[2] == sources[2]);
 }
+
+TEST_CASE("Inputs that index elements stay within the axis that they index") {
+  Model<float> model("m");
+  const NodeId x = model.add({"x", Input{{batch_dim, 3, 7}}, {}, {}});
+  const NodeId i = model.add({"i", Input{{batch_dim, 2, 7}, ElementType::s64}, {}, {}});
+  const NodeId j = model.add({"j", Input{{batch_dim, 3, 4}, ElementType::s64}, {}, {}});
+  const NodeId a = model.add({"a", GatherElements{1}, {x, i}, {}});
+  const NodeId b = model.add({"b", ScatterElements{2}, {x, j, j}, {}});
+  model.set_outputs({a, b});
+  const std::vector<SourceRange> ranges = source_ranges(model, infer_shapes(model, 2));
+  REQUIRE(ranges.size() == 3);
+  CHECK(ranges[1].limit == 3);
+  CHECK(ranges[2].limit == 7);
+}

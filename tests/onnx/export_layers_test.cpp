@@ -108,6 +108,14 @@ TEST_CASE("functions of one argument come back") {
                                   Activation{Kind::round},
                                   Activation{Kind::sign},
                                   Activation{Kind::sin},
+                                  Activation{Kind::tan},
+                                  Activation{Kind::asin},
+                                  Activation{Kind::acos},
+                                  Activation{Kind::atan},
+                                  Activation{Kind::sinh},
+                                  Activation{Kind::cosh},
+                                  Activation{Kind::asinh},
+                                  Activation{Kind::atanh},
                                   Activation{Kind::cos},
                                   Activation{Kind::elu, 0.5F},
                                   Activation{Kind::softplus},
@@ -429,4 +437,39 @@ TEST_CASE("opsets are raised for the layers that need it") {
   CHECK(opset(Builder("m").input({3, 4}).layer_normalization().build()) == 17);
   CHECK(opset(Builder("m").input({3, 4}).activation(ActivationKind::mish).build()) == 18);
   CHECK(opset(model_of(Pad{PadKind::wrap, {0, 1}, {0, 1}}, {4})) == 19);
+}
+
+TEST_CASE("layers at indices, at positions and along an axis come back") {
+  const auto on_rows = [](Layer<float> layer) {  // values, whole numbers in [0, 3), values
+    auto b = Builder(kind_of(layer)).input({3, 3}, "x").input({3, 3}, "i", ElementType::s64).input({3, 3}, "u");
+    return b.layer(std::move(layer), {0, 1, 2}).build();
+  };
+  auto gather = Builder("gather").input({3, 3}, "x").input({2, 3}, "i", ElementType::s32);
+  check_round_trip(gather.layer(GatherElements{1}, {0, 1}).build());
+  auto tuples = Builder("tuples").input({3, 4}, "x").input({5, 1}, "i", ElementType::s64);
+  check_round_trip(tuples.layer(GatherND{1}, {0, 1}).build());
+  for (const ScatterKind kind : {ScatterKind::replace, ScatterKind::add, ScatterKind::mul, ScatterKind::max}) {
+    check_round_trip(on_rows(ScatterElements{2, kind}));
+    auto b = Builder("scatter").input({2}, "x").constant(Tensor<float>({1, 1}, {0.0F}), ElementType::s64);
+    b.constant(Tensor<float>({1, 2}, {5.0F, 6.0F}));
+    check_round_trip(b.layer(ScatterND{kind}, {0, 1, 2}).build());
+  }
+  check_round_trip(model_of(TopK{2, 1, false}, {4, 3}));
+  auto values = Builder("values").input({4, 3}, "x").layer(TopK{2, -1}, {0});
+  check_round_trip(values.layer(GatherElements{-1}, {0, 1}).build());
+  check_round_trip(model_of(CumSum{2, true, true}, {4, 3}));
+  check_round_trip(model_of(CumSum{1}, {4}, ElementType::s64));
+  for (const GridSampleKind mode : {GridSampleKind::linear, GridSampleKind::nearest, GridSampleKind::cubic}) {
+    for (const GridSamplePadding padding :
+         {GridSamplePadding::zeros, GridSamplePadding::border, GridSamplePadding::reflection}) {
+      auto b = Builder("grid").input({2, 4, 5}, "x").input({3, 3, 2}, "grid");
+      check_round_trip(b.layer(GridSample{mode, padding, true}, {0, 1}).build());
+    }
+  }
+  auto regions = Builder("regions").input({2, 6, 6}, "x").constant(Tensor<float>({2, 4}, {0, 1, 4, 5, 2, 2, 6, 3}));
+  regions.constant(Tensor<float>({2}, {0.0F, 0.0F}), ElementType::s64);
+  check_round_trip(regions.layer(RoiAlign{2, 3, 2, 0.5F, false, true}, {0, 1, 2}).build());
+  for (const BinaryKind kind : {BinaryKind::bit_and, BinaryKind::bit_or, BinaryKind::bit_xor}) {
+    check_round_trip(binary_of(kind, ElementType::s64, ElementType::s64));
+  }
 }

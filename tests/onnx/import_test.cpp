@@ -316,8 +316,8 @@ TEST_CASE("an output may be a copy of an input, of a constant, or of another out
 
 TEST_CASE("an operator that is not supported is refused where no output depends on it, too") {
   OnnxGraph graph;
-  graph.input("x", {0, 2}).node("NonZero", {"x"}, "unused").node("Relu", {"x"}, "y").output("y");
-  CHECK_THROWS_WITH(graph.import(), ContainsSubstring("NonZero"));
+  graph.input("x", {0, 2}).node("Unique", {"x"}, "unused").node("Relu", {"x"}, "y").output("y");
+  CHECK_THROWS_WITH(graph.import(), ContainsSubstring("Unique"));
 }
 
 TEST_CASE("GELU is recognised whichever way its product is written") {

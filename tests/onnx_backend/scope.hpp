@@ -23,21 +23,32 @@ inline constexpr std::string_view supported_operators[]{
     "GlobalLpPool",
     // normalization
     "BatchNormalization", "LayerNormalization", "InstanceNormalization", "GroupNormalization", "LRN",
-    "MeanVarianceNormalization",
+    "MeanVarianceNormalization", "RMSNormalization",
+    // attention
+    "Attention", "RotaryEmbedding",
     // activations
     "Relu", "LeakyRelu", "ThresholdedRelu", "PRelu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Elu",
-    "Selu", "Celu", "Softplus", "Softsign", "Gelu", "Erf", "Mish", "Softmax", "LogSoftmax", "Dropout", "Shrink",
+    "Selu", "Celu", "Softplus", "Softsign", "Gelu", "Swish", "Erf", "Mish", "Softmax", "LogSoftmax", "Dropout",
+    "Shrink",
     // arithmetic
     "Add", "Sub", "Mul", "Div", "Pow", "Mod", "Min", "Max", "Sum", "Mean", "Neg", "Abs", "Exp", "Log", "Sqrt",
-    "Reciprocal", "Floor", "Ceil", "Round", "Sign", "Sin", "Cos",
+    "Reciprocal", "Floor", "Ceil", "Round", "Sign", "Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh",
+    "Asinh", "Acosh", "Atanh", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot", "IsNaN", "IsInf",
+    "Einsum", "LpNormalization",
     // reductions
     "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd",
     "ReduceSum", "ReduceSumSquare", "ArgMax", "ArgMin",
     // movement
     "Concat", "Split", "Slice", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Expand", "Tile", "Gather",
     "Pad", "Resize", "Upsample", "DepthToSpace", "SpaceToDepth", "Identity",
+    // losses
+    "NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss",
+    // indices and positions
+    "GatherElements", "GatherND", "Scatter", "ScatterElements", "ScatterND", "TopK", "CumSum", "OneHot", "Hardmax",
+    "Compress", "NonZero", "ReverseSequence", "MaxUnpool", "Trilu", "EyeLike", "GridSample", "RoiAlign",
     // types, shapes, constants
-    "Cast", "CastLike", "Shape", "Size", "Constant", "ConstantOfShape", "Range",
+    "Cast", "CastLike", "Shape", "Size", "Constant", "ConstantOfShape", "Range", "HannWindow", "HammingWindow",
+    "BlackmanWindow",
     // comparison and logic
     "Where", "Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Xor", "Not",
     // recurrence
@@ -46,7 +57,7 @@ inline constexpr std::string_view supported_operators[]{
     "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "MatMulInteger",
     "ConvInteger"};
 
-inline constexpr std::int64_t last_opset = 21;
+inline constexpr std::int64_t last_opset = 24;
 
 /// Why a case is left out: the same words for all that are left out for one reason.
 struct Exclusion {

@@ -63,6 +63,11 @@ struct BatchShareOf {
     return std::all_of(shares.begin(), shares.end(), [](BatchShare s) { return s == BatchShare::per_sample; });
   }
 
+  /// Every source has the samples, all of them.
+  [[nodiscard]] bool same_samples() const {
+    return all() && std::all_of(src.begin(), src.end(), [&](const Shape& s) { return !s.empty() && s[0] == dst[0]; });
+  }
+
   BatchShare operator()(const Input& l) const {
     return if_true(!l.shape.empty() && l.shape[0] == batch_dim &&
                    std::count(l.shape.begin(), l.shape.end(), batch_dim) == 1);
@@ -126,6 +131,17 @@ struct BatchShareOf {
     if (first_only()) return if_true(is_inner(l.axis));
     return if_true(shares[0] == BatchShare::shared && !is_inner(l.axis));  // rows of a table
   }
+  BatchShare operator()(const GatherElements& l) const { return if_true(is_inner(l.axis) && same_samples()); }
+  BatchShare operator()(const GatherND& l) const {
+    if (l.batch_dims > 0) return if_true(same_samples());
+    return if_true(shares[0] == BatchShare::shared && src[1].size() > 1);  // rows of a table
+  }
+  BatchShare operator()(const ScatterElements& l) const { return if_true(is_inner(l.axis) && same_samples()); }
+  BatchShare operator()(const ScatterND& /*l*/) const { return BatchShare::mixed; }
+  BatchShare operator()(const TopK& l) const { return if_true(is_inner(l.axis)); }
+  BatchShare operator()(const CumSum& l) const { return if_true(is_inner(l.axis)); }
+  BatchShare operator()(const GridSample& /*l*/) const { return if_true(same_samples()); }
+  BatchShare operator()(const RoiAlign& /*l*/) const { return BatchShare::mixed; }
   BatchShare operator()(const Pad& l) const { return if_true(l.before[0] == 0 && l.after[0] == 0); }
   BatchShare operator()(const Resize& l) const {
     return if_true(src[0][0] == dst[0] && l.coordinates != ResizeCoordinates::tf_crop_and_resize);

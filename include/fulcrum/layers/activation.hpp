@@ -48,6 +48,15 @@ enum class ActivationKind : std::uint8_t {
   sign,              ///< −1, 0 or 1
   sin,               ///< sin x
   cos,               ///< cos x
+  tan,               ///< tan x
+  asin,              ///< arcsin x
+  acos,              ///< arccos x
+  atan,              ///< arctan x
+  sinh,              ///< sinh x
+  cosh,              ///< cosh x
+  asinh,             ///< arsinh x
+  acosh,             ///< arcosh x
+  atanh,             ///< artanh x
   logical_not,       ///< x = 0 ? 1 : 0
 };
 
@@ -84,6 +93,15 @@ enum class ActivationKind : std::uint8_t {
     case ActivationKind::sign: return "Sign";
     case ActivationKind::sin: return "Sin";
     case ActivationKind::cos: return "Cos";
+    case ActivationKind::tan: return "Tan";
+    case ActivationKind::asin: return "Asin";
+    case ActivationKind::acos: return "Acos";
+    case ActivationKind::atan: return "Atan";
+    case ActivationKind::sinh: return "Sinh";
+    case ActivationKind::cosh: return "Cosh";
+    case ActivationKind::asinh: return "Asinh";
+    case ActivationKind::acosh: return "Acosh";
+    case ActivationKind::atanh: return "Atanh";
     case ActivationKind::logical_not: return "Not";
   }
   return "?";
@@ -176,6 +194,15 @@ struct Activation {
       case ActivationKind::sign: return static_cast<T>((x > zero) - (x < zero));
       case ActivationKind::sin: return std::sin(x);
       case ActivationKind::cos: return std::cos(x);
+      case ActivationKind::tan: return std::tan(x);
+      case ActivationKind::asin: return std::asin(x);
+      case ActivationKind::acos: return std::acos(x);
+      case ActivationKind::atan: return std::atan(x);
+      case ActivationKind::sinh: return std::sinh(x);
+      case ActivationKind::cosh: return std::cosh(x);
+      case ActivationKind::asinh: return std::asinh(x);
+      case ActivationKind::acosh: return std::acosh(x);
+      case ActivationKind::atanh: return std::atanh(x);
       case ActivationKind::logical_not: return x == zero ? one : zero;
     }
     return x;

@@ -25,6 +25,9 @@ enum class BinaryKind : std::uint8_t {
   remainder,         ///< a − b·⌊a/b⌋: the sign of b (ONNX Mod, Python %)
   fmod,              ///< a − b·trunc(a/b): the sign of a (ONNX Mod with fmod)
   prelu,             ///< a < 0 ? b·a : a
+  bit_and,           ///< a & b of whole numbers, in two’s complement
+  bit_or,            ///< a | b
+  bit_xor,           ///< a ^ b
   equal,             ///< a = b
   less,              ///< a < b
   less_or_equal,     ///< a ≤ b
@@ -47,6 +50,9 @@ enum class BinaryKind : std::uint8_t {
     case BinaryKind::remainder:
     case BinaryKind::fmod: return "Mod";
     case BinaryKind::prelu: return "PRelu";
+    case BinaryKind::bit_and: return "BitwiseAnd";
+    case BinaryKind::bit_or: return "BitwiseOr";
+    case BinaryKind::bit_xor: return "BitwiseXor";
     case BinaryKind::equal: return "Equal";
     case BinaryKind::less: return "Less";
     case BinaryKind::less_or_equal: return "LessOrEqual";
@@ -101,6 +107,10 @@ struct Binary {
   template <class T>
   [[nodiscard]] T operator()(T a, T b) const {
     const auto truth = [](bool value) { return static_cast<T>(value); };
+    const auto whole = [](T value) {
+      const bool fits = value > static_cast<T>(-0x1p63) && value < static_cast<T>(0x1p63);  // no NaN either
+      return fits ? static_cast<std::int64_t>(value) : std::int64_t{0};
+    };
     const T zero{0};
     switch (function) {
       case BinaryKind::add: return a + b;
@@ -116,6 +126,9 @@ struct Binary {
       }
       case BinaryKind::fmod: return std::fmod(a, b);
       case BinaryKind::prelu: return a < zero ? b * a : a;
+      case BinaryKind::bit_and: return static_cast<T>(whole(a) & whole(b));
+      case BinaryKind::bit_or: return static_cast<T>(whole(a) | whole(b));
+      case BinaryKind::bit_xor: return static_cast<T>(whole(a) ^ whole(b));
       case BinaryKind::equal: return truth(a == b);
       case BinaryKind::less: return truth(a < b);
       case BinaryKind::less_or_equal: return truth(a <= b);

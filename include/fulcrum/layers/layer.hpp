@@ -13,6 +13,7 @@
 
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/layers/activation.hpp>
+#include <fulcrum/layers/along_axis.hpp>
 #include <fulcrum/layers/batch_normalization.hpp>
 #include <fulcrum/layers/binary.hpp>
 #include <fulcrum/layers/concat.hpp>
@@ -20,6 +21,7 @@
 #include <fulcrum/layers/conv_transpose.hpp>
 #include <fulcrum/layers/dense.hpp>
 #include <fulcrum/layers/facts.hpp>
+#include <fulcrum/layers/indexed.hpp>
 #include <fulcrum/layers/matmul.hpp>
 #include <fulcrum/layers/movement.hpp>
 #include <fulcrum/layers/normalization.hpp>
@@ -29,6 +31,7 @@
 #include <fulcrum/layers/reduce.hpp>
 #include <fulcrum/layers/reshape.hpp>
 #include <fulcrum/layers/resize.hpp>
+#include <fulcrum/layers/sampling.hpp>
 #include <fulcrum/layers/select.hpp>
 #include <fulcrum/layers/softmax.hpp>
 #include <fulcrum/layers/source.hpp>
@@ -41,7 +44,8 @@ struct Layer
     : std::variant<Input, Constant<T>, Conv<T>, ConvTranspose<T>, Dense<T>, MatMul, Recurrent<T>, BatchNormalization<T>,
                    LayerNormalization<T>, InstanceNormalization<T>, LocalResponseNormalization, Pool, GlobalPool,
                    MaxPoolIndices, Activation, Binary, Where, Cast, QuantizeLinear, DequantizeLinear, Softmax, Reduce,
-                   ArgReduce, Concat, Reshape, Flatten, Transpose, Slice, Expand, Tile, Gather, Pad, Resize> {
+                   ArgReduce, Concat, Reshape, Flatten, Transpose, Slice, Expand, Tile, Gather, GatherElements,
+                   GatherND, ScatterElements, ScatterND, TopK, CumSum, Pad, Resize, GridSample, RoiAlign> {
   using Variant = typename Layer::variant;
   using Variant::Variant;
 
@@ -75,9 +79,16 @@ namespace detail {
 template <class L, class... Family>
 inline constexpr bool is_one_of = (std::same_as<std::remove_cvref_t<L>, Family> || ...);
 }
+/// Take elements from, or put them to, places that a source holds. (Gather stands alone.)
+template <class L>
+concept IndexedLayer = detail::is_one_of<L, GatherElements, GatherND, ScatterElements, ScatterND>;
+/// Read between the elements of a source, at positions that another holds.
+template <class L>
+concept SamplingLayer = detail::is_one_of<L, GridSample, RoiAlign>;
 /// Take elements from elsewhere and compute nothing, or next to nothing. (Concat, Reshape and Flatten stand alone.)
 template <class L>
-concept MovementLayer = detail::is_one_of<L, Transpose, Slice, Expand, Tile, Gather, Pad, Resize>;
+concept MovementLayer =
+    IndexedLayer<L> || SamplingLayer<L> || detail::is_one_of<L, Transpose, Slice, Expand, Tile, Gather, Pad, Resize>;
 /// Work element by element. (Activation and Binary stand alone.)
 template <class L>
 concept ElementwiseLayer = detail::is_one_of<L, Where, Cast, QuantizeLinear, DequantizeLinear>;
@@ -88,7 +99,7 @@ concept NormalizationLayer =
                       InstanceNormalization<double>, LocalResponseNormalization>;
 /// Make one element of several. (Pool and GlobalPool stand alone.)
 template <class L>
-concept ReductionLayer = detail::is_one_of<L, Reduce, ArgReduce, MaxPoolIndices>;
+concept ReductionLayer = detail::is_one_of<L, Reduce, ArgReduce, MaxPoolIndices, TopK, CumSum>;
 
 /// Hold no parameters, and so do not depend on the model's scalar type.
 template <class L>

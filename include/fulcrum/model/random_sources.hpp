@@ -38,6 +38,25 @@ template <class T>
 #include <cmath>
 #include <limits>
 
+namespace fulcrum::detail {
+
+/// Which source of a layer holds indices, and what they must be below; nothing when none does.
+template <class T>
+std::optional<std::pair<std::size_t, std::int64_t>> index_bound(const Layer<T>& layer, const std::vector<Shape>& src) {
+  const auto along = [&](std::int64_t axis) {
+    return std::pair(std::size_t{1}, src[0][normalized_axis(axis, src[0].size())]);
+  };
+  if (const auto* gather = std::get_if<Gather>(&layer)) return along(gather->axis);
+  if (const auto* gather = std::get_if<GatherElements>(&layer)) return along(gather->axis);
+  if (const auto* scatter = std::get_if<ScatterElements>(&layer)) return along(scatter->axis);
+  if (std::holds_alternative<RoiAlign>(layer)) return std::pair(std::size_t{2}, src[0][0]);
+  const bool by_tuples = std::holds_alternative<GatherND>(layer) || std::holds_alternative<ScatterND>(layer);
+  if (!by_tuples || src[0].empty()) return std::nullopt;
+  return std::pair(std::size_t{1}, *std::min_element(src[0].begin(), src[0].end()));  // right for every axis
+}
+
+}  // namespace fulcrum::detail
+
 namespace fulcrum {
 
 template <class T>
@@ -47,10 +66,10 @@ std::vector<SourceRange> source_ranges(const Model<T>& model, const std::vector<
   std::vector<std::int64_t> limit(model.size(), any);
   for (NodeId id = model.size(); id-- > 0;) {
     const Node<T>& node = model.node(id);
-    if (const auto* gather = std::get_if<Gather>(&node.layer)) {
-      const Shape& table = shapes[node.src[0]];
-      std::int64_t& indices = limit[node.src[1]];
-      indices = std::min(indices, table[normalized_axis(gather->axis, table.size())]);
+    std::vector<Shape> src;
+    for (const NodeId from : node.src) src.push_back(shapes[from]);
+    if (const auto bound = detail::index_bound(node.layer, src)) {
+      limit[node.src[bound->first]] = std::min(limit[node.src[bound->first]], bound->second);
     }
     const bool passes_on = std::holds_alternative<Reshape>(node.layer) || std::holds_alternative<Flatten>(node.layer) ||
                            std::holds_alternative<Cast>(node.layer) || std::holds_alternative<Slice>(node.layer) ||

@@ -336,6 +336,15 @@ inline constexpr bool batch_normalization_backward_takes_shift = DNNL_VERSION_MA
     case ActivationKind::sign:
     case ActivationKind::sin:
     case ActivationKind::cos:
+    case ActivationKind::tan:
+    case ActivationKind::asin:
+    case ActivationKind::acos:
+    case ActivationKind::atan:
+    case ActivationKind::sinh:
+    case ActivationKind::cosh:
+    case ActivationKind::asinh:
+    case ActivationKind::acosh:
+    case ActivationKind::atanh:
     case ActivationKind::logical_not: break;
   }
   return {};

@@ -156,7 +156,16 @@ FULCRUM_DEFINE bool is_function(ActivationKind kind) {
     case ActivationKind::log:
     case ActivationKind::erf:
     case ActivationKind::sin:
-    case ActivationKind::cos: return true;
+    case ActivationKind::cos:
+    case ActivationKind::tan:
+    case ActivationKind::asin:
+    case ActivationKind::acos:
+    case ActivationKind::atan:
+    case ActivationKind::sinh:
+    case ActivationKind::cosh:
+    case ActivationKind::asinh:
+    case ActivationKind::acosh:
+    case ActivationKind::atanh: return true;
   }
   return true;
 }

@@ -94,6 +94,9 @@ FULCRUM_DECLARE [[nodiscard]] dnnl::algorithm binary_algorithm(BinaryKind functi
     case BinaryKind::remainder:
     case BinaryKind::fmod:
     case BinaryKind::prelu:
+    case BinaryKind::bit_and:
+    case BinaryKind::bit_or:
+    case BinaryKind::bit_xor:
     case BinaryKind::equal:
     case BinaryKind::less:
     case BinaryKind::less_or_equal:

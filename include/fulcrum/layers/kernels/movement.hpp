@@ -112,15 +112,7 @@ void run(const Gather& layer, std::span<const Source<T>> src, const Result<T>& d
   for (std::int64_t o = 0; o < extents.outer; ++o) {
     const T* plane = src[0].elements.data() + o * extents.extent * extents.inner;
     for (const T given : src[1].elements) {
-      const T bound = static_cast<T>(extents.extent);
-      if (!(given >= -bound && given < bound)) {
-        const bool counts = std::abs(given) < static_cast<T>(0x1p62);  // neither NaN nor infinite
-        throw Error("Gather", "takes index " +
-                                  (counts ? std::to_string(static_cast<std::int64_t>(given)) : std::to_string(given)) +
-                                  " of an axis of extent " + std::to_string(extents.extent));
-      }
-      const auto index = static_cast<std::int64_t>(given);
-      const T* from = plane + (index < 0 ? index + extents.extent : index) * extents.inner;
+      const T* from = plane + source_index(given, extents.extent, "Gather") * extents.inner;
       if (extents.inner == 1)
         *to++ = *from;
       else

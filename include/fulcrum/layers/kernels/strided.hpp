@@ -77,6 +77,19 @@ void for_each_position(const Loops<N>& loops, const std::array<std::int64_t, N>&
   });
 }
 
+/// \throws Error always: that an index is outside its axis
+FULCRUM_DECLARE [[noreturn]] void throw_outside(const char* kind, double index, std::int64_t extent);
+
+/// A value as an index of an axis; a negative one counts from the end. `kind` is the layer's, for the message.
+/// \throws Error when it is outside [−extent, extent)
+template <class T>
+[[nodiscard]] std::int64_t source_index(T given, std::int64_t extent, const char* kind) {
+  const T bound = static_cast<T>(extent);
+  if (!(given >= -bound && given < bound)) throw_outside(kind, static_cast<double>(given), extent);
+  const auto index = static_cast<std::int64_t>(given);
+  return index < 0 ? index + extent : index;
+}
+
 /// dst, row-major of `extents`, from src at `start` and `strides`.
 template <class T, class Extents>
 void copy_strided(const T* src, std::int64_t start, const Steps& strides, const Extents& extents, T* dst) {
@@ -156,9 +169,18 @@ FULCRUM_DECLARE [[nodiscard]] AxisExtents around_axis(const Shape& shape, std::s
 
 #if FULCRUM_DEFINES(kernels)
 
+#include <cmath>
+#include <string>
 #include <utility>
 
 namespace fulcrum::kernels {
+
+FULCRUM_DEFINE void throw_outside(const char* kind, double index, std::int64_t extent) {
+  const bool counts = std::abs(index) < 0x1p62;  // neither NaN nor infinite
+  throw Error(kind, "takes index " +
+                        (counts ? std::to_string(static_cast<std::int64_t>(index)) : std::to_string(index)) +
+                        " of an axis of extent " + std::to_string(extent));
+}
 
 FULCRUM_DEFINE MappedCopy::MappedCopy(const Shape& src, std::vector<std::vector<std::int64_t>> maps)
     : strides_(row_major_strides(src)) {

@@ -118,7 +118,16 @@ inline void export_layer(ExportContext& context, const Activation& layer) {
     case ActivationKind::ceil:
     case ActivationKind::round:
     case ActivationKind::sin:
-    case ActivationKind::cos: export_with_settings(context, name_of(layer.function).data(), layer); break;
+    case ActivationKind::cos:
+    case ActivationKind::tan:
+    case ActivationKind::asin:
+    case ActivationKind::acos:
+    case ActivationKind::atan:
+    case ActivationKind::sinh:
+    case ActivationKind::cosh:
+    case ActivationKind::asinh:
+    case ActivationKind::acosh:
+    case ActivationKind::atanh: export_with_settings(context, name_of(layer.function).data(), layer); break;
   }
   context.define();
 }

@@ -140,6 +140,11 @@ inline void export_layer(ExportContext& context, const Binary& layer) {
     case BinaryKind::logical_and:
     case BinaryKind::logical_or:
     case BinaryKind::logical_xor: element = ElementType::boolean; break;
+    case BinaryKind::bit_and:
+    case BinaryKind::bit_or:
+    case BinaryKind::bit_xor:
+      element = is_wide_integer(context.element(0)) ? context.element(0) : ElementType::s64;
+      break;
     case BinaryKind::div:
     case BinaryKind::pow:
     case BinaryKind::prelu: break;

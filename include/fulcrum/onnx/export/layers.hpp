@@ -9,6 +9,7 @@
 
 #include <fulcrum/onnx/export/activation.hpp>
 #include <fulcrum/onnx/export/arithmetic.hpp>
+#include <fulcrum/onnx/export/indexed.hpp>
 #include <fulcrum/onnx/export/movement.hpp>
 #include <fulcrum/onnx/export/normalization.hpp>
 #include <fulcrum/onnx/export/recurrent.hpp>
@@ -16,6 +17,12 @@
 #include <fulcrum/onnx/export/window.hpp>
 
 namespace fulcrum::detail::onnx_io {
+
+/// Sums and products came first, then extremes.
+[[nodiscard]] inline std::int64_t first_opset_of(ScatterKind function) {
+  if (function == ScatterKind::replace) return 13;
+  return function == ScatterKind::add || function == ScatterKind::mul ? 16 : 18;
+}
 
 /// The first opset that has all operators the layer is written with; 13 has those that are not named here.
 [[nodiscard]] inline std::int64_t first_opset(const Layer<float>& layer) {
@@ -29,6 +36,16 @@ namespace fulcrum::detail::onnx_io {
     const bool dilated = pool->window.dilation != Extent2{1, 1} || pool->window.depth.dilation != 1;
     return dilated && pool->pool == PoolKind::average ? 19 : 13;
   }
+  if (const auto* binary = std::get_if<Binary>(&layer)) {
+    const bool bitwise = binary->function == BinaryKind::bit_and || binary->function == BinaryKind::bit_or ||
+                         binary->function == BinaryKind::bit_xor;
+    return bitwise ? 18 : 13;
+  }
+  if (const auto* scatter = std::get_if<ScatterElements>(&layer)) return first_opset_of(scatter->function);
+  if (const auto* scatter = std::get_if<ScatterND>(&layer)) return first_opset_of(scatter->function);
+  if (std::holds_alternative<CumSum>(layer)) return 14;
+  if (std::holds_alternative<GridSample>(layer)) return 20;  // the names of modes changed
+  if (std::holds_alternative<RoiAlign>(layer)) return 16;
   if (const auto* pad = std::get_if<Pad>(&layer)) return pad->mode == PadKind::wrap ? 19 : 13;
   if (const auto* resize = std::get_if<Resize>(&layer)) {
     if (resize->coordinates == ResizeCoordinates::half_pixel_symmetric) return 19;

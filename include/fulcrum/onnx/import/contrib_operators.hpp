@@ -2,9 +2,11 @@
 /// \file
 /// The table of the domain com.microsoft: what ONNX Runtime's optimizer and quantizer write.
 
-#include <fulcrum/onnx/import/attention.hpp>
 #include <fulcrum/onnx/import/contrib.hpp>
+#include <fulcrum/onnx/import/contrib_attention.hpp>
 #include <fulcrum/onnx/import/contrib_integer.hpp>
+#include <fulcrum/onnx/import/packed_weights.hpp>
+#include <fulcrum/onnx/import/rotary_embedding.hpp>
 
 namespace fulcrum::detail::onnx_io {
 

@@ -8,12 +8,16 @@
 
 #include <fulcrum/onnx/import/activation.hpp>
 #include <fulcrum/onnx/import/arithmetic.hpp>
+#include <fulcrum/onnx/import/composed.hpp>
 #include <fulcrum/onnx/import/contrib_operators.hpp>
 #include <fulcrum/onnx/import/dense.hpp>
+#include <fulcrum/onnx/import/indexed.hpp>
 #include <fulcrum/onnx/import/integer.hpp>
+#include <fulcrum/onnx/import/loss.hpp>
 #include <fulcrum/onnx/import/quantization.hpp>
 #include <fulcrum/onnx/import/recurrent.hpp>
 #include <fulcrum/onnx/import/reduce.hpp>
+#include <fulcrum/onnx/import/sampling.hpp>
 #include <fulcrum/onnx/import/shape.hpp>
 #include <fulcrum/onnx/import/window.hpp>
 
@@ -51,6 +55,10 @@ inline const Operator* find_operator(const GraphNode& node) {
     add(reduce_operators);
     add(recurrent_operators);
     add(attention_operators);
+    add(indexed_operators);
+    add(composed_operators);
+    add(loss_operators);
+    add(sampling_operators);
     return table;
   }();
   static const Table contrib = [] {

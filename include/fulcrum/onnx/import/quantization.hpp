@@ -264,6 +264,9 @@ inline void import_dequantize(ImportContext& context, const GraphNode& node) {
     context.define(node, 0, dequantized(context, node, node.name, src, 1, 2));
     return;
   }
+  if (integer_attribute(node, "block_size", 0) != 0) {
+    throw Error("attribute 'block_size'", "is set", "only scales per tensor or per channel are supported");
+  }
   NodeId value = in_f32(context, node, "/real", src);
   if (context.has_input(node, 2)) {
     const NodeId zero = in_f32(context, node, "/zero_point", context.src(node, 2));
