@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <queue>
@@ -17,6 +16,7 @@
 #include <vector>
 
 #include <fulcrum/onnx/graph/constant.hpp>
+#include <fulcrum/onnx/graph/functions.hpp>
 
 namespace fulcrum::detail::onnx_io {
 
@@ -148,17 +148,14 @@ private:
   }
 
   void read_nodes(const ::onnx::ModelProto& model) {
-    std::map<std::string, std::int64_t> opsets;
-    for (const auto& opset : model.opset_import()) {
-      opsets[opset.domain() == "ai.onnx" ? "" : opset.domain()] = opset.version();
-    }
-    for (const auto& proto : model.graph().node()) {
+    for (InlinedNode& inlined : FunctionInliner(model).nodes(model.graph())) {
+      const ::onnx::NodeProto& proto = *inlined.proto;
       GraphNode node;
-      node.proto = std::shared_ptr<const ::onnx::NodeProto>(std::shared_ptr<void>(), &proto);  // owned by the model
+      node.proto = inlined.proto;
       node.type = proto.op_type();
       node.domain = proto.domain() == "ai.onnx" ? "" : proto.domain();
-      const auto opset = opsets.find(node.domain);
-      node.opset = opset == opsets.end() ? 0 : opset->second;
+      const auto opset = inlined.opsets->find(node.domain);
+      node.opset = opset == inlined.opsets->end() ? 0 : opset->second;
       node.inputs.assign(proto.input().begin(), proto.input().end());
       node.outputs.assign(proto.output().begin(), proto.output().end());
       const auto first = std::find_if(node.outputs.begin(), node.outputs.end(),
