@@ -15,7 +15,8 @@
 
 #include <fulcrum/core/dtype.hpp>
 #include <fulcrum/core/error.hpp>
-#include <fulcrum/zoo/zoo.hpp>
+
+#include "networks.hpp"
 
 namespace fulcrum::peers {
 
@@ -82,24 +83,27 @@ struct Selection {
   return dims;
 }
 
-inline constexpr std::array<std::string_view, 5> usual_networks{"resnet50", "mobilenet_v2", "squeezenet1_1",
-                                                                "bert_base", "fashion_cnn"};
+inline constexpr std::array<std::string_view, 10> usual_networks{
+    "resnet50",    "mobilenet_v2", "squeezenet1_1", "bert_base",  "fashion_cnn",
+    "speech_lstm", "lstm",         "gru",           "gru_linear", "bidirectional_lstm"};
 
 /// Batches of a network when none are asked for.
 [[nodiscard]] inline std::vector<std::int64_t> usual_batches(std::string_view network) {
-  if (network == "bert_base") return {1};
+  const bool recurs =
+      std::find(recurrent_networks.begin(), recurrent_networks.end(), network) != recurrent_networks.end();
+  if (network == "bert_base" || network == "speech_lstm" || recurs) return {1};
   if (network == "fashion_cnn" || network == "mlp") return {1, 64};
   return {1, 16};
 }
 
-/// \throws Error when the zoo lacks a network, a file is not there or a batch is below 1
+/// \throws Error when there is no such network, a file is not there or a batch is below 1
 inline void validate(const Selection& selection) {
-  const std::vector<std::string> known = zoo_names();
+  const std::vector<std::string> known = network_names();
   for (const std::string& network : selection.networks) {
     if (std::find(known.begin(), known.end(), network) != known.end()) continue;
     std::string names;
     for (const std::string& name : known) names.append(names.empty() ? "" : ", ").append(name);
-    throw Error("--networks: '" + network + "'", "is not in the zoo", "the zoo has: " + names);
+    throw Error("--networks: '" + network + "'", "is no network of the comparison", "there are: " + names);
   }
   for (const std::string& file : selection.files) {
     if (!std::filesystem::is_regular_file(file)) throw Error("--files: '" + file + "'", "is no file");
@@ -107,6 +111,11 @@ inline void validate(const Selection& selection) {
   for (const std::int64_t batch : selection.batches) {
     if (batch < 1) throw Error("--batches", "has " + std::to_string(batch), "give numbers of 1 or more");
   }
+}
+
+/// Whether a network has layers that a quantization pass is about.
+[[nodiscard]] inline bool quantizes(std::string_view network) {
+  return std::find(recurrent_networks.begin(), recurrent_networks.end(), network) == recurrent_networks.end();
 }
 
 /// Every case of a selection, a network's cases side by side.
@@ -119,7 +128,8 @@ inline void validate(const Selection& selection) {
   if (networks.empty() && selection.files.empty()) networks.assign(usual_networks.begin(), usual_networks.end());
   std::vector<Case> cases;
   for (const std::string& network : networks) {
-    std::vector<Comparison> comparisons{f32_to_f32, bf16_to_f32, int8_to_int8};
+    std::vector<Comparison> comparisons{f32_to_f32, bf16_to_f32};
+    if (quantizes(network)) comparisons.push_back(int8_to_int8);
     if (network == "bert_base" || network == "fashion_cnn") comparisons.push_back(int8_to_f32);
     for (const std::int64_t batch : selection.batches.empty() ? usual_batches(network) : selection.batches) {
       for (const Comparison& comparison : comparisons) {

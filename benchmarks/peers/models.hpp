@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// The models that both sides read: ONNX files of the zoo's networks, and the user's.
+/// The models that both sides read: ONNX files of networks, and the user's.
 
 #include <cstdint>
 #include <filesystem>
@@ -15,7 +15,8 @@
 #include <fulcrum/onnx/export.hpp>
 #include <fulcrum/onnx/import.hpp>
 #include <fulcrum/passes/quantize.hpp>
-#include <fulcrum/zoo/zoo.hpp>
+
+#include "networks.hpp"
 
 #include "cases.hpp"
 
@@ -66,7 +67,7 @@ public:
     if (!int8 && !test.file.empty()) return test.file;
     const std::string path = stem(test) + (int8 ? "_int8.onnx" : "_f32.onnx");
     if (is_current(path, test)) return path;
-    const Model<float> model = test.file.empty() ? zoo_model(test.network) : model_in(test.file, test.dims);
+    const Model<float> model = test.file.empty() ? peers::network(test.network) : model_in(test.file, test.dims);
     if (!int8) {
       export_onnx(model, path);
       return path;

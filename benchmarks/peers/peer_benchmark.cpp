@@ -33,7 +33,9 @@ struct Options {
 };
 
 void add_options(CLI::App& app, Options& options) {
-  app.add_option("--networks", options.selection.networks, "networks of the zoo (default: see --list)")->delimiter(',');
+  app.add_option("--networks", options.selection.networks,
+                 "networks of the zoo, or recurrent ones (default: see --list)")
+      ->delimiter(',');
   app.add_option("--files", options.selection.files, "ONNX files, beside networks of the zoo or instead of them");
   app.add_option("--dim", options.dims, "NAME=EXTENT of a symbolic dimension of the files; may be repeated")
       ->allow_extra_args(false);

@@ -115,6 +115,7 @@
 #include <fulcrum/schedule/model_as_run.hpp>
 #include <fulcrum/schedule/movement.hpp>
 #include <fulcrum/schedule/plan_steps.hpp>
+#include <fulcrum/schedule/recurrent.hpp>
 #include <fulcrum/schedule/schedule.hpp>
 #include <fulcrum/schedule/step.hpp>
 #include <fulcrum/schedule/step_geometry.hpp>

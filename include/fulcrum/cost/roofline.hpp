@@ -48,11 +48,13 @@ FULCRUM_DEFINE RooflinePoint roofline_point(const Step& step, const MachineRates
   const auto bandwidth = [&](double working_set) {
     return rates.bandwidth(copies * working_set, threads * std::max(instances, 1)) / copies;
   };
+  const double once = step.src_bytes + step.weight_bytes + step.dst_bytes;
   const double bytes = step.bytes();
   point.peak_flop_per_s = rates.peak(step.arithmetic, threads);
   point.compute_us = 1e6 * executed_flops(step) / point.peak_flop_per_s;
-  point.memory_us = 1e6 * ((step.src_bytes + step.dst_bytes) / bandwidth(bytes) +
-                           step.weight_bytes / bandwidth(std::max(step.reuse_bytes, bytes)));
+  point.memory_us = 1e6 * ((step.src_bytes + step.dst_bytes) / bandwidth(once) +
+                           step.weight_bytes / bandwidth(std::max(step.reuse_bytes, once)));
+  if (step.reread_bytes > 0.0) point.memory_us += 1e6 * step.reread_bytes / bandwidth(step.reread_set);
   point.overhead_us = rates.step_overhead_us(threads);
   point.bandwidth_byte_per_s = point.memory_us > 0.0 ? 1e6 * bytes / point.memory_us : bandwidth(1.0);
   point.intensity_flop_per_byte = bytes > 0.0 ? step.flops / bytes : 0.0;

@@ -37,7 +37,7 @@ enum class RecurrentDirection : std::uint8_t { forward, reverse, bidirectional }
 template <class T>
 struct Recurrent {
   static constexpr std::string_view kind = "Recurrent";
-  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {.only_loops = true}; }
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {.is_product = true, .needs_f32 = false}; }
 
   RecurrentKind cell = RecurrentKind::lstm;
   RecurrentDirection direction = RecurrentDirection::forward;

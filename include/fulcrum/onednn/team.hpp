@@ -12,6 +12,7 @@ namespace fulcrum::detail {
 // GOMP_parallel is what a compiler makes of `#pragma omp parallel`; calling it keeps user code free of -fopenmp.
 extern "C" {
 void fulcrum_gomp_parallel(void (*body)(void*), void* data, unsigned threads, unsigned flags) __asm__("GOMP_parallel");
+void fulcrum_gomp_barrier() __asm__("GOMP_barrier");
 int fulcrum_omp_get_thread_num() noexcept __asm__("omp_get_thread_num");
 int fulcrum_omp_get_num_threads() noexcept __asm__("omp_get_num_threads");
 int fulcrum_omp_pause_resource_all(int kind) noexcept __asm__("omp_pause_resource_all");
@@ -21,6 +22,38 @@ int fulcrum_omp_pause_resource_all(int kind) noexcept __asm__("omp_pause_resourc
 /// waiting threads of every caller: where they and those at work are more than the CPUs, all give up spinning at once
 /// and sleep between any two steps, which takes longer than most steps.
 FULCRUM_DECLARE void release_team() noexcept;
+
+/// A thread of a team, which works with the others on one thing in phases.
+class TeamMember {
+public:
+  TeamMember(std::int64_t thread, std::int64_t team) noexcept : thread_(thread), team_(team) {}
+
+  /// Calls f(first, last) for this thread's part of [0, count), where it has one.
+  template <class F>
+  void for_part(std::int64_t count, const F& f) const {
+    const std::int64_t first = count * thread_ / team_;
+    const std::int64_t last = count * (thread_ + 1) / team_;
+    if (first < last) f(first, last);
+  }
+  /// Waits until all of the team are here.
+  void wait() const {
+    if (team_ > 1) fulcrum_gomp_barrier();
+  }
+
+private:
+  std::int64_t thread_, team_;
+};
+
+/// Calls f(member) on each of `threads` threads. Precondition: f throws nothing, and all wait() as often as one does.
+template <class F>
+void in_team(int threads, const F& f) {
+  if (threads <= 1) return f(TeamMember(0, 1));
+  fulcrum_gomp_parallel(
+      [](void* data) {
+        (*static_cast<const F*>(data))(TeamMember(fulcrum_omp_get_thread_num(), fulcrum_omp_get_num_threads()));
+      },
+      const_cast<void*>(static_cast<const void*>(&f)), static_cast<unsigned>(threads), 0);
+}
 
 /// Calls f(first, last) once on each of `threads` threads at most, for parts of [0, count) of about the same size.
 /// Precondition: f throws nothing.

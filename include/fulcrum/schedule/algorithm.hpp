@@ -14,17 +14,19 @@ namespace fulcrum {
 enum class Algorithm : std::uint8_t {
   primitive,       ///< a kernel of the engine
   winograd,        ///< Winograd's algorithm around products of the engine (schedule/winograd.hpp)
+  recurrent,       ///< a product of the engine for all steps of a sequence, then Fulcrum's own loops step by step
   loops,           ///< Fulcrum's own plain loops, on one thread
   threaded_loops,  ///< Fulcrum's own loops on all threads of the step
 };
 
-inline constexpr std::array all_algorithms{Algorithm::primitive, Algorithm::winograd, Algorithm::loops,
-                                           Algorithm::threaded_loops};
+inline constexpr std::array all_algorithms{Algorithm::primitive, Algorithm::winograd, Algorithm::recurrent,
+                                           Algorithm::loops, Algorithm::threaded_loops};
 
 [[nodiscard]] constexpr std::string_view name_of(Algorithm algorithm) noexcept {
   switch (algorithm) {
     case Algorithm::primitive: return "primitive";
     case Algorithm::winograd: return "winograd";
+    case Algorithm::recurrent: return "recurrent";
     case Algorithm::loops: return "loops";
     case Algorithm::threaded_loops: return "threaded_loops";
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
 #include <fulcrum/schedule/machine.hpp>
+#include <fulcrum/schedule/recurrent.hpp>
 #include <fulcrum/schedule/schedule.hpp>
 #include <fulcrum/schedule/step_geometry.hpp>
 #include <fulcrum/schedule/step_threads.hpp>
@@ -44,6 +46,9 @@ public:
   /// The group's step. Precondition: it is no view.
   FULCRUM_DECLARE [[nodiscard]] ScheduledStep step_of(const FusionGroup& group) const;
 
+  /// How a Recurrent layer keeps its recurrent weights.
+  FULCRUM_DECLARE [[nodiscard]] RecurrentWeights recurrent_weights_of(NodeId id) const;
+
   /// The group's parts that run one after the other where its primary takes nothing after it.
   FULCRUM_DECLARE [[nodiscard]] std::vector<FusionGroup> parts_of(const FusionGroup& group) const;
 
@@ -55,6 +60,7 @@ private:
   std::vector<Work> work_;
   std::vector<NodeId> origin_;
   ValueTypes types_;
+  mutable std::map<NodeId, RecurrentWeights> recurrent_weights_;  // as far as somebody has asked: it looks at them all
 };
 
 namespace detail {
@@ -74,10 +80,6 @@ FULCRUM_DECLARE void plan_steps(Schedule& schedule, const Machine& machine);
 
 namespace fulcrum {
 
-FULCRUM_DEFINE bool StepPlanner::in_loops(const FusionGroup& group) const {
-  return !is_view(model_, group.primary) && runs_in_loops(model_, group.primary, !group.absorbed.empty(), shapes_);
-}
-
 FULCRUM_DEFINE StepPlanner::StepPlanner(const Model<float>& model, const RunConfig& config, const Machine& machine)
     : model_(model),
       config_(config),
@@ -87,6 +89,10 @@ FULCRUM_DEFINE StepPlanner::StepPlanner(const Model<float>& model, const RunConf
       types_(model, shapes_, config) {
   for (NodeId id = 0; id < model.size(); ++id)
     origin_.push_back(is_view(model, id) ? origin_[model.node(id).src[0]] : id);
+}
+
+FULCRUM_DEFINE bool StepPlanner::in_loops(const FusionGroup& group) const {
+  return !is_view(model_, group.primary) && runs_in_loops(model_, group.primary, !group.absorbed.empty(), shapes_);
 }
 
 FULCRUM_DEFINE StepTypes StepPlanner::types_of(const FusionGroup& group) const {
@@ -138,6 +144,11 @@ FULCRUM_DEFINE ScheduledStep StepPlanner::step_of(const FusionGroup& group) cons
   step.dst_bytes = bytes_of(group.dst, step.dst);
   step.weight_bytes =
       static_cast<double>(work_[group.primary].weight_elements) * static_cast<double>(size_of(step.arithmetic));
+  if (const auto* recurrent = std::get_if<Recurrent<float>>(&node.layer); recurrent != nullptr && !loops) {
+    step.algorithm = Algorithm::recurrent;
+    set_recurrent_traffic(step, *recurrent, shapes_[node.src[0]][0], step.arithmetic,
+                          recurrent_weights_of(group.primary));
+  }
   if (winograd_ && !loops && step.arithmetic == Precision::f32 &&
       runs_winograd(model_, group, step.geometry, config_.algorithms.winograd)) {
     step.kernel = KernelClass::winograd_convolution;
@@ -145,6 +156,14 @@ FULCRUM_DEFINE ScheduledStep StepPlanner::step_of(const FusionGroup& group) cons
     step.weight_bytes = sizeof(float) * static_cast<double>(winograd_weight_elements(step.geometry) + step.geometry.oc);
   }
   return entry;
+}
+
+FULCRUM_DEFINE RecurrentWeights StepPlanner::recurrent_weights_of(NodeId id) const {
+  const auto known = recurrent_weights_.find(id);
+  if (known != recurrent_weights_.end()) return known->second;
+  const RecurrentWeights weights =
+      recurrent_weights(std::get<Recurrent<float>>(model_.node(id).layer), types_.precision_of(id));
+  return recurrent_weights_.emplace(id, weights).first->second;
 }
 
 FULCRUM_DEFINE std::vector<FusionGroup> StepPlanner::parts_of(const FusionGroup& group) const {

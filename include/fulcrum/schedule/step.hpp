@@ -103,9 +103,11 @@ struct Step {
   double src_bytes = 0.0;     ///< [B] activations read
   double weight_bytes = 0.0;  ///< [B] weights and biases read, as packed
   double dst_bytes = 0.0;     ///< [B] activations written
+  double reread_bytes = 0.0;  ///< [B] of the weights that are read again, in every further step of a sequence
+  double reread_set = 0.0;    ///< [B] touched until such a byte is read again
   double reuse_bytes = 0.0;   ///< [B] touched between two uses of the weights: decides from which cache they come
 
-  [[nodiscard]] double bytes() const noexcept { return src_bytes + weight_bytes + dst_bytes; }
+  [[nodiscard]] double bytes() const noexcept { return src_bytes + weight_bytes + dst_bytes + reread_bytes; }
 };
 
 }  // namespace fulcrum

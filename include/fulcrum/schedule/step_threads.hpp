@@ -15,6 +15,7 @@ namespace detail {
 // Chains of equal steps on one and on two cores of a Zen 3 took as long as one another at about 2.5e5 FLOP of
 // convolution and dense layer, 3.5e4 elements of sum and reorder, and below 2e4 FLOP of pooling.
 inline constexpr double flops_of_product = 2.5e5;
+inline constexpr double flops_of_recurrent_step = 1e5;
 inline constexpr double flops_of_others = 2e4;
 inline constexpr double elements_moved = 3.5e4;
 }  // namespace detail
@@ -31,6 +32,11 @@ template <class T>
   for (const NodeId id : group_sources(model, group)) elements += elements_of(id);
   const Layer<T>& layer = model.node(group.primary).layer;
   const bool multiplies = facts_of(layer).is_product || std::holds_alternative<ConvTranspose<T>>(layer);
+  // Threads meet after every step of a sequence, which costs less than waking them, but each time.
+  if (std::holds_alternative<Recurrent<T>>(layer)) {
+    const auto steps = static_cast<double>(shapes[model.node(group.primary).src[0]][0]);
+    return work[group.primary].flops < steps * detail::flops_of_recurrent_step ? 1 : threads;
+  }
   const double share = multiplies ? detail::flops_of_product : detail::flops_of_others;
   return work[group.primary].flops / share + elements / detail::elements_moved < 1.0 ? 1 : threads;
 }

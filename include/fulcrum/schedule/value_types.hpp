@@ -17,6 +17,7 @@
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/run/run_config.hpp>
 #include <fulcrum/schedule/loops.hpp>
+#include <fulcrum/schedule/recurrent.hpp>
 #include <fulcrum/tensor/quantization.hpp>
 
 namespace fulcrum {
@@ -114,6 +115,9 @@ private:
   /// Integers join as they are when all have the result's map, or one map and the result none.
   FULCRUM_DECLARE [[nodiscard]] StepTypes of_concat(const FusionGroup& group) const;
 
+  /// The product for all steps takes the source in the precision's type; states are f32, which sums add to.
+  FULCRUM_DECLARE [[nodiscard]] StepTypes of_recurrent(const FusionGroup& group, const Recurrent<float>& layer) const;
+
   /// Whether the node computes in f32 in every precision: by its layer, or because bf16 would round integers.
   FULCRUM_DECLARE [[nodiscard]] bool takes_f32(NodeId id) const;
   FULCRUM_DECLARE [[nodiscard]] bool only_read_as_f32(NodeId id) const;
@@ -135,14 +139,6 @@ private:
 #if FULCRUM_DEFINES(schedule)
 
 namespace fulcrum {
-
-FULCRUM_DEFINE DType ValueTypes::compute_dtype(NodeId id) const {
-  return precision_of(id) == Precision::bf16 && !takes_f32(id) ? DType::bf16 : DType::f32;
-}
-
-FULCRUM_DEFINE StepTypes ValueTypes::in_real_numbers(const FusionGroup& group, DType src, DType dst) const {
-  return {src, {dst}, arithmetic_of(src), std::vector<DType>(group_sources(model_, group).size(), src)};
-}
 
 FULCRUM_DEFINE AffineMap map_of(const Quantization& q, const std::string& layer) {
   if (q.per_channel() || q.scale.size() != 1 || q.zero_point.size() != 1) {
@@ -195,6 +191,10 @@ FULCRUM_DEFINE Precision ValueTypes::precision_of(NodeId id) const {
   return own == layer_precision_.end() ? precision_ : own->second;
 }
 
+FULCRUM_DEFINE DType ValueTypes::compute_dtype(NodeId id) const {
+  return precision_of(id) == Precision::bf16 && !takes_f32(id) ? DType::bf16 : DType::f32;
+}
+
 FULCRUM_DEFINE DType ValueTypes::activation_dtype(NodeId id) const {
   return precision_of(id) == Precision::bf16 && is_floating(elements_[id]) && !only_read_as_f32(id) ? DType::bf16
                                                                                                     : DType::f32;
@@ -209,6 +209,7 @@ FULCRUM_DEFINE StepTypes ValueTypes::types_of(const FusionGroup& group, bool loo
   if (loops) return in_real_numbers(group, DType::f32, DType::f32);
   if (const auto* conv = std::get_if<Conv<float>>(&node.layer)) return of_product(group, conv->weights);
   if (const auto* dense = std::get_if<Dense<float>>(&node.layer)) return of_product(group, dense->weights);
+  if (const auto* recurrent = std::get_if<Recurrent<float>>(&node.layer)) return of_recurrent(group, *recurrent);
   if (const auto* pool = std::get_if<Pool>(&node.layer))
     return of_pool(group, pool->pool, pool->count_include_pad && pool->window.ceil_mode);
   if (const auto* pool = std::get_if<GlobalPool>(&node.layer)) return of_pool(group, pool->pool, false);
@@ -252,6 +253,10 @@ FULCRUM_DEFINE void ValueTypes::find_integers() {
     const Parameter<float>* weights = detail::weights_of(node.layer);
     int8_weights_[id] = weights != nullptr && are_int8_weights(*weights);
   }
+}
+
+FULCRUM_DEFINE StepTypes ValueTypes::in_real_numbers(const FusionGroup& group, DType src, DType dst) const {
+  return {src, {dst}, arithmetic_of(src), std::vector<DType>(group_sources(model_, group).size(), src)};
 }
 
 FULCRUM_DEFINE StepTypes ValueTypes::of_product(const FusionGroup& group, const Parameter<float>& /*weights*/) const {
@@ -322,6 +327,17 @@ FULCRUM_DEFINE StepTypes ValueTypes::of_concat(const FusionGroup& group) const {
     joined = kept_[src.front()];
   return {joined.dtype, joined, arithmetic_of(joined.dtype),
           std::vector<DType>(model_.node(group.primary).src.size(), joined.dtype)};
+}
+
+FULCRUM_DEFINE StepTypes ValueTypes::of_recurrent(const FusionGroup& group, const Recurrent<float>& layer) const {
+  const std::vector<NodeId>& src = model_.node(group.primary).src;
+  StepTypes types = in_real_numbers(group, DType::f32, DType::f32);
+  types.src = compute_dtype(group.primary);
+  if (precision_of(group.primary) == Precision::int8 && kept_[src[0]].map && detail::scales_of_rows(layer.weights))
+    types.src = kept_[src[0]].dtype;
+  types.arithmetic = arithmetic_of(types.src);
+  types.src_dtypes[0] = types.src;
+  return types;
 }
 
 FULCRUM_DEFINE bool ValueTypes::takes_f32(NodeId id) const {

@@ -16,6 +16,7 @@
 #include <fulcrum/exec/lower/matmul.hpp>
 #include <fulcrum/exec/lower/native.hpp>
 #include <fulcrum/exec/lower/product.hpp>
+#include <fulcrum/exec/lower/recurrent.hpp>
 #include <fulcrum/exec/lower/rows.hpp>
 #include <fulcrum/exec/lower/shape.hpp>
 #include <fulcrum/onednn/thread_scope.hpp>
@@ -45,7 +46,7 @@ FULCRUM_DECLARE void lower_layer(Lowering& lowering, const FusionGroup& group) {
                   [&](const ConvTranspose<float>& l) { lower(lowering, group, l); },
                   [&](const Dense<float>& l) { lower(lowering, group, l); },
                   [&](const MatMul& l) { lower(lowering, group, l); },
-                  [&](const Recurrent<float>&) { native(); },
+                  [&](const Recurrent<float>& l) { lower(lowering, group, l); },
                   [&](const BatchNormalization<float>& l) { lower(lowering, group, l); },
                   [&](const LayerNormalization<float>& l) { lower(lowering, group, l); },
                   [&](const InstanceNormalization<float>&) { native(); },

@@ -41,6 +41,7 @@ public:
   [[nodiscard]] StepTypes types_of(const FusionGroup& group) const { return planner_.types_of(group); }
   /// The group's step as the cost model sees it, by how its sources came.
   [[nodiscard]] ScheduledStep step_of(const FusionGroup& group) const { return planner_.step_of(group); }
+  [[nodiscard]] RecurrentWeights recurrent_weights_of(NodeId id) const { return planner_.recurrent_weights_of(id); }
   [[nodiscard]] bool in_loops(const FusionGroup& group) const { return planner_.in_loops(group); }
   [[nodiscard]] const std::vector<NodeId>& consumers(NodeId id) const { return consumers_[id]; }
   [[nodiscard]] ProgramBuilder& builder() noexcept { return builder_; }

@@ -142,6 +142,16 @@ public:
       return reordered({plain_desc(shape_of(wanted), dtype_of<T>), cpu_engine(), made.data()}, wanted, {});
     }));
   }
+  /// The same in an order of Fulcrum's own: `write(bytes)` writes what takes the place of `wanted`.
+  template <class T, class Write>
+  [[nodiscard]] Location pack_bytes(const Desc& given, std::span<const T> elements, const Desc& wanted,
+                                    const Write& write) {
+    return add_constant(store_->find_or_make(constant_key(elements.data(), elements.size_bytes(), given, wanted), [&] {
+      auto constant = std::make_shared<const ConstantMemory>(wanted);
+      write(constant->bytes.data());
+      return constant;
+    }));
+  }
   /// The same for row-major weights.
   template <class T>
   [[nodiscard]] Location pack(const Shape& shape, std::span<const T> elements, const Desc& wanted) {

@@ -1,0 +1,390 @@
+#pragma once
+/// \file
+/// The product of a recurrent layer's state and its recurrent weights: one vector, or a few, by a matrix that is read
+/// from end to end in every step of a sequence. It takes as long as reading does, so that weights are kept in as few
+/// bytes as they may be (schedule/recurrent.hpp).
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <vector>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include <fulcrum/core/bf16.hpp>
+#include <fulcrum/schedule/recurrent.hpp>
+
+namespace fulcrum::detail::onednn {
+
+/// Hidden units side by side: a panel is all weights of one gate of as many units, (columns, units).
+inline constexpr int recurrent_units = 16;
+
+/// Recurrent weights as they lie in memory: panels of the gates of 16 units, then those of the next 16; after them, of
+/// the next direction. Units that make up the last 16 have weights 0.
+struct RecurrentPanels {
+  RecurrentWeights weights = RecurrentWeights::f32;
+  std::int64_t directions = 1, gates = 1, hidden = 0;
+
+  [[nodiscard]] std::int64_t blocks() const noexcept { return (hidden + recurrent_units - 1) / recurrent_units; }
+  /// Columns that lie together: two in bf16, whose last one is 0 where the number is odd.
+  [[nodiscard]] std::int64_t panel_bytes() const noexcept {
+    const std::int64_t columns = weights == RecurrentWeights::bf16 ? (hidden + 1) / 2 * 2 : hidden;
+    return columns * recurrent_units * bytes_of(weights);
+  }
+  [[nodiscard]] std::int64_t panel_at(std::int64_t direction, std::int64_t block, std::int64_t gate) const noexcept {
+    return ((direction * blocks() + block) * gates + gate) * panel_bytes();
+  }
+  [[nodiscard]] std::int64_t bytes() const noexcept { return panel_at(directions, 0, 0); }
+  /// Scales, padded like the units: of (direction, block, gate, unit).
+  [[nodiscard]] std::int64_t padded_rows() const noexcept { return directions * blocks() * gates * recurrent_units; }
+};
+
+/// What a row's integers are multiplied by: of (direction, gate, unit), as the weights' rows lie; 1 in floating point.
+/// \param given  the scales of weights that are s8 already, one per row
+[[nodiscard]] inline std::vector<float> recurrent_scales(const RecurrentPanels& panels, std::span<const float> weights,
+                                                         std::span<const float> given);
+
+/// Weights (directions, gates · hidden, hidden) as panels.
+/// \param scales  of recurrent_scales()
+/// \param to      panels.bytes()
+inline void pack_recurrent_weights(const RecurrentPanels& panels, std::span<const float> weights,
+                                   std::span<const float> scales, std::byte* to);
+
+/// Sums of `gates` panels that follow one another, for `samples` states of `hidden` elements each:
+/// sums (samples, gates, 16), before the scales.
+using RecurrentProduct = void (*)(const RecurrentPanels& panels, const std::byte* panel, int gates,
+                                  const float* const* states, int samples, float* sums);
+/// The most samples of one call.
+inline constexpr int recurrent_samples = 4;
+
+/// For the CPU at hand.
+[[nodiscard]] inline RecurrentProduct recurrent_product(RecurrentWeights weights);
+
+inline std::vector<float> recurrent_scales(const RecurrentPanels& panels, std::span<const float> weights,
+                                           std::span<const float> given) {
+  const auto rows = static_cast<std::size_t>(panels.directions * panels.gates * panels.hidden);
+  std::vector<float> scales(rows, 1.0F);
+  if (panels.weights == RecurrentWeights::s8) scales.assign(given.begin(), given.end());
+  if (panels.weights != RecurrentWeights::s24) return scales;
+  const auto hidden = static_cast<std::size_t>(panels.hidden);
+  for (std::size_t row = 0; row < rows; ++row) {
+    float largest = 0.0F;
+    for (const float w : weights.subspan(row * hidden, hidden)) largest = std::max(largest, std::abs(w));
+    if (largest > 0.0F) scales[row] = largest / static_cast<float>((1 << 23) - 1);
+  }
+  return scales;
+}
+
+inline void pack_recurrent_weights(const RecurrentPanels& p, std::span<const float> weights,
+                                   std::span<const float> scales, std::byte* to) {
+  std::memset(to, 0, static_cast<std::size_t>(p.bytes()));
+  const auto put = [](std::byte* at, const auto& value) { std::memcpy(at, &value, sizeof value); };
+  // Calls one(panel, column, lane, weight, 1 / scale) for every weight.
+  const auto for_each = [&](const auto& one) {
+    for (std::int64_t row = 0; row < p.directions * p.gates * p.hidden; ++row) {
+      const std::int64_t unit = row % p.hidden, gate = row / p.hidden % p.gates, direction = row / p.hidden / p.gates;
+      std::byte* panel = to + p.panel_at(direction, unit / recurrent_units, gate);
+      const float* from = weights.data() + row * p.hidden;
+      const double scale = 1.0 / static_cast<double>(scales[static_cast<std::size_t>(row)]);
+      for (std::int64_t k = 0; k < p.hidden; ++k) one(panel, k, unit % recurrent_units, from[k], scale);
+    }
+  };
+  constexpr std::int64_t units = recurrent_units;
+  switch (p.weights) {
+    case RecurrentWeights::f32:
+      return for_each([&](std::byte* panel, std::int64_t k, std::int64_t lane, float w, double /*scale*/) {
+        put(panel + 4 * (k * units + lane), w);
+      });
+    case RecurrentWeights::bf16:
+      return for_each([&](std::byte* panel, std::int64_t k, std::int64_t lane, float w, double /*scale*/) {
+        put(panel + 4 * (k / 2 * units + lane) + 2 * (k % 2), finite_bf16(w));
+      });
+    case RecurrentWeights::s8:
+      return for_each([&](std::byte* panel, std::int64_t k, std::int64_t lane, float w, double scale) {
+        put(panel + k * units + lane, static_cast<std::int8_t>(std::nearbyint(static_cast<double>(w) * scale)));
+      });
+    case RecurrentWeights::s24:
+      return for_each([&](std::byte* panel, std::int64_t k, std::int64_t lane, float w, double scale) {
+        // The upper 16 bits of all units, then the lower 8.
+        const auto q = static_cast<std::int32_t>(std::lrint(static_cast<double>(w) * scale));
+        put(panel + k * units * 3 + 2 * lane, static_cast<std::int16_t>(q >> 8));
+        put(panel + k * units * 3 + 2 * units + lane, static_cast<std::uint8_t>(q & 0xff));
+      });
+  }
+}
+
+/// Columns of a panel that lie together.
+[[nodiscard]] constexpr int recurrent_columns(RecurrentWeights weights) noexcept {
+  return weights == RecurrentWeights::bf16 ? 2 : 1;
+}
+
+#if defined(__x86_64__)
+
+[[nodiscard]] inline bool has_recurrent_avx512() {
+  return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
+         __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0;
+}
+[[nodiscard]] inline bool has_recurrent_avx2() {
+  return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
+}
+
+/// The columns that lie together at `at`, of 16 units.
+template <RecurrentWeights weights>
+__attribute__((target("avx512f"), always_inline)) inline void load_columns(const std::byte* at, __m512* columns) {
+  // Forms with a mask of all elements: those without one make g++ 12 warn of its own header.
+  constexpr __mmask16 all = 0xffff;
+  if constexpr (weights == RecurrentWeights::f32) {
+    columns[0] = _mm512_loadu_ps(at);
+  } else if constexpr (weights == RecurrentWeights::bf16) {
+    const __m512i pairs = _mm512_loadu_si512(at);
+    columns[0] = _mm512_castsi512_ps(_mm512_maskz_slli_epi32(all, pairs, 16));
+    columns[1] = _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(-65536)));
+  } else if constexpr (weights == RecurrentWeights::s8) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    columns[0] = _mm512_maskz_cvtepi32_ps(all, _mm512_maskz_cvtepi8_epi32(all, bytes));
+  } else {
+    const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at) + 2);
+    const __m512i upper = _mm512_maskz_slli_epi32(all, _mm512_maskz_cvtepi16_epi32(all, words), 8);
+    columns[0] = _mm512_maskz_cvtepi32_ps(all, _mm512_or_si512(upper, _mm512_maskz_cvtepu8_epi32(all, bytes)));
+  }
+}
+
+/// The same of units 8 half … 8 half + 7.
+template <RecurrentWeights weights>
+__attribute__((target("avx2"), always_inline)) inline void load_columns(const std::byte* at, int half,
+                                                                        __m256* columns) {
+  const auto eight = [](const std::byte* from) __attribute__((target("avx2"), always_inline)) {
+    return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
+  };
+  if constexpr (weights == RecurrentWeights::f32) {
+    columns[0] = _mm256_loadu_ps(reinterpret_cast<const float*>(at) + 8 * half);
+  } else if constexpr (weights == RecurrentWeights::bf16) {
+    const __m256i pairs = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at) + half);
+    columns[0] = _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16));
+    columns[1] = _mm256_castsi256_ps(_mm256_and_si256(pairs, _mm256_set1_epi32(-65536)));
+  } else if constexpr (weights == RecurrentWeights::s8) {
+    columns[0] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(eight(at + 8 * half)));
+  } else {
+    const __m256i upper = _mm256_cvtepi16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at) + half));
+    const __m256i lower = _mm256_cvtepu8_epi32(eight(at + 32 + 8 * half));
+    columns[0] = _mm256_cvtepi32_ps(_mm256_or_si256(_mm256_slli_epi32(upper, 8), lower));
+  }
+}
+
+/// RecurrentProduct for a fixed number of gates and samples.
+template <RecurrentWeights weights, int gates, int samples>
+__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma"))) void sum_panels_avx512(const RecurrentPanels& p,
+                                                                                         const std::byte* panel,
+                                                                                         const float* const* states,
+                                                                                         float* sums) {
+  constexpr int together = recurrent_columns(weights);
+  // Additions to one sum wait for one another: eight sums at least keep the units busy.
+  constexpr int unrolled = std::max(1, 8 / (gates * samples * together));
+  constexpr std::int64_t bytes = together * recurrent_units * bytes_of(weights);
+  const std::int64_t panel_bytes = p.panel_bytes();
+  __m512 sum[unrolled * together][gates][samples];
+  for (auto& of_column : sum) {
+    for (auto& of_gate : of_column) {
+      for (__m512& x : of_gate) x = _mm512_setzero_ps();
+    }
+  }
+  std::int64_t k = 0;
+  for (; k + unrolled * together <= p.hidden; k += unrolled * together, panel += unrolled * bytes) {
+#pragma GCC unroll 8
+    for (int u = 0; u < unrolled; ++u) {
+#pragma GCC unroll 4
+      for (int gate = 0; gate < gates; ++gate) {
+        __m512 columns[together];
+        load_columns<weights>(panel + gate * panel_bytes + u * bytes, columns);
+#pragma GCC unroll 2
+        for (int c = 0; c < together; ++c) {
+          const int at = u * together + c;
+#pragma GCC unroll 4
+          for (int s = 0; s < samples; ++s)
+            sum[at][gate][s] = _mm512_fmadd_ps(columns[c], _mm512_set1_ps(states[s][k + at]), sum[at][gate][s]);
+        }
+      }
+    }
+  }
+  for (; k < p.hidden; k += together, panel += bytes) {
+    const int left = static_cast<int>(std::min<std::int64_t>(together, p.hidden - k));
+#pragma GCC unroll 4
+    for (int gate = 0; gate < gates; ++gate) {
+      __m512 columns[together];
+      load_columns<weights>(panel + gate * panel_bytes, columns);
+#pragma GCC unroll 2
+      for (int c = 0; c < together; ++c) {
+#pragma GCC unroll 4
+        for (int s = 0; s < samples; ++s) {
+          const __m512 state = _mm512_set1_ps(c < left ? states[s][k + c] : 0.0F);
+          sum[c][gate][s] = _mm512_fmadd_ps(columns[c], state, sum[c][gate][s]);
+        }
+      }
+    }
+  }
+#pragma GCC unroll 4
+  for (int s = 0; s < samples; ++s) {
+#pragma GCC unroll 4
+    for (int gate = 0; gate < gates; ++gate) {
+      __m512 total = sum[0][gate][s];
+#pragma GCC unroll 8
+      for (int c = 1; c < unrolled * together; ++c) total = _mm512_add_ps(total, sum[c][gate][s]);
+      _mm512_storeu_ps(sums + (s * gates + gate) * recurrent_units, total);
+    }
+  }
+}
+
+/// The same, one gate after the other: AVX2 has half as many registers, of half the width.
+template <RecurrentWeights weights, int gates, int samples>
+__attribute__((target("avx2,fma"))) void sum_panels_avx2(const RecurrentPanels& p, const std::byte* panel,
+                                                         const float* const* states, float* sums) {
+  constexpr int together = recurrent_columns(weights);
+  constexpr int unrolled = std::max(1, 4 / (samples * together));
+  constexpr std::int64_t bytes = together * recurrent_units * bytes_of(weights);
+  for (int gate = 0; gate < gates; ++gate) {
+    const std::byte* at = panel + gate * p.panel_bytes();
+    __m256 sum[unrolled][samples][2];
+    for (auto& of_column : sum) {
+      for (auto& of_sample : of_column) of_sample[0] = of_sample[1] = _mm256_setzero_ps();
+    }
+    std::int64_t k = 0;
+    for (; k + unrolled * together <= p.hidden; k += unrolled * together, at += unrolled * bytes) {
+#pragma GCC unroll 4
+      for (int u = 0; u < unrolled; ++u) {
+#pragma GCC unroll 2
+        for (int half = 0; half < 2; ++half) {
+          __m256 columns[together];
+          load_columns<weights>(at + u * bytes, half, columns);
+#pragma GCC unroll 2
+          for (int c = 0; c < together; ++c) {
+#pragma GCC unroll 4
+            for (int s = 0; s < samples; ++s) {
+              const __m256 state = _mm256_set1_ps(states[s][k + u * together + c]);
+              sum[u][s][half] = _mm256_fmadd_ps(columns[c], state, sum[u][s][half]);
+            }
+          }
+        }
+      }
+    }
+    for (; k < p.hidden; k += together, at += bytes) {
+      const int left = static_cast<int>(std::min<std::int64_t>(together, p.hidden - k));
+#pragma GCC unroll 2
+      for (int half = 0; half < 2; ++half) {
+        __m256 columns[together];
+        load_columns<weights>(at, half, columns);
+#pragma GCC unroll 2
+        for (int c = 0; c < together; ++c) {
+#pragma GCC unroll 4
+          for (int s = 0; s < samples; ++s) {
+            const __m256 state = _mm256_set1_ps(c < left ? states[s][k + c] : 0.0F);
+            sum[0][s][half] = _mm256_fmadd_ps(columns[c], state, sum[0][s][half]);
+          }
+        }
+      }
+    }
+#pragma GCC unroll 4
+    for (int s = 0; s < samples; ++s) {
+#pragma GCC unroll 2
+      for (int half = 0; half < 2; ++half) {
+        __m256 total = sum[0][s][half];
+#pragma GCC unroll 4
+        for (int u = 1; u < unrolled; ++u) total = _mm256_add_ps(total, sum[u][s][half]);
+        _mm256_storeu_ps(sums + (s * gates + gate) * recurrent_units + 8 * half, total);
+      }
+    }
+  }
+}
+
+struct RecurrentAvx512 {
+  template <RecurrentWeights weights, int gates, int samples>
+  static void sum(const RecurrentPanels& p, const std::byte* panel, const float* const* states, float* sums) {
+    sum_panels_avx512<weights, gates, samples>(p, panel, states, sums);
+  }
+};
+struct RecurrentAvx2 {
+  template <RecurrentWeights weights, int gates, int samples>
+  static void sum(const RecurrentPanels& p, const std::byte* panel, const float* const* states, float* sums) {
+    sum_panels_avx2<weights, gates, samples>(p, panel, states, sums);
+  }
+};
+
+#endif
+
+/// In plain loops.
+struct RecurrentAnywhere {
+  template <RecurrentWeights weights>
+  [[nodiscard]] static float element(const std::byte* panel, std::int64_t k, int unit) {
+    const auto get = [](const std::byte* at, auto value) {
+      std::memcpy(&value, at, sizeof value);
+      return value;
+    };
+    const std::byte* column = panel + k * recurrent_units * bytes_of(weights);
+    if constexpr (weights == RecurrentWeights::f32) return get(column + 4 * unit, 0.0F);
+    if constexpr (weights == RecurrentWeights::bf16)
+      return static_cast<float>(get(panel + k / 2 * 4 * recurrent_units + 4 * unit + 2 * (k % 2), bf16()));
+    if constexpr (weights == RecurrentWeights::s8) return static_cast<float>(get(column + unit, std::int8_t{0}));
+    const int upper = get(column + 2 * unit, std::int16_t{0});
+    return static_cast<float>(upper * 256 + get(column + 2 * recurrent_units + unit, std::uint8_t{0}));
+  }
+
+  template <RecurrentWeights weights, int gates, int samples>
+  static void sum(const RecurrentPanels& p, const std::byte* panel, const float* const* states, float* sums) {
+    std::fill_n(sums, samples * gates * recurrent_units, 0.0F);
+    for (int gate = 0; gate < gates; ++gate) {
+      for (std::int64_t k = 0; k < p.hidden; ++k) {
+        float column[recurrent_units];
+        for (int u = 0; u < recurrent_units; ++u) column[u] = element<weights>(panel + gate * p.panel_bytes(), k, u);
+        for (int s = 0; s < samples; ++s) {
+          float* to = sums + (s * gates + gate) * recurrent_units;
+          for (int u = 0; u < recurrent_units; ++u) to[u] += column[u] * states[s][k];
+        }
+      }
+    }
+  }
+};
+
+template <class Isa, RecurrentWeights weights, int gates>
+void sum_recurrent_gates(const RecurrentPanels& p, const std::byte* panel, const float* const* states, int samples,
+                         float* sums) {
+  if (samples == recurrent_samples) return Isa::template sum<weights, gates, recurrent_samples>(p, panel, states, sums);
+  for (int s = 0; s < samples; ++s)
+    Isa::template sum<weights, gates, 1>(p, panel, states + s, sums + s * gates * recurrent_units);
+}
+
+template <class Isa, RecurrentWeights weights>
+void sum_recurrent_panels(const RecurrentPanels& p, const std::byte* panel, int gates, const float* const* states,
+                          int samples, float* sums) {
+  switch (gates) {
+    case 1: return sum_recurrent_gates<Isa, weights, 1>(p, panel, states, samples, sums);
+    case 2: return sum_recurrent_gates<Isa, weights, 2>(p, panel, states, samples, sums);
+    case 3: return sum_recurrent_gates<Isa, weights, 3>(p, panel, states, samples, sums);
+    default: return sum_recurrent_gates<Isa, weights, 4>(p, panel, states, samples, sums);
+  }
+}
+
+template <RecurrentWeights weights>
+[[nodiscard]] RecurrentProduct recurrent_product_of() {
+#if defined(__x86_64__)
+  if (has_recurrent_avx512()) return &sum_recurrent_panels<RecurrentAvx512, weights>;
+  if (has_recurrent_avx2()) return &sum_recurrent_panels<RecurrentAvx2, weights>;
+#endif
+  return &sum_recurrent_panels<RecurrentAnywhere, weights>;
+}
+
+inline RecurrentProduct recurrent_product(RecurrentWeights weights) {
+  switch (weights) {
+    case RecurrentWeights::f32: return recurrent_product_of<RecurrentWeights::f32>();
+    case RecurrentWeights::s24: return recurrent_product_of<RecurrentWeights::s24>();
+    case RecurrentWeights::bf16: return recurrent_product_of<RecurrentWeights::bf16>();
+    case RecurrentWeights::s8: break;
+  }
+  return recurrent_product_of<RecurrentWeights::s8>();
+}
+
+}  // namespace fulcrum::detail::onednn
