@@ -117,3 +117,19 @@ TEST_CASE("a function may give its input back, and not call itself") {
   endless.model.mutable_graph()->mutable_node(0)->set_domain("my");
   CHECK_THROWS_WITH(endless.import(), ContainsSubstring("calls itself"));
 }
+
+TEST_CASE("functions that call two others each, many levels deep, are refused before they fill the memory") {
+  for (const bool leaf : {false, true}) {
+    OnnxGraph graph(17);
+    for (int level = 0; level < 40; ++level) {
+      auto& function = add_function(graph, "F" + std::to_string(level), {"a"}, {"b"});
+      if (level == 0 && !leaf) continue;
+      const std::string next = "F" + std::to_string(level - 1);
+      add_node(function, level == 0 ? "Neg" : next, {"a"}, "c", level == 0 ? "" : "my");
+      add_node(function, level == 0 ? "Neg" : next, {"c"}, "b", level == 0 ? "" : "my");
+    }
+    graph.input("x", {0, 2}).node("F39", {"x"}, "y").output("y");
+    graph.model.mutable_graph()->mutable_node(0)->set_domain("my");
+    CHECK_THROWS_WITH(graph.import(), ContainsSubstring("far more nodes than the file holds"));
+  }
+}

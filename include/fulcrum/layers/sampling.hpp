@@ -74,6 +74,7 @@ struct RoiAlign {
 
 #if FULCRUM_DEFINES(layers)
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <string>
@@ -87,6 +88,7 @@ FULCRUM_DEFINE Shape GridSample::dst_shape(std::span<const Shape> src) const {
   const bool fits =
       (rank == 4 || rank == 5) && src[1].size() == rank && src[1].back() == axes && src[1][0] == src[0][0];
   if (!fits) throw Error("GridSample", "cannot read " + to_string(src[0]) + " at a grid " + to_string(src[1]));
+  if (std::find(src[0].begin() + 2, src[0].end(), 0) != src[0].end()) throw Error("GridSample", "reads an empty image");
   if (rank == 5 && mode == GridSampleKind::cubic) throw Error("GridSample", "is cubic, which is for two axes");
   Shape dst{src[0][0], src[0][1]};
   dst.insert(dst.end(), src[1].begin() + 1, src[1].end() - 1);
@@ -104,6 +106,7 @@ FULCRUM_DEFINE Shape RoiAlign::dst_shape(std::span<const Shape> src) const {
   if (src[1].size() != 2 || src[1][1] != 4 || src[2] != Shape{src[1][0]}) {
     throw Error("RoiAlign", "has regions " + to_string(src[1]) + " of images " + to_string(src[2]));
   }
+  if (src[0][2] < 1 || src[0][3] < 1) throw Error("RoiAlign", "reads an empty image");
   if (height < 1 || width < 1 || samples < 0) throw Error("RoiAlign", "has no bins, or a negative number of samples");
   return {src[1][0], src[0][1], height, width};
 }

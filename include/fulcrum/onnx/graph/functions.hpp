@@ -77,6 +77,7 @@ public:
                     "export it with opset " + std::to_string(max_opset) + " or an earlier one");
       }
       known.opsets = std::move(opsets);
+      bytes_left_ += 32 * function.ByteSizeLong();
     }
     if (!functions_.empty()) take_names(model.graph());
   }
@@ -106,7 +107,7 @@ public:
 
 private:
   static constexpr int max_depth = 64;
-  static constexpr std::size_t max_nodes = std::size_t{1} << 20U;
+  static constexpr std::size_t max_calls = std::size_t{1} << 17U;
 
   struct Function {
     const ::onnx::FunctionProto* proto = nullptr;
@@ -132,24 +133,33 @@ private:
     }
   }
 
+  /// A name that no value has; when it is taken already, one that starts so.
   std::string fresh(const std::string& wanted) {
     std::string name = wanted;
-    for (std::size_t number = 2; !taken_.insert(name).second; ++number) name = wanted + "_" + std::to_string(number);
+    std::size_t& number = next_.try_emplace(wanted, 2).first->second;
+    while (!taken_.insert(name).second) name = wanted + "_" + std::to_string(number++);
     return name;
+  }
+
+  /// Bounds what a small file can be made into: one call more, of a function of this size.
+  void charge(std::size_t bytes) {
+    if (++calls_ > max_calls || bytes > bytes_left_) {
+      throw Error("the model's functions", "make far more nodes than the file holds", "check how it was exported");
+    }
+    bytes_left_ -= bytes;
   }
 
   /// Appends the node, or what the function that it calls makes of it.
   void expand(InlinedNode node, int depth, std::vector<InlinedNode>& result) {
     const auto at = functions_.find(key(node.proto->domain(), node.proto->op_type(), overload_of(*node.proto)));
     if (at == functions_.end()) {
-      if (result.size() >= max_nodes)
-        throw Error("the model's functions", "make more than 2^20 nodes", "check the export");
       result.push_back(std::move(node));
       return;
     }
     const ::onnx::FunctionProto& function = *at->second.proto;
     const std::string where = "function '" + function.name() + "'";
     if (depth >= max_depth) throw Error(where, "calls itself", "the file is damaged; export it again");
+    charge(function.ByteSizeLong());
     const ::onnx::NodeProto& call = *node.proto;
     if (call.input_size() > function.input_size() || call.output_size() > function.output_size()) {
       throw Error(where, "is called with more inputs or outputs than it has", "the file is damaged; export it again");
@@ -259,6 +269,9 @@ private:
   std::shared_ptr<const Opsets> opsets_;
   std::unordered_map<std::string, Function> functions_;
   std::unordered_set<std::string> taken_;
+  std::unordered_map<std::string, std::size_t> next_;  // number to try for a name
+  std::size_t calls_ = 0;
+  std::size_t bytes_left_ = std::size_t{64} << 20U;  // of functions that are put in place of their calls
 };
 
 }  // namespace fulcrum::detail::onnx_io

@@ -96,10 +96,9 @@ inline NodeId append_attention(ImportContext& context, Steps& steps, const Atten
 }
 
 /// `other` where a mask is 0, and 0 elsewhere.
-inline NodeId addend_of_mask(ImportContext& context, Steps& steps, NodeId mask, float other) {
+inline NodeId addend_of_mask(Steps& steps, NodeId mask, float other) {
   const NodeId zero = steps.number(0.0F);
   const NodeId condition = steps.cast(mask, ElementType::boolean);
-  static_cast<void>(context);
   return steps.where(condition, zero, steps.number(other));
 }
 
@@ -154,8 +153,7 @@ inline void import_attention(ImportContext& context, const GraphNode& node) {
   static_cast<void>(integer_attribute(node, "softmax_precision", 0));  // Softmax is computed in f32
   if (context.has_input(node, 3)) {
     const NodeId mask = context.src(node, 3);
-    parts.addend =
-        context.element(mask) == ElementType::boolean ? addend_of_mask(context, steps, mask, masked_score) : mask;
+    parts.addend = context.element(mask) == ElementType::boolean ? addend_of_mask(steps, mask, masked_score) : mask;
   }
   if (parts.softcap != 0.0F && (parts.addend || parts.causal)) {
     throw Error("attribute 'softcap'", "comes with a mask, which versions of ONNX order differently",

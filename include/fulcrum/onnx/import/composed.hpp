@@ -3,6 +3,7 @@
 /// Operators that are written as a few element-wise layers and reductions: IsNaN, IsInf, BitShift, BitwiseNot,
 /// LpNormalization, Einsum, and the windows (HannWindow, HammingWindow, BlackmanWindow), which are constants.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -84,12 +85,14 @@ inline void import_lp_normalization(ImportContext& context, const GraphNode& nod
 template <const double (&a)[3]>
 void import_cosine_window(ImportContext& context, const GraphNode& node) {
   const std::vector<std::int64_t> size = context.integers(node, 0, "size");
-  if (size.size() != 1 || size[0] < 0) throw Error("its size", "is not one number from 0 up", "check the export");
+  if (size.size() != 1 || size[0] < 0 || size[0] > max_setting) {
+    throw Error("its size", "is not one number from 0 up", "check the export");
+  }
   const bool periodic = integer_attribute(node, "periodic", 1) != 0;
   const std::int64_t type = integer_attribute(node, "output_datatype", Proto::FLOAT);
-  context.reader.budget.charge(static_cast<std::size_t>(std::max<std::int64_t>(size[0], 0)) * sizeof(double));
+  context.reader.budget.charge(static_cast<std::size_t>(size[0]) * sizeof(double));
   Tensor<double> window(Shape{size[0]});
-  const double n = static_cast<double>(periodic ? size[0] : size[0] - 1);
+  const auto n = static_cast<double>(std::max<std::int64_t>(periodic ? size[0] : size[0] - 1, 1));
   double i = 0.0;
   for (double& value : window.flat()) {
     const double angle = 2.0 * std::numbers::pi * i / n;

@@ -96,8 +96,7 @@ inline void import_fused_matmul(ImportContext& context, const GraphNode& node) {
     if (weights && a_matrix) {
       Dense<float> layer = dense_layer(context, std::move(*weights), b_transposed);
       scale_parameter(layer.weights, alpha, context.reader.budget);
-      static_cast<void>(context.has_input(node, 1));
-      static_cast<void>(integer_attribute(node, "transBatchB", 0));
+      static_cast<void>(integer_attribute(node, "transBatchB", 0));  // of a matrix: nothing
       context.append(node, std::move(layer), {a});
       return;
     }

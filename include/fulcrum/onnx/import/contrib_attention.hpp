@@ -3,6 +3,7 @@
 /// ONNX Runtime's two forms of attention, Attention and MultiHeadAttention of the domain com.microsoft. Definitions:
 /// ONNX Runtime, docs/ContribOperators.md.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -26,15 +27,15 @@ inline NodeId key_mask_addend(ImportContext& context, Steps& steps, NodeId mask,
     const NodeId tokens = steps.range(fixed_extent(context, key, 2), 3, 4, context.element(mask));
     const auto column = [](const Shape& s) { return Shape{s[0], 1, 1, 1}; };
     const NodeId lengths = steps.reshape(mask, traced_shape(shape, column));
-    return addend_of_mask(context, steps, steps.binary(BinaryKind::less, tokens, lengths), other);
+    return addend_of_mask(steps, steps.binary(BinaryKind::less, tokens, lengths), other);
   }
   if (shape.rank() == 2) {
     const auto row = [](const Shape& s) { return Shape{s[0], 1, 1, s[1]}; };
-    return addend_of_mask(context, steps, steps.reshape(mask, traced_shape(shape, row)), other);
+    return addend_of_mask(steps, steps.reshape(mask, traced_shape(shape, row)), other);
   }
   if (shape.rank() != 3) throw Error("its mask", "has the shape " + to_string(shape.first), "give one of rank 1 to 3");
   const auto plane = [](const Shape& s) { return Shape{s[0], 1, s[1], s[2]}; };
-  return addend_of_mask(context, steps, steps.reshape(mask, traced_shape(shape, plane)), other);
+  return addend_of_mask(steps, steps.reshape(mask, traced_shape(shape, plane)), other);
 }
 
 /// Adds to what there is.
@@ -63,7 +64,9 @@ inline void import_contrib_attention(ImportContext& context, const GraphNode& no
   const std::int64_t width = fixed_extent(context, projected, 2);
   std::vector<std::int64_t> sizes = integers_attribute(node, "qkv_hidden_sizes");
   if (sizes.empty()) sizes.assign(3, width / 3);
-  if (sizes.size() != 3 || sizes[0] + sizes[1] + sizes[2] != width) {
+  const bool positive =
+      std::all_of(sizes.begin(), sizes.end(), [&](std::int64_t size) { return size > 0 && size <= width; });
+  if (sizes.size() != 3 || !positive || sizes[0] + sizes[1] + sizes[2] != width) {
     throw Error("attribute 'qkv_hidden_sizes'", "does not add up to " + std::to_string(width), "check the export");
   }
   AttentionParts parts;

@@ -145,6 +145,7 @@ private:
       last.push_back(static_cast<std::int64_t>(other));
       const NodeId moved = steps_.transpose(term.value, std::move(last));
       const std::int64_t extent = shape.first[i];
+      context_.reader.budget.charge(static_cast<std::size_t>(element_count({extent, extent})) * sizeof(double));
       Tensor<double> eye(Shape{extent, extent});
       for (std::int64_t k = 0; k < extent; ++k) eye.flat()[static_cast<std::size_t>(k * (extent + 1))] = 1.0;
       const NodeId zero = steps_.number(0.0F, context_.element(moved));

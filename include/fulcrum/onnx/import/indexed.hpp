@@ -217,6 +217,7 @@ inline void import_max_unpool(ImportContext& context, const GraphNode& node) {
   for (std::size_t axis = 0; axis < axes; ++axis) {
     const std::int64_t extent = (spatial_extent(shape, axis) - 1) * window.stride[axis] + window.kernel[axis] -
                                 window.before[axis] - window.after[axis];
+    if (extent < 1) throw Error("", "has padding that leaves nothing", "the file is damaged; export it again");
     pooled.first[axis + 2] = pooled.second[axis + 2] = extent;
   }
   TracedShape wanted = pooled;
