@@ -11,7 +11,7 @@
 
 namespace fulcrum {
 
-/// The model in an ONNX file of opset 7 to 21 (or an earlier one, for operators that have not changed since).
+/// The model in an ONNX file of opset 7 to 24 (or an earlier one, for operators that have not changed since).
 ///
 /// docs/onnx.md lists the operators. Groups of nodes that exporters write for one layer (Swish, HardSwish, GELU, layer
 /// normalization, a MatMul with bias) are one layer each. DequantizeLinear of constant integers gives weights with
