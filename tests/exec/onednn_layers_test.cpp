@@ -16,13 +16,14 @@ using namespace fulcrum;
 namespace {
 
 /// The worst difference from the reference over the model's outputs, for a batch of two.
-double difference(const Model<float>& model, Precision precision = Precision::f32) {
+double difference(const Model<float>& model, Precision precision = Precision::f32,
+                  Roundings roundings = Roundings::keep) {
   std::vector<Tensor<float>> src;
   for (const NodeId id : model.inputs()) {
     src.push_back(test::random_tensor<float>(with_batch(std::get<Input>(model.node(id).layer).shape, 2), 40 + id));
   }
-  const auto expected = ReferenceExecutor<float>(model, {.quantized = precision == Precision::int8}).run(src);
-  const auto dst = OnednnExecutor(model, {.batch = 2, .precision = precision}).run(src);
+  const auto expected = ReferenceExecutor<float>(model, {.quantized = roundings == Roundings::keep}).run(src);
+  const auto dst = OnednnExecutor(model, {.batch = 2, .precision = precision, .roundings = roundings}).run(src);
   REQUIRE(dst.size() == expected.size());
   double worst = 0.0;
   for (std::size_t i = 0; i < dst.size(); ++i) {
@@ -213,13 +214,29 @@ TEST_CASE("a residual sum whose operand dies is made in place") {
   CHECK(difference(quantized(model), Precision::int8) <= test::relative_tolerance(Precision::int8));
 }
 
-TEST_CASE("a quantized model also runs in f32 and bf16, by its float weights") {
+TEST_CASE("a quantized model runs in f32 with its roundings, or without them by its float weights") {
   const Model<float> model =
       ModelBuilder<float>("m", 4).input({3, 8, 8}).conv(8, 3).relu().max_pool(2).flatten().dense(5).build();
   const Model<float> with_scales = quantized(model);
-  CHECK(difference(with_scales) <= exact);
+  CHECK(difference(with_scales) <= test::relative_tolerance(Precision::int8));
+  CHECK(difference(with_scales, Precision::f32, Roundings::leave_out) <= exact);
+  if (cpu_supports(Precision::bf16))
+    CHECK(difference(with_scales, Precision::bf16) <= test::relative_tolerance(Precision::bf16));
   const Tensor<float> src = test::random_tensor<float>({2, 3, 8, 8}, 1);
-  CHECK(OnednnExecutor(with_scales, {.batch = 2}).run({&src, 1}) == OnednnExecutor(model, {.batch = 2}).run({&src, 1}));
+  const auto in_f32 = OnednnExecutor(model, {.batch = 2}).run({&src, 1});
+  CHECK(OnednnExecutor(with_scales, {.batch = 2, .roundings = Roundings::leave_out}).run({&src, 1}) == in_f32);
+  CHECK_FALSE(OnednnExecutor(with_scales, {.batch = 2}).run({&src, 1}) == in_f32);
+  const RunConfig int8{.precision = Precision::int8, .roundings = Roundings::leave_out};
+  CHECK_THROWS_WITH(OnednnModel::compile(with_scales, int8), ContainsSubstring("cannot be left out"));
+}
+
+TEST_CASE("the clamp of a rounding stays in every precision") {
+  // Zero point 0 of u8: what is below 0 goes, as in a ReLU.
+  Model<float> model = ModelBuilder<float>("m", 4).input({3, 8, 8}).conv(8, 3).conv(4, 1).build();
+  model.set_dst_quantization(*model.find("conv1"), Quantization{DType::u8, {0.01F}, {0}, -1});
+  CHECK(difference(model) <= test::relative_tolerance(Precision::int8));
+  CHECK(difference(model, Precision::int8) <= test::relative_tolerance(Precision::int8));
+  CHECK(difference(model, Precision::f32, Roundings::leave_out) <= exact);
 }
 
 TEST_CASE("a model that rounds its values per channel is refused with the layer's name") {

@@ -134,7 +134,10 @@ TEST_CASE("random networks run as planned, in every precision, batch, thread cou
           continue;
         }
         add(compare_plan(model, config));
-        if (threads == 2) add(compare_plan(int8, config));  // its quantization is no part of another precision
+        if (threads != 2) continue;
+        add(compare_plan(int8, config));
+        config.roundings = Roundings::leave_out;
+        add(compare_plan(int8, config));
       }
     }
   }
@@ -157,13 +160,15 @@ TEST_CASE("Winograd's algorithm is planned where it runs, and not where the conf
     compare_plan(model, {.threads = 2, .algorithms = {.winograd = use}});
 }
 
-TEST_CASE("an imported quantization is no part of a run in f32: the groups planned are those that run") {
-  // Rounding between a convolution and its Relu keeps them apart in int8 only.
+TEST_CASE("a rounding is a part of a run in f32 unless it is left out: the groups planned are those that run") {
+  // Rounding between a convolution and its Relu keeps them apart.
   Model<float> model = ModelBuilder<float>("qdq").input({8, 8, 8}).conv(8, 3).relu().conv(8, 3).build();
   model.set_dst_quantization(*model.find("conv1"), Quantization{DType::s8, {0.1F}, {0}, -1});
-  compare_plan(model, {});
-  const Schedule plan = make_schedule(model, {}, current_machine());
-  CHECK(plan.steps.front().step.kind == "Conv+Relu");
+  for (const auto& [roundings, kind] : {std::pair{Roundings::keep, "Conv"}, {Roundings::leave_out, "Conv+Relu"}}) {
+    compare_plan(model, {.roundings = roundings});
+    const Schedule plan = make_schedule(model, {.roundings = roundings}, current_machine());
+    CHECK(plan.steps.front().step.kind == kind);
+  }
 }
 
 TEST_CASE("networks of the zoo run as planned") {

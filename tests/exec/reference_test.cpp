@@ -385,7 +385,7 @@ TEST_CASE("float and double agree on a network to float's precision") {
   check_close(cast<double>(narrow), ReferenceExecutor<double>(cast<double>(model)).run(wide).at(0), 1e-6);
 }
 
-TEST_CASE("values and weights go through their integers when quantization is asked for") {
+TEST_CASE("values and weights go through their integers unless quantization is left out") {
   Model<double> model("quantized");
   const NodeId input = model.add({"input", Input{{batch_dim, 2}}, {}, Quantization{DType::u8, {0.5F}, {10}, -1}});
   Dense<double> dense;
@@ -397,12 +397,13 @@ TEST_CASE("values and weights go through their integers when quantization is ask
   // 0.75/0.5 = 1.5 rounds to 2 (half to even) → 1.0; −9 saturates at q = 0 → −5. The weights become
   // (1, −1) and (2·half_even(1.5) = 4, 2·half_even(0.2) = 0).
   const std::vector<Tensor<double>> src{Tensor<double>({1, 2}, {0.75, -9.0})};
-  const ReferenceExecutor<double> quantized(model, {.quantized = true});
+  const ReferenceExecutor<double> quantized(model);
   check_close(quantized.run_all(src)[input], Tensor<double>({1, 2}, {1.0, -5.0}), 0.0);
   // (1 + 5 + ¼)/½ = 12.5 rounds to 12 → 6; (4 + 0)/½ = 8 → 4.
   check_close(quantized.run(src).at(0), Tensor<double>({1, 2}, {6.0, 4.0}), 0.0);
   // Without, neither is applied: 0.9 + 7.2 + 0.25 and 2.25 − 3.6.
-  check_close(ReferenceExecutor<double>(model).run(src).at(0), Tensor<double>({1, 2}, {8.35, -1.35}));
+  const ReferenceExecutor<double> without(model, {.quantized = false});
+  check_close(without.run(src).at(0), Tensor<double>({1, 2}, {8.35, -1.35}));
 }
 
 TEST_CASE("a quantization that does not fit its value is refused by layer name") {

@@ -13,7 +13,8 @@ TEST_CASE("everything in a configuration comes back from its JSON") {
                          MissingPrecision::f32,
                          {{"conv1", Precision::f32}, {"größe", Precision::bf16}},
                          4,
-                         {.winograd = UseAlgorithm::never}};
+                         {.winograd = UseAlgorithm::never},
+                         Roundings::keep};
   const json j = json::parse(to_json(config).dump());
   CHECK(j == json({{"batch", 8},
                    {"threads", 2},
@@ -22,9 +23,12 @@ TEST_CASE("everything in a configuration comes back from its JSON") {
                    {"missing_precision", "f32"},
                    {"layer_precision", {{"conv1", "f32"}, {"größe", "bf16"}}},
                    {"slice", 4},
-                   {"algorithms", {{"winograd", "never"}}}}));
+                   {"algorithms", {{"winograd", "never"}}},
+                   {"roundings", "keep"}}));
   CHECK(run_config_from_json(j) == config);
   CHECK(run_config_from_json(to_json(RunConfig{})) == RunConfig{});
+  const RunConfig without{.roundings = Roundings::leave_out};
+  CHECK(run_config_from_json(to_json(without)) == without);
 }
 
 TEST_CASE("what older files lack is the default") {

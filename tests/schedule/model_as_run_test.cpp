@@ -17,10 +17,13 @@ Model<float> quantized_model() {
 }
 }  // namespace
 
-TEST_CASE("quantization is part of a run in int8 alone") {
-  CHECK(is_quantized(model_as_run(quantized_model(), Precision::int8).model));
-  for (const Precision precision : {Precision::f32, Precision::bf16}) {
-    const FoldResult<float> run = model_as_run(quantized_model(), precision);
+TEST_CASE("quantization is part of a run in every precision, unless it is left out") {
+  for (const Precision precision : all_precisions) {
+    RunConfig config;
+    config.precision = precision;
+    CHECK(is_quantized(model_as_run(quantized_model(), config).model));
+    config.roundings = Roundings::leave_out;
+    const FoldResult<float> run = model_as_run(quantized_model(), config);
     CHECK_FALSE(is_quantized(run.model));
     CHECK(run.report.folded.size() == 1);  // quantized weights would have kept it
     CHECK_FALSE(run.model.node(run.model.inputs().front()).dst_quantization.has_value());
@@ -28,5 +31,5 @@ TEST_CASE("quantization is part of a run in int8 alone") {
 }
 
 TEST_CASE("a model without outputs runs nowhere") {
-  CHECK_THROWS_WITH(model_as_run(Model<float>("empty"), Precision::f32), ContainsSubstring("has no outputs"));
+  CHECK_THROWS_WITH(model_as_run(Model<float>("empty"), RunConfig{}), ContainsSubstring("has no outputs"));
 }

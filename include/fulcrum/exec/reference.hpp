@@ -19,8 +19,8 @@ namespace fulcrum {
 
 struct ReferenceOptions {
   /// Weights go through the integers of Parameter::quantization and values through those of Node::dst_quantization and
-  /// back, as QuantizeLinear and DequantizeLinear would take them in ONNX; false: both are ignored.
-  bool quantized = false;
+  /// back, as QuantizeLinear and DequantizeLinear would take them in ONNX; false: both are left out.
+  bool quantized = true;
   std::int64_t batch = 1;  ///< that execute() runs; ≥ 1. run() takes its from the sources.
 };
 

@@ -26,10 +26,10 @@ FULCRUM_DEFINE ExecutorFactory reference_executors() {
       throw Error("the reference executor", "computes a whole model in f32 or, where it is quantized, in int8",
                   "take the oneDNN executor for other precisions");
     }
-    const bool quantized = config.precision == Precision::int8;
-    if (quantized && !is_quantized(model))
+    if (config.precision == Precision::int8 && !is_quantized(model))
       throw Error("model '" + model.name() + "'", "is not quantized", "quantize it first, or run it in f32");
     expect_batch(model, config.batch);
+    const bool quantized = config.roundings == Roundings::keep;
     PreparedModel prepared;
     prepared.notes.emplace_back(
         "ran on the reference executor, which is plain and slow: its times are no measure of "

@@ -60,6 +60,22 @@ enum class MissingPrecision : std::uint8_t {
   return enum_from("missing precision", name, std::array{MissingPrecision::refuse, MissingPrecision::f32});
 }
 
+/// What becomes of the roundings to integers that a quantized model has, where it does not run in int8.
+enum class Roundings : std::uint8_t {
+  keep,       ///< they are a part of the function: a clamp at the ends of the integers may be a ReLU
+  leave_out,  ///< weights as they are kept in float, values as they are computed
+};
+
+/// "keep", "leave_out"
+[[nodiscard]] constexpr std::string_view name_of(Roundings roundings) noexcept {
+  return roundings == Roundings::keep ? "keep" : "leave_out";
+}
+
+/// \throws Error when there is no such word
+[[nodiscard]] inline Roundings roundings_from(std::string_view name) {
+  return enum_from("roundings", name, std::array{Roundings::keep, Roundings::leave_out});
+}
+
 /// How a model is run. Prediction, execution and measurement take the same one, and reports carry it.
 struct RunConfig {
   std::int64_t batch = 1;                ///< samples per inference; ≥ 1
@@ -74,15 +90,17 @@ struct RunConfig {
   /// batch. 0: as choose_slices() says for the machine; the batch: no slices, every step runs on the whole batch.
   std::int64_t slice = 0;
   AlgorithmPolicy algorithms{};
+  Roundings roundings = Roundings::keep;  ///< those of int8 cannot be left out
 
   friend bool operator==(const RunConfig&, const RunConfig&) = default;
 };
 
-/// \throws Error when a number is below its least value, or the slice does not divide the batch
+/// \throws Error when a number is below its least value, the slice does not divide the batch, or roundings are to be
+///         left out of int8
 FULCRUM_DECLARE void validate(const RunConfig& config);
 
-/// "int8, batch 8, 2 threads, 1 instance", and behind it whatever is not the default: "slices of 2", "conv1 in f32",
-/// "Winograd's algorithm never".
+/// "int8, batch 8, 2 threads, 1 instance", and behind it whatever is not the default: "slices of 2", "without
+/// roundings", "conv1 in f32", "Winograd's algorithm never".
 FULCRUM_DECLARE [[nodiscard]] std::string to_string(const RunConfig& config);
 
 }  // namespace fulcrum
@@ -103,6 +121,8 @@ FULCRUM_DEFINE void validate(const RunConfig& config) {
   check("batch", config.batch);
   check("threads", config.threads);
   check("instances", config.instances);
+  if (config.roundings == Roundings::leave_out && config.precision == Precision::int8)
+    throw Error("roundings", "are what int8 is and cannot be left out", "run in f32 or bf16 without them");
   if (config.slice < 0 || (config.slice > 0 && config.batch % config.slice != 0)) {
     throw Error("slice " + std::to_string(config.slice), "does not divide the batch of " + std::to_string(config.batch),
                 "give a divisor, or 0 to have one chosen");
@@ -116,6 +136,7 @@ FULCRUM_DEFINE std::string to_string(const RunConfig& config) {
   std::string text = std::string(name_of(config.precision)) + ", batch " + std::to_string(config.batch) + ", " +
                      plural(config.threads, "thread") + ", " + plural(config.instances, "instance");
   if (config.slice > 0) text += ", slices of " + std::to_string(config.slice);
+  if (config.roundings == Roundings::leave_out) text += ", without roundings";
   for (const auto& [layer, precision] : config.layer_precision)
     text += ", " + layer + " in " + std::string(name_of(precision));
   if (config.algorithms.winograd != UseAlgorithm::automatic)

@@ -23,8 +23,8 @@ namespace fulcrum {
 /// \throws Error when something is of another type or not known
 FULCRUM_DECLARE [[nodiscard]] AlgorithmPolicy algorithm_policy_from_json(const JsonReader& j);
 
-/// {"batch", "threads", "instances", "precision", "missing_precision", "layer_precision" {name: precision}, "slice",
-/// "algorithms" {…}}
+/// {"batch", "threads", "instances", "precision", "missing_precision", "roundings", "layer_precision" {name:
+/// precision}, "slice", "algorithms" {…}}
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const RunConfig& config);
 
 /// What is absent is the default: older files lack some.
@@ -51,6 +51,7 @@ FULCRUM_DEFINE nlohmann::json to_json(const RunConfig& config) {
           {"instances", config.instances},
           {"precision", name_of(config.precision)},
           {"missing_precision", name_of(config.missing_precision)},
+          {"roundings", name_of(config.roundings)},
           {"layer_precision", std::move(layers)},
           {"slice", config.slice},
           {"algorithms", to_json(config.algorithms)}};
@@ -64,6 +65,7 @@ FULCRUM_DEFINE RunConfig run_config_from_json(const JsonReader& j) {
   if (const auto precision = j.find("precision")) config.precision = precision->name(precision_from);
   if (const auto missing = j.find("missing_precision"))
     config.missing_precision = missing->name(missing_precision_from);
+  if (const auto roundings = j.find("roundings")) config.roundings = roundings->name(roundings_from);
   if (const auto layers = j.find("layer_precision")) {
     for (const auto& [layer, precision] : layers->members())
       config.layer_precision[layer] = precision.name(precision_from);

@@ -50,7 +50,7 @@ FULCRUM_DEFINE Schedule make_schedule(const Model<float>& model, const RunConfig
     run.precision = Precision::f32;
     schedule.notes.push_back(reason + ": runs in f32");
   }
-  FoldResult<float> as_run = model_as_run(model, run.precision);
+  FoldResult<float> as_run = model_as_run(model, run);
   schedule.model = std::move(as_run.model);
   schedule.folded = std::move(as_run.report);
   schedule.slices = slices_of(schedule.model, run, machine);

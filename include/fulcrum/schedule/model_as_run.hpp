@@ -1,18 +1,19 @@
 #pragma once
 /// \file
-/// A model as it runs in a precision.
+/// A model as a configuration runs it.
 
 #include <optional>
 #include <utility>
 
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
+#include <fulcrum/run/run_config.hpp>
 
 namespace fulcrum {
 
-/// Quantization only where the precision is int8, batch norms folded.
+/// Quantization only where the configuration keeps it, batch norms folded.
 /// \throws Error when the model has no outputs
-FULCRUM_DECLARE [[nodiscard]] FoldResult<float> model_as_run(Model<float> model, Precision precision);
+FULCRUM_DECLARE [[nodiscard]] FoldResult<float> model_as_run(Model<float> model, const RunConfig& config);
 
 }  // namespace fulcrum
 
@@ -20,10 +21,10 @@ FULCRUM_DECLARE [[nodiscard]] FoldResult<float> model_as_run(Model<float> model,
 
 namespace fulcrum {
 
-FULCRUM_DEFINE FoldResult<float> model_as_run(Model<float> model, Precision precision) {
+FULCRUM_DEFINE FoldResult<float> model_as_run(Model<float> model, const RunConfig& config) {
   if (model.outputs().empty())
     throw Error("model '" + model.name() + "'", "has no outputs", "name them with set_outputs()");
-  if (precision != Precision::int8) {
+  if (config.roundings == Roundings::leave_out) {
     for (NodeId id = 0; id < model.size(); ++id) {
       const Node<float>& node = model.node(id);
       if (node.dst_quantization) model.set_dst_quantization(id, std::nullopt);

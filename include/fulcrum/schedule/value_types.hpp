@@ -71,7 +71,7 @@ public:
   /// The value came so: it is kept so, unless the model says how it is rounded.
   void keep(NodeId id, const ValueType& given) { kept_[id] = rounded_[id] ? *rounded_[id] : given; }
 
-  /// How the model rounds the value; nothing outside int8.
+  /// How the model rounds the value.
   [[nodiscard]] const std::optional<ValueType>& rounded(NodeId id) const { return rounded_[id]; }
   /// int8 was asked of a model that no quantization pass has been over.
   [[nodiscard]] bool assumed() const noexcept { return assumed_; }
@@ -179,7 +179,7 @@ FULCRUM_DEFINE ValueTypes::ValueTypes(const Model<float>& model, const std::vect
       rounded_(model.size()),
       kept_(model.size()),
       int8_weights_(model.size(), false) {
-  if (precision_ == Precision::int8) find_integers();
+  if (precision_ == Precision::int8 || is_quantized(model)) find_integers();
   for (NodeId id = 0; id < model.size(); ++id) {
     const Layer<float>& layer = model.node(id).layer;
     if (std::holds_alternative<Input>(layer) || std::holds_alternative<Constant<float>>(layer)) keep(id, {});

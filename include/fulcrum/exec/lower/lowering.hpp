@@ -96,10 +96,8 @@ public:
 
   /// The parameter's elements as the model computes with them: through their integers and back in int8.
   [[nodiscard]] SharedTensor<float> elements(const Parameter<float>& parameter) const {
-    if (schedule_.precision() == Precision::int8 && parameter.quantization) {
-      return quantize_dequantize(*parameter.value, *parameter.quantization);
-    }
-    return parameter.value;
+    if (!parameter.quantization) return parameter.value;
+    return quantize_dequantize(*parameter.value, *parameter.quantization);
   }
 
   /// Ends a group: rounds the result as the model says and makes it the value of the group's last node.
