@@ -126,3 +126,30 @@ TEST_CASE("integers and truth values are read as the numbers they are, and writt
   CHECK(read_file(path).find("'<i8'") != std::string::npos);
   CHECK(load_npy(path) == Tensor<float>({1}, {-3.0F}));
 }
+
+TEST_CASE("halves are read: normal, subnormal, infinite and NaN") {
+  const std::vector<std::uint16_t> bits{0x3C00, 0xC500, 0x0001, 0x0400, 0x7BFF, 0x8000, 0x7C00, 0xFC00, 0x7E00};
+  const fulcrum::test::TemporaryFolder folder;
+  write_file_atomically(folder.path("x.npy"), npy("{'descr': '<f2', 'fortran_order': False, 'shape': (9,), }", bits));
+  const NpyArray array = load_npy_array(folder.path("x.npy"));
+  CHECK(array.element == ElementType::f16);
+  CHECK_FALSE(array.rounded);
+  const auto values = array.values.flat();
+  const std::vector<float> expected{1.0F, -5.0F, 0x1p-24F, 0x1p-14F, 65504.0F, -0.0F, HUGE_VALF, -HUGE_VALF};
+  for (std::size_t i = 0; i < expected.size(); ++i) CHECK(values[i] == expected[i]);
+  CHECK(std::signbit(values[5]));
+  CHECK(std::isnan(values[8]));
+}
+
+TEST_CASE("what a float does not hold is said") {
+  const fulcrum::test::TemporaryFolder folder;
+  const auto rounded = [&](const std::string& bytes) {
+    write_file_atomically(folder.path("x.npy"), bytes);
+    return load_npy_array(folder.path("x.npy")).rounded;
+  };
+  CHECK(rounded(npy("{'descr': '<f8', 'fortran_order': False, 'shape': (1,), }", std::vector<double>{0.1})));
+  CHECK_FALSE(rounded(npy("{'descr': '<f8', 'fortran_order': False, 'shape': (1,), }", std::vector<double>{0.5})));
+  CHECK(rounded(npy("{'descr': '<i8', 'fortran_order': False, 'shape': (1,), }",
+                    std::vector<std::int64_t>{(std::int64_t{1} << 24) + 1})));
+  CHECK_FALSE(rounded(npy("{'descr': '<i4', 'fortran_order': True, 'shape': (1,), }", std::vector<std::int32_t>{77})));
+}

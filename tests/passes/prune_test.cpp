@@ -170,3 +170,16 @@ TEST_CASE("scopes are known by name") {
   CHECK(prune_scope_from(name_of(PruneScope::global)) == PruneScope::global);
   CHECK_THROWS_WITH(prune_scope_from("local"), ContainsSubstring("layer or global"));
 }
+
+TEST_CASE("a constant may be infinite, a weight may not") {
+  auto builder = ModelBuilder<float>("masked", 1).input({3}).dense(3);
+  const NodeId dense = builder.last();
+  builder.constant(Tensor<float>({3}, {0.0F, -HUGE_VALF, 0.0F}));
+  const NodeId mask = builder.last();
+  Model<float> model = builder.layer(Binary{BinaryKind::add}, {dense, mask}).build();
+  PruneOptions options;
+  options.threshold = 0.1;
+  CHECK(prune(model, options).report.layers.size() == 1);
+  std::get<Dense<float>>(model.edit_layer(dense)).weights.value.edit().flat()[0] = HUGE_VALF;
+  CHECK_THROWS_WITH(prune(model, options), ContainsSubstring("has NaN or infinite values in its weights"));
+}

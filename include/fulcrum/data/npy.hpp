@@ -21,9 +21,20 @@ static_assert(std::endian::native == std::endian::little, "files are read and wr
 
 }  // namespace detail
 
-/// The array of a .npy file as float: float32, float64 (rounded), integers of 8 to 64 bits (exact up to 2^24) and truth
-/// values (0 or 1), in C or Fortran order, little-endian. Bytes after the array are ignored.
+/// An array as a .npy file has it.
+struct NpyArray {
+  Tensor<float> values;
+  ElementType element = ElementType::f32;  ///< of the file
+  bool rounded = false;                    ///< a float could not hold some of the file's numbers
+};
+
+/// The array of a .npy file in floats: float16, float32, float64 (rounded), integers of 8 to 64 bits (exact up to 2^24)
+/// and truth values (0 or 1), in C or Fortran order, little-endian. Bytes after the array are ignored.
 /// \throws Error when the file is missing, cut short, no .npy file or of another element type
+FULCRUM_DECLARE [[nodiscard]] NpyArray load_npy_array(const std::string& path);
+
+/// Its values alone.
+/// \throws Error as load_npy_array()
 FULCRUM_DECLARE [[nodiscard]] Tensor<float> load_npy(const std::string& path);
 
 /// Writes a tensor in C order, .npy version 1, atomically: as float32, or as integers, truth values or float64 when its
@@ -124,19 +135,39 @@ FULCRUM_DECLARE NpyHeader parse_npy_header(std::string_view bytes, const std::st
   return header;
 }
 
+/// An IEEE half as .npy files hold it: 1 bit of sign, 5 of exponent, 10 of mantissa.
+struct NpyHalf {
+  std::uint16_t bits = 0;
+  explicit operator float() const {
+    const float sign = (bits & 0x8000U) != 0 ? -1.0F : 1.0F;
+    const int exponent = (bits >> 10U) & 0x1F;
+    const int mantissa = bits & 0x3FF;
+    if (exponent == 31) return mantissa == 0 ? sign * HUGE_VALF : std::numeric_limits<float>::quiet_NaN();
+    return sign * (exponent == 0 ? std::ldexp(static_cast<float>(mantissa), -24)
+                                 : std::ldexp(static_cast<float>(mantissa + 1024), exponent - 25));
+  }
+};
+
 /// Elements in row-major order from either order of the file.
 template <class From>
-Tensor<float> npy_elements(std::string_view data, const Shape& shape, bool fortran_order) {
-  Tensor<float> dst(shape);
+NpyArray npy_elements(std::string_view data, const Shape& shape, bool fortran_order, ElementType element) {
+  NpyArray array{Tensor<float>(shape), element, false};
+  Tensor<float>& dst = array.values;
   const auto load = [&](std::size_t i) {
     From value{};
     std::memcpy(&value, data.data() + i * sizeof(From), sizeof(From));
-    return static_cast<float>(value);
+    const auto number = static_cast<float>(value);
+    if constexpr (std::is_floating_point_v<From>) {
+      array.rounded = array.rounded || (value == value && static_cast<From>(number) != value);
+    } else if constexpr (std::is_integral_v<From>) {
+      array.rounded = array.rounded || static_cast<long double>(number) != static_cast<long double>(value);
+    }
+    return number;
   };
   const std::size_t total = dst.flat().size();
   if (!fortran_order) {
     for (std::size_t i = 0; i < total; ++i) dst.flat()[i] = load(i);
-    return dst;
+    return array;
   }
   std::vector<std::size_t> index(shape.size(), 0);  // of the element stored next: the first axis runs fastest
   std::vector<std::size_t> stride(shape.size(), 1);
@@ -152,23 +183,26 @@ Tensor<float> npy_elements(std::string_view data, const Shape& shape, bool fortr
       index[axis] = 0;
     }
   }
-  return dst;
+  return array;
 }
 
 }  // namespace fulcrum::detail
 
 namespace fulcrum {
 
-FULCRUM_DEFINE Tensor<float> load_npy(const std::string& path) {
+FULCRUM_DEFINE Tensor<float> load_npy(const std::string& path) { return load_npy_array(path).values; }
+
+FULCRUM_DEFINE NpyArray load_npy_array(const std::string& path) {
   const std::string bytes = read_file(path);
   const detail::NpyHeader header = detail::parse_npy_header(bytes, path);
   if (header.descr.starts_with('>')) {
     throw Error(path, "is big-endian (" + header.descr + ")", "save it with .astype('<f4')");
   }
   const std::string_view type = std::string_view(header.descr).substr(header.descr.find_first_not_of("<|=") == 1);
-  constexpr std::string_view known = "f4 f8 u1 u2 u4 u8 i1 i2 i4 i8 b1";
+  constexpr std::string_view known = "f2 f4 f8 u1 u2 u4 u8 i1 i2 i4 i8 b1";
   if (type.size() != 2 || known.find(type) == std::string_view::npos) {
-    throw Error(path, "holds elements of type '" + header.descr + "'", "save float32, float64, integers or bool");
+    throw Error(path, "holds elements of type '" + header.descr + "'",
+                "save float16, float32, float64, integers or bool");
   }
   const auto size = static_cast<std::size_t>(type[1] - '0');
 
@@ -185,19 +219,20 @@ FULCRUM_DEFINE Tensor<float> load_npy(const std::string& path) {
     what.append(" does not fit its ").append(std::to_string(data.size())).append(" bytes of elements");
     throw Error(path, what, "copy the file again");
   }
-  const auto elements = [&]<class From>(From) {
-    return detail::npy_elements<From>(data, header.shape, header.fortran_order);
+  const auto elements = [&]<class From>(From, ElementType element) {
+    return detail::npy_elements<From>(data, header.shape, header.fortran_order, element);
   };
-  if (type == "f4") return elements(float{});
-  if (type == "f8") return elements(double{});
-  if (type == "i1") return elements(std::int8_t{});
-  if (type == "i2") return elements(std::int16_t{});
-  if (type == "i4") return elements(std::int32_t{});
-  if (type == "i8") return elements(std::int64_t{});
-  if (type == "u2") return elements(std::uint16_t{});
-  if (type == "u4") return elements(std::uint32_t{});
-  if (type == "u8") return elements(std::uint64_t{});
-  return elements(std::uint8_t{});  // u1, b1
+  if (type == "f2") return elements(detail::NpyHalf{}, ElementType::f16);
+  if (type == "f4") return elements(float{}, ElementType::f32);
+  if (type == "f8") return elements(double{}, ElementType::f64);
+  if (type == "i1") return elements(std::int8_t{}, ElementType::s8);
+  if (type == "i2") return elements(std::int16_t{}, ElementType::s16);
+  if (type == "i4") return elements(std::int32_t{}, ElementType::s32);
+  if (type == "i8") return elements(std::int64_t{}, ElementType::s64);
+  if (type == "u2") return elements(std::uint16_t{}, ElementType::u16);
+  if (type == "u4") return elements(std::uint32_t{}, ElementType::u32);
+  if (type == "u8") return elements(std::uint64_t{}, ElementType::u64);
+  return elements(std::uint8_t{}, type == "b1" ? ElementType::boolean : ElementType::u8);
 }
 
 }  // namespace fulcrum
