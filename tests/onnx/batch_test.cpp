@@ -11,6 +11,7 @@
 
 #include <support/catch.hpp>
 #include <support/data.hpp>
+#include "checked_export.hpp"
 
 using namespace fulcrum;
 
@@ -21,7 +22,7 @@ using Builder = ModelBuilder<float>;
 /// Whether the model takes any batch after another exporter has written it for a batch of 2.
 bool runs_at_any_batch(const Model<float>& model) {
   onnx::ModelProto proto;
-  REQUIRE(proto.ParseFromString(serialize_onnx(model)));
+  REQUIRE(proto.ParseFromString(test::checked_onnx(model)));
   proto.set_producer_name("another");
   for (auto& input : *proto.mutable_graph()->mutable_input()) {
     input.mutable_type()->mutable_tensor_type()->mutable_shape()->mutable_dim(0)->set_dim_value(2);
@@ -74,10 +75,10 @@ TEST_CASE("a normalization over the batch comes back for every batch") {
   layer.axis = 1;
   const NodeId normalized = model.add({"normalized", layer, {src}, {}});
   model.set_outputs({normalized});
-  const std::string file = serialize_onnx(model);
+  const std::string file = test::checked_onnx(model);
   const Model<float> again = parse_onnx(file);
   CHECK(std::get<Input>(again.node(again.inputs()[0]).layer).shape == Shape{3, batch_dim, 2});
-  CHECK((serialize_onnx(again) == file));
+  CHECK((test::checked_onnx(again) == file));
   const Tensor<float> source = test::random_tensor<float>({3, 4, 2}, 1);
   CHECK(ReferenceExecutor<float>(again).run({&source, 1}) == ReferenceExecutor<float>(model).run({&source, 1}));
 }

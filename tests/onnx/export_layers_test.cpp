@@ -16,6 +16,7 @@
 #include <support/catch.hpp>
 #include <support/data.hpp>
 #include <support/tolerance.hpp>
+#include "checked_export.hpp"
 
 using namespace fulcrum;
 using fulcrum::test::random_tensor;
@@ -52,16 +53,16 @@ onnx::ModelProto parsed(const std::string& bytes) {
 
 std::map<std::string, int> operator_counts(const Model<float>& model) {
   std::map<std::string, int> counts;
-  const onnx::ModelProto proto = parsed(serialize_onnx(model));
+  const onnx::ModelProto proto = parsed(test::checked_onnx(model));
   for (const auto& node : proto.graph().node()) ++counts[node.op_type()];
   return counts;
 }
 
 void check_round_trip(const Model<float>& model, double tolerance = 1e-6) {
   INFO(model.name());
-  const std::string first = serialize_onnx(model);
+  const std::string first = test::checked_onnx(model);
   const Model<float> again = parse_onnx(first);
-  CHECK((serialize_onnx(again) == first));
+  CHECK((test::checked_onnx(again) == first));
   for (const std::int64_t batch : {1, 3}) {
     const auto expected = run(model, batch);
     const auto actual = run(again, batch);
@@ -202,7 +203,7 @@ TEST_CASE("integers are declared and stored as what they are") {
   b.constant(Tensor<float>({4}, {1.0F, 2.0F, 3.0F, 16777216.0F}), ElementType::s64).named("offsets");
   const Model<float> model = b.from(0).add(1).build();
   check_round_trip(model);
-  const auto proto = parsed(serialize_onnx(model));
+  const auto proto = parsed(test::checked_onnx(model));
   CHECK(proto.graph().input(0).type().tensor_type().elem_type() == onnx::TensorProto::INT64);
   CHECK(proto.graph().initializer(0).data_type() == onnx::TensorProto::INT64);
   CHECK(proto.graph().output(0).type().tensor_type().elem_type() == onnx::TensorProto::INT64);
@@ -258,7 +259,7 @@ TEST_CASE("a learned value is repeated for every sample of the batch") {
   const NodeId x = b.last();
   const Model<float> model = b.parameter({1, 1, 4}).expand({batch_dim, 1, 4}).concat({x}).build();
   check_round_trip(model);
-  const Model<float> again = parse_onnx(serialize_onnx(model));
+  const Model<float> again = parse_onnx(test::checked_onnx(model));
   CHECK(again == model);
 }
 
@@ -279,6 +280,10 @@ TEST_CASE("a resize comes back with its settings") {
   nearest.coordinates = ResizeCoordinates::asymmetric;
   nearest.sizes = {-1, -1, 7, 3};
   check_round_trip(model_of(nearest, {2, 4, 5}));
+  Resize one_scale;
+  one_scale.sizes = {-1, -1, 9, 8};
+  one_scale.aspect = ResizeAspect::not_smaller;
+  check_round_trip(model_of(one_scale, {2, 4, 5}));
   Resize cubic;
   cubic.mode = ResizeKind::cubic;
   cubic.cubic_coefficient = -0.5F;
@@ -432,7 +437,9 @@ TEST_CASE("an LSTM's cell state comes back, as a part of its value and by itself
 }
 
 TEST_CASE("opsets are raised for the layers that need it") {
-  const auto opset = [](const Model<float>& model) { return parsed(serialize_onnx(model)).opset_import(0).version(); };
+  const auto opset = [](const Model<float>& model) {
+    return parsed(test::checked_onnx(model)).opset_import(0).version();
+  };
   CHECK(opset(Builder("m").input({3, 4}).matmul(0, {.transpose_weights = true}).build()) == 13);
   CHECK(opset(Builder("m").input({3, 4}).layer_normalization().build()) == 17);
   CHECK(opset(Builder("m").input({3, 4}).activation(ActivationKind::mish).build()) == 18);

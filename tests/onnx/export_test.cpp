@@ -16,6 +16,7 @@
 #include <support/random_model.hpp>
 #include <support/temporary_folder.hpp>
 #include <support/tolerance.hpp>
+#include "checked_export.hpp"
 
 using namespace fulcrum;
 using fulcrum::test::random_tensor;
@@ -60,11 +61,11 @@ bool is_same(const Model<float>& a, const Model<float>& b) {
   });
 }
 
-Model<float> round_trip(const Model<float>& model) { return parse_onnx(serialize_onnx(model)); }
+Model<float> round_trip(const Model<float>& model) { return parse_onnx(test::checked_onnx(model)); }
 
 onnx::ModelProto parsed(const Model<float>& model) {
   onnx::ModelProto proto;
-  REQUIRE(proto.ParseFromString(serialize_onnx(model)));
+  REQUIRE(proto.ParseFromString(test::checked_onnx(model)));
   return proto;
 }
 
@@ -130,8 +131,8 @@ TEST_CASE("a second export has the bytes of the first, quantized or not") {
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
     const Model<float> model = seed % 2 == 0 ? random_network(seed) : quantized(random_network(seed), seed);
     INFO("seed " << seed);
-    const std::string first = serialize_onnx(model);
-    CHECK((serialize_onnx(parse_onnx(first)) == first));
+    const std::string first = test::checked_onnx(model);
+    CHECK((test::checked_onnx(parse_onnx(first)) == first));
   }
 }
 
@@ -314,7 +315,7 @@ TEST_CASE("a rounded constant is stored as its integers") {
   const Model<float> again = round_trip(model);
   const Tensor<float> x({1, 2}, {2.0F, 3.0F});
   CHECK(run(again, x) == run(model, x, true));
-  CHECK((serialize_onnx(again) == serialize_onnx(model)));
+  CHECK((test::checked_onnx(again) == test::checked_onnx(model)));
 }
 
 TEST_CASE("names that clash with those of parameters do no harm") {
@@ -340,10 +341,40 @@ TEST_CASE("a file is written whole or not at all") {
 
 TEST_CASE("a model that cannot be written is refused with the layer's name") {
   Model<float> model = ModelBuilder<float>("m", 3).input({2, 5, 5}).conv(3, 3).build();
-  CHECK_THROWS_WITH(serialize_onnx(Model<float>("empty")), ContainsSubstring("model 'empty': has no output"));
+  CHECK_THROWS_WITH(test::checked_onnx(Model<float>("empty")), ContainsSubstring("model 'empty': has no output"));
   model.set_dst_quantization(0, Quantization{DType::u8, {0.0F}, {0}, -1});
-  CHECK_THROWS_WITH(serialize_onnx(model), ContainsSubstring("layer 'input': its quantization does not fit"));
+  CHECK_THROWS_WITH(test::checked_onnx(model), ContainsSubstring("layer 'input': its quantization does not fit"));
   model.set_dst_quantization(0, {});
   std::get<Conv<float>>(model.edit_layer(1)).weights.quantization = Quantization{DType::s8, {1.0F, 1.0F}, {0, 0}, 0};
-  CHECK_THROWS_WITH(serialize_onnx(model), ContainsSubstring("layer 'conv1': its quantization does not fit"));
+  CHECK_THROWS_WITH(test::checked_onnx(model), ContainsSubstring("layer 'conv1': its quantization does not fit"));
+}
+
+TEST_CASE("a MaxPool with its indices is one node again") {
+  test::OnnxGraph graph;
+  graph.input("x", {0, 1, 4, 4}).node("MaxPool", {"x"}, "y", {{"kernel_shape", std::vector<std::int64_t>{2, 2}}});
+  graph.model.mutable_graph()->mutable_node(0)->add_output("where");
+  graph.output("y").output("where");
+  const Model<float> model = graph.import();
+  CHECK(operator_counts(parsed(model)) == std::map<std::string, int>{{"MaxPool", 1}});
+  const std::string file = test::checked_onnx(model);
+  CHECK((test::checked_onnx(parse_onnx(file)) == file));
+  const Tensor<float> x = test::random_tensor<float>({2, 1, 4, 4}, 1);
+  const std::vector<Tensor<float>> before = ReferenceExecutor<float>(model).run({&x, 1});
+  CHECK(ReferenceExecutor<float>(parse_onnx(file)).run({&x, 1}) == before);
+}
+
+TEST_CASE("integer weights of ConvInteger and MatMulInteger are written as integers") {
+  for (const std::uint8_t zero_point : {std::uint8_t{0}, std::uint8_t{117}}) {
+    test::OnnxGraph graph;
+    graph.input("x", {0, 64}, onnx::TensorProto::UINT8);
+    graph.ubytes8("w", {64, 100}, std::vector<std::uint8_t>(6400, 120)).ubytes8("zx", {}, {7});
+    graph.ubytes8("zw", {}, {zero_point}).node("MatMulInteger", {"x", "w", "zx", "zw"}, "y").output("y");
+    const Model<float> model = graph.import();
+    const std::string file = test::checked_onnx(model);
+    CHECK(file.size() < 2 * 6400);
+    const Tensor<float> x = Tensor<float>({2, 64}, 9.0F);
+    const Tensor<float> y = ReferenceExecutor<float>(parse_onnx(file)).run({&x, 1}).at(0);
+    CHECK(y.flat()[0] == 64.0F * 2.0F * (120.0F - static_cast<float>(zero_point)));
+    CHECK(ReferenceExecutor<float>(model).run({&x, 1}).at(0) == y);
+  }
 }

@@ -1,12 +1,19 @@
 // The quantized half of onnx/import.hpp.
+#include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fulcrum/analysis/infer_elements.hpp>
+#include <fulcrum/analysis/is_quantized.hpp>
+#include <fulcrum/exec/onednn.hpp>
 #include <fulcrum/exec/reference.hpp>
 
 #include <onnx/onnx_graph.hpp>
 #include <support/catch.hpp>
+#include <support/data.hpp>
+#include <support/tolerance.hpp>
+#include "checked_export.hpp"
 
 using namespace fulcrum;
 using fulcrum::test::layer_of;
@@ -128,7 +135,7 @@ TEST_CASE("weights per column of a MatMul are weights per output channel") {
   CHECK(dense.weights.quantization == Quantization{DType::s8, {1.0F, 2.0F, 4.0F}, {0, 0, 0}, 0});
 }
 
-TEST_CASE("weights that no int8 kernel takes come as the floats they stand for") {
+TEST_CASE("weights that no int8 kernel takes come as the floats they stand for, and are written as they were") {
   OnnxGraph graph;
   graph.input("x", {0, 2})
       .ubytes8("q", {2, 1}, {7, 3})
@@ -140,7 +147,11 @@ TEST_CASE("weights that no int8 kernel takes come as the floats they stand for")
   const Model<float> model = graph.import();
   const auto& dense = layer_of<Dense<float>>(model, "y_node");
   CHECK(*dense.weights.value == Tensor<float>({1, 2}, {1.0F, -1.0F}));
-  CHECK_FALSE(dense.weights.quantization);
+  CHECK(dense.weights.quantization == Quantization{DType::u8, {0.5F}, {5}, -1});
+  const std::string file = test::checked_onnx(model);
+  const Model<float> again = parse_onnx(file);
+  CHECK(layer_of<Dense<float>>(again, "y_node") == dense);
+  CHECK((test::checked_onnx(again) == file));
 }
 
 TEST_CASE("quantizations that cannot be run are refused with the node's name") {
@@ -187,4 +198,90 @@ TEST_CASE("integers that are wanted as such, or dequantized by other numbers, ar
   const std::vector<Tensor<float>> results = ReferenceExecutor<float>(model).run({&x, 1});
   CHECK(results[0] == Tensor<float>({1, 3}, {12.0F, 8.0F, 255.0F}));  // 1.5 rounds to the even 2
   CHECK(results[1] == Tensor<float>({1, 3}, {0.5F, -0.5F, 61.25F}));
+}
+
+namespace {
+
+/// x (2, 4, 6, 6) rounded, through a layer, rounded again; what is rounded as `type` with a zero point.
+OnnxGraph rounded_around(const std::string& layer, std::int32_t type, int zero_point) {
+  OnnxGraph graph(13);
+  graph.input("x", {2, 4, 6, 6}).floats("s", {}, {0.03F});
+  if (type == onnx::TensorProto::UINT8)
+    graph.ubytes8("z", {}, {static_cast<std::uint8_t>(zero_point)});
+  else if (type == onnx::TensorProto::INT8)
+    graph.bytes8("z", {}, {static_cast<std::int8_t>(zero_point)});
+  else
+    graph.initializer("z", {}, std::vector<std::int16_t>{static_cast<std::int16_t>(zero_point)}, type);
+  graph.node("QuantizeLinear", {"x", "s", "z"}, "xq").node("DequantizeLinear", {"xq", "s", "z"}, "xd");
+  const std::vector<std::int64_t> window{2, 2};
+  if (layer == "MaxPool" || layer == "AveragePool") {
+    graph.node(layer, {"xd"}, "y", {{"kernel_shape", window}, {"strides", window}});
+  } else if (layer == "Resize") {
+    graph.floats("scales", {4}, {1, 1, 2, 2}).node("Resize", {"xd", "", "scales"}, "y");
+  } else if (layer == "Concat") {
+    graph.node("Concat", {"xd", "xd"}, "y", {{"axis", std::int64_t{1}}});
+  } else if (layer == "Add") {
+    graph.node("Add", {"xd", "xd"}, "y");
+  } else {
+    graph.node(layer, {"xd"}, "y");
+  }
+  graph.node("QuantizeLinear", {"y", "s", "z"}, "yq").node("DequantizeLinear", {"yq", "s", "z"}, "yd").output("yd");
+  return graph;
+}
+
+}  // namespace
+
+TEST_CASE("roundings around layers without weights run on both executors, in int8 and in f32") {
+  const Tensor<float> x = test::random_tensor<float>({2, 4, 6, 6}, 3);
+  for (const char* layer :
+       {"MaxPool", "AveragePool", "GlobalAveragePool", "Resize", "Concat", "Add", "Softmax", "Relu"}) {
+    for (const auto& [type, zero_point] : {std::pair<std::int32_t, int>{onnx::TensorProto::UINT8, 128},
+                                           {onnx::TensorProto::UINT8, 0},
+                                           {onnx::TensorProto::INT8, 7},
+                                           {onnx::TensorProto::INT16, -300}}) {
+      INFO(layer << ", " << type << ", zero point " << zero_point);
+      const Model<float> model = rounded_around(layer, type, zero_point).import();
+      CHECK(is_quantized(model) == (type != onnx::TensorProto::INT16));
+      const Tensor<float> expected = ReferenceExecutor<float>(model).run({&x, 1}).at(0);
+      for (const float y : expected.flat()) {  // multiples of the scale
+        const float steps = y / 0.03F;
+        CHECK(std::abs(steps - std::nearbyint(steps)) < 1e-3F);
+      }
+      for (const Precision precision : {Precision::int8, Precision::f32}) {
+        if (precision == Precision::int8 && !is_quantized(model)) continue;
+        const RunConfig config{.batch = 2, .precision = precision};
+        const Tensor<float> dst = OnednnExecutor(model, config).run({&x, 1}).at(0);
+        CHECK(test::relative_difference(dst, expected) <= test::relative_tolerance(Precision::int8));
+      }
+    }
+  }
+}
+
+TEST_CASE("values are rounded per channel, to 8 and to 16 bits, by layers of their own") {
+  for (const bool wide : {false, true}) {
+    OnnxGraph graph;
+    graph.input("x", {2, 3, 2}).floats("s", {3}, {0.5F, 1.0F, 2.0F});
+    if (wide)
+      graph.initializer("z", {3}, std::vector<std::int16_t>{0, 300, -5}, onnx::TensorProto::INT16);
+    else
+      graph.bytes8("z", {3}, {0, 100, -5});
+    graph.node("QuantizeLinear", {"x", "s", "z"}, "q").node("DequantizeLinear", {"q", "s", "z"}, "y").output("y");
+    const Model<float> model = graph.import();
+    const Tensor<float> x({2, 3, 2}, {0.7F, -0.2F, 1.4F, 500.0F, 3.0F, -3.1F, 64.0F, 1.0F, 2.6F, -1.0F, 0.9F, 1.1F});
+    const float top = wide ? 500.0F : 27.0F;
+    const float first = wide ? 64.0F : 63.5F;
+    const Tensor<float> expected({2, 3, 2}, {0.5F, 0.0F, 1.0F, top, 4.0F, -4.0F, first, 1.0F, 3.0F, -1.0F, 0.0F, 2.0F});
+    CHECK(ReferenceExecutor<float>(model).run({&x, 1}).at(0) == expected);
+    CHECK(OnednnExecutor(model, {.batch = 2}).run({&x, 1}).at(0) == expected);
+  }
+}
+
+TEST_CASE("constant floats may be rounded to 16 bits") {
+  OnnxGraph graph;
+  graph.input("x", {0, 2}).floats("w", {2, 2}, {0.5F, 1000.26F, -3.0F, 0.2F}).floats("s", {}, {0.5F});
+  graph.initializer("z", {}, std::vector<std::int16_t>{0}, onnx::TensorProto::INT16);
+  graph.node("QuantizeLinear", {"w", "s", "z"}, "q").node("DequantizeLinear", {"q", "s", "z"}, "d");
+  graph.node("MatMul", {"x", "d"}, "y").output("y");
+  CHECK(*layer_of<Dense<float>>(graph.import(), "y_node").weights.value ==
+        Tensor<float>({2, 2}, {0.5F, -3.0F, 1000.5F, 0.0F}));
 }

@@ -438,3 +438,26 @@ TEST_CASE("a Resize whose sizes hold the batch keeps it") {
   CHECK(layer_of<Resize>(model, "y_node").sizes == Integers{-1, 1, 4, 6});
   CHECK(infer_shapes(model, 5).back() == Shape{5, 1, 4, 6});
 }
+
+TEST_CASE("a resize that keeps the aspect takes positions from the scale, not from the rounded sizes") {
+  const Values x({3, 4}, {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2});
+  const Values y = OnnxOperator("Resize", 18)
+                       .fixed(x)
+                       .absent()
+                       .absent()
+                       .integers({7, 6})
+                       .with("keep_aspect_ratio_policy", "not_larger")
+                       .with("coordinate_transformation_mode", "asymmetric")
+                       .with("nearest_mode", "floor")
+                       .run();
+  REQUIRE(y.dims() == Shape{5, 6});  // of a scale of 1.5
+  for (std::size_t row = 0; row < 5; ++row) {
+    CHECK(y.flat()[row * 6] == std::vector<double>{0, 0, 1, 2, 2}[row]);  // ⌊row / 1.5⌋; 5/3 would give 1 for row 3
+  }
+}
+
+TEST_CASE("Squeeze without axes takes away the batch of one that a file states") {
+  const Values x = counting_tensor<double>({1, 4, 1, 5});
+  CHECK(OnnxOperator("Squeeze", 13).fixed(x).run().dims() == Shape{4, 5});
+  CHECK(OnnxOperator("Squeeze", 13).fixed(counting_tensor<double>({2, 4, 1, 5})).run().dims() == Shape{2, 4, 5});
+}

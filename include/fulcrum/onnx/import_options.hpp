@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -16,12 +17,20 @@ struct OnnxImportOptions {
   /// Extents of symbolic dimensions, by the name that the file gives them. One symbol may stay open: the batch.
   std::map<std::string, std::int64_t> dims{};
 
-  /// Shapes that the inputs will have, in the graph's order: they bind symbolic dimensions where `dims` does not.
+  /// Shapes that the inputs which are not bound will have, in the graph's order: they bind symbolic dimensions where
+  /// `dims` does not.
   std::vector<Shape> input_shapes{};
 
   /// Values of inputs that are known already, by the input's name: they bind the input's shape, and stand where the
   /// graph needs a constant (weights, axes, a shape). An input that the graph takes otherwise as well stays an input.
   std::map<std::string, Tensor<double>> known_inputs{};
+
+  /// Values that inputs always have, by the input's name: such an input is a constant and none of the model's inputs. A
+  /// tensor of rank 0 is the value of every element of its input.
+  std::map<std::string, Tensor<double>> bound_inputs{};
+
+  /// Is told in a sentence what the import had to decide and a user may not expect.
+  std::function<void(const std::string& note)> note{};
 
   /// [B] for tensors of which the file says a shape and one value (ConstantOfShape): the only ones that may take much
   /// more memory than the file.

@@ -96,8 +96,12 @@ namespace fulcrum::kernels {
 
 FULCRUM_DEFINE ResizeAxis resize_axis(const Resize& layer, const Shape& src, const Shape& dst, std::size_t axis) {
   ResizeAxis result{src[axis], dst[axis], 1.0, 0.0, 1.0};
-  result.scale = layer.scales.empty() ? static_cast<double>(dst[axis]) / static_cast<double>(src[axis])
-                                      : static_cast<double>(layer.scales[axis]);
+  if (!layer.scales.empty())
+    result.scale = static_cast<double>(layer.scales[axis]);
+  else if (layer.aspect != ResizeAspect::stretch && layer.sizes[axis] != -1)
+    result.scale = layer.common_scale(src);
+  else
+    result.scale = static_cast<double>(dst[axis]) / static_cast<double>(src[axis]);
   if (layer.coordinates == ResizeCoordinates::tf_crop_and_resize) {
     result.roi_start = static_cast<double>(layer.roi[axis]);
     result.roi_end = static_cast<double>(layer.roi[axis + src.size()]);

@@ -82,7 +82,9 @@ public:
   }
   void define(ElementType element = ElementType::f32) { define(name, element); }
   /// The same for a later layer's value, which the nodes of this one compute too.
-  void define_later(NodeId id, std::string value_name) { values_[id] = {std::move(value_name), ElementType::f32, {}}; }
+  void define_later(NodeId id, std::string value_name, ElementType element = ElementType::f32) {
+    values_[id] = {std::move(value_name), element, {}};
+  }
 
   /// A value under its own name and type.
   [[nodiscard]] std::string value(NodeId id) { return value(id, values_[id].element); }

@@ -25,21 +25,15 @@ public:
   explicit GraphWriter(::onnx::GraphProto& graph) : graph_(graph) {}
 
   /// Takes a name; when it is taken already, one that starts so.
-  [[nodiscard]] std::string reserve(const std::string& wanted) {
-    if (taken_.insert(wanted).second) return wanted;
-    for (std::size_t number = 2;; ++number) {
-      std::string name = wanted;
-      name.append("_").append(std::to_string(number));
-      if (taken_.insert(name).second) return name;
-    }
-  }
+  [[nodiscard]] std::string reserve(const std::string& wanted) { return first_free(taken_, wanted); }
 
-  /// Adds a node of one output, which carries the node's name unless another is given.
+  /// Adds a node of one output, which carries the node's name unless another is given. A node whose name another has
+  /// gets one that starts so.
   ::onnx::NodeProto& node(const char* type, const std::string& name, const std::vector<std::string>& inputs,
                           const std::string& output = {}) {
     ::onnx::NodeProto& node = *graph_.add_node();
     node.set_op_type(type);
-    node.set_name(name);
+    node.set_name(first_free(node_names_, name));
     for (const std::string& input : inputs) node.add_input(input);
     node.add_output(output.empty() ? name : output);
     return node;
@@ -149,6 +143,15 @@ public:
   [[nodiscard]] std::int64_t opset() const noexcept { return opset_; }
 
 private:
+  static std::string first_free(std::unordered_set<std::string>& taken, const std::string& wanted) {
+    if (taken.insert(wanted).second) return wanted;
+    for (std::size_t number = 2;; ++number) {
+      std::string name = wanted;
+      name.append("_").append(std::to_string(number));
+      if (taken.insert(name).second) return name;
+    }
+  }
+
   template <class T>
   std::string initializer_named(const std::string& name, const Shape& dims, std::span<const T> elements,
                                 std::int32_t type) {
@@ -184,7 +187,8 @@ private:
   }
 
   ::onnx::GraphProto& graph_;
-  std::unordered_set<std::string> taken_;
+  std::unordered_set<std::string> taken_;       // names of values
+  std::unordered_set<std::string> node_names_;  // which may be those of values
   std::vector<std::string> pruned_;
   std::int64_t opset_ = 13;  // the first with per-channel DequantizeLinear
 };

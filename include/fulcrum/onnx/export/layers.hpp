@@ -50,7 +50,8 @@ namespace fulcrum::detail::onnx_io {
   if (const auto* resize = std::get_if<Resize>(&layer)) {
     if (resize->coordinates == ResizeCoordinates::half_pixel_symmetric) return 19;
     const bool names_axes = std::find(resize->sizes.begin(), resize->sizes.end(), -1) != resize->sizes.end();
-    return names_axes || resize->antialias ? 18 : 13;
+    const bool one_scale = !resize->sizes.empty() && resize->aspect != ResizeAspect::stretch;
+    return names_axes || one_scale || resize->antialias ? 18 : 13;
   }
   return 13;
 }
@@ -65,7 +66,7 @@ inline void export_layer(ExportContext& context, const fulcrum::Constant<float>&
 
 /// Writes the nodes of the layer whose turn it is. Each layer has its overload of export_layer().
 inline void write_layer(ExportContext& context, const Layer<float>& layer) {
-  if (is_part_of_lstm(context, context.id())) return;
+  if (is_part_of_lstm(context, context.id()) || is_part_of_max_pool(context, context.id())) return;
   visit_layer([&](const auto& l) { export_layer(context, l); }, layer);
 }
 

@@ -198,6 +198,10 @@ inline void export_layer(ExportContext& context, const Resize& layer) {
   if (layer.extrapolation != 0.0F) GraphWriter::attribute(node, "extrapolation_value", layer.extrapolation);
   if (layer.antialias) GraphWriter::attribute(node, "antialias", std::int64_t{1});
   if (names_axes) GraphWriter::attribute(node, "axes", axes);
+  if (!layer.sizes.empty() && layer.aspect != ResizeAspect::stretch) {
+    const bool not_larger = layer.aspect == ResizeAspect::not_larger;
+    GraphWriter::attribute(node, "keep_aspect_ratio_policy", std::string(not_larger ? "not_larger" : "not_smaller"));
+  }
   context.define();
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -63,13 +64,42 @@ inline void export_layer(ExportContext& context, const ConvTranspose<float>& lay
   context.define();
 }
 
+/// The MaxPoolIndices behind a MaxPool's own source that says where its maxima lie.
+inline std::optional<NodeId> indices_of(const ExportContext& context, NodeId pool) {
+  const Node<float>& node = context.model.node(pool);
+  const auto* layer = std::get_if<Pool>(&node.layer);
+  if (layer == nullptr || layer->pool != PoolKind::max) return std::nullopt;
+  for (const NodeId id : context.consumers(node.src[0])) {
+    const auto* indices = std::get_if<MaxPoolIndices>(&context.model.node(id).layer);
+    if (indices != nullptr && id > pool && indices->window == layer->window &&
+        !context.model.node(id).dst_quantization && context.model.node(id).name == node.name + "/indices")
+      return id;
+  }
+  return std::nullopt;
+}
+
+/// Whether the layer is the second output of a MaxPool that has been written.
+inline bool is_part_of_max_pool(const ExportContext& context, NodeId id) {
+  const Node<float>& node = context.model.node(id);
+  if (!std::holds_alternative<MaxPoolIndices>(node.layer)) return false;
+  const std::vector<NodeId>& others = context.consumers(node.src[0]);
+  return std::any_of(others.begin(), others.end(), [&](NodeId other) { return indices_of(context, other) == id; });
+}
+
 inline void export_layer(ExportContext& context, const Pool& layer) {
   const bool max = layer.pool == PoolKind::max;
-  auto& node = context.writer.node(max ? "MaxPool" : "AveragePool", context.name, {context.src(0)});
+  std::vector<std::string> outputs{context.name};
+  const std::optional<NodeId> indices = indices_of(context, context.id());
+  if (indices) outputs.push_back(context.model.node(*indices).name);
+  auto& node = context.writer.node_of(max ? "MaxPool" : "AveragePool", context.name, {context.src(0)}, outputs);
   window_attributes(node, layer.window, context.src_shape(0).size());
   if (layer.window.ceil_mode) GraphWriter::attribute(node, "ceil_mode", std::int64_t{1});
   if (!max && layer.count_include_pad) GraphWriter::attribute(node, "count_include_pad", std::int64_t{1});
   context.define();
+  if (!indices) return;
+  const auto& second = std::get<MaxPoolIndices>(context.model.node(*indices).layer);
+  if (second.column_major) GraphWriter::attribute(node, "storage_order", std::int64_t{1});
+  context.define_later(*indices, outputs[1], ElementType::s64);
 }
 
 inline void export_layer(ExportContext& context, const GlobalPool& layer) {

@@ -20,6 +20,31 @@
 
 namespace fulcrum::detail::onnx_io {
 
+/// A value that the bodies of a node (the branches of an If, what a Loop repeats) take from around it.
+struct Captured {
+  std::string name;   ///< as the bodies have it
+  std::string value;  ///< here
+};
+
+/// The names that a graph takes and does not define.
+inline std::set<std::string> free_names(const ::onnx::GraphProto& graph) {
+  std::set<std::string> defined;
+  std::set<std::string> taken;
+  for (const Proto& initializer : graph.initializer()) defined.insert(initializer.name());
+  for (const auto& input : graph.input()) defined.insert(input.name());
+  for (const auto& node : graph.node()) {
+    taken.insert(node.input().begin(), node.input().end());
+    defined.insert(node.output().begin(), node.output().end());
+    for (const auto& attribute : node.attribute()) {
+      if (attribute.has_g()) taken.merge(free_names(attribute.g()));
+    }
+  }
+  for (const auto& output : graph.output()) taken.insert(output.name());
+  for (const std::string& name : defined) taken.erase(name);
+  taken.erase("");
+  return taken;
+}
+
 /// A node of the file, or one that stands for a recognised pattern of several.
 struct GraphNode {
   std::shared_ptr<const ::onnx::NodeProto> proto;  ///< holds the attributes
@@ -29,8 +54,10 @@ struct GraphNode {
   std::int64_t opset = 0;                          ///< version of the domain's operators; 0: not said
   std::vector<std::string> inputs;                 ///< "": an optional one that is absent
   std::vector<std::string> outputs;
-  bool used = true;         ///< an output of the graph depends on it
-  bool removed = false;     ///< folded into a constant or a pattern
+  std::vector<Captured> captured;        ///< what its bodies take from around it
+  std::shared_ptr<const Opsets> opsets;  ///< of its place: the model's, or a function's
+  bool used = true;                      ///< an output of the graph depends on it
+  bool removed = false;                  ///< folded into a constant or a pattern
   bool is_pattern = false;  ///< stands for several nodes of the file; `type` is then one of pattern_operators
   /// What its import asked for: what it did not ask for is not understood. Copies of the node share it.
   std::shared_ptr<std::set<std::string>> asked_attributes = std::make_shared<std::set<std::string>>();
@@ -65,30 +92,32 @@ class Graph {
 public:
   /// \param model  must outlive the graph
   /// \throws Error when names dangle, clash or form a cycle
-  explicit Graph(const ::onnx::ModelProto& model) {
-    read_constants(model);
-    for (const auto& input : model.graph().input()) {
-      if (constants_.count(input.name()) != 0) continue;  // an initializer that is listed as an input, as IR 3 wants
-      define(input.name(), no_node, "the graph's inputs");
-      inputs.push_back(&input);
-    }
-    read_nodes(model);
-    sort_nodes();
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
-      for (const std::string& output : nodes[i].outputs) {
-        if (!output.empty()) producer_[output] = i;
+  explicit Graph(const ::onnx::ModelProto& model) { read(model.graph(), FunctionInliner(model).nodes(model.graph())); }
+
+  /// The body of a node of another graph. Names are told apart by a prefix; what it takes from around it keeps its name
+  /// there, and is known where it is known there.
+  /// \param body  must outlive the graph
+  Graph(const ::onnx::GraphProto& body, const Graph& around, const GraphNode& node, std::string prefix)
+      : prefix_(std::move(prefix)) {
+    const std::set<std::string> taken = free_names(body);
+    for (const Captured& captured : node.captured) {
+      if (taken.count(captured.name) == 0 || !captured_.emplace(captured.name, captured.value).second) continue;
+      if (ConstantPtr constant = around.constant(captured.value)) {
+        constants_.emplace(captured.value, std::move(constant));
+      } else {
+        producer_.emplace(captured.value, no_node);
       }
     }
-    for (const auto& output : model.graph().output()) {
-      if (producer_.count(output.name()) == 0 && constants_.count(output.name()) == 0) {
-        throw Error("output '" + output.name() + "'", "is computed by nothing in the graph",
-                    "the file is damaged; export it again");
-      }
-      outputs.push_back(output.name());
-    }
-    if (outputs.empty()) throw Error("", "the graph has no output", "export the model with its outputs");
-    bypass_copies();
-    find_used();
+    std::vector<InlinedNode> inlined;  // calls of functions were put in their place with the node's own
+    for (const auto& inner : body.node()) inlined.push_back({{node.proto, &inner}, node.opsets});
+    read(body, std::move(inlined));
+  }
+
+  /// The name here of what the file calls so.
+  [[nodiscard]] std::string local(const std::string& name) const {
+    if (name.empty() || prefix_.empty()) return name;
+    const auto at = captured_.find(name);
+    return at != captured_.end() ? at->second : prefix_ + name;
   }
 
   std::vector<GraphNode> nodes;                       ///< in an order in which they can run
@@ -101,6 +130,7 @@ public:
     return at == constants_.end() ? nullptr : at->second;
   }
   void set_constant(const std::string& name, ConstantPtr value) { constants_[name] = std::move(value); }
+  void drop_constant(const std::string& name) { constants_.erase(name); }
 
   /// The node that computes a value, or null for inputs, constants and removed nodes.
   [[nodiscard]] GraphNode* producer(const std::string& name) {
@@ -126,6 +156,33 @@ public:
 private:
   static constexpr std::size_t no_node = ~std::size_t{0};
 
+  void read(const ::onnx::GraphProto& graph, std::vector<InlinedNode> inlined) {
+    read_constants(graph);
+    for (const auto& input : graph.input()) {
+      if (constants_.count(local(input.name())) != 0) continue;  // an initializer listed as an input, as IR 3 wants
+      define(local(input.name()), no_node, "the graph's inputs");
+      inputs.push_back(&input);
+    }
+    read_nodes(std::move(inlined));
+    sort_nodes();
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      for (const std::string& output : nodes[i].outputs) {
+        if (!output.empty()) producer_[output] = i;
+      }
+    }
+    for (const auto& output : graph.output()) {
+      const std::string name = local(output.name());
+      if (producer_.count(name) == 0 && constants_.count(name) == 0) {
+        throw Error("output '" + output.name() + "'", "is computed by nothing in the graph",
+                    "the file is damaged; export it again");
+      }
+      outputs.push_back(name);
+    }
+    if (outputs.empty()) throw Error("", "the graph has no output", "export the model with its outputs");
+    bypass_copies();
+    find_used();
+  }
+
   /// Notes that a value exists; each may be defined once.
   void define(const std::string& name, std::size_t node, const std::string& by) {
     if (name.empty()) throw Error(by, "defines a value without a name", "the file is damaged; export it again");
@@ -134,21 +191,22 @@ private:
     }
   }
 
-  void read_constants(const ::onnx::ModelProto& model) {
-    if (model.graph().sparse_initializer_size() != 0) {
+  void read_constants(const ::onnx::GraphProto& graph) {
+    if (graph.sparse_initializer_size() != 0) {
       throw Error("", "the graph has sparse initializers", "export dense ones");
     }
-    for (const Proto& initializer : model.graph().initializer()) {
-      if (initializer.name().empty() || constants_.count(initializer.name()) != 0) {
+    for (const Proto& initializer : graph.initializer()) {
+      const std::string name = local(initializer.name());
+      if (name.empty() || constants_.count(name) != 0) {
         throw Error("initializer '" + initializer.name() + "'", "has no name of its own",
                     "the file is damaged; export it again");
       }
-      constants_.emplace(initializer.name(), make_constant(initializer.name(), initializer));
+      constants_.emplace(name, make_constant(name, initializer));
     }
   }
 
-  void read_nodes(const ::onnx::ModelProto& model) {
-    for (InlinedNode& inlined : FunctionInliner(model).nodes(model.graph())) {
+  void read_nodes(std::vector<InlinedNode> inlined_nodes) {
+    for (InlinedNode& inlined : inlined_nodes) {
       const ::onnx::NodeProto& proto = *inlined.proto;
       GraphNode node;
       node.proto = inlined.proto;
@@ -156,11 +214,17 @@ private:
       node.domain = proto.domain() == "ai.onnx" ? "" : proto.domain();
       const auto opset = inlined.opsets->find(node.domain);
       node.opset = opset == inlined.opsets->end() ? 0 : opset->second;
-      node.inputs.assign(proto.input().begin(), proto.input().end());
-      node.outputs.assign(proto.output().begin(), proto.output().end());
+      node.opsets = std::move(inlined.opsets);
+      for (const std::string& input : proto.input()) node.inputs.push_back(local(input));
+      for (const std::string& output : proto.output()) node.outputs.push_back(local(output));
+      std::set<std::string> captured;
+      for (const auto& attribute : proto.attribute()) {
+        if (attribute.has_g()) captured.merge(free_names(attribute.g()));
+      }
+      for (const std::string& name : captured) node.captured.push_back({name, local(name)});
       const auto first = std::find_if(node.outputs.begin(), node.outputs.end(),
                                       [](const std::string& output) { return !output.empty(); });
-      node.name = !proto.name().empty() ? proto.name() : first == node.outputs.end() ? node.type : *first;
+      node.name = !proto.name().empty() ? prefix_ + proto.name() : first == node.outputs.end() ? node.type : *first;
       for (const std::string& output : node.outputs) {
         if (!output.empty()) define(output, nodes.size(), node.label());
       }
@@ -171,12 +235,19 @@ private:
     }
   }
 
+  /// What a node takes itself, and through its bodies.
+  [[nodiscard]] static std::vector<std::string> taken_by(const GraphNode& node) {
+    std::vector<std::string> names = node.inputs;
+    for (const Captured& captured : node.captured) names.push_back(captured.value);
+    return names;
+  }
+
   /// Orders the nodes so that each stands after those it takes values from, and otherwise as in the file.
   void sort_nodes() {
     std::vector<std::size_t> waiting(nodes.size(), 0);
     std::vector<std::vector<std::size_t>> followers(nodes.size());
     for (std::size_t i = 0; i < nodes.size(); ++i) {
-      for (const std::string& input : nodes[i].inputs) {
+      for (const std::string& input : taken_by(nodes[i])) {
         if (input.empty() || constants_.count(input) != 0) continue;
         const auto at = producer_.find(input);
         if (at == producer_.end()) {
@@ -229,6 +300,7 @@ private:
     };
     for (GraphNode& node : nodes) {
       for (std::string& input : node.inputs) resolve(input);
+      for (Captured& captured : node.captured) resolve(captured.value);
       if (is_copy(node)) origins.emplace(node.outputs[0], node.inputs[0]);
     }
     for (std::string& output : outputs) resolve(output);
@@ -243,12 +315,14 @@ private:
         return !output.empty() && (is_output_.count(output) != 0 || consumers_.count(output) != 0);
       });
       if (!node.used) continue;
-      for (const std::string& input : node.inputs) {
+      for (const std::string& input : taken_by(node)) {
         if (!input.empty()) consumers_[input].push_back(i);
       }
     }
   }
 
+  std::string prefix_;                                     // of the names in a body; "" in the model's graph
+  std::unordered_map<std::string, std::string> captured_;  // name in the body → name around it
   std::unordered_map<std::string, ConstantPtr> constants_;
   std::unordered_map<std::string, std::size_t> producer_;  // node index, or no_node for a graph input
   std::unordered_map<std::string, std::vector<std::size_t>> consumers_;

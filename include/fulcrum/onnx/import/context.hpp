@@ -23,39 +23,14 @@
 #include <fulcrum/model/infer_shapes.hpp>
 #include <fulcrum/onnx/graph/attributes.hpp>
 #include <fulcrum/onnx/graph/element.hpp>
+#include <fulcrum/onnx/import/built_node.hpp>
 
 namespace fulcrum::detail::onnx_io {
-
-/// A layer of the model in the making.
-struct BuiltNode {
-  Node<float> node;
-  TracedShape shape;
-  ElementType element = ElementType::f32;
-  bool from_input = false;   ///< depends on an input of the graph
-  bool computed = false;     ///< is only known at run time
-  bool only_rounds = false;  ///< a QuantizeLinear and DequantizeLinear pair, to be merged into its source
-  /// Stands for a value that varies with the batch (a shape, say): `known` holds it, and no layer can.
-  bool is_traced = false;
-  bool used_as_constant = false;              ///< an input whose known value became a part of the model
-  std::shared_ptr<const TracedTensor> known;  ///< the value, where it is known or was evaluated
-};
-
-/// The quantization of weights, as passes and executors agree on it: s8 around 0. u8 around 128 is the same thing;
-/// anything else is dropped and the weights stay the floats that they stand for.
-inline void normalize_weights_quantization(std::optional<Quantization>& q) {
-  if (!q) return;
-  const std::int32_t center = q->dtype == DType::u8 ? 128 : 0;
-  for (std::int32_t& zero_point : q->zero_point) {
-    if (zero_point != center) return q.reset();
-    zero_point = 0;
-  }
-  q->dtype = DType::s8;
-}
 
 class ImportContext {
 public:
   ImportContext(Graph& graph, ConstantReader constants, BatchPlan batch)
-      : reader(std::move(constants)), plan(batch), graph_(graph) {}
+      : reader(std::move(constants)), plan(batch), graph_(&graph) {}
 
   ConstantReader reader;
   BatchPlan plan;
@@ -85,8 +60,11 @@ public:
   /// A value by name; see src().
   [[nodiscard]] NodeId value(const std::string& name) {
     if (const auto at = values_.find(name); at != values_.end()) return at->second;
-    if (const ConstantPtr constant = graph_.constant(name)) return materialized(constant);
-    const GraphNode* from = graph_.producer(name);
+    if (const ConstantPtr constant = graph_->constant(name)) return materialized(constant);
+    if (sequences_.count(name) != 0)
+      throw Error("value '" + name + "'", "is a sequence, where a tensor is wanted",
+                  "export the model without sequences");
+    const GraphNode* from = graph_->producer(name);
     throw Error("value '" + name + "'", "is a further result of " + (from == nullptr ? "a node" : from->label()),
                 "only its other results are supported");
   }
@@ -99,7 +77,7 @@ public:
   /// Input i as a constant, or null when it is absent or computed from the graph's inputs.
   [[nodiscard]] ConstantPtr constant_or_null(const GraphNode& node, std::size_t i) {
     if (!has_input(node, i)) return nullptr;
-    if (ConstantPtr constant = graph_.constant(node.inputs[i])) return constant;
+    if (ConstantPtr constant = graph_->constant(node.inputs[i])) return constant;
     const auto at = values_.find(node.inputs[i]);
     return at == values_.end() || built[at->second].from_input ? nullptr : evaluated_constant(node.inputs[i]);
   }
@@ -108,7 +86,7 @@ public:
   /// \throws Error when it is absent, computed at run time, or depends on the batch
   [[nodiscard]] ConstantPtr constant(const GraphNode& node, std::size_t i, const char* role) {
     if (!has_input(node, i)) throw Error(std::string("its ") + role, "are missing", "export the model again");
-    if (ConstantPtr value = graph_.constant(node.inputs[i])) return value;
+    if (ConstantPtr value = graph_->constant(node.inputs[i])) return value;
     if (ConstantPtr value = evaluated_constant(node.inputs[i])) return value;
     throw Error(std::string("its ") + role, "are computed by the graph ('" + node.inputs[i] + "'), not constant",
                 "export the model with constant folding");
@@ -150,7 +128,7 @@ public:
   /// Input i as integers at the two batch sizes of the plan; nothing when it is absent or computed at run time.
   [[nodiscard]] std::optional<TracedIntegers> traced_integers(const GraphNode& node, std::size_t i) {
     if (!has_input(node, i)) return std::nullopt;
-    if (const ConstantPtr constant = graph_.constant(node.inputs[i]); constant && !is_floating(constant->type)) {
+    if (const ConstantPtr constant = graph_->constant(node.inputs[i]); constant && !is_floating(constant->type)) {
       const std::vector<std::int64_t> exact = reader.integers(*constant);
       return TracedIntegers{exact, exact};
     }
@@ -184,9 +162,29 @@ public:
     return value[0];
   }
 
+  /// The one number that a value is known to be at every batch size; nothing when it is not.
+  [[nodiscard]] std::optional<double> known_scalar(const std::string& name) {
+    const std::shared_ptr<const TracedTensor> known = known_value(name);
+    if (!known || !known->same() || known->first.flat().size() != 1) return std::nullopt;
+    return known->first.flat()[0];
+  }
+
+  /// The rank of a value or constant.
+  [[nodiscard]] std::size_t known_rank(const std::string& name) {
+    if (values_.find(name) == values_.end()) {
+      if (const ConstantPtr constant = graph_->constant(name)) return constant->dims.size();
+    }
+    return shape(value(name)).rank();
+  }
+
+  /// A constant as a value of the model.
+  [[nodiscard]] NodeId materialize(const ConstantPtr& constant) { return materialized(constant); }
+
   /// Makes a constant known under a name, for operators that are imported as others.
   void define_constant(const std::string& name, ConstantPtr constant) {
-    graph_.set_constant(name, std::move(constant));
+    values_.erase(name);
+    evaluated_.erase(name);
+    graph_->set_constant(name, std::move(constant));
   }
 
   // ---- Results -----------------------------------------------------------------------------------------------------
@@ -231,9 +229,69 @@ public:
 
   /// Says what one of the node's outputs is; nothing when the file does not name it.
   void define(const GraphNode& node, std::size_t output, NodeId value) {
-    if (wants(node, output)) values_[node.outputs[output]] = value;
+    if (wants(node, output)) define_input(node.outputs[output], value);
   }
-  void define_input(const std::string& name, NodeId id) { values_[name] = id; }
+  /// Says what stands under a name, in place of what stood there: a Loop defines its names again and again.
+  void define_input(const std::string& name, NodeId id) {
+    evaluated_.erase(name);
+    sequences_.erase(name);
+    graph_->drop_constant(name);
+    values_[name] = id;
+  }
+
+  // ---- Sequences, and whatever stands under a name
+  // -------------------------------------------------------------------
+
+  /// Tensors in a row, whose number is known while importing.
+  using Sequence = std::vector<NodeId>;
+  /// What a name may stand for.
+  using Named = std::variant<NodeId, ConstantPtr, Sequence>;
+
+  /// \throws Error when nothing stands under the name, as value()
+  [[nodiscard]] Named named(const std::string& name) {
+    if (const auto at = sequences_.find(name); at != sequences_.end()) return at->second;
+    if (values_.find(name) == values_.end()) {
+      if (ConstantPtr constant = graph_->constant(name)) return constant;
+    }
+    return value(name);
+  }
+  void define_named(const std::string& name, Named what) {
+    if (name.empty()) return;
+    if (const auto* id = std::get_if<NodeId>(&what)) return define_input(name, *id);
+    if (const auto* constant = std::get_if<ConstantPtr>(&what)) return define_constant(name, *constant);
+    sequences_[name] = std::get<Sequence>(std::move(what));
+  }
+  /// Input i as a sequence.
+  /// \throws Error when it is none
+  [[nodiscard]] const Sequence& sequence(const GraphNode& node, std::size_t i) const {
+    const auto at = has_input(node, i) ? sequences_.find(node.inputs[i]) : sequences_.end();
+    if (at == sequences_.end())
+      throw Error("input " + std::to_string(i), "is no sequence of known length", "export the model without sequences");
+    return at->second;
+  }
+
+  // ---- Bodies ------------------------------------------------------------------------------------------------------
+
+  /// Makes the graph of a body ready: folds constants, recognises patterns. Set by whoever made the context.
+  void (*prepare)(Graph& graph, ConstantReader& reader) = nullptr;
+  /// Imports the nodes of a graph that is ready. Set by whoever made the context.
+  void (*import_nodes)(ImportContext& context, const Graph& graph) = nullptr;
+
+  /// The graph whose nodes are imported.
+  [[nodiscard]] const Graph& graph() const noexcept { return *graph_; }
+
+  /// Calls f() while the names are those of a node's body.
+  template <class F>
+  void in_body(Graph& body, F&& f) {
+    Graph* const around = std::exchange(graph_, &body);
+    try {
+      f();
+    } catch (...) {
+      graph_ = around;
+      throw;
+    }
+    graph_ = around;
+  }
 
   /// Says that the node's first output is a value known while importing.
   void define_traced(const GraphNode& node, TracedTensor value) {
@@ -312,7 +370,7 @@ private:
   /// The known value of this name; null when it is computed at run time.
   [[nodiscard]] std::shared_ptr<const TracedTensor> known_value(const std::string& name) {
     if (values_.find(name) == values_.end()) {
-      const ConstantPtr constant = graph_.constant(name);
+      const ConstantPtr constant = graph_->constant(name);
       if (!constant) return nullptr;
       auto known = std::make_shared<TracedTensor>();
       known->first = known->second = reader.numbers(*constant);
@@ -340,6 +398,7 @@ private:
   [[nodiscard]] NodeId materialized(const ConstantPtr& constant) {
     const auto [at, fresh] = constants_.emplace(constant.get(), 0);
     if (!fresh) return at->second;
+    materialized_.push_back(constant);
     const std::optional<ElementType> element = element_of(constant->type);
     if (!element) {
       throw Error("tensor '" + constant->name + "'", "is of type " + element_type_name(constant->type),
@@ -428,10 +487,12 @@ private:
         layer);
   }
 
-  Graph& graph_;
+  Graph* graph_;  // whose nodes are imported: the model's, or the body of a node
   std::unordered_map<std::string, NodeId> values_;
   std::unordered_map<const Constant*, NodeId> constants_;
+  std::vector<ConstantPtr> materialized_;  // so that their addresses stay theirs
   std::unordered_map<std::string, ConstantPtr> evaluated_;
+  std::unordered_map<std::string, Sequence> sequences_;
 };
 
 }  // namespace fulcrum::detail::onnx_io

@@ -89,7 +89,6 @@ inline Dense<float> dense_layer(ImportContext& context, Parameter<float> weights
   Dense<float> layer;
   layer.weights = std::move(weights);
   if (!weights_transposed) layer.weights = transposed(std::move(layer.weights), context.reader.budget);
-  if (layer.weights.quantization && layer.weights.quantization->axis > 0) layer.weights.quantization.reset();
   return layer;
 }
 

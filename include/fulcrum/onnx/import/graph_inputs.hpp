@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -19,8 +20,9 @@ struct GraphInput {
   std::string name;
   Shape shape;  ///< batch_dim where the batch stands
   ElementType element = ElementType::f32;
-  const Tensor<double>* known = nullptr;  ///< its value, when the user gave one
-  bool says_batch = false;                ///< the user bound the first extent, so that it is no example's
+  std::shared_ptr<const Tensor<double>> known;  ///< its value, when the user gave one
+  bool bound = false;                           ///< the value is always this one: the input is a constant
+  bool says_batch = false;                      ///< the user bound the first extent, so that it is no example's
 };
 
 /// Binds what the options say, and finds which open dimension is the batch.
@@ -35,9 +37,11 @@ public:
       if (value < 1) throw Error("dimension '" + name + "'", "is bound to " + std::to_string(value), "give 1 or more");
     }
     const std::set<std::string> inputs = names();
-    for (const auto& known : options.known_inputs) {
-      if (inputs.count(known.first) == 0) {
-        throw Error("input '" + known.first + "'", "is not one of the model's", "it has " + listed(inputs));
+    for (const auto* values : {&options.known_inputs, &options.bound_inputs}) {
+      for (const auto& known : *values) {
+        if (inputs.count(known.first) == 0) {
+          throw Error("input '" + known.first + "'", "is not one of the model's", "it has " + listed(inputs));
+        }
       }
     }
   }
@@ -71,6 +75,7 @@ public:
         declared.input.says_batch = declared.input.says_batch || (axis == 0 && at != dims_.end());
       }
       expect_sane(with_batch(shape, 1));
+      if (declared.input.bound) fill(declared.input);
       result.push_back(std::move(declared.input));
     }
     return result;
@@ -94,14 +99,19 @@ private:
                   "only numbers and truth values are supported");
     }
     Declared declared;
-    declared.input = {input.name(), {}, *element, nullptr};
-    const auto known = options_.known_inputs.find(input.name());
-    if (known != options_.known_inputs.end()) declared.input.known = &known->second;
+    declared.input.name = input.name();
+    declared.input.element = *element;
+    for (const auto* values : {&options_.known_inputs, &options_.bound_inputs}) {
+      const auto at = values->find(input.name());
+      if (at == values->end()) continue;
+      declared.input.known = std::make_shared<const Tensor<double>>(at->second);
+      declared.input.bound = values == &options_.bound_inputs;
+    }
     if (!type.has_shape()) {
-      if (known == options_.known_inputs.end()) {
+      if (!declared.input.known) {
         throw Error(where, "has no shape", "export the model with the shapes of its inputs");
       }
-      declared.input.shape = known->second.dims();
+      declared.input.shape = declared.input.known->dims();
       declared.symbols.assign(declared.input.shape.size(), "");
       inputs_.push_back(std::move(declared));
       return;
@@ -127,6 +137,7 @@ private:
     if (declared.input.known == nullptr) return;
     const Shape given = declared.input.known->dims();
     const Shape& shape = declared.input.shape;
+    if (declared.input.bound && given.empty()) return;  // fill() takes the shape when all extents are bound
     bool fits = given.size() == shape.size();
     for (std::size_t axis = 0; fits && axis < shape.size(); ++axis) {
       const std::string& symbol = declared.symbols[axis];
@@ -141,17 +152,33 @@ private:
     }
   }
 
+  /// One number is every element of the input's shape.
+  static void fill(GraphInput& input) {
+    if (std::find(input.shape.begin(), input.shape.end(), batch_dim) != input.shape.end()) {
+      throw Error("input '" + input.name + "'", "is given one value but has open dimensions",
+                  "bind them: --dim NAME=EXTENT, or OnnxImportOptions::dims");
+    }
+    if (input.known->dims() != input.shape)
+      input.known = std::make_shared<const Tensor<double>>(input.shape, input.known->flat()[0]);
+  }
+
   void bind_shapes() {
     const std::vector<Shape>& shapes = options_.input_shapes;
     if (shapes.empty()) return;
-    if (shapes.size() != inputs_.size()) {
-      throw Error(
-          "the model",
-          "takes " + std::to_string(inputs_.size()) + " input(s) but was given " + std::to_string(shapes.size()),
-          "its inputs: " + listed(names()));
+    std::vector<const Declared*> given;
+    std::set<std::string> names;
+    for (const Declared& declared : inputs_) {
+      if (declared.input.bound) continue;
+      given.push_back(&declared);
+      names.insert(declared.input.name);
+    }
+    if (shapes.size() != given.size()) {
+      throw Error("the model",
+                  "takes " + std::to_string(given.size()) + " input(s) but was given " + std::to_string(shapes.size()),
+                  "its inputs: " + listed(names));
     }
     for (std::size_t i = 0; i < shapes.size(); ++i) {
-      const std::vector<std::string>& symbols = inputs_[i].symbols;
+      const std::vector<std::string>& symbols = given[i]->symbols;
       for (std::size_t axis = 0; axis < std::min(symbols.size(), shapes[i].size()); ++axis) {
         if (!symbols[axis].empty()) dims_.emplace(symbols[axis], shapes[i][axis]);
       }

@@ -28,7 +28,7 @@ inline NodeId centered(ImportContext& context, const GraphNode& node, const std:
   return context.append(node.name + name + "_centered", Binary{BinaryKind::sub}, {value, zero});
 }
 
-/// Constant integers minus their zero points, as floats; null when they are computed at run time.
+/// Constant integers minus their zero points, as floats whose scale is 1.
 inline ConstantPtr centered_constant(ImportContext& context, const GraphNode& node, std::size_t input,
                                      std::size_t zero_point, std::int64_t axis) {
   const ConstantPtr from = context.constant(node, input, "weights");
@@ -37,9 +37,7 @@ inline ConstantPtr centered_constant(ImportContext& context, const GraphNode& no
   ConstantPtr scale = one;
   if (zero && zero->dims.size() == 1 && zero->dims[0] > 1)
     scale = make_constant("scale", Tensor<float>(zero->dims, 1.0F));
-  ConstantPtr result = dequantized_constant(context.reader, node, node.name + "/weights", *from, scale, zero, axis);
-  result->quantization.reset();
-  return result;
+  return dequantized_constant(context.reader, node, node.name + "/weights", *from, scale, zero, axis);
 }
 
 /// (x, x_scale, x_zero_point, w, w_scale, w_zero_point, y_scale, y_zero_point, bias)

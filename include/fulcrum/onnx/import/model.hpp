@@ -94,6 +94,26 @@ inline void expect_known_operators(const Graph& graph) {
               "export the model without them, or with constant folding");
 }
 
+/// Makes a graph ready for its nodes to be imported.
+/// \throws Error as expect_known_operators()
+inline void prepare_graph(Graph& graph, ConstantReader& reader) {
+  fold_constants(graph, reader);
+  Patterns(graph, reader).recognise();
+  expect_known_operators(graph);
+}
+
+inline void import_nodes(ImportContext& context, const Graph& graph) {
+  for (const GraphNode& node : graph.nodes) {
+    if (node.removed || !node.used) continue;
+    at_node(node, [&] {
+      const Operator& op = *find_operator(node);
+      op.import(context, node);
+      expect_all_attributes_asked(op, node);
+      expect_all_inputs_asked(node);
+    });
+  }
+}
+
 /// Names for the nodes: their own where it is free, else with a number.
 inline void make_names_unique(std::vector<BuiltNode>& built) {
   std::unordered_set<std::string> taken;
@@ -125,10 +145,16 @@ struct Assembly {
 inline Assembly assemble(Graph& graph, const ConstantReader& reader, const std::vector<GraphInput>& inputs,
                          const BatchPlan& plan) {
   ImportContext context(graph, reader, plan);
+  context.prepare = prepare_graph;
+  context.import_nodes = import_nodes;
   for (const GraphInput& input : inputs) {
     Shape shape = input.shape;
     if (!shape.empty() && plan.given) shape[0] = batch_dim;
     if (!plan.free) shape = with_batch(std::move(shape), plan.extent);
+    if (input.bound) {
+      context.define_input(input.name, context.append_known(input.name, {*input.known, *input.known, input.element}));
+      continue;
+    }
     const NodeId id = context.append(input.name, Input{std::move(shape), input.element}, {});
     context.built[id].from_input = true;
     if (input.known != nullptr) {
@@ -138,15 +164,7 @@ inline Assembly assemble(Graph& graph, const ConstantReader& reader, const std::
     }
     context.define_input(input.name, id);
   }
-  for (const GraphNode& node : graph.nodes) {
-    if (node.removed || !node.used) continue;
-    at_node(node, [&] {
-      const Operator& op = *find_operator(node);
-      op.import(context, node);
-      expect_all_attributes_asked(op, node);
-      expect_all_inputs_asked(node);
-    });
-  }
+  import_nodes(context, graph);
   Assembly assembly;
   for (const std::string& output : graph.outputs) {
     try {
@@ -172,14 +190,13 @@ inline Model<float> import_model(const ::onnx::ModelProto& proto, ExternalFolder
     if (const ConstantPtr constant = graph.constant(pruned)) constant->pruned = true;
   }
   ConstantReader reader{std::move(folder), Budget(file_bytes, options.max_fill_bytes)};
-  fold_constants(graph, reader);
-  Patterns(graph, reader).recognise();
-  expect_known_operators(graph);
+  prepare_graph(graph, reader);
 
   const std::vector<GraphInput> inputs = InputBinder(graph, options).bound();
   std::vector<Shape> shapes;
   bool means_what_it_says = proto.producer_name() == own_producer_name;
   for (const GraphInput& input : inputs) {
+    if (input.bound) continue;
     shapes.push_back(input.shape);
     means_what_it_says = means_what_it_says || input.known != nullptr || input.says_batch;
   }
@@ -192,7 +209,14 @@ inline Model<float> import_model(const ::onnx::ModelProto& proto, ExternalFolder
     } catch (const Error&) {
       assembly.reset();  // perhaps it only works for one batch size; if not, that attempt says what is wrong
     }
-    if (!assembly) plan = {false, false, plan.extent, plan.extent};
+    if (!assembly) {
+      if (!plan.given && options.note) {
+        options.note("the batch, which the file leaves open, is fixed at " + std::to_string(plan.extent) +
+                     ": the model computes with its size in a way that is no layer; bind another with --dim "
+                     "NAME=EXTENT (OnnxImportOptions::dims)");
+      }
+      plan = {false, false, plan.extent, plan.extent};
+    }
   }
   if (!assembly) assembly = assemble(graph, reader, inputs, plan);
 

@@ -10,6 +10,7 @@
 #include <fulcrum/onnx/import/arithmetic.hpp>
 #include <fulcrum/onnx/import/composed.hpp>
 #include <fulcrum/onnx/import/contrib_operators.hpp>
+#include <fulcrum/onnx/import/control_flow.hpp>
 #include <fulcrum/onnx/import/dense.hpp>
 #include <fulcrum/onnx/import/indexed.hpp>
 #include <fulcrum/onnx/import/integer.hpp>
@@ -18,6 +19,7 @@
 #include <fulcrum/onnx/import/recurrent.hpp>
 #include <fulcrum/onnx/import/reduce.hpp>
 #include <fulcrum/onnx/import/sampling.hpp>
+#include <fulcrum/onnx/import/sequence.hpp>
 #include <fulcrum/onnx/import/shape.hpp>
 #include <fulcrum/onnx/import/window.hpp>
 
@@ -59,6 +61,8 @@ inline const Operator* find_operator(const GraphNode& node) {
     add(composed_operators);
     add(loss_operators);
     add(sampling_operators);
+    add(control_flow_operators);
+    add(sequence_operators);
     return table;
   }();
   static const Table contrib = [] {

@@ -2,9 +2,12 @@
 /// \file
 /// QuantizeLinear and DequantizeLinear: pairs on computed values, and integers that stand for constant weights.
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -60,6 +63,17 @@ inline AffineMap read_affine_map(ConstantReader& reader, const GraphNode& node, 
     throw Error("", what.append(to_string(shape)), "the file is damaged; export it again");
   }
   return map;
+}
+
+/// The least and the largest integer of a type of 8 or 16 bits; nothing for any other.
+inline std::optional<std::pair<std::int64_t, std::int64_t>> quantized_range(std::int32_t type) {
+  switch (type) {
+    case Proto::INT8: return std::pair{INT64_C(-128), INT64_C(127)};
+    case Proto::UINT8: return std::pair{INT64_C(0), INT64_C(255)};
+    case Proto::INT16: return std::pair{INT64_C(-32768), INT64_C(32767)};
+    case Proto::UINT16: return std::pair{INT64_C(0), INT64_C(65535)};
+    default: return std::nullopt;
+  }
 }
 
 /// The map as a Quantization of 8 bits; null when it is of other integers, or has a scale that nothing can run with.
@@ -131,8 +145,8 @@ inline ConstantPtr fold_quantize(ConstantReader& reader, const GraphNode& node, 
   const std::int32_t type = quantized_type(node, zero_point ? std::optional(zero_point->type) : std::nullopt);
   const AffineMap map =
       read_affine_map(reader, node, inputs[1], zero_point, from.dims, type, integer_attribute(node, "axis", 1));
-  const std::optional<Quantization> q = as_quantization(map);
-  if (!q) throw Error("", "rounds to integers that are not 8 bits wide, or with a scale that is not positive");
+  const auto range = quantized_range(map.type);
+  if (!range) throw Error("", "rounds to " + element_type_name(map.type), "use integers of 8 or 16 bits");
   const SharedTensor<float> value = reader.floats(*inputs[0]);
   reader.budget.charge(value->flat().size() * sizeof(std::int64_t));
   auto constant = std::make_shared<Constant>();
@@ -142,7 +156,9 @@ inline ConstantPtr fold_quantize(ConstantReader& reader, const GraphNode& node, 
   constant->integers.resize(value->flat().size());
   constant->pruned = from.pruned;
   for_each_channel_element(from.dims, map.axis, [&](std::size_t i, std::size_t c) {
-    constant->integers[i] = quantize(value->flat()[i], q->scale[c], q->zero_point[c], q->dtype);
+    const double q = std::nearbyint(static_cast<double>(value->flat()[i] / map.scale[c]));
+    const double shifted = (std::isnan(q) ? 0.0 : q) + static_cast<double>(map.zero_point[c]);
+    constant->integers[i] = std::clamp(to_integer(shifted), range->first, range->second);
   });
   return constant;
 }
@@ -170,6 +186,21 @@ inline Quantization read_quantization(ImportContext& context, const GraphNode& n
 inline NodeId in_f32(ImportContext& context, const GraphNode& node, const std::string& what, NodeId value) {
   if (context.element(value) == ElementType::f32) return value;
   return context.append(node.name + what, Cast{ElementType::f32}, {value});
+}
+
+/// Scales or zero points, one for each channel, under a shape that broadcasts to a value of `rank`; one for all as it
+/// is.
+inline NodeId along_channels(ImportContext& context, const GraphNode& node, const std::string& what, NodeId scales,
+                             std::size_t rank) {
+  const TracedShape shape = context.shape(scales);
+  if (integer_attribute(node, "block_size", 0) != 0 || shape.rank() > 1) {
+    throw Error("its scales", "are several along an axis", "use one for the whole tensor or for each channel");
+  }
+  if (shape.rank() == 0 || (shape.first[0] == 1 && !shape.depends_on_batch(0))) return scales;
+  TracedShape aligned = shape;
+  const std::size_t axis = normalized_axis(integer_attribute(node, "axis", 1), rank);
+  while (axis + aligned.rank() < rank) aligned = with_axis(std::move(aligned), aligned.rank());
+  return append_reshape(context, node.name + what, scales, aligned);
 }
 
 /// saturate(round(value / scale) + zero point), per tensor: with a scale that is computed at run time, or to 16 bits.
@@ -207,11 +238,10 @@ inline void import_quantize(ImportContext& context, const GraphNode& node) {
     throw Error("attribute 'precision'", "is not float, in which values are divided here", "export without it");
   }
   if (context.is_computed(node, 1) || integer_bits(element) == 16) {
-    if (integer_attribute(node, "block_size", 0) != 0 ||
-        element_count(context.shape(context.src(node, 1)).first) != 1) {
-      throw Error("its scales", "are several, and computed or of 16 bits", "use one for the whole tensor");
-    }
-    context.define(node, 0, quantized_by_value(context, node, src, context.src(node, 1), zero_point, element));
+    const std::size_t rank = context.shape(src).rank();
+    const NodeId scale = along_channels(context, node, "/scales", context.src(node, 1), rank);
+    if (zero_point) zero_point = along_channels(context, node, "/zero_points", *zero_point, rank);
+    context.define(node, 0, quantized_by_value(context, node, src, scale, zero_point, element));
     return;
   }
   context.append(node, QuantizeLinear{read_quantization(context, node, src, 1, 2, type)}, {src});
@@ -247,7 +277,9 @@ inline NodeId dequantized(ImportContext& context, const GraphNode& node, const s
   const std::int32_t type = element == ElementType::u8 ? Proto::UINT8 : Proto::INT8;
   const Quantization q = read_quantization(context, node, src, scale, zero_point, type);
   const auto* quantize = std::get_if<QuantizeLinear>(&context.built[src].node.layer);
-  if (quantize == nullptr || quantize->quantization != q) return context.append(name, DequantizeLinear{q}, {src});
+  // Values are kept in integers by one map; several are layers of their own.
+  if (quantize == nullptr || quantize->quantization != q || q.per_channel())
+    return context.append(name, DequantizeLinear{q}, {src});
   // Clipping to the whole range of float is the identity.
   constexpr float end = std::numeric_limits<float>::max();
   const NodeId from = context.built[src].node.src[0];
@@ -264,15 +296,15 @@ inline void import_dequantize(ImportContext& context, const GraphNode& node) {
     context.define(node, 0, dequantized(context, node, node.name, src, 1, 2));
     return;
   }
-  if (integer_attribute(node, "block_size", 0) != 0) {
-    throw Error("attribute 'block_size'", "is set", "only scales per tensor or per channel are supported");
-  }
+  const std::size_t rank = context.shape(src).rank();
   NodeId value = in_f32(context, node, "/real", src);
   if (context.has_input(node, 2)) {
     const NodeId zero = in_f32(context, node, "/zero_point", context.src(node, 2));
-    value = context.append(node.name + "/shifted", Binary{BinaryKind::sub}, {value, zero});
+    value = context.append(node.name + "/shifted", Binary{BinaryKind::sub},
+                           {value, along_channels(context, node, "/zero_points", zero, rank)});
   }
-  context.append(node, Binary{BinaryKind::mul}, {value, context.src(node, 1)});
+  const NodeId scale = along_channels(context, node, "/scales", context.src(node, 1), rank);
+  context.append(node, Binary{BinaryKind::mul}, {value, scale});
 }
 
 inline constexpr Operator quantization_operators[] = {

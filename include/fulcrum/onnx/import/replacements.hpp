@@ -16,15 +16,12 @@ struct Replacement {
 };
 
 inline constexpr std::array replacements{
-    Replacement{"If", "an export with the branch chosen"},
-    Replacement{"Loop", "an export with the loop unrolled"},
     Replacement{"MaxRoiPool", "cropping before the model"},
     Replacement{"NonMaxSuppression", "suppression after the model: how many boxes it keeps would be a shape"},
     Replacement{"RandomNormal", "noise as an input of the model"},
     Replacement{"RandomNormalLike", "noise as an input of the model"},
     Replacement{"RandomUniform", "noise as an input of the model"},
     Replacement{"RandomUniformLike", "noise as an input of the model"},
-    Replacement{"Scan", "LSTM, GRU or RNN, or an export with the loop unrolled"},
     Replacement{"StringNormalizer", "text processing before the model"},
     Replacement{"TfIdfVectorizer", "text processing before the model"},
     Replacement{"Unique", "TopK, or sorting after the model"},

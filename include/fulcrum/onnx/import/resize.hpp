@@ -62,37 +62,14 @@ inline void read_coordinates(const GraphNode& node, Resize& layer) {
   }
 }
 
-/// One scale for all axes that are resized, the one that keeps within the sizes or covers them; the sizes follow.
-inline void keep_aspect_ratio(Resize& layer, const std::vector<std::size_t>& axes, const Shape& shape, bool covers) {
-  double scale = covers ? 0.0 : HUGE_VAL;
-  for (const std::size_t axis : axes) {
-    const double ratio = static_cast<double>(layer.sizes[axis]) / static_cast<double>(shape[axis]);
-    scale = covers ? std::max(scale, ratio) : std::min(scale, ratio);
-  }
-  if (!std::isfinite(scale)) throw Error("", "resizes an empty source", "check the model");
-  for (const std::size_t axis : axes) {
-    const double size = std::floor(static_cast<double>(shape[axis]) * scale + 0.5);
-    if (!(size < 0x1p40)) throw Error("its sizes", "are past 2^40", "check the export");
-    layer.sizes[axis] = static_cast<std::int64_t>(size);
-  }
-  Resize scaled = layer;
-  scaled.sizes.clear();
-  scaled.scales.assign(shape.size(), 1.0F);
-  for (const std::size_t axis : axes) scaled.scales[axis] = static_cast<float>(scale);
-  const Shape wanted = layer.dst_shape(std::span<const Shape>(&shape, 1));
-  if (scaled.dst_shape(std::span<const Shape>(&shape, 1)) == wanted) layer = std::move(scaled);
-}
-
 /// Sizes for the named axes; −1 where the source's own extent is wanted.
 inline void read_sizes(const GraphNode& node, Resize& layer, const TracedIntegers& sizes,
                        const std::vector<std::size_t>& axes, const TracedShape& shape) {
   if (sizes.first.size() != axes.size()) throw Error("its sizes", "are not one for each axis", "check the export");
   layer.sizes.assign(shape.rank(), -1);
-  std::vector<std::size_t> resized;
   for (std::size_t i = 0; i < axes.size(); ++i) {
     const std::size_t axis = axes[i];
     if (sizes.first[i] == shape.first[axis] && sizes.second[i] == shape.second[axis]) {
-      if (!shape.depends_on_batch(axis)) resized.push_back(axis);
       if (!shape.depends_on_batch(axis)) layer.sizes[axis] = sizes.first[i];
       continue;
     }
@@ -101,11 +78,12 @@ inline void read_sizes(const GraphNode& node, Resize& layer, const TracedInteger
     }
     if (sizes.first[i] < 0) throw Error("its sizes", "hold " + std::to_string(sizes.first[i]), "check the export");
     layer.sizes[axis] = sizes.first[i];
-    resized.push_back(axis);
   }
   const std::string policy = text_attribute(node, "keep_aspect_ratio_policy", "stretch");
-  if (policy == "not_larger" || policy == "not_smaller")
-    keep_aspect_ratio(layer, resized, shape.first, policy == "not_smaller");
+  if (policy == "not_larger")
+    layer.aspect = ResizeAspect::not_larger;
+  else if (policy == "not_smaller")
+    layer.aspect = ResizeAspect::not_smaller;
   else if (policy != "stretch")
     throw Error("attribute 'keep_aspect_ratio_policy'", "is '" + policy + "'", "use stretch");
 }

@@ -46,6 +46,7 @@ inline void import_reshape(ImportContext& context, const GraphNode& node) {
   context.append(node, std::move(layer), {src});
 }
 
+/// Without axes, extents of 1 go that the file states; an open batch stays, whatever it turns out to be.
 inline void import_squeeze(ImportContext& context, const GraphNode& node) {
   const NodeId src = context.src(node, 0);
   const TracedShape shape = context.shape(src);
@@ -54,7 +55,11 @@ inline void import_squeeze(ImportContext& context, const GraphNode& node) {
     dropped = normalized_axes(*axes, shape.rank());
   } else {
     for (std::size_t axis = 0; axis < shape.rank(); ++axis) {
-      if (shape.first[axis] == 1 && shape.second[axis] == 1) dropped.insert(axis);
+      if (shape.first[axis] == 1 && shape.second[axis] == 1) {
+        dropped.insert(axis);
+      } else if (context.plan.given && shape.first[axis] == 1) {
+        throw Error("", "drops every axis of extent 1, and so the batch that the file states");
+      }
     }
   }
   TracedShape dst;

@@ -21,7 +21,6 @@ inline void import_conv(ImportContext& context, const GraphNode& node) {
   static_cast<void>(spatial_axes(shape));
   Conv<float> layer;
   layer.weights = context.weights(node, 1);
-  if (layer.weights.quantization && layer.weights.quantization->axis > 0) layer.weights.quantization.reset();
   if (context.has_input(node, 2)) layer.bias = context.parameter(node, 2, "biases");
   layer.window = read_window(node, shape, kernel_of(node, layer.weights.value->dims(), shape)).window();
   layer.window.ceil_mode = false;
