@@ -28,11 +28,11 @@ check() {
     rm -f "$work"/*.npy
     read -r -a counts < <(node tests/onnxruntime/onnxruntime.mjs inputs "$1" "$batch" "$work")
     inputs=() outputs=()
-    for ((i = 0; i < ${counts[0]:?}; ++i)); do inputs+=("$work/input$i.npy"); done
-    for ((i = 0; i < ${counts[1]:?}; ++i)); do outputs+=("$work/output$i.npy"); done
+    for ((i = 0; i < ${counts[0]:?}; ++i)); do inputs+=(--input "$work/input$i.npy"); done
+    for ((i = 0; i < ${counts[1]:?}; ++i)); do outputs+=(--output "$work/output$i.npy"); done
     for executor in $4; do
       rm -f "$work"/output*.npy
-      if ! "$FULCRUM" run "$1" --input "${inputs[@]}" --output "${outputs[@]}" --executor "$executor" >/dev/null; then
+      if ! "$FULCRUM" run "$1" "${inputs[@]}" "${outputs[@]}" --executor "$executor" >/dev/null; then
         failures=$((failures + 1))
         continue
       fi

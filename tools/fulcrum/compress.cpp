@@ -1,8 +1,11 @@
 // fulcrum compress: passes over a model, in the order prune, fake-quantize, quantize.
 
 #include <charconv>
+#include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
 
 #include <nlohmann/json.hpp>
 
@@ -70,6 +73,18 @@ FakeQuantizeOptions fake_quantize_options(const CompressCommand& command) {
   return options;
 }
 
+/// Says when the file written is larger than the one read, which held its weights itself.
+void remark_growth(const CompressCommand& command, const Model<float>& model) {
+  std::error_code none;
+  const auto before = std::filesystem::file_size(command.model.text, none);
+  if (none || before < static_cast<std::uintmax_t>(parameter_count(model))) return;
+  const auto after = std::filesystem::file_size(command.output, none);
+  if (none || after * 10 <= before * 11) return;
+  remark(command.output + " has " + format_bytes(static_cast<double>(after)) + ", " + command.model.text + " has " +
+         format_bytes(static_cast<double>(before)) +
+         ": weights of 16 bits are written as f32, and constants that were computed as what they are");
+}
+
 void compress(const CompressCommand& command) {
   if (command.prune.empty() && command.fake_quantize.empty() && command.quantize.empty()) {
     throw Error("compress", "was told nothing to do", "give --prune, --fake-quantize or --quantize");
@@ -79,7 +94,7 @@ void compress(const CompressCommand& command) {
   }
   if (!command.quantize.empty() && command.data.empty() && command.calibrate_on.empty()) {
     throw Error("--quantize int8", "needs samples to find the ranges of the activations",
-                "give --data fashion-mnist, or --calibrate-on with a .npy file per input");
+                "give --data fashion-mnist, or --calibrate-on FILE.npy for each input");
   }
   if (!command.data.empty() && !command.calibrate_on.empty()) {
     throw Error("--calibrate-on", "stands beside --data", "give one of them");
@@ -115,6 +130,7 @@ void compress(const CompressCommand& command) {
     text += to_text(result.report) + "\n";
   }
   export_onnx(model, command.output);
+  remark_growth(command, model);
   if (command.json) {
     print_json(nlohmann::json{{"model", model.name()}, {"output", command.output}, {"passes", reports}}.dump());
   } else {
@@ -149,7 +165,7 @@ void add_compress(CLI::App& app) {
       ->check(CLI::IsMember({7, 8}));
   sub->add_option("--data", command->data, "data set whose training images calibrate: fashion-mnist or a folder");
   sub->add_option("--calibrate-on", command->calibrate_on,
-                  "instead of --data: .npy files of samples that calibrate, one for each input");
+                  "instead of --data: a .npy file of samples that calibrate, once for each input");
   sub->add_option("--samples", command->samples, "training images to calibrate on")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

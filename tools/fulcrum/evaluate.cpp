@@ -21,7 +21,7 @@ namespace {
 
 struct EvaluateOptions {
   ModelArgument model;
-  std::string data, precision;
+  std::string data, precision, roundings = "keep";
   std::int64_t batch = 250;
   int threads = 0;
   bool json = false;
@@ -29,7 +29,9 @@ struct EvaluateOptions {
 
 void evaluate(const EvaluateOptions& options) {
   Model<float> model = options.model.load();
-  const Precision precision = precision_for(model, options.precision);
+  const bool keeps = options.roundings == "keep";
+  const Precision precision =
+      options.precision.empty() && !keeps ? Precision::f32 : precision_for(model, options.precision);
   const Dataset test = load_dataset(options.data, Split::test);
   if (precision == Precision::int8 && !is_quantized(model)) {
     remark("the model is not quantized: quantizing it with ranges from 512 training images");
@@ -39,6 +41,7 @@ void evaluate(const EvaluateOptions& options) {
   onednn.batch = options.batch;
   onednn.threads = options.threads > 0 ? options.threads : current_environment().cores;
   onednn.precision = precision;
+  onednn.roundings = roundings_from(options.roundings);
   ProgressBar bar;
   const AccuracyReport report = evaluate_accuracy(model, test, onednn, bar.sink());
   bar.clear();
@@ -64,6 +67,11 @@ void add_evaluate(CLI::App& app) {
   command->add_option("--data", options->data, "fashion-mnist, or a folder with its four IDX files")->required();
   command->add_option("--precision", options->precision,
                       "f32, bf16 or int8 (default: int8 for a quantized model, else f32)");
+  command
+      ->add_option("--roundings", options->roundings,
+                   "of a quantized model in f32 or bf16: keep, as its values are rounded, or leave_out")
+      ->check(CLI::IsMember({"keep", "leave_out"}))
+      ->capture_default_str();
   command->add_option("--batch", options->batch, "samples per inference")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

@@ -31,6 +31,16 @@ std::string one_line(std::string text) {
   return fulcrum::printable(text);
 }
 
+/// An option that may be given several times takes one value each time, in every command, so that options may stand
+/// before MODEL as well as after it.
+void take_one_value_each(CLI::App& app) {
+  for (CLI::App* command : app.get_subcommands({})) {
+    for (CLI::Option* option : command->get_options()) {
+      if (!option->get_positional() && option->get_items_expected_max() > 1) option->allow_extra_args(false);
+    }
+  }
+}
+
 /// \param exit_code  what the command that runs sets, unless it throws
 ExitCode run(CLI::App& app, const ExitCode& exit_code, int argc, char** argv) {
   try {
@@ -82,5 +92,6 @@ int main(int argc, char** argv) {
   add_compress(app);
   add_tradeoff(app);
   add_zoo(app);
+  take_one_value_each(app);
   return static_cast<int>(run(app, exit_code, argc, argv));
 }

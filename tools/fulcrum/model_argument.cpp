@@ -1,22 +1,58 @@
 #include "model_argument.hpp"
 
 #include <charconv>
+#include <utility>
 
+#include <fulcrum/data/npy.hpp>
+#include <fulcrum/model/cast.hpp>
 #include <fulcrum/onnx/import.hpp>
 #include <fulcrum/zoo/zoo.hpp>
 
+#include "command.hpp"
+
 using namespace fulcrum;
 
+namespace {
+
+/// The value in "NAME=VALUE": a number, numbers with commas between them, or a .npy file.
+std::pair<std::string, Tensor<double>> set_input(const std::string& text) {
+  const std::string where = "--set " + text;
+  const char* const remedy = "for example --set sr=16000, --set sizes=2,3 or --set mask=mask.npy";
+  const std::size_t at = text.find('=');
+  if (at == std::string::npos || at == 0) throw Error(where, "is no NAME=VALUE", remedy);
+  const std::string name = text.substr(0, at);
+  const std::string value = text.substr(at + 1);
+  if (value.ends_with(".npy")) return {name, cast<double>(load_npy(value))};
+  std::vector<double> numbers;
+  const char* from = value.data();
+  const char* const end = value.data() + value.size();
+  for (;;) {
+    double number = 0.0;
+    const auto [stop, failure] = std::from_chars(from, end, number);
+    if (failure != std::errc() || (stop != end && *stop != ',')) throw Error(where, "holds no number", remedy);
+    numbers.push_back(number);
+    if (stop == end) break;
+    from = stop + 1;
+  }
+  const Shape shape = numbers.size() == 1 ? Shape{} : Shape{static_cast<std::int64_t>(numbers.size())};
+  return {name, Tensor<double>(shape, std::span<const double>(numbers))};
+}
+
+}  // namespace
+
 CLI::Option* ModelArgument::add_to(CLI::App& command, const std::string& help) {
-  command.add_option("--dim", dims, "NAME=EXTENT of a symbolic dimension of the file; may be repeated")
-      ->allow_extra_args(false);
+  command.add_option("--dim", dims, "NAME=EXTENT of a symbolic dimension of the file; once for each");
+  command.add_option("--set", sets,
+                     "NAME=VALUE of an input that is the same in every run, which is then no input any more: a number, "
+                     "numbers with commas, or a .npy file; once for each");
   return command.add_option("MODEL", text, help);
 }
 
-Model<float> ModelArgument::load() const {
+Model<float> ModelArgument::load(std::uint64_t seed) const {
   constexpr std::string_view prefix = "zoo:";
   if (text.starts_with(prefix)) {
     if (!dims.empty()) throw Error("--dim", "is for ONNX files", "models of the zoo have no symbolic dimensions");
+    if (!sets.empty()) throw Error("--set", "is for ONNX files", "leave it out");
     return zoo_model(text.substr(prefix.size()), seed);
   }
   OnnxImportOptions options;
@@ -28,6 +64,8 @@ Model<float> ModelArgument::load() const {
     if (extent < 1) throw Error("--dim " + dim, "is no NAME=EXTENT", "for example --dim batch=4");
     options.dims[dim.substr(0, at)] = extent;
   }
+  for (const std::string& set : sets) options.bound_inputs.insert(set_input(set));
+  options.note = remark;
   return import_onnx(text, options);
 }
 

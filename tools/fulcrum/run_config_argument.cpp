@@ -10,11 +10,16 @@ void RunConfigArgument::add_to(CLI::App& command, const std::string& more_precis
   command.add_option("--precision", precision,
                      "f32, bf16 or int8" + more_precisions + " (default: int8 for a quantized model, else f32)");
   command.add_option("--layer-precision", layer_precision,
-                     "NAME=PRECISION: a layer that computes in another precision than the rest; may be repeated");
+                     "NAME=PRECISION: a layer that computes in another precision than the rest; once for each");
   command
       .add_option("--missing-precision", missing_precision,
                   "what to do where this CPU lacks the precision: refuse, or run in f32")
       ->check(CLI::IsMember({"refuse", "f32"}))
+      ->capture_default_str();
+  command
+      .add_option("--roundings", roundings,
+                  "of a quantized model in f32 or bf16: keep, as its values are rounded, or leave_out")
+      ->check(CLI::IsMember({"keep", "leave_out"}))
       ->capture_default_str();
   command.add_option("--slice", config.slice,
                      "samples that a thread takes through the whole model at a time (default: what should be fastest; "
@@ -30,7 +35,9 @@ void RunConfigArgument::add_instances_to(CLI::App& command) {
 
 RunConfig RunConfigArgument::for_model(const Model<float>& model) const {
   RunConfig result = config;
-  result.precision = precision_for(model, precision);
+  result.roundings = roundings_from(roundings);
+  result.precision =
+      precision.empty() && result.roundings == Roundings::leave_out ? Precision::f32 : precision_for(model, precision);
   result.missing_precision = missing_precision_from(missing_precision);
   result.algorithms.winograd = use_algorithm_from(winograd);
   for (const std::string& text : layer_precision) {

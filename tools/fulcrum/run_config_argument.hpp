@@ -14,8 +14,9 @@ struct RunConfigArgument {
   std::vector<std::string> layer_precision;  ///< NAME=PRECISION
   std::string winograd = "auto";
   std::string missing_precision = "refuse";
+  std::string roundings = "keep";
 
-  /// Adds --batch, --threads, --precision, --layer-precision, --missing-precision, --slice and --winograd.
+  /// Adds --batch, --threads, --precision, --layer-precision, --missing-precision, --roundings, --slice and --winograd.
   /// \param more_precisions  behind "f32, bf16 or int8" in the help of --precision
   void add_to(CLI::App& command, const std::string& more_precisions = "");
   /// Adds --instances.

@@ -50,7 +50,7 @@ void tradeoff(const TradeoffCommand& command, bool has_slo, bool has_budget) {
   options.space = space;
   if (!command.report.empty()) check_writable(command.report);
 
-  const Model<float> model = ModelArgument{command.model.text, command.model.dims, {}, command.seed}.load();
+  const Model<float> model = command.model.load(command.seed);
   const Dataset train_set = load_dataset(command.data, Split::train);
   const Dataset test_set = load_dataset(command.data, Split::test);
   const MachineProfile profile = profile_for_this_machine(command.profile);
@@ -80,10 +80,11 @@ void add_tradeoff(CLI::App& app) {
   sub->add_option("--report", command->report, "write an HTML page with plots");
   sub->add_option("--profile", command->profile,
                   "a profile of this machine (default: the one calibrate keeps; made when there is none)");
-  sub->add_option("--precisions", command->precisions, "precisions to consider (default: all)")->delimiter(',');
-  sub->add_option("--sparsities", command->sparsities, "shares of weights to prune (default: 0,0.5,0.7)")
+  sub->add_option("--precisions", command->precisions, "precisions to consider, with commas (default: all)")
       ->delimiter(',');
-  sub->add_option("--batches", command->batches, "batch sizes (default: 1,4,16,64)")->delimiter(',');
+  sub->add_option("--sparsities", command->sparsities, "shares of weights to prune, with commas (default: 0,0.5,0.7)")
+      ->delimiter(',');
+  sub->add_option("--batches", command->batches, "batch sizes, with commas (default: 1,4,16,64)")->delimiter(',');
   sub->add_option("--calibrate", command->calibrate, "how int8 finds ranges of activations")
       ->check(CLI::IsMember({"minmax", "percentile"}))
       ->capture_default_str();

@@ -31,7 +31,7 @@ struct TrainCommand {
 
 void train_model(const TrainCommand& command) {
   check_writable(command.output);  // before minutes of work, not after
-  const Model<float> model = ModelArgument{command.model.text, command.model.dims, {}, command.options.seed}.load();
+  const Model<float> model = command.model.load(command.options.seed);
   const Dataset train_set = load_dataset(command.data, Split::train);
   const Dataset test_set = load_dataset(command.data, Split::test);
 

@@ -1,0 +1,76 @@
+#include <string>
+
+#include <fulcrum/data/npy.hpp>
+#include <fulcrum/model/builder.hpp>
+#include <fulcrum/onnx/export.hpp>
+
+#include <support/catch.hpp>
+#include "program.hpp"
+
+using namespace fulcrum;
+using test::Finished;
+using test::run_tool;
+
+namespace {
+
+/// y = x + 1 of (N, 2), and its file model.onnx.
+void write_model(const test::TemporaryFolder& folder, ElementType element = ElementType::f32) {
+  auto builder = ModelBuilder<float>("m", 1).input({2}, "x", element);
+  const NodeId x = builder.last();
+  builder.constant(Tensor<float>({2}, {1.0F, 1.0F}), element);
+  const NodeId one = builder.last();
+  export_onnx(builder.layer(Binary{BinaryKind::add}, {x, one}).build(), folder.path("model.onnx"));
+}
+
+}  // namespace
+
+TEST_CASE("options of run stand before the model as well as after it") {
+  const test::TemporaryFolder folder;
+  write_model(folder);
+  save_npy(Tensor<float>({1, 2}, {1.0F, 2.0F}), folder.path("x.npy"));
+  for (const char* arguments : {"run --input x.npy --output y.npy model.onnx --threads 1",
+                                "run model.onnx --input x.npy --output y.npy --threads 1",
+                                "run --threads 1 --output y.npy --input x.npy model.onnx"}) {
+    INFO(arguments);
+    const Finished finished = run_tool(folder, arguments);
+    CHECK(finished.errors == "");
+    REQUIRE(finished.exit_code == 0);
+    CHECK(load_npy(folder.path("y.npy")) == Tensor<float>({1, 2}, {2.0F, 3.0F}));
+  }
+  const Finished twice = run_tool(folder, "info --dim a=1 --dim b=2 model.onnx");
+  CHECK(twice.exit_code == 1);
+  CHECK(twice.errors.find("dimension 'a' is not one of the model's") != std::string::npos);
+}
+
+TEST_CASE("an input that is set is none any more") {
+  const test::TemporaryFolder folder;
+  auto builder = ModelBuilder<float>("m", 1).input({2}, "x").input({2}, "shift");
+  export_onnx(builder.layer(Binary{BinaryKind::add}, {0, 1}).build(), folder.path("model.onnx"));
+  save_npy(Tensor<float>({1, 2}, {1.0F, 2.0F}), folder.path("x.npy"));
+  const std::string files = " --dim N=1 --input x.npy --output y.npy model.onnx";
+  REQUIRE(run_tool(folder, "run --set shift=5" + files).exit_code == 0);
+  CHECK(load_npy(folder.path("y.npy")) == Tensor<float>({1, 2}, {6.0F, 7.0F}));
+  CHECK(run_tool(folder, "run" + files).exit_code == 1);
+  const Finished wrong = run_tool(folder, "run --set shift" + files);
+  CHECK(wrong.exit_code == 1);
+  CHECK(wrong.errors.find("is no NAME=VALUE") != std::string::npos);
+}
+
+TEST_CASE("inputs of other types are converted, with a remark where that loses something") {
+  const test::TemporaryFolder folder;
+  const auto run = [&] { return run_tool(folder, "run --input x.npy --output y.npy model.onnx"); };
+  write_model(folder);
+  for (const ElementType element : {ElementType::f64, ElementType::s64, ElementType::boolean}) {
+    save_npy(Tensor<float>({1, 2}, {0.0F, 1.0F}), folder.path("x.npy"), element);
+    const Finished finished = run();
+    CHECK(finished.exit_code == 0);
+    CHECK(finished.errors == "");
+    CHECK(load_npy(folder.path("y.npy")) == Tensor<float>({1, 2}, {1.0F, 2.0F}));
+  }
+  write_model(folder, ElementType::s32);
+  save_npy(Tensor<float>({1, 2}, {1.5F, 2.0F}), folder.path("x.npy"));
+  const Finished finished = run();
+  CHECK(finished.exit_code == 0);
+  CHECK(finished.errors.find("f32 for input 'x' of s32") != std::string::npos);
+  CHECK(load_npy(folder.path("y.npy")) == Tensor<float>({1, 2}, {2.0F, 3.0F}));
+}
