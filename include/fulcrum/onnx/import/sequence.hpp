@@ -127,7 +127,7 @@ inline constexpr Operator sequence_operators[] = {
     {"SequenceErase", 11, import_sequence_erase},
     {"SequenceAt", 11, import_sequence_at},
     {"SequenceLength", 11, import_sequence_length},
-    {"SplitToSequence", 11, import_split_to_sequence},
+    {"SplitToSequence", 11, import_split_to_sequence, nullptr, "keepdims"},
     {"ConcatFromSequence", 11, import_concat_from_sequence},
 };
 
