@@ -100,6 +100,7 @@
 #include <fulcrum/passes/quantize.hpp>
 #include <fulcrum/passes/range_observer.hpp>
 #include <fulcrum/passes/signal_to_noise.hpp>
+#include <fulcrum/passes/simplify_arithmetic.hpp>
 
 #include <fulcrum/run/compare.hpp>
 #include <fulcrum/run/latency_report.hpp>

@@ -56,6 +56,7 @@ constexpr std::array all_kinds{
     ActivationKind::acosh,
     ActivationKind::atanh,
     ActivationKind::logical_not,
+    ActivationKind::linear,
 };
 
 /// Jumps somewhere, so that a number rounded to float may land on the other side.

@@ -124,6 +124,11 @@ TEST_CASE("functions of one argument come back") {
                                   Activation{Kind::hard_sigmoid, 0.3F, 0.4F}}) {
     check_round_trip(model_of(layer, {5}));
   }
+  // A linear function is a product and a sum in ONNX.
+  const Model<float> linear = model_of(Activation{Kind::linear, 0.5F, 2.0F}, {5});
+  const std::vector<Tensor<float>> src{random_tensor<float>({3, 5}, 1)};
+  CHECK(ReferenceExecutor<float>(parse_onnx(serialize_onnx(linear))).run(src)[0] ==
+        ReferenceExecutor<float>(linear).run(src)[0]);
   check_round_trip(Builder("log").input({5}).activation(Kind::exp).activation(Kind::log).build());
   check_round_trip(Builder("sqrt").input({5}).activation(Kind::abs).activation(Kind::sqrt).build());
   check_round_trip(model_of(Activation{Kind::neg}, {5}, ElementType::s64));

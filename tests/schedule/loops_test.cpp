@@ -8,9 +8,15 @@ using namespace fulcrum;
 
 namespace {
 /// Of the last layer of a model, for a batch of 2.
-bool in_loops(ModelBuilder<float> builder, bool absorbs = false) {
+bool in_loops(ModelBuilder<float> builder) {
   const Model<float> model = std::move(builder).build();
-  return runs_in_loops(model, model.outputs().front(), absorbs, infer_shapes(model, 2));
+  return runs_in_loops(model, model.outputs().front(), infer_shapes(model, 2));
+}
+bool in_threaded_loops(ModelBuilder<float> builder) {
+  const Model<float> model = std::move(builder).build();
+  const std::vector<Shape> shapes = infer_shapes(model, 2);
+  const NodeId last = model.outputs().front();
+  return runs_in_threaded_loops(model.node(last), shapes, shapes[last]);
 }
 ModelBuilder<float> image() { return ModelBuilder<float>("image").input({4, 6, 6}); }
 }  // namespace
@@ -25,14 +31,20 @@ TEST_CASE("layers that engines have kernels for run in them, others in loops") {
   CHECK(in_loops(image().global_average_pool().softmax()));  // over one element
 }
 
-TEST_CASE("a sum of two values that are both broadcast has no kernel") {
+TEST_CASE("sums that broadcast, and functions in which engines lose a NaN, run in own loops on all threads") {
   auto b = ModelBuilder<float>("outer");
   const NodeId column = b.input({6, 1}, "column").last();
   const NodeId row = b.input({1, 6}, "row").last();
-  CHECK(in_loops(b.from(column).mul(row)));
+  CHECK(in_threaded_loops(b.from(column).mul(row)));
   auto whole = ModelBuilder<float>("whole");
   const NodeId factor = whole.input({6, 1}, "factor").last();
-  CHECK_FALSE(in_loops(whole.input({6, 6}, "value").mul(factor)));
+  CHECK(in_threaded_loops(whole.input({6, 6}, "value").mul(factor)));
+  auto equal = ModelBuilder<float>("equal");
+  const NodeId other = equal.input({6, 6}, "other").last();
+  CHECK_FALSE(in_threaded_loops(equal.input({6, 6}, "value").mul(other)));
+  CHECK(in_threaded_loops(image().relu()));
+  CHECK(in_threaded_loops(image().activation(ActivationKind::floor)));
+  CHECK_FALSE(in_threaded_loops(image().activation(ActivationKind::tanh)));
 }
 
 TEST_CASE("a difference whose first source is broadcast is turned round where no function follows") {

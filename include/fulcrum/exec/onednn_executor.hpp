@@ -46,6 +46,8 @@ public:
 
   /// The same on row-major arrays of the user's, without allocating but for what layers without a oneDNN primitive hold
   /// in between. The results must not overlap the sources.
+  /// Sources that hold a NaN go through OnednnModel::keeping_nan(), compiled at the first of them, where steps of this
+  /// one would lose it.
   /// Precondition: one pointer per input and per output, each to as many elements as its shape says.
   /// \throws Error naming the layer that its sources' values do not fit (an index out of range); the executor stays
   ///         usable
@@ -73,7 +75,10 @@ private:
   template <class F>
   void for_slices(const F& f);
 
+  FULCRUM_DECLARE [[nodiscard]] bool holds_nan(std::span<const float* const> src) const;
+
   std::shared_ptr<const OnednnModel> model_;
+  std::unique_ptr<OnednnExecutor> keeping_nan_;  // empty until it is needed
   // One, unless the batch runs in slices. (Shared pointers, because they are destroyed where Lane is incomplete.)
   std::vector<std::shared_ptr<detail::onednn::Lane>> lanes_;
   std::vector<std::vector<std::chrono::nanoseconds>> lane_times_;  // of each lane's steps
@@ -91,6 +96,7 @@ static_assert(StepTimingExecutor<OnednnExecutor>);
 #include <exception>
 #include <utility>
 
+#include <fulcrum/exec/kernels/nan_search.hpp>
 #include <fulcrum/exec/runtime/lane.hpp>
 #include <fulcrum/onednn/team.hpp>
 #include <fulcrum/onednn/thread_scope.hpp>
@@ -128,11 +134,22 @@ FULCRUM_DEFINE std::vector<Tensor<float>> OnednnExecutor::run(std::span<const Te
 
 FULCRUM_DEFINE void OnednnExecutor::execute(std::span<const float* const> src, std::span<float* const> dst) {
   detail::expect_arrays(src.size(), dst.size(), src_shapes().size(), dst_shapes().size());
+  if (model_->schedule().loses_nan && holds_nan(src)) {
+    if (!keeping_nan_) keeping_nan_ = std::make_unique<OnednnExecutor>(model_->keeping_nan());
+    return keeping_nan_->execute(src, dst);
+  }
   const detail::ThreadScope scope(model_->config().threads);
   for_slices([&](std::size_t lane, std::int64_t slice) {
     lanes_[lane]->point_at(src, dst, slice);
     lanes_[lane]->run(threads_of_lane());
   });
+}
+
+FULCRUM_DEFINE bool OnednnExecutor::holds_nan(std::span<const float* const> src) const {
+  for (std::size_t i = 0; i < src.size(); ++i) {
+    if (detail::onednn::holds_nan({src[i], static_cast<std::size_t>(element_count(src_shapes()[i]))})) return true;
+  }
+  return false;
 }
 
 FULCRUM_DEFINE void OnednnExecutor::execute_timed(std::span<const float* const> src, std::span<float* const> dst,

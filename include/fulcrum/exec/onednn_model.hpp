@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -56,12 +57,17 @@ public:
   [[nodiscard]] const std::vector<Shape>& src_shapes() const noexcept { return src_shapes_; }
   [[nodiscard]] const std::vector<Shape>& dst_shapes() const noexcept { return dst_shapes_; }
 
+  /// The same model with every function that loses a NaN (Schedule::loses_nan) as a step of its own that does not;
+  /// slower. Compiled at the first call, from the model, whose weights stay in memory for that.
+  /// \throws Error as compile()
+  FULCRUM_DECLARE [[nodiscard]] std::shared_ptr<const OnednnModel> keeping_nan() const;
+
   /// Of a slice.
   [[nodiscard]] const detail::onednn::Program& program() const noexcept { return *program_; }
 
 private:
   FULCRUM_DECLARE OnednnModel(const Model<float>& model, const RunConfig& config,
-                              std::shared_ptr<detail::onednn::ConstantStore> constants);
+                              std::shared_ptr<detail::onednn::ConstantStore> constants, bool keeps_nan);
 
   FULCRUM_DECLARE [[nodiscard]] std::vector<Shape> of_batch(std::vector<Shape> shapes) const;
 
@@ -72,6 +78,11 @@ private:
   std::vector<StepInfo> steps_;
   MemoryUse memory_;
   Milliseconds creation_time_{};
+  // What keeping_nan() makes, and of what; empty where there is nothing to make.
+  Model<float> source_;
+  std::shared_ptr<detail::onednn::ConstantStore> constants_;
+  mutable std::mutex mutex_;
+  mutable std::shared_ptr<const OnednnModel> keeping_nan_;
 };
 
 }  // namespace fulcrum

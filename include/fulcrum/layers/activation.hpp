@@ -15,7 +15,8 @@
 
 namespace fulcrum {
 
-/// The function. Formulas as in ONNX; α and β are Activation::alpha and ::beta.
+/// The function. Formulas as in ONNX; α and β are Activation::alpha and ::beta. NaN gives NaN but where a
+/// formula says what holds otherwise (thresholded_relu, shrink, logical_not).
 enum class ActivationKind : std::uint8_t {
   relu,              ///< max(x, 0)
   leaky_relu,        ///< x < 0 ? α·x : x
@@ -58,6 +59,7 @@ enum class ActivationKind : std::uint8_t {
   acosh,             ///< arcosh x
   atanh,             ///< artanh x
   logical_not,       ///< x = 0 ? 1 : 0
+  linear,            ///< α·x + β
 };
 
 [[nodiscard]] constexpr std::string_view name_of(ActivationKind kind) noexcept {
@@ -103,6 +105,7 @@ enum class ActivationKind : std::uint8_t {
     case ActivationKind::acosh: return "Acosh";
     case ActivationKind::atanh: return "Atanh";
     case ActivationKind::logical_not: return "Not";
+    case ActivationKind::linear: return "Linear";
   }
   return "?";
 }
@@ -121,9 +124,17 @@ enum class ActivationKind : std::uint8_t {
     case ActivationKind::swish:
     case ActivationKind::softplus:
     case ActivationKind::gelu:
-    case ActivationKind::gelu_tanh: return true;
+    case ActivationKind::gelu_tanh:
+    case ActivationKind::linear: return true;
     default: return false;
   }
+}
+
+/// Whether kernels of engines give a number for NaN: their maxima and minima are those of x86, which take the other
+/// argument then.
+[[nodiscard]] constexpr bool loses_nan(ActivationKind function) noexcept {
+  return function == ActivationKind::relu || function == ActivationKind::clip ||
+         function == ActivationKind::hard_sigmoid;
 }
 
 /// src (any shape) → dst of the same shape. Work: 1 FLOP per element (the convention of the counters people compare
@@ -159,14 +170,14 @@ struct Activation {
     const T zero{0};
     const T one{1};
     switch (function) {
-      case ActivationKind::relu: return std::max(x, zero);
+      case ActivationKind::relu: return x < zero ? zero : x;
       case ActivationKind::leaky_relu: return x < zero ? a * x : x;
-      case ActivationKind::clip: return std::min(std::max(x, a), b);
+      case ActivationKind::clip: return clipped(x, a, b);
       case ActivationKind::sigmoid: return one / (one + std::exp(-x));
       case ActivationKind::tanh: return std::tanh(x);
       case ActivationKind::elu: return x < zero ? a * std::expm1(x) : x;
-      case ActivationKind::hard_sigmoid: return std::min(std::max(a * x + b, zero), one);
-      case ActivationKind::hard_swish: return x * std::min(std::max(x / T{6} + T{0.5}, zero), one);
+      case ActivationKind::hard_sigmoid: return clipped(a * x + b, zero, one);
+      case ActivationKind::hard_swish: return x * clipped(x / T{6} + T{0.5}, zero, one);
       case ActivationKind::swish: return x / (one + std::exp(-a * x));
       case ActivationKind::softplus: return x > zero ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
       case ActivationKind::gelu: return x * T{0.5} * (one + std::erf(x / std::numbers::sqrt2_v<T>));
@@ -191,7 +202,7 @@ struct Activation {
       case ActivationKind::floor: return std::floor(x);
       case ActivationKind::ceil: return std::ceil(x);
       case ActivationKind::round: return std::nearbyint(x);
-      case ActivationKind::sign: return static_cast<T>((x > zero) - (x < zero));
+      case ActivationKind::sign: return std::isnan(x) ? x : static_cast<T>((x > zero) - (x < zero));
       case ActivationKind::sin: return std::sin(x);
       case ActivationKind::cos: return std::cos(x);
       case ActivationKind::tan: return std::tan(x);
@@ -204,11 +215,20 @@ struct Activation {
       case ActivationKind::acosh: return std::acosh(x);
       case ActivationKind::atanh: return std::atanh(x);
       case ActivationKind::logical_not: return x == zero ? one : zero;
+      case ActivationKind::linear: return a * x + b;
     }
     return x;
   }
 
   friend bool operator==(const Activation&, const Activation&) = default;
+
+private:
+  /// min(max(x, least), most); NaN for NaN
+  template <class T>
+  [[nodiscard]] static T clipped(T x, T least, T most) {
+    const T above = x < least ? least : x;
+    return above > most ? most : above;
+  }
 };
 
 }  // namespace fulcrum

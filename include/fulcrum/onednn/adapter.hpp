@@ -321,6 +321,7 @@ inline constexpr bool batch_normalization_backward_takes_shift = DNNL_VERSION_MA
     case ActivationKind::mish: return {{algorithm::eltwise_mish}};
     case ActivationKind::abs: return {{algorithm::eltwise_abs}};
     case ActivationKind::neg: return {{algorithm::eltwise_linear, -1.0F, -0.0F}};  // −0 keeps the sign of zeros right
+    case ActivationKind::linear: return {{algorithm::eltwise_linear, a, b}};
     case ActivationKind::exp: return {{algorithm::eltwise_exp}};
     case ActivationKind::sqrt: return {{algorithm::eltwise_sqrt}};
     case ActivationKind::round: return {{algorithm::eltwise_round}};

@@ -19,6 +19,7 @@
 #include <fulcrum/model/rewrite.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
 #include <fulcrum/passes/range_observer.hpp>
+#include <fulcrum/passes/simplify_arithmetic.hpp>
 
 namespace fulcrum {
 
@@ -207,7 +208,7 @@ FULCRUM_DEFINE ValueRanges calibrate_ranges(const Model<float>& model, std::span
   if (options.calibration_batch < 1) {
     throw Error("calibration batch " + std::to_string(options.calibration_batch), "is below 1", "64 is usual");
   }
-  const Model<float> folded = fold_batch_normalization(model).model;
+  const Model<float> folded = fold_batch_normalization(simplify_arithmetic(model)).model;
   const detail::CalibrationSources samples(folded, sources);
   const QuantizationPlacement placement = place_quantization(folded, options.skip);
 

@@ -14,7 +14,7 @@ namespace fulcrum {
 
 struct FoldReport {
   struct Folded {
-    std::string name;  ///< the batch normalization
+    std::string name;  ///< the batch normalization, or the arithmetic that was one (simplify_arithmetic())
     std::string into;  ///< the layer whose weights took it up
   };
   struct Kept {
@@ -31,12 +31,11 @@ struct FoldResult {
   FoldReport report;
 };
 
-/// Folds every batch normalization whose source is a convolution or a dense layer (or one that has just been folded
-/// into such a layer) into that layer's weights and bias. It stays when its source has another consumer, is an output
-/// of the model or is rounded by a quantization, when the weights are quantized already, or when its channels are not
-/// the layer's outputs (a dense layer on a source of rank above 2). Masks stay valid: a pruned zero stays
-/// zero.
-/// \throws Error when a variance is negative or NaN
+/// Folds every batch normalization whose source is a convolution, transposed or not, or a dense layer (or one that has
+/// just been folded into such a layer) into that layer's weights and bias. It stays when its source has another
+/// consumer, is an output of the model or is rounded by a quantization, when the weights are quantized already, or when
+/// its channels are not the layer's outputs (a dense layer on a source of rank above 2). Masks stay valid: a pruned
+/// zero stays zero. \throws Error when a variance is negative or NaN
 template <class T>
 [[nodiscard]] FoldResult<T> fold_batch_normalization(const Model<T>& model);
 
@@ -44,7 +43,9 @@ template <class T>
 
 #if FULCRUM_DEFINES(passes)
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <utility>
@@ -68,7 +69,20 @@ std::vector<double> normalization_factors(const BatchNormalization<T>& norm, con
   return factors;
 }
 
-/// weights' = factor · weights;  bias' = factor · (bias − mean) + shift, in double, per output channel (axis 0).
+/// factor · (bias − mean) + shift, in double, per output channel.
+template <class T>
+Parameter<T> folded_bias(const Parameter<T>& bias, const BatchNormalization<T>& norm,
+                         const std::vector<double>& factors) {
+  Tensor<T> folded(norm.shift.value->dims());
+  for (std::size_t c = 0; c < factors.size(); ++c) {
+    const double before = bias.empty() ? 0.0 : static_cast<double>(bias.value->flat()[c]);
+    folded.flat()[c] = static_cast<T>(factors[c] * (before - static_cast<double>(norm.mean.value->flat()[c])) +
+                                      static_cast<double>(norm.shift.value->flat()[c]));
+  }
+  return Parameter<T>(std::move(folded));
+}
+
+/// weights' = factor · weights, in double, per output channel (axis 0), and the bias as folded_bias().
 template <class T, class L>
 void fold_into(L& layer, const BatchNormalization<T>& norm, const std::string& name) {
   const std::vector<double> factors = normalization_factors(norm, name);
@@ -76,13 +90,25 @@ void fold_into(L& layer, const BatchNormalization<T>& norm, const std::string& n
   for_each_channel_element(weights.dims(), 0, [&](std::size_t i, std::size_t c) {
     weights.flat()[i] = static_cast<T>(factors[c] * static_cast<double>(weights.flat()[i]));
   });
-  Tensor<T> bias(norm.shift.value->dims());
-  for (std::size_t c = 0; c < factors.size(); ++c) {
-    const double before = layer.bias.empty() ? 0.0 : static_cast<double>(layer.bias.value->flat()[c]);
-    bias.flat()[c] = static_cast<T>(factors[c] * (before - static_cast<double>(norm.mean.value->flat()[c])) +
-                                    static_cast<double>(norm.shift.value->flat()[c]));
+  layer.bias = folded_bias(layer.bias, norm, factors);
+}
+
+/// The same for a transposed convolution, whose weights are (ic, oc / groups, …).
+template <class T>
+void fold_into(ConvTranspose<T>& layer, const BatchNormalization<T>& norm, const std::string& name) {
+  const std::vector<double> factors = normalization_factors(norm, name);
+  Tensor<T>& weights = layer.weights.value.edit();
+  const std::int64_t ic = weights.dim(0), oc = weights.dim(1);  // oc: of a group
+  const auto taps = static_cast<std::size_t>(element_count(weights.dims()) / std::max<std::int64_t>(ic * oc, 1));
+  for (std::int64_t i = 0; i < ic; ++i) {
+    const std::int64_t group = i / (ic / layer.groups);
+    for (std::int64_t c = 0; c < oc; ++c) {
+      const double factor = factors[static_cast<std::size_t>(group * oc + c)];
+      for (T& weight : weights.flat().subspan(static_cast<std::size_t>(i * oc + c) * taps, taps))
+        weight = static_cast<T>(factor * static_cast<double>(weight));
+    }
   }
-  layer.bias = Parameter<T>(std::move(bias));
+  layer.bias = folded_bias(layer.bias, norm, factors);
 }
 
 }  // namespace fulcrum::detail
@@ -104,7 +130,8 @@ FoldResult<T> fold_batch_normalization(const Model<T>& model) {
     const NodeId src = node.src.at(0);
     const NodeId target = folded.count(src) != 0 ? folded.at(src) : src;
     const Node<T>& before = model.node(target);
-    const Parameter<T>* weights = detail::weights_of(before.layer);
+    const auto* transposed = std::get_if<ConvTranspose<T>>(&before.layer);
+    const Parameter<T>* weights = transposed != nullptr ? &transposed->weights : detail::weights_of(before.layer);
     std::string source = "its source '";
     source += model.node(src).name;
     source += "' ";
@@ -124,6 +151,7 @@ FoldResult<T> fold_batch_normalization(const Model<T>& model) {
       }
       Layer<T>& layer = result.model.edit_layer(target);
       if (auto* conv = std::get_if<Conv<T>>(&layer)) detail::fold_into(*conv, *norm, node.name);
+      if (auto* conv = std::get_if<ConvTranspose<T>>(&layer)) detail::fold_into(*conv, *norm, node.name);
       if (auto* dense = std::get_if<Dense<T>>(&layer)) detail::fold_into(*dense, *norm, node.name);
       result.model.set_dst_quantization(target, node.dst_quantization);
       folded.emplace(id, target);

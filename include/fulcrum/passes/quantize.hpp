@@ -10,6 +10,7 @@
 #include <fulcrum/model/model.hpp>
 #include <fulcrum/passes/calibration.hpp>
 #include <fulcrum/passes/signal_to_noise.hpp>
+#include <fulcrum/passes/simplify_arithmetic.hpp>
 
 namespace fulcrum {
 
@@ -58,10 +59,10 @@ FULCRUM_DECLARE [[nodiscard]] Quantization quantization_for(const Range& range, 
   return symmetric_quantization(weights, bits, 0);
 }
 
-/// The model with batch normalization folded, scales on its weights and on the values that place_quantization() names.
-/// Float weights stay as they are; executors round them.
-/// \param ranges  from calibrate_ranges() on the same model with the same `options.skip`
-/// \throws Error when the model is quantized already, its weights are not finite, or a range is missing
+/// The model with arithmetic simplified and batch normalization folded, scales on its weights and on the values that
+/// place_quantization() names. Float weights stay as they are; executors round them. \param ranges  from
+/// calibrate_ranges() on the same model with the same `options.skip` \throws Error when the model is quantized already,
+/// its weights are not finite, or a range is missing
 FULCRUM_DECLARE [[nodiscard]] QuantizeResult quantize(const Model<float>& model, const ValueRanges& ranges,
                                                       const QuantizeOptions& options = {});
 
@@ -121,7 +122,7 @@ FULCRUM_DEFINE QuantizeResult quantize(const Model<float>& model, const ValueRan
   if (options.weight_bits != 7 && options.weight_bits != 8) {
     throw Error("weight bits", "are " + std::to_string(options.weight_bits), "give 7 or 8");
   }
-  QuantizeResult result{fold_batch_normalization(model).model, {}};
+  QuantizeResult result{fold_batch_normalization(simplify_arithmetic(model)).model, {}};
   Model<float>& quantized = result.model;
   const QuantizationPlacement placement = place_quantization(quantized, options.skip);
 

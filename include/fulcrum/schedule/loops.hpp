@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// Which layers run in Fulcrum's own plain loops, because no engine has a (good) kernel for what they are.
+/// Which layers run in Fulcrum's own loops, because no engine has a (good) kernel for what they are: element-wise ones
+/// on all threads and in any layout, others in plain loops on one thread.
 
 #include <cstddef>
 #include <cstdint>
@@ -31,21 +32,18 @@ FULCRUM_DECLARE [[nodiscard]] Shape with_leading_ones(Shape shape, std::size_t r
 /// Functions of two values that engines have kernels for: those that also take post-operations.
 [[nodiscard]] constexpr bool has_kernel(BinaryKind function) noexcept { return runs_as_post_operation(function); }
 
-/// Functions that engines have kernels for which are as exact as ours.
+/// Functions that engines have kernels for which are as exact as ours and give NaN for NaN.
 [[nodiscard]] constexpr bool has_kernel(ActivationKind function) noexcept {
   switch (function) {
     case ActivationKind::selu:
     case ActivationKind::mish:
-    case ActivationKind::abs:
-    case ActivationKind::neg:
-    case ActivationKind::exp:
     case ActivationKind::sqrt:
     case ActivationKind::round: return true;
-    default: return runs_as_post_operation(function);
+    default: return runs_as_post_operation(function) && !loses_nan(function);
   }
 }
 
-/// Whether the axes that a reduction names make up rows: none that is kept stands behind them.
+/// Whether a reduction is one that engines have, over axes that make up rows: none that is kept stands behind them.
 FULCRUM_DECLARE [[nodiscard]] bool reduces_rows(const Reduce& layer, const Shape& src);
 
 /// Whether a transposed convolution's padding is that of some convolution.
@@ -65,6 +63,32 @@ template <class T>
 
 }  // namespace detail
 
+/// Functions that Fulcrum's own loops run on whole vectors, so that they cost next to nothing behind another layer.
+[[nodiscard]] constexpr bool runs_in_vectors(ActivationKind function) noexcept {
+  switch (function) {
+    case ActivationKind::relu:
+    case ActivationKind::leaky_relu:
+    case ActivationKind::clip:
+    case ActivationKind::sigmoid:
+    case ActivationKind::hard_sigmoid:
+    case ActivationKind::hard_swish:
+    case ActivationKind::swish:
+    case ActivationKind::linear: return true;
+    default: return false;
+  }
+}
+
+/// Whether an engine's kernel for the layer gives a number for NaN.
+template <class T>
+[[nodiscard]] bool kernel_loses_nan(const Layer<T>& layer) {
+  if (const auto* activation = std::get_if<Activation>(&layer)) return loses_nan(activation->function);
+  if (const auto* pool = std::get_if<Pool>(&layer)) return pool->pool == PoolKind::max;
+  if (const auto* pool = std::get_if<GlobalPool>(&layer)) return pool->pool == PoolKind::max;
+  if (std::holds_alternative<Softmax>(layer)) return true;  // in the elements beside it
+  const auto* binary = std::get_if<Binary>(&layer);
+  return binary != nullptr && (binary->function == BinaryKind::min || binary->function == BinaryKind::max);
+}
+
 /// Nothing when both sources are broadcast or the function cannot be turned round.
 /// \param absorbs  whether functions run on the result
 /// \param shapes   of every value, by node id
@@ -82,10 +106,22 @@ template <class T>
   return BinaryOrder{node.src[1], node.src[0], function == BinaryKind::sub};
 }
 
-/// Whether a layer, with or without functions on its result, runs in plain loops.
+/// Whether an element-wise layer that computes in f32 runs in Fulcrum's own loops on all threads: where its sources
+/// are broadcast, for which engines have kernels in some layouts only, and where no kernel of theirs is as exact.
 /// \param shapes  of every value, by node id
 template <class T>
-[[nodiscard]] bool runs_in_loops(const Model<T>& model, NodeId id, bool absorbs, const std::vector<Shape>& shapes) {
+[[nodiscard]] bool runs_in_threaded_loops(const Node<T>& node, const std::vector<Shape>& shapes, const Shape& dst) {
+  if (const auto* activation = std::get_if<Activation>(&node.layer)) return !detail::has_kernel(activation->function);
+  const auto* binary = std::get_if<Binary>(&node.layer);
+  if (binary == nullptr) return false;
+  return !detail::has_kernel(binary->function) || kernel_loses_nan(node.layer) || shapes[node.src[0]] != dst ||
+         shapes[node.src[1]] != dst;
+}
+
+/// Whether a layer runs in plain loops.
+/// \param shapes  of every value, by node id
+template <class T>
+[[nodiscard]] bool runs_in_loops(const Model<T>& model, NodeId id, const std::vector<Shape>& shapes) {
   constexpr std::size_t most_joined = 64;    // sources, of oneDNN's fast implementations
   constexpr std::size_t most_reordered = 6;  // axes, of its fast reorders
   const Node<T>& node = model.node(id);
@@ -104,8 +140,7 @@ template <class T>
     if (element_count(shapes[src]) == 0) return true;
   }
   if (facts_of(layer).only_loops) return true;
-  if (const auto* activation = std::get_if<Activation>(&layer)) return !detail::has_kernel(activation->function);
-  if (std::holds_alternative<Binary>(layer)) return !binary_order(node, dst, absorbs, shapes);
+  if (std::holds_alternative<Binary>(layer)) return dst.size() > most_engine_axes;
   if (const auto* softmax = std::get_if<Softmax>(&layer)) {
     // Over one element it is exactly 1, or 0 as a logarithm.
     return dst.size() > most_engine_axes || dst[normalized_axis(softmax->axis, dst.size())] == 1;
@@ -129,8 +164,8 @@ FULCRUM_DEFINE Shape with_leading_ones(Shape shape, std::size_t rank) {
 }
 
 FULCRUM_DEFINE bool reduces_rows(const Reduce& layer, const Shape& src) {
-  const bool has_algorithm = layer.function == ReduceKind::sum || layer.function == ReduceKind::mean ||
-                             layer.function == ReduceKind::max || layer.function == ReduceKind::min;
+  // (Maxima and minima of engines lose a NaN.)
+  const bool has_algorithm = layer.function == ReduceKind::sum || layer.function == ReduceKind::mean;
   const std::vector<bool> named = named_axes(layer.axes, src.size(), "Reduce");
   std::int64_t count = 1;
   for (std::size_t axis = 0; axis < named.size(); ++axis) {

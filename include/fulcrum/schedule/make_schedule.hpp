@@ -21,8 +21,9 @@ namespace fulcrum {
 /// \throws Error when the configuration is out of range, names no layer, asks for a precision that the machine lacks
 ///         (unless missing_precision says to run in f32) or cuts samples apart that the model mixes, and when shapes do
 ///         not fit
+/// \param keeps_nan  as Schedule has it
 FULCRUM_DECLARE [[nodiscard]] Schedule make_schedule(const Model<float>& model, const RunConfig& config,
-                                                     const Machine& machine);
+                                                     const Machine& machine, bool keeps_nan = false);
 
 }  // namespace fulcrum
 
@@ -30,7 +31,8 @@ FULCRUM_DECLARE [[nodiscard]] Schedule make_schedule(const Model<float>& model, 
 
 namespace fulcrum {
 
-FULCRUM_DEFINE Schedule make_schedule(const Model<float>& model, const RunConfig& config, const Machine& machine) {
+FULCRUM_DEFINE Schedule make_schedule(const Model<float>& model, const RunConfig& config, const Machine& machine,
+                                      bool keeps_nan) {
   validate(config);
   expect_batch(model, config.batch);
   for (const auto& [layer, precision] : config.layer_precision) {
@@ -56,6 +58,7 @@ FULCRUM_DEFINE Schedule make_schedule(const Model<float>& model, const RunConfig
   schedule.slices = slices_of(schedule.model, run, machine);
   schedule.of_slice = config_of_slice(run, schedule.slices);
   if (schedule.slices.cut()) schedule.notes.push_back("the batch runs in " + to_string(schedule.slices));
+  schedule.keeps_nan = keeps_nan;
   plan_steps(schedule, machine);
   return schedule;
 }

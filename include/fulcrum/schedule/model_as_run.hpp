@@ -7,11 +7,12 @@
 
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
+#include <fulcrum/passes/simplify_arithmetic.hpp>
 #include <fulcrum/run/run_config.hpp>
 
 namespace fulcrum {
 
-/// Quantization only where the configuration keeps it, batch norms folded.
+/// Quantization only where the configuration keeps it, arithmetic with constants simplified, batch norms folded.
 /// \throws Error when the model has no outputs
 FULCRUM_DECLARE [[nodiscard]] FoldResult<float> model_as_run(Model<float> model, const RunConfig& config);
 
@@ -34,7 +35,7 @@ FULCRUM_DEFINE FoldResult<float> model_as_run(Model<float> model, const RunConfi
       for_each_parameter(model.edit_layer(id), [](const char*, auto& parameter) { parameter.quantization.reset(); });
     }
   }
-  return fold_batch_normalization(model);
+  return fold_batch_normalization(simplify_arithmetic(model));
 }
 
 }  // namespace fulcrum

@@ -26,8 +26,10 @@ class StepPlanner {
 public:
   /// \param model   as it runs (model_as_run()); outlives this
   /// \param config  of a batch in one piece, in a precision that the machine has
+  /// \param keeps_nan  as Schedule has it
   /// \throws Error when shapes do not fit, or a layer of layer_precision is none of the model's
-  FULCRUM_DECLARE StepPlanner(const Model<float>& model, const RunConfig& config, const Machine& machine);
+  FULCRUM_DECLARE StepPlanner(const Model<float>& model, const RunConfig& config, const Machine& machine,
+                              bool keeps_nan = false);
   StepPlanner(const StepPlanner&) = delete;
   StepPlanner& operator=(const StepPlanner&) = delete;
 
@@ -40,6 +42,8 @@ public:
 
   /// Whether the group's primary runs in plain loops, which take nothing after it.
   FULCRUM_DECLARE [[nodiscard]] bool in_loops(const FusionGroup& group) const;
+  /// Whether it runs in Fulcrum's own loops on all threads, which take functions that run in vectors.
+  FULCRUM_DECLARE [[nodiscard]] bool in_threaded_loops(const FusionGroup& group) const;
   /// The types of the group's step, given how its sources are kept.
   FULCRUM_DECLARE [[nodiscard]] StepTypes types_of(const FusionGroup& group) const;
 
@@ -50,10 +54,17 @@ public:
   FULCRUM_DECLARE [[nodiscard]] RecurrentWeights recurrent_weights_of(NodeId id) const;
 
   /// The group's parts that run one after the other where its primary takes nothing after it.
+  /// The group's parts that run one after the other where its primary does not take all that is after it.
   FULCRUM_DECLARE [[nodiscard]] std::vector<FusionGroup> parts_of(const FusionGroup& group) const;
 
+  /// Whether the group gives numbers for NaN where it runs as it is.
+  FULCRUM_DECLARE [[nodiscard]] bool loses_nan(const FusionGroup& group) const;
+
 private:
+  FULCRUM_DECLARE [[nodiscard]] bool loses_nan_alone(const FusionGroup& group) const;
+
   const Model<float>& model_;
+  bool keeps_nan_;
   RunConfig config_;
   bool winograd_;
   std::vector<Shape> shapes_;
@@ -80,10 +91,12 @@ FULCRUM_DECLARE void plan_steps(Schedule& schedule, const Machine& machine);
 
 namespace fulcrum {
 
-FULCRUM_DEFINE StepPlanner::StepPlanner(const Model<float>& model, const RunConfig& config, const Machine& machine)
+FULCRUM_DEFINE StepPlanner::StepPlanner(const Model<float>& model, const RunConfig& config, const Machine& machine,
+                                        bool keeps_nan)
     : model_(model),
+      keeps_nan_(keeps_nan),
       config_(config),
-      winograd_(isa_runs_winograd(machine.isa)),
+      winograd_(isa_runs_winograd(machine.isa) && !keeps_nan),  // it spreads NaNs
       shapes_(infer_shapes(model, config.batch)),
       work_(infer_work(model, shapes_)),
       types_(model, shapes_, config) {
@@ -92,7 +105,19 @@ FULCRUM_DEFINE StepPlanner::StepPlanner(const Model<float>& model, const RunConf
 }
 
 FULCRUM_DEFINE bool StepPlanner::in_loops(const FusionGroup& group) const {
-  return !is_view(model_, group.primary) && runs_in_loops(model_, group.primary, !group.absorbed.empty(), shapes_);
+  if (is_view(model_, group.primary)) return false;
+  const Layer<float>& layer = model_.node(group.primary).layer;
+  const bool has_threaded_loops = std::holds_alternative<Activation>(layer) || std::holds_alternative<Binary>(layer);
+  return runs_in_loops(model_, group.primary, shapes_) ||
+         (keeps_nan_ && !has_threaded_loops && kernel_loses_nan(layer));
+}
+
+FULCRUM_DEFINE bool StepPlanner::in_threaded_loops(const FusionGroup& group) const {
+  if (in_loops(group)) return false;
+  const StepTypes types = types_of(group);
+  const bool in_f32 = types.arithmetic == Precision::f32 || (keeps_nan_ && loses_nan_alone(group));
+  return in_f32 && !types.dst.map &&
+         runs_in_threaded_loops(model_.node(group.primary), shapes_, shapes_[group.primary]);
 }
 
 FULCRUM_DEFINE StepTypes StepPlanner::types_of(const FusionGroup& group) const {
@@ -115,7 +140,9 @@ FULCRUM_DEFINE ScheduledStep StepPlanner::step_of(const FusionGroup& group) cons
   step.src = types.src;
   step.dst = types.dst.dtype;
   step.arithmetic = types.arithmetic;
-  step.algorithm = loops ? Algorithm::loops : types.integer_loops ? Algorithm::threaded_loops : Algorithm::primitive;
+  step.algorithm = loops                                             ? Algorithm::loops
+                   : types.integer_loops || in_threaded_loops(group) ? Algorithm::threaded_loops
+                                                                     : Algorithm::primitive;
   step.threads = loops ? 1 : step_threads(model_, group, shapes_, work_, config_.threads);
   entry.group = group;
   entry.own_src = node.src.size();
@@ -167,11 +194,36 @@ FULCRUM_DEFINE RecurrentWeights StepPlanner::recurrent_weights_of(NodeId id) con
 }
 
 FULCRUM_DEFINE std::vector<FusionGroup> StepPlanner::parts_of(const FusionGroup& group) const {
-  if (group.absorbed.empty() || !in_loops(group)) return {group};
+  if (group.absorbed.empty()) return {group};
+  const bool plain = in_loops(group);
+  const bool vectors = !plain && in_threaded_loops(group);
+  if (!plain && !vectors && !(keeps_nan_ && loses_nan(group))) return {group};
   std::vector<FusionGroup> parts{{group.primary, {}, group.primary, {}}};
-  for (const NodeId id : group.absorbed) parts.push_back({id, {}, id, {}});
+  for (const NodeId id : group.absorbed) {
+    const Layer<float>& layer = model_.node(id).layer;
+    const auto* activation = std::get_if<Activation>(&layer);
+    const bool takes_it =
+        vectors ? activation != nullptr && runs_in_vectors(activation->function) : !plain && !kernel_loses_nan(layer);
+    if (parts.size() == 1 && takes_it) {
+      parts[0].absorbed.push_back(id);
+      parts[0].dst = id;
+      continue;
+    }
+    parts.back().why_ended = "'" + model_.node(id).name + "' is apart: the step before it takes no such function";
+    parts.push_back({id, {}, id, {}});
+  }
   parts.back().why_ended = group.why_ended;
   return parts;
+}
+
+FULCRUM_DEFINE bool StepPlanner::loses_nan(const FusionGroup& group) const {
+  if (types_of(group).dst.map || in_loops(group) || in_threaded_loops(group)) return false;
+  return loses_nan_alone(group) || std::any_of(group.absorbed.begin(), group.absorbed.end(),
+                                               [&](NodeId id) { return kernel_loses_nan(model_.node(id).layer); });
+}
+
+FULCRUM_DEFINE bool StepPlanner::loses_nan_alone(const FusionGroup& group) const {
+  return kernel_loses_nan(model_.node(group.primary).layer);
 }
 
 }  // namespace fulcrum
@@ -205,12 +257,14 @@ namespace fulcrum {
 
 FULCRUM_DEFINE void plan_steps(Schedule& schedule, const Machine& machine) {
   const Model<float>& model = schedule.model;
-  StepPlanner planner(model, schedule.of_slice, machine);
+  StepPlanner planner(model, schedule.of_slice, machine, schedule.keeps_nan);
   schedule.groups.clear();
   schedule.steps.clear();
+  schedule.loses_nan = false;
   for (const FusionGroup& fused : fusion_groups(model)) {
     for (const FusionGroup& group : planner.parts_of(fused)) {
       schedule.groups.push_back(group);
+      schedule.loses_nan = schedule.loses_nan || planner.loses_nan(group);
       planner.keep(group.dst, planner.types_of(group).dst);
       if (!is_view(model, group.primary)) schedule.steps.push_back(planner.step_of(group));
     }

@@ -54,8 +54,8 @@ struct Amendment {
 
 /// How a model runs in a configuration on a machine. Steps, shapes and types are those of a slice.
 struct Schedule {
-  Model<float> model;  ///< as it runs: quantization only where the precision is int8, batch norms folded
-  FoldReport folded;   ///< batch norms that became part of weights, and those that did not
+  Model<float> model;  ///< as it runs (model_as_run()): quantization only in int8, arithmetic and batch norms folded
+  FoldReport folded;   ///< batch norms and arithmetic that became part of weights, and batch norms that did not
   RunConfig config;    ///< what was asked for
   RunConfig of_slice;  ///< what a slice runs in: see config_of_slice(); in the precision that the machine has
   BatchSlices slices;
@@ -64,12 +64,15 @@ struct Schedule {
   /// An executor made it: `steps` are what runs, changes of layout and type among them. Otherwise those are to be
   /// expected (schedule/movement.hpp).
   bool realized = false;
-  std::vector<Shape> shapes;          ///< of every value, by node id
-  std::vector<DType> dtypes;          ///< in which every value is kept between steps, by node id
-  std::vector<NodeId> origin;         ///< by node id: the value that a view looks at; of any other value, itself
-  std::vector<NodeId> inputs;         ///< values the user gives, in f32
-  std::vector<NodeId> outputs;        ///< values the user gets, in f32; views looked through
-  double reuse_bytes = 0.0;           ///< [B] touched by one inference
+  std::vector<Shape> shapes;    ///< of every value, by node id
+  std::vector<DType> dtypes;    ///< in which every value is kept between steps, by node id
+  std::vector<NodeId> origin;   ///< by node id: the value that a view looks at; of any other value, itself
+  std::vector<NodeId> inputs;   ///< values the user gives, in f32
+  std::vector<NodeId> outputs;  ///< values the user gets, in f32; views looked through
+  double reuse_bytes = 0.0;     ///< [B] touched by one inference
+  /// Functions that engines' kernels lose a NaN in are steps of Fulcrum's own, behind no other layer.
+  bool keeps_nan = false;
+  bool loses_nan = false;             ///< a step gives numbers for NaN: keeps_nan would change the plan
   bool quantization_assumed = false;  ///< int8 was asked of a model that no quantization pass has been over
   std::vector<Amendment> amendments;  ///< of the executor; none in a plan
   std::vector<std::string> notes;     ///< what the user should know: "the batch runs in 4 slices of …"

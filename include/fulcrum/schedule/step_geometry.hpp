@@ -141,7 +141,8 @@ FULCRUM_DEFINE bool is_function(ActivationKind kind) {
     case ActivationKind::ceil:
     case ActivationKind::round:
     case ActivationKind::sign:
-    case ActivationKind::logical_not: return false;
+    case ActivationKind::logical_not:
+    case ActivationKind::linear: return false;
     case ActivationKind::sigmoid:
     case ActivationKind::tanh:
     case ActivationKind::elu:

@@ -77,9 +77,11 @@ struct MaxOfFloats {
   __attribute__((target("avx2"), always_inline)) static __m256 least() {
     return _mm256_set1_ps(-std::numeric_limits<float>::infinity());
   }
-  /// NaNs of the source count for nothing, as in oneDNN.
+  /// NaN where either is. (The instruction gives its second operand where one is NaN: a NaN of the source, but also a
+  /// number of it beside one that was there before.)
   __attribute__((target("avx2"), always_inline)) static __m256 larger(const float* src, __m256 largest) {
-    return _mm256_max_ps(_mm256_loadu_ps(src), largest);
+    const __m256 larger = _mm256_max_ps(largest, _mm256_loadu_ps(src));
+    return _mm256_blendv_ps(larger, largest, _mm256_cmp_ps(largest, largest, _CMP_UNORD_Q));
   }
   __attribute__((target("avx2"), always_inline)) static void store(float* dst, __m256 largest) {
     _mm256_storeu_ps(dst, largest);

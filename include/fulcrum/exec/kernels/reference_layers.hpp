@@ -121,8 +121,9 @@ template <class T>
 
 /// Maximum or average of the positions of one window that lie inside the volume (id, ih, iw).
 ///
-/// The average divides by their number or, with count_include_pad, by the number of positions inside the volume and its
-/// padding: what a last window of ceil_mode reaches past that never counts (ONNX AveragePool since opset 19, PyTorch).
+/// NaN among them gives NaN. The average divides by their number or, with count_include_pad, by the number of positions
+/// inside the volume and its padding: what a last window of ceil_mode reaches past that never counts (ONNX AveragePool
+/// since opset 19, PyTorch).
 template <class T>
 [[nodiscard]] T pool_window(const Pool& layer, const std::array<WindowAxis, 3>& axes, std::span<const T> volume,
                             const Extent3& extent, const Extent3& position) {
@@ -147,7 +148,7 @@ template <class T>
         const T value = volume[static_cast<std::size_t>((d * extent[1] + h) * extent[2] + w)];
         ++inside;
         sum += value;
-        largest = std::max(largest, value);
+        if (value > largest || std::isnan(value)) largest = value;  // NaN stays
       }
     }
   }

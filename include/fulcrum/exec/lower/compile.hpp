@@ -81,6 +81,7 @@ FULCRUM_DECLARE void lower_layer(Lowering& lowering, const FusionGroup& group) {
 /// What oneDNN has no form of runs in Fulcrum's own loops.
 FULCRUM_DEFINE void lower_group(Lowering& lowering, const FusionGroup& group) {
   if (lowering.in_loops(group)) return lower_natively(lowering, group);
+  if (lowering.in_threaded_loops(group)) return lower_in_threaded_loops(lowering, group);
   try {
     lower_layer(lowering, group);
   } catch (const dnnl::error& error) {

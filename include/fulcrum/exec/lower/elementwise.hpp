@@ -14,19 +14,9 @@
 #include <fulcrum/analysis/channel_gate.hpp>
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/kernels/int8_planes.hpp>
-#include <fulcrum/exec/lower/native.hpp>
+#include <fulcrum/exec/lower/elementwise_loops.hpp>
 
 namespace fulcrum::detail::onednn {
-
-/// Where an element-wise step writes: over its source when nobody reads that afterwards, else to a new buffer.
-FULCRUM_DECLARE [[nodiscard]] Value elementwise_dst(Lowering& lowering, NodeId src, const Value& from, NodeId dst) {
-  Value result{lowering.shape(dst), from.desc, from.where, from.map};
-  if (lowering.may_overwrite(src, from)) {
-    lowering.builder().forget_conversions(from.where);
-    return result;
-  }
-  return lowering.builder().allocate(result.shape, from.desc, from.map);
-}
 
 FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const Activation& activation) {
   const std::vector<Eltwise> functions = eltwise_of(activation);
@@ -38,6 +28,7 @@ FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const A
   for (const Eltwise& function : functions) {
     steps.push_back(eltwise_forward(dnnl::prop_kind::forward_inference, function.algorithm, from.desc, from.desc,
                                     function.alpha, function.beta, configured.attributes));
+    if (is_reference(steps.back().impl_info_str())) return lower_in_threaded_loops_after_all(lowering, group);
   }
   const Value to = elementwise_dst(lowering, src, from, group.dst);
   ProgramBuilder::Label label = lowering.label(group);
@@ -150,9 +141,10 @@ FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const B
   ProgramBuilder& builder = lowering.builder();
   const Shape& dst_shape = lowering.shape(group.dst);
   const Shape dims = onednn_dims(dst_shape);
-  const dnnl::algorithm algorithm = binary_algorithm(binary.function);
   const std::optional<BinaryOrder> order =
       binary_order(lowering.node(group.primary), dst_shape, !group.absorbed.empty(), lowering.shapes());
+  if (!order) return lower_in_threaded_loops_after_all(lowering, group);
+  const dnnl::algorithm algorithm = binary_algorithm(binary.function);
   const NodeId first = order->first;
   const NodeId second = order->second;
   const bool on_integers = types.dst.map.has_value();
@@ -162,7 +154,7 @@ FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const B
   if (!on_integers) {
     const Desc whole = plain_desc(dims, dtype);
     const auto pd = binary_forward(algorithm, whole, plain_desc(shape_taken(second), dtype), whole);
-    if (is_reference(pd.impl_info_str())) return lower_natively(lowering, group);
+    if (is_reference(pd.impl_info_str())) return lower_in_threaded_loops_after_all(lowering, group);
   }
   const auto taken = [&](NodeId id) {
     const Value value = on_integers ? lowering.value(id) : lowering.real_value(id, dtype);
@@ -189,6 +181,7 @@ FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const B
   const bool in_place = lowering.may_overwrite(first, a) && dst_desc;
   Value dst{dst_shape, dst_desc.value_or(plain_desc(dims, dst_dtype)), a.where, epilogue.dst};
   const auto pd = binary_forward(algorithm, a.desc, b.desc, dst.desc, configured.attributes);
+  if (is_reference(pd.impl_info_str())) return lower_in_threaded_loops_after_all(lowering, group);
   if (in_place) {
     builder.forget_conversions(a.where);
   } else {

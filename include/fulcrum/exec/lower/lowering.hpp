@@ -23,7 +23,7 @@ public:
   Lowering(const Schedule& schedule, const Machine& machine, std::shared_ptr<ConstantStore> store)
       : schedule_(schedule),
         model_(schedule.model),
-        planner_(schedule.model, schedule.of_slice, machine),
+        planner_(schedule.model, schedule.of_slice, machine, schedule.keeps_nan),
         consumers_(schedule.model.consumers()),
         values_(schedule.model.size()),
         builder_(std::move(store)) {
@@ -43,6 +43,7 @@ public:
   [[nodiscard]] ScheduledStep step_of(const FusionGroup& group) const { return planner_.step_of(group); }
   [[nodiscard]] RecurrentWeights recurrent_weights_of(NodeId id) const { return planner_.recurrent_weights_of(id); }
   [[nodiscard]] bool in_loops(const FusionGroup& group) const { return planner_.in_loops(group); }
+  [[nodiscard]] bool in_threaded_loops(const FusionGroup& group) const { return planner_.in_threaded_loops(group); }
   [[nodiscard]] const std::vector<NodeId>& consumers(NodeId id) const { return consumers_[id]; }
   [[nodiscard]] ProgramBuilder& builder() noexcept { return builder_; }
 

@@ -50,8 +50,8 @@ FULCRUM_DECLARE [[nodiscard]] dnnl::algorithm reduction_algorithm(ReduceKind fun
   switch (function) {
     case ReduceKind::sum: return dnnl::algorithm::reduction_sum;
     case ReduceKind::mean: return dnnl::algorithm::reduction_mean;
-    case ReduceKind::max: return dnnl::algorithm::reduction_max;
-    case ReduceKind::min: return dnnl::algorithm::reduction_min;
+    case ReduceKind::max:
+    case ReduceKind::min:
     case ReduceKind::prod:
     case ReduceKind::l1:
     case ReduceKind::l2:

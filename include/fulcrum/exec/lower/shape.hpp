@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <fulcrum/core/linkage.hpp>
+#include <fulcrum/exec/kernels/elementwise_loops.hpp>
 #include <fulcrum/exec/kernels/int8_planes.hpp>
 #include <fulcrum/exec/kernels/max_pool.hpp>
 #include <fulcrum/exec/lower/native.hpp>
@@ -100,11 +101,19 @@ FULCRUM_DECLARE void lower_pool(Lowering& lowering, const FusionGroup& group, co
         builder.with_type(builder.constant(shape, std::span<const float>(factors)), dtype, std::nullopt, name);
     const auto scale =
         binary_forward(dnnl::algorithm::binary_mul, dst.desc, factor.desc, dst.desc, configured.attributes);
-    builder.emit({lowering.node(group.primary).name, "Rescale"}, scale, dnnl::binary(scale),
-                 {{DNNL_ARG_SRC_0, dst.desc, dst.where},
-                  {DNNL_ARG_SRC_1, factor.desc, factor.where},
-                  {DNNL_ARG_DST, dst.desc, dst.where}},
-                 configured);
+    const ProgramBuilder::Label label{lowering.node(group.primary).name, "Rescale"};
+    std::vector<Argument> operands{{DNNL_ARG_SRC_0, dst.desc, dst.where},
+                                   {DNNL_ARG_SRC_1, factor.desc, factor.where},
+                                   {DNNL_ARG_DST, dst.desc, dst.where}};
+    const auto loops = broadcast_loops(dst.desc, dst.desc, factor.desc);
+    const auto padding = channel_padding(dst.desc);
+    if (is_reference(scale.impl_info_str()) && dtype == DType::f32 && loops && padding) {
+      builder.emit_native(label, Algorithm::threaded_loops,
+                          binary_function(BinaryKind::mul, *loops, {}, *padding, builder.threads()),
+                          std::move(operands), 0, builder.threads());
+    } else {
+      builder.emit(label, scale, dnnl::binary(scale), std::move(operands), configured);
+    }
   }
   lowering.finish(group.dst, dst);
 }

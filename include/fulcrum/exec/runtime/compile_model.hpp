@@ -57,7 +57,13 @@ FULCRUM_DEFINE std::shared_ptr<detail::onednn::ConstantStore> detail::onednn::ma
 FULCRUM_DEFINE std::shared_ptr<const OnednnModel> OnednnModel::compile(
     const Model<float>& model, const RunConfig& config, std::shared_ptr<detail::onednn::ConstantStore> constants) {
   if (!constants) constants = detail::onednn::make_constant_store();
-  return std::shared_ptr<const OnednnModel>(new OnednnModel(model, config, std::move(constants)));
+  return std::shared_ptr<const OnednnModel>(new OnednnModel(model, config, std::move(constants), false));
+}
+
+FULCRUM_DEFINE std::shared_ptr<const OnednnModel> OnednnModel::keeping_nan() const {
+  const std::lock_guard lock(mutex_);
+  if (!keeping_nan_) keeping_nan_.reset(new OnednnModel(source_, config(), constants_, true));
+  return keeping_nan_;
 }
 
 FULCRUM_DEFINE std::vector<Shape> OnednnModel::of_batch(std::vector<Shape> shapes) const {
@@ -68,10 +74,14 @@ FULCRUM_DEFINE std::vector<Shape> OnednnModel::of_batch(std::vector<Shape> shape
 }
 
 FULCRUM_DEFINE OnednnModel::OnednnModel(const Model<float>& model, const RunConfig& config,
-                                        std::shared_ptr<detail::onednn::ConstantStore> constants) {
+                                        std::shared_ptr<detail::onednn::ConstantStore> constants, bool keeps_nan) {
   const auto start = std::chrono::steady_clock::now();
   const Machine machine = current_machine();
-  schedule_ = make_schedule(model, config, machine);
+  schedule_ = make_schedule(model, config, machine, keeps_nan);
+  if (schedule_.loses_nan) {
+    source_ = model;
+    constants_ = constants;
+  }
   if (schedule_.quantization_assumed) {
     throw Error("model '" + model.name() + "'", "holds no quantized weights, so it cannot run in int8",
                 "quantize it first: passes/quantize.hpp, or fulcrum compress MODEL --quantize int8");

@@ -162,6 +162,9 @@ public:
   template <class PrimitiveDesc>
   void emit(const Label& label, const PrimitiveDesc& pd, dnnl::primitive primitive, std::vector<Argument> arguments,
             const Configured& configured = {}) {
+    if (is_reference(pd.impl_info_str()))
+      note("layer '" + label.name + "': " + label.kind +
+           " runs in a reference implementation of oneDNN, which is slow");
     Step step{info_of(label, pd.impl_info_str(), threads_),
               std::move(primitive),
               std::move(arguments),

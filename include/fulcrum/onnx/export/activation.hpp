@@ -90,6 +90,14 @@ inline void export_layer(ExportContext& context, const Activation& layer) {
     case ActivationKind::swish: export_swish(context, layer.alpha); break;
     case ActivationKind::gelu: export_gelu(context); break;
     case ActivationKind::gelu_tanh: export_gelu_tanh(context); break;
+    case ActivationKind::linear: {
+      GraphWriter& writer = context.writer;
+      const std::string& name = context.name;
+      const std::string product =
+          writer.step("Mul", name + "/product", {context.src(0), writer.scalar(name + "/factor", layer.alpha)});
+      writer.node("Add", name, {product, writer.scalar(name + "/shift", layer.beta)});
+      break;
+    }
     case ActivationKind::logical_not:
       context.writer.node("Not", context.name, {context.src(0, ElementType::boolean)});
       context.define(ElementType::boolean);

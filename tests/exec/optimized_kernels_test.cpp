@@ -1,0 +1,87 @@
+// No step runs in a reference implementation of oneDNN, which takes a thousand times as long as an optimized one.
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/analysis/is_quantized.hpp>
+#include <fulcrum/exec/int8_options.hpp>
+#include <fulcrum/exec/onednn.hpp>
+#include <fulcrum/model/random_sources.hpp>
+#include <fulcrum/onednn/environment.hpp>
+#include <fulcrum/passes/quantize.hpp>
+#include <fulcrum/zoo/zoo.hpp>
+
+#include <support/catch.hpp>
+#include <support/data.hpp>
+#include <support/random_model.hpp>
+
+using namespace fulcrum;
+using fulcrum::test::random_tensor;
+
+namespace {
+
+/// What may run so, and why.
+struct Exception {
+  std::string_view kind;  ///< how the step's kind begins
+  std::string_view reason;
+};
+constexpr std::array<Exception, 0> exceptions{};
+
+void check_kernels(const Model<float>& model, RunConfig config) {
+  if (!cpu_supports(config.precision)) return;
+  const auto compiled = OnednnModel::compile(model, config);
+  for (const StepInfo& step : compiled->steps()) {
+    const bool may = std::any_of(exceptions.begin(), exceptions.end(),
+                                 [&](const Exception& exception) { return step.kind.starts_with(exception.kind); });
+    INFO(model.name() << ", " << to_string(config) << ": " << step.kind << " '" << step.name << "' " << step.src_layout
+                      << " → " << step.dst_layout << " runs " << step.implementation);
+    CHECK((may || step.implementation.find("ref") == std::string::npos));
+  }
+}
+
+Model<float> quantized_model(const Model<float>& model) {
+  return quantize_post_training(model, random_sources(model, 2, 1), onednn_runner(), int8_options_for_this_cpu()).model;
+}
+
+void check_kernels_in_every_precision(const Model<float>& model) {
+  for (const std::int64_t batch : {1, 3}) {
+    for (const Precision precision : {Precision::f32, Precision::bf16})
+      check_kernels(model, {.batch = batch, .threads = 2, .precision = precision, .slice = batch});
+  }
+  const Model<float> int8 = quantized_model(model);
+  if (is_quantized(int8)) check_kernels(int8, {.threads = 2, .precision = Precision::int8});
+}
+
+}  // namespace
+
+TEST_CASE("networks of the zoo run in optimized kernels") {
+  for (const char* name : {"mlp", "fashion_cnn", "squeezenet1_1", "recommendation", "mobilenet_v2", "efficientnet_b0"})
+    check_kernels_in_every_precision(zoo_model(name));
+}
+
+TEST_CASE("random networks run in optimized kernels") {
+  for (std::uint64_t seed = 0; seed < 40; ++seed) check_kernels_in_every_precision(test::random_model(seed));
+}
+
+TEST_CASE("arithmetic that broadcasts in every way runs in optimized kernels, behind convolutions of any width") {
+  for (const std::int64_t channels : {3, 16, 20, 64}) {
+    for (const Shape& other : {Shape{}, Shape{channels, 1, 1}, Shape{1, 1, 9}, Shape{channels, 1, 9}, Shape{9, 9}}) {
+      for (const BinaryKind function :
+           {BinaryKind::add, BinaryKind::mul, BinaryKind::sub, BinaryKind::div, BinaryKind::max}) {
+        for (const bool first : {true, false}) {
+          ModelBuilder<float> b("broadcast");
+          const NodeId value = b.input({4, 9, 9}).conv(channels, 3, {.padding = 1}).tanh().last();
+          const NodeId constant = b.constant(random_tensor<float>(other, 3, 0.5, 2.0)).last();
+          b.layer(Binary{function},
+                  first ? std::vector<NodeId>{value, constant} : std::vector<NodeId>{constant, value});
+          b.sigmoid().conv(5, 1);
+          check_kernels_in_every_precision(std::move(b).build());
+        }
+      }
+    }
+  }
+}
