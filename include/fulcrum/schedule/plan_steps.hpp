@@ -53,7 +53,6 @@ public:
   /// How a Recurrent layer keeps its recurrent weights.
   FULCRUM_DECLARE [[nodiscard]] RecurrentWeights recurrent_weights_of(NodeId id) const;
 
-  /// The group's parts that run one after the other where its primary takes nothing after it.
   /// The group's parts that run one after the other where its primary does not take all that is after it.
   FULCRUM_DECLARE [[nodiscard]] std::vector<FusionGroup> parts_of(const FusionGroup& group) const;
 
