@@ -51,8 +51,9 @@ FULCRUM_INLINE void fill(float from, float& to) { to = from; }
 /// Function of two values: of<kind>(a, b, result). Those without a formula here are Binary's own, one by one.
 template <BinaryKind kind>
 struct BinaryOf {
-  static constexpr bool has_formula =
-      kind != BinaryKind::pow && kind != BinaryKind::remainder && kind != BinaryKind::fmod;
+  static constexpr bool has_formula = kind != BinaryKind::pow && kind != BinaryKind::remainder &&
+                                      kind != BinaryKind::fmod && kind != BinaryKind::bit_and &&
+                                      kind != BinaryKind::bit_or && kind != BinaryKind::bit_xor;
 
   template <class X>
   FULCRUM_INLINE static void run(const X& a, const X& b, X& r) {
