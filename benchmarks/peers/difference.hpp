@@ -11,10 +11,14 @@
 
 namespace fulcrum::peers {
 
-/// The largest difference as a part of the largest of their numbers; infinite when one is NaN or the shapes differ.
+/// Outputs that are all smaller are compared with this: probabilities near 0 carry the rounding of numbers around 1.
+inline constexpr double least_compared_with = 0.01;
+
+/// The largest difference as a part of the largest of their numbers, or of least_compared_with; infinite when one is
+/// NaN or the shapes differ.
 [[nodiscard]] inline double largest_difference(const Tensor<float>& theirs, const Tensor<float>& ours) {
   if (theirs.dims() != ours.dims()) return std::numeric_limits<double>::infinity();
-  double largest = 0.0;
+  double largest = least_compared_with;
   double difference = 0.0;
   for (std::size_t i = 0; i < ours.flat().size(); ++i) {
     const double t = theirs.flat()[i];
@@ -23,7 +27,7 @@ namespace fulcrum::peers {
     largest = std::max(largest, std::abs(t));
     difference = std::max(difference, d);
   }
-  return difference == 0.0 ? 0.0 : difference / largest;
+  return difference / largest;
 }
 
 }  // namespace fulcrum::peers

@@ -74,6 +74,7 @@ TEST_CASE("outputs differ by a part of the largest, and NaN or another shape by 
   const Tensor<float> theirs({2}, {4.0F, 1.0F});
   CHECK(largest_difference(theirs, Tensor<float>({2}, {4.0F, 2.0F})) == Approx(0.25));
   CHECK(largest_difference(theirs, theirs) == 0.0);
+  CHECK(largest_difference(Tensor<float>({1}, {1e-4F}), Tensor<float>({1}, {2e-4F})) == Approx(0.01));
   constexpr float nan = std::numeric_limits<float>::quiet_NaN();
   CHECK(std::isinf(largest_difference(theirs, Tensor<float>({2}, {4.0F, nan}))));
   CHECK(std::isinf(largest_difference(theirs, Tensor<float>({1, 2}, {4.0F, 1.0F}))));
