@@ -51,6 +51,9 @@ inline constexpr std::string_view supported_operators[]{
     "BlackmanWindow",
     // comparison and logic
     "Where", "Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Xor", "Not",
+    // control flow and sequences
+    "If", "Loop", "Scan", "SequenceConstruct", "SequenceEmpty", "SequenceInsert", "SequenceErase", "SequenceAt",
+    "SequenceLength", "SplitToSequence", "ConcatFromSequence",
     // recurrence
     "LSTM", "GRU", "RNN",
     // integers
@@ -140,6 +143,9 @@ inline std::optional<Exclusion> excluded(const ::onnx::ModelProto& model, const 
                      node.domain().empty() ? node.op_type() : node.domain() + "." + node.op_type()};
   }
   for (const auto& node : model.graph().node()) {
+    // Up to opset 8 it had the batch as an axis of its own, and lengths for each sample.
+    if (node.op_type() == "Scan" && model.opset_import(0).version() < 9)
+      return Exclusion{Exclusion::Kind::operators, "Scan of opset 8"};
     if (detail::integer_attribute(node, "block_size", 0) != 0) {
       return Exclusion{Exclusion::Kind::type, "scales for blocks of a tensor"};
     }

