@@ -8,6 +8,7 @@
 #include <fulcrum/model/builder.hpp>
 #include <fulcrum/passes/prune.hpp>
 #include <fulcrum/passes/quantize.hpp>
+#include <fulcrum/train/mask_hook.hpp>
 #include <fulcrum/train/trainer.hpp>
 
 #include <support/catch.hpp>

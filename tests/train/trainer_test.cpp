@@ -1,3 +1,4 @@
+#include <fulcrum/onednn/thread_scope.hpp>
 #include <fulcrum/train/trainer.hpp>
 
 #include <limits>
@@ -6,6 +7,7 @@
 
 #include <fulcrum/measure/accuracy.hpp>
 #include <fulcrum/model/builder.hpp>
+#include <fulcrum/onednn/thread_scope.hpp>
 #include <fulcrum/zoo/fashion_cnn.hpp>
 
 #include <support/catch.hpp>
