@@ -185,6 +185,22 @@ TEST_CASE("a Loop of too many rounds is refused") {
   CHECK_THROWS_WITH(graph.import(), ContainsSubstring("repeats 1 nodes 1099511627776 times"));
 }
 
+TEST_CASE("loops in loops make no model without end") {
+  OnnxGraph inner = body_of_loop();
+  inner.node("Add", {"sum", "x"}, "next").output("go").output("next").output("next");
+  OnnxGraph outer = body_of_loop();
+  outer.node("Loop", {"many", "", "sum"}, "result");
+  add_body(outer, "body", inner);
+  outer.output("go").output("result").output("result");
+  outer.model.mutable_graph()->mutable_node(0)->add_output("");
+  OnnxGraph graph = adds_in_rounds(outer);
+  graph.initializer("many", Shape{}, Integers{100000}, int64);
+  for (auto& initializer : *graph.model.mutable_graph()->mutable_initializer()) {
+    if (initializer.name() == "count") OnnxGraph::tensor(initializer, "count", {}, Integers{100000}, int64);
+  }
+  CHECK_THROWS_WITH(graph.import(), ContainsSubstring("makes the model larger than"));
+}
+
 TEST_CASE("a Loop carries a sequence") {
   OnnxGraph graph;
   graph.input("x", {2}).initializer("count", Shape{}, Integers{3}, int64).node("SequenceEmpty", {}, "none");

@@ -16,7 +16,9 @@
 
 namespace fulcrum::detail::onnx_io {
 
-inline constexpr std::int64_t max_unrolled_nodes = 1 << 18;  ///< of all rounds of one Loop or Scan
+/// Of all rounds of one Loop or Scan, and of what stands in a model before another round of any: a few bytes of a file
+/// with loops in loops must not take all memory.
+inline constexpr std::int64_t max_unrolled_nodes = 1 << 18;
 
 /// A body of a node, ready to be imported as often as wanted. Its names start with the node's.
 class Body {
@@ -32,8 +34,13 @@ public:
 
   /// Imports the nodes and gives what the outputs are.
   /// \param inputs  what the body's first inputs are
+  /// \throws Error when the model has become too large by what came before
   [[nodiscard]] std::vector<ImportContext::Named> import(ImportContext& context,
                                                          std::vector<ImportContext::Named> inputs) {
+    if (context.built.size() > static_cast<std::size_t>(max_unrolled_nodes)) {
+      throw Error("", "makes the model larger than " + std::to_string(max_unrolled_nodes) + " layers",
+                  "export the model with a layer in its place, or run it step by step");
+    }
     std::vector<ImportContext::Named> outputs;
     context.in_body(graph_, [&] {
       for (std::size_t i = 0; i < inputs.size(); ++i)
