@@ -1,4 +1,3 @@
-#include <fulcrum/onednn/thread_scope.hpp>
 #include <fulcrum/train/trainer.hpp>
 
 #include <limits>

@@ -36,7 +36,7 @@ struct MeasureOptions {
   bool cold_cache = false;        ///< sources rotate over buffers of twice the last-level cache, so that none is cached
   std::uint64_t seed = 0;         ///< of the random sources
   const MachineProfile* profile = nullptr;  ///< when given, layers say what bounds them; not owned
-  ExecutorFactory executors;                ///< what runs the model; empty: oneDNN's
+  ExecutorFactory executors = {};           ///< what runs the model; empty: oneDNN's
 };
 
 namespace detail {

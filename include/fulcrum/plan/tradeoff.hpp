@@ -39,7 +39,7 @@ struct TradeoffOptions {
   std::uint64_t seed = 0;  ///< of the calibration sample and the random sources
   std::string data;        ///< name of the data set, for the report
   /// What runs the variants when they are evaluated and measured; empty: oneDNN's.
-  ExecutorFactory executors;
+  ExecutorFactory executors = {};
   AnyPredictor predictor;  ///< of every candidate; empty: CalibratedPredictor of the profile
   /// What counts as accuracy, of the test set's images, whose labels are not looked at then. Higher is better, and 1 is
   /// 100 %. Absent: top-1.
