@@ -62,6 +62,13 @@ public:
     c.src.push_back(uniform({steps, n, input}, random_()));
     const std::int64_t states = below(lstm ? 3 : 2);
     for (std::int64_t i = 0; i < states; ++i) c.src.push_back(uniform({directions, n, hidden}, random_()));
+    l.with_hidden_state = below(3) == 0;
+    l.with_lengths = below(3) == 0;
+    if (l.with_lengths) {
+      Tensor<float> lengths(Shape{n});
+      for (float& length : lengths.flat()) length = static_cast<float>(below(steps + 1));
+      c.src.push_back(std::move(lengths));
+    }
     return c;
   }
 
@@ -78,7 +85,8 @@ std::string text_of(const Case& c) {
   text += ", direction " + std::to_string(static_cast<int>(l.direction)) + ", hidden " + std::to_string(l.hidden()) +
           ", clip " + std::to_string(l.clip) + ", reset " + std::to_string(l.linear_before_reset) + ", coupled " +
           std::to_string(l.couple_input_forget) + ", cell " + std::to_string(l.with_cell_state) + ", peepholes " +
-          std::to_string(!l.peepholes.empty()) + ", bias " + std::to_string(!l.bias.empty()) + ", functions";
+          std::to_string(!l.peepholes.empty()) + ", bias " + std::to_string(!l.bias.empty()) + ", hidden " +
+          std::to_string(l.with_hidden_state) + ", lengths " + std::to_string(l.with_lengths) + ", functions";
   for (const Activation& f : l.functions) text.append(" ").append(name_of(f.function));
   for (const Tensor<float>& src : c.src) text += ", " + to_string(src.dims());
   return text;
@@ -87,8 +95,11 @@ std::string text_of(const Case& c) {
 Model<float> model_of(const Case& c) {
   Model<float> model("m");
   std::vector<NodeId> inputs;
-  for (const Tensor<float>& src : c.src)
-    inputs.push_back(model.add({"in" + std::to_string(inputs.size()), Input{src.dims()}, {}, {}}));
+  for (const Tensor<float>& src : c.src) {
+    const bool lengths = c.layer.with_lengths && &src == &c.src.back();
+    const ElementType element = lengths ? ElementType::s32 : ElementType::f32;
+    inputs.push_back(model.add({"in" + std::to_string(inputs.size()), Input{src.dims(), element}, {}, {}}));
+  }
   model.set_outputs({model.add({"layer", c.layer, inputs, {}})});
   return model;
 }
@@ -148,6 +159,20 @@ TEST_CASE("quantized recurrent layers run on their integers") {
             test::relative_tolerance(Precision::f32));
     }
   }
+}
+
+TEST_CASE("a length that no sequence has stops a run, and the executor stays usable") {
+  Case c;
+  c.layer.cell = RecurrentKind::rnn;
+  c.layer.weights = uniform({1, 4, 2}, 1);
+  c.layer.recurrent_weights = uniform({1, 4, 4}, 2);
+  c.layer.functions = {{ActivationKind::tanh}};
+  c.layer.with_lengths = true;
+  c.src = {uniform({3, 2, 2}, 3), Tensor<float>({2}, {3, 4})};
+  OnednnExecutor executor(model_of(c), {});
+  CHECK_THROWS_WITH(executor.run(c.src), ContainsSubstring("'layer'") && ContainsSubstring("0 to 3"));
+  c.src[1] = Tensor<float>({2}, {3, 1});
+  CHECK_NOTHROW(executor.run(c.src));
 }
 
 TEST_CASE("a long sequence runs in chunks, and many weights in 24 bits, as exactly") {

@@ -171,6 +171,24 @@ TEST_CASE("a rounding is a part of a run in f32 unless it is left out: the group
   }
 }
 
+TEST_CASE("recurrent layers run as planned") {
+  for (const std::int64_t hidden : {5, 96}) {
+    const Model<float> model = ModelBuilder<float>("sequence", 1)
+                                   .input({6, 20})
+                                   .transpose({1, 0, 2})
+                                   .lstm(hidden, {.direction = RecurrentDirection::bidirectional})
+                                   .transpose({0, 2, 1, 3})
+                                   .reshape({0, -1, 2 * hidden})
+                                   .gru(hidden)
+                                   .build();
+    for (const std::int64_t batch : {1, 4}) {
+      for (const Precision precision : {Precision::f32, Precision::bf16}) {
+        if (cpu_supports(precision)) compare_plan(model, {.batch = batch, .threads = 2, .precision = precision});
+      }
+    }
+  }
+}
+
 TEST_CASE("networks of the zoo run as planned") {
   for (const char* name : {"mlp", "fashion_cnn", "squeezenet1_1", "recommendation", "mobilenet_v2"}) {
     const Model<float> model = zoo_model(name);

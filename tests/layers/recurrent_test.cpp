@@ -183,6 +183,57 @@ TEST_CASE("the two directions of a layer are two layers, the second from the end
   }
 }
 
+TEST_CASE("each sample of a batch with lengths is as if it were by itself, cut to its length") {
+  for (const RecurrentKind cell : {RecurrentKind::lstm, RecurrentKind::gru, RecurrentKind::rnn}) {
+    CAPTURE(name_of(cell));
+    auto layer = layer_of(cell, RecurrentDirection::bidirectional, 2, 3);
+    const bool lstm = cell == RecurrentKind::lstm;
+    layer.with_cell_state = lstm;
+    layer.with_hidden_state = true;
+    layer.with_lengths = true;
+    const Values x = random_tensor<double>({4, 3, 2}, 6), hidden = random_tensor<double>({2, 3, 3}, 7);
+    const Values lengths({3}, {4, 0, 2});
+    std::vector<Values> src{x, hidden, lengths};
+    if (lstm) src.insert(src.begin() + 2, random_tensor<double>({2, 3, 3}, 8));
+    const Values dst = run_kernel(layer, src);
+    auto alone = layer;
+    alone.with_lengths = false;
+    for (std::int64_t b = 0; b < 3; ++b) {
+      const auto length = static_cast<std::int64_t>(lengths.at(b));
+      Values part({length, 1, 2}), first({2, 1, 3}), first_cell({2, 1, 3});
+      for (std::int64_t t = 0; t < length; ++t)
+        for (std::int64_t i = 0; i < 2; ++i) part.at(t, 0, i) = x.at(t, b, i);
+      for (std::int64_t d = 0; d < 2; ++d)
+        for (std::int64_t j = 0; j < 3; ++j) {
+          first.at(d, 0, j) = hidden.at(d, b, j);
+          if (lstm) first_cell.at(d, 0, j) = src[2].at(d, b, j);
+        }
+      std::vector<Values> own{part, first};
+      if (lstm) own.push_back(first_cell);
+      const Values expected = run_kernel(alone, own);
+      for (std::int64_t row = 0; row < dst.dim(0); ++row)
+        for (std::int64_t d = 0; d < 2; ++d)
+          for (std::int64_t j = 0; j < 3; ++j) {
+            const bool ended = row >= length && row < 4;
+            const std::int64_t same = row < 4 ? row : length + row - 4;
+            REQUIRE(dst.at(row, d, b, j) == Approx(ended ? 0.0 : expected.at(same, d, 0, j)).margin(1e-14));
+          }
+    }
+  }
+}
+
+TEST_CASE("lengths that a sequence cannot have are refused") {
+  auto layer = layer_of(RecurrentKind::gru, RecurrentDirection::forward, 2, 3);
+  layer.with_lengths = true;
+  const Values x({4, 2, 2});
+  CHECK(shape_of(layer, {{4, 2, 2}, {2}}) == Shape{4, 1, 2, 3});
+  CHECK_THROWS_WITH(shape_of(layer, {{4, 2, 2}}), ContainsSubstring("2 to 3 sources"));
+  CHECK_THROWS_WITH(shape_of(layer, {{4, 2, 2}, {3}}), ContainsSubstring("as many lengths"));
+  CHECK_THROWS_WITH(run_kernel(layer, {x, Values({2}, {1, 5})}), ContainsSubstring("whole number of 0 to 4"));
+  CHECK_THROWS_WITH(run_kernel(layer, {x, Values({2}, {1.5, 4})}), ContainsSubstring("of sequence 0"));
+  CHECK_THROWS_AS(run_kernel(layer, {x, Values({2}, {NAN, 4})}), Error);
+}
+
 TEST_CASE("without a sequence the first states are the last") {
   auto layer = layer_of(RecurrentKind::lstm, RecurrentDirection::forward, 2, 1);
   layer.with_cell_state = true;

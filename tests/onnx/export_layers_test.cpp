@@ -441,6 +441,33 @@ TEST_CASE("an LSTM's cell state comes back, as a part of its value and by itself
   CHECK(operator_counts(model) == std::map<std::string, int>{{"Transpose", 1}, {"LSTM", 1}});
 }
 
+TEST_CASE("lengths of sequences come back, and the states after them") {
+  for (const bool with_cell : {false, true}) {
+    Recurrent<float> lstm;
+    lstm.weights = values({1, 20, 3}, 1);
+    lstm.recurrent_weights = values({1, 20, 5}, 2);
+    lstm.functions = {Activation{ActivationKind::sigmoid}, Activation{ActivationKind::tanh},
+                      Activation{ActivationKind::tanh}};
+    lstm.with_lengths = true;
+    lstm.with_hidden_state = true;
+    lstm.with_cell_state = with_cell;
+    Model<float> model("lengths");
+    const NodeId x = model.add({"x", Input{{4, 2, 3}}, {}, {}});
+    const NodeId lengths = model.add({"n", Constant<float>{Tensor<float>({2}, {4, 1}), ElementType::s32}, {}, {}});
+    model.set_outputs({model.add({"lstm", lstm, {x, lengths}, {}})});
+    check_round_trip(model);
+    const auto of_one_row = [&] {
+      lstm.with_hidden_state = lstm.with_cell_state = false;
+      Model<float> plain("plain");
+      const NodeId from = plain.add({"x", Input{{4, 2, 3}}, {}, {}});
+      const NodeId n = plain.add({"n", Input{{2}, ElementType::s32}, {}, {}});
+      plain.set_outputs({plain.add({"lstm", lstm, {from, n}, {}})});
+      return plain;
+    }();
+    CHECK(operator_counts(of_one_row) == std::map<std::string, int>{{"LSTM", 1}});
+  }
+}
+
 TEST_CASE("opsets are raised for the layers that need it") {
   const auto opset = [](const Model<float>& model) {
     return parsed(test::checked_onnx(model)).opset_import(0).version();

@@ -404,6 +404,22 @@ TEST_CASE("recurrent operators refuse what they cannot do") {
   };
   CHECK_THROWS_WITH(rnn().with_texts("activations", {"Affine"}).import(), ContainsSubstring("affine"));
   CHECK_THROWS_WITH(rnn().with("direction", "sideways").import(), ContainsSubstring("'sideways'"));
-  CHECK_THROWS_WITH(rnn().absent().integers({2}).import(), ContainsSubstring("sequence lengths"));
-  CHECK_NOTHROW(rnn().absent().integers({3}).import());
+}
+
+TEST_CASE("sequences shorter than the batch's longest end early, in each direction") {
+  const auto node = [](const char* direction) {
+    OnnxOperator rnn("RNN", 14);
+    rnn.fixed(Values({3, 2, 1}, {1, 10, 2, 20, 4, 40})).constant({1, 1, 1}, {1}).constant({1, 1, 1}, {1});
+    rnn.absent().integers({3, 2}).with("hidden_size", 1).with("direction", direction);
+    return rnn.with_texts("activations", {"Relu"}).run_all(2);
+  };
+  const auto forward = node("forward");
+  CHECK(forward[0] == Values({3, 1, 2, 1}, {1, 10, 3, 30, 7, 0}));
+  CHECK(forward[1] == Values({1, 2, 1}, {7, 30}));
+  const auto reverse = node("reverse");
+  CHECK(reverse[0] == Values({3, 1, 2, 1}, {7, 30, 6, 20, 4, 0}));
+  CHECK(reverse[1] == Values({1, 2, 1}, {7, 30}));
+  OnnxOperator full("RNN", 14);
+  full.fixed(Values({3, 1, 1})).constant({1, 1, 1}, {1}).constant({1, 1, 1}, {1}).absent().integers({3});
+  CHECK_FALSE(layer_of<Recurrent<float>>(full.import(), "y0_node").with_lengths);
 }

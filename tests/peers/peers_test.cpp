@@ -46,8 +46,8 @@ TEST_CASE("files are compared beside networks, or alone") {
   CHECK_THROWS_WITH(dims_from({"width"}), ContainsSubstring("NAME=EXTENT"));
 }
 
-TEST_CASE("networks outside the zoo and batches below 1 are refused") {
-  CHECK_THROWS_WITH(validate(Selection{{"resnet500"}, {}, {}}), ContainsSubstring("the zoo has: "));
+TEST_CASE("unknown networks and batches below 1 are refused") {
+  CHECK_THROWS_WITH(validate(Selection{{"resnet500"}, {}, {}}), ContainsSubstring("there are: "));
   CHECK_THROWS_WITH(validate(Selection{{}, {0}, {}}), ContainsSubstring("--batches"));
 }
 

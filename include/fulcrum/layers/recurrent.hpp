@@ -29,10 +29,12 @@ enum class RecurrentDirection : std::uint8_t { forward, reverse, bidirectional }
 /// A cell stepped along a sequence, with the formulas and the gate order of ONNX's LSTM, GRU and RNN.
 ///
 /// src: x (steps, n, input), then optionally the first hidden state (directions, n, hidden), and of an LSTM the first
-/// cell state (directions, n, hidden); states that are not given are 0.
-/// dst (steps, directions, n, hidden): the hidden state after each step; with `with_cell_state` one row more, the cell
-/// state of an LSTM after its last step. The last hidden state is row steps − 1 of a forward direction, row 0 of a
-/// reverse one.
+/// cell state (directions, n, hidden); states that are not given are 0. With `with_lengths`, at last how many steps
+/// each sample has (n), whole numbers of 0 … steps: its other steps do not count, a reverse direction begins at its
+/// last. dst (steps, directions, n, hidden): the hidden state after each step, 0 where a sample has none; with
+/// `with_hidden_state` one row more, the hidden state after each sample's last step, and with `with_cell_state` another
+/// one, the cell state of an LSTM after it. Where all samples have all steps, the last hidden state is row steps − 1 of
+/// a forward direction, row 0 of a reverse one.
 /// Work: 2 · steps · directions · n · gates · hidden · (input + hidden) FLOP, and 8 more per gate and element.
 template <class T>
 struct Recurrent {
@@ -50,11 +52,15 @@ struct Recurrent {
   bool linear_before_reset = false;   ///< GRU: multiplies by the reset gate after the recurrent product
   bool couple_input_forget = false;   ///< LSTM: f = 1 − i
   bool with_cell_state = false;       ///< LSTM
+  bool with_hidden_state = false;
+  bool with_lengths = false;  ///< the last source is the steps of each sample
 
   [[nodiscard]] std::int64_t directions() const noexcept {
     return direction == RecurrentDirection::bidirectional ? 2 : 1;
   }
   [[nodiscard]] std::int64_t hidden() const { return recurrent_weights.value->dim(2); }
+  /// Sources that are first states, of as many as there are.
+  [[nodiscard]] std::size_t states(std::size_t sources) const noexcept { return sources - 1 - (with_lengths ? 1 : 0); }
   /// As many functions a direction has.
   [[nodiscard]] std::size_t functions_per_direction() const noexcept {
     return cell == RecurrentKind::lstm ? 3 : cell == RecurrentKind::gru ? 2 : 1;
@@ -80,9 +86,11 @@ namespace fulcrum {
 template <class T>
 Shape Recurrent<T>::dst_shape(std::span<const Shape> src) const {
   const std::string where(name_of(cell));
-  const std::size_t most = cell == RecurrentKind::lstm ? 3 : 2;
-  if (src.empty() || src.size() > most) {
-    throw Error(where, "takes 1 to " + std::to_string(most) + " sources but has " + std::to_string(src.size()));
+  const std::size_t least = with_lengths ? 2 : 1;
+  const std::size_t most = least + (cell == RecurrentKind::lstm ? 2 : 1);
+  if (src.size() < least || src.size() > most) {
+    throw Error(where, "takes " + std::to_string(least) + " to " + std::to_string(most) + " sources but has " +
+                           std::to_string(src.size()));
   }
   if (weights.empty() || recurrent_weights.empty()) throw Error(where, "has no weights");
   if (src[0].size() != 3) throw Error(where, "takes a source (steps, n, input) but was given " + to_string(src[0]));
@@ -103,11 +111,13 @@ Shape Recurrent<T>::dst_shape(std::span<const Shape> src) const {
     throw Error(where, "has " + std::to_string(functions.size()) + " functions");
   if (with_cell_state && cell != RecurrentKind::lstm) throw Error(where, "has no cell state");
   const Shape state{directions(), src[0][1], size};
-  for (const Shape& given : src.subspan(1)) {
+  if (with_lengths && src.back() != Shape{src[0][1]})
+    throw Error(where, "takes as many lengths as samples but was given " + to_string(src.back()));
+  for (const Shape& given : src.subspan(1, states(src.size()))) {
     if (given != state)
       throw Error(where, "takes a first state " + to_string(state) + " but was given " + to_string(given));
   }
-  return {src[0][0] + (with_cell_state ? 1 : 0), directions(), src[0][1], size};
+  return {src[0][0] + (with_hidden_state ? 1 : 0) + (with_cell_state ? 1 : 0), directions(), src[0][1], size};
 }
 
 template <class T>

@@ -58,7 +58,9 @@ Model<To> cast(const Model<From>& model) {
                              l.clip,
                              l.linear_before_reset,
                              l.couple_input_forget,
-                             l.with_cell_state};
+                             l.with_cell_state,
+                             l.with_hidden_state,
+                             l.with_lengths};
       },
       [](const LayerNormalization<From>& l) -> Layer<To> {
         return LayerNormalization<To>{l.axis, cast_parameter<To>(l.scale), cast_parameter<To>(l.shift), l.epsilon};

@@ -332,7 +332,9 @@ FULCRUM_DEFINE StepTypes ValueTypes::of_concat(const FusionGroup& group) const {
 FULCRUM_DEFINE StepTypes ValueTypes::of_recurrent(const FusionGroup& group, const Recurrent<float>& layer) const {
   const std::vector<NodeId>& src = model_.node(group.primary).src;
   StepTypes types = in_real_numbers(group, DType::f32, DType::f32);
-  types.src = compute_dtype(group.primary);
+  // Lengths are integers, which does not make the layer one of integers.
+  const bool narrow = precision_of(group.primary) == Precision::bf16 && is_floating(elements_[src[0]]);
+  types.src = narrow ? DType::bf16 : DType::f32;
   if (precision_of(group.primary) == Precision::int8 && kept_[src[0]].map && detail::scales_of_rows(layer.weights))
     types.src = kept_[src[0]].dtype;
   types.arithmetic = arithmetic_of(types.src);

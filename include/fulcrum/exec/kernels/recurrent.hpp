@@ -15,7 +15,7 @@
 
 #include <fulcrum/exec/kernels/recurrent_gates.hpp>
 #include <fulcrum/exec/runtime/program.hpp>
-#include <fulcrum/layers/recurrent.hpp>
+#include <fulcrum/layers/kernels/recurrent.hpp>
 #include <fulcrum/onednn/adapter.hpp>
 #include <fulcrum/onednn/team.hpp>
 
@@ -63,7 +63,8 @@ struct RecurrentCellPlan {
   std::int64_t steps = 0, samples = 0;
   std::int64_t src_step_bytes = 0;  ///< from one step of the source to the next
   std::int64_t chunk = 1;           ///< steps that one product with the source is for
-  bool has_hidden = false, has_cell = false;
+  bool has_hidden = false, has_cell = false, has_lengths = false;
+  bool with_hidden_state = false;
 
   /// A GRU that is reset before its product has two of them a step.
   [[nodiscard]] bool has_two_phases() const noexcept { return cell == RecurrentKind::gru && !linear_before_reset; }
@@ -77,8 +78,8 @@ struct RecurrentCellPlan {
   }
 };
 
-/// The step's function: (src, [hidden state], [cell state], weights and bias of each direction, recurrent weights,
-/// scratchpad of the product, scratch, dst).
+/// The step's function: (src, [hidden state], [cell state], [lengths], weights and bias of each direction, recurrent
+/// weights, scratchpad of the product, scratch, dst).
 class RecurrentFunction {
 public:
   RecurrentFunction(std::shared_ptr<const RecurrentCellPlan> plan, std::vector<PointedProduct> products, int threads)
@@ -87,7 +88,8 @@ public:
         threads_(threads),
         stream_(cpu_engine()),
         sum_(recurrent_product(plan_->panels.weights)),
-        gate_(recurrent_gate_function()) {}
+        gate_(recurrent_gate_function()),
+        lengths_(static_cast<std::size_t>(plan_->samples), plan_->steps) {}
   RecurrentFunction(const RecurrentFunction& other) : RecurrentFunction(other.plan_, other.products_, other.threads_) {}
   RecurrentFunction& operator=(const RecurrentFunction&) = delete;
 
@@ -104,18 +106,24 @@ private:
     const float* zeros = nullptr;
     float* dst = nullptr;  ///< (steps, directions, n, hidden)
   };
-  /// Where step s of a direction stands in the source.
-  [[nodiscard]] std::int64_t place(std::int64_t direction, std::int64_t s) const noexcept {
-    const bool backwards = direction == 1 || plan_->direction == RecurrentDirection::reverse;
-    return backwards ? plan_->steps - 1 - s : s;
+  [[nodiscard]] bool goes_backwards(std::int64_t direction) const noexcept {
+    return direction == 1 || plan_->direction == RecurrentDirection::reverse;
+  }
+  /// Where step s of a sample, of those that it has, stands in the source.
+  [[nodiscard]] std::int64_t place(std::int64_t direction, std::int64_t s, std::int64_t sample) const noexcept {
+    return goes_backwards(direction) ? lengths_[static_cast<std::size_t>(sample)] - 1 - s : s;
   }
   /// The first place that a chunk's product is for: places [first, first + chunk) hold all of steps [begin, end).
   [[nodiscard]] std::int64_t first_place(std::int64_t direction, std::int64_t begin, std::int64_t end) const noexcept {
-    const std::int64_t least = std::min(place(direction, begin), place(direction, end - 1));
-    return std::min(least, plan_->steps - plan_->chunk);
+    return std::min(goes_backwards(direction) ? plan_->steps - end : begin, plan_->steps - plan_->chunk);
   }
+  /// The state of a sample before its step s; after all of them, where s is its length.
   [[nodiscard]] const float* state_before(const Run& run, std::int64_t direction, std::int64_t s,
                                           std::int64_t sample) const noexcept;
+  /// (1, directions, n, hidden) behind the steps of the result.
+  [[nodiscard]] float* row_behind(const Run& run, std::int64_t row) const noexcept {
+    return run.dst + (plan_->steps + row) * plan_->panels.directions * plan_->samples * plan_->panels.hidden;
+  }
   /// Blocks [first, last) of all directions of one step.
   void step(const Run& run, std::int64_t s, std::int64_t begin, std::int64_t end, int phase, std::int64_t first,
             std::int64_t last) const;
@@ -126,6 +134,7 @@ private:
   dnnl::stream stream_;
   RecurrentProduct sum_;
   RecurrentGateFunction gate_;
+  std::vector<std::int64_t> lengths_;  // of each sample
 };
 
 inline PointedProduct::PointedProduct(dnnl::primitive primitive, Descs descs, std::vector<RuntimeArgument> runtime)
@@ -168,7 +177,8 @@ inline const float* RecurrentFunction::state_before(const Run& run, std::int64_t
                                                     std::int64_t sample) const noexcept {
   const RecurrentCellPlan& p = *plan_;
   const std::int64_t row = direction * p.samples + sample;
-  if (s > 0) return run.dst + (place(direction, s - 1) * p.panels.directions * p.samples + row) * p.panels.hidden;
+  if (s > 0)
+    return run.dst + (place(direction, s - 1, sample) * p.panels.directions * p.samples + row) * p.panels.hidden;
   return run.hidden == nullptr ? run.zeros : run.hidden + row * p.panels.hidden;
 }
 
@@ -188,34 +198,42 @@ inline void RecurrentFunction::step(const Run& run, std::int64_t s, std::int64_t
   for (std::int64_t item = first; item < last; ++item) {
     const std::int64_t direction = item / blocks, block = item % blocks, unit = block * recurrent_units;
     const std::byte* panel = run.recurrent + p.panels.panel_at(direction, block, first_gate);
-    const std::int64_t at = place(direction, s), padded_at = item * recurrent_units;
-    const float* of_input =
-        run.of_input + (direction * p.chunk + at - first_place(direction, begin, end)) * n * p.rows();
+    const std::int64_t padded_at = item * recurrent_units;
+    const float* of_input = run.of_input + (direction * p.chunk - first_place(direction, begin, end)) * n * p.rows();
     g.functions = p.functions.data() + static_cast<std::size_t>(direction) *
                                            (p.functions.size() / static_cast<std::size_t>(p.panels.directions));
     g.scales = p.scales.data() + p.panels.gates * padded_at + first_gate * recurrent_units;
     g.peepholes = p.peepholes.empty() ? nullptr : p.peepholes.data() + 3 * padded_at;
     g.state_bias = p.state_bias.empty() ? nullptr : p.state_bias.data() + padded_at;
     g.count = static_cast<int>(std::min<std::int64_t>(recurrent_units, hidden - unit));
-    for (std::int64_t sample = 0; sample < n; sample += recurrent_samples) {
-      const int together = static_cast<int>(std::min<std::int64_t>(recurrent_samples, n - sample));
+    for (std::int64_t sample = 0; sample < n;) {
+      std::array<std::int64_t, recurrent_samples> of{};
       std::array<const float*, recurrent_samples> before{}, states{};
-      for (int i = 0; i < together; ++i) {
-        before[static_cast<std::size_t>(i)] = state_before(run, direction, s, sample + i);
-        states[static_cast<std::size_t>(i)] =
-            phase == 1 ? run.reset + (direction * n + sample + i) * hidden : before[static_cast<std::size_t>(i)];
+      int together = 0;
+      for (; sample < n && together < recurrent_samples; ++sample) {
+        const auto i = static_cast<std::size_t>(together);
+        if (s >= lengths_[static_cast<std::size_t>(sample)]) {
+          std::fill_n(run.dst + ((s * p.panels.directions + direction) * n + sample) * hidden + unit, g.count, 0.0F);
+          continue;
+        }
+        of[i] = sample;
+        before[i] = state_before(run, direction, s, sample);
+        states[i] = phase == 1 ? run.reset + (direction * n + sample) * hidden : before[i];
+        ++together;
       }
+      if (together == 0) break;
       sum_(p.panels, panel, gates, states.data(), together, sums);
-      for (int i = 0; i < together; ++i) {
-        const std::int64_t row = direction * n + sample + i;
+      for (int k = 0; k < together; ++k) {
+        const auto i = static_cast<std::size_t>(k);
+        const std::int64_t row = direction * n + of[i], at = place(direction, s, of[i]);
         float* state = run.cell + row * p.padded() + unit;
-        g.of_input = of_input + (sample + i) * p.rows() + (block * p.panels.gates + first_gate) * recurrent_units;
-        g.sums = sums + i * gates * recurrent_units;
-        g.before = before[static_cast<std::size_t>(i)] + unit;
+        g.of_input = of_input + (at * n + of[i]) * p.rows() + (block * p.panels.gates + first_gate) * recurrent_units;
+        g.sums = sums + k * gates * recurrent_units;
+        g.before = before[i] + unit;
         g.cell_state = g.update = state;
         g.after = p.has_two_phases() && phase == 0
                       ? run.reset + row * hidden + unit
-                      : run.dst + ((at * p.panels.directions + direction) * n + sample + i) * hidden + unit;
+                      : run.dst + ((at * p.panels.directions + direction) * n + of[i]) * hidden + unit;
         gate_(g, phase);
       }
     }
@@ -230,6 +248,10 @@ inline void RecurrentFunction::operator()(std::span<void* const> pointers) {
   Run run;
   if (p.has_hidden) run.hidden = static_cast<const float*>(pointers[next++]);
   const float* cell = p.has_cell ? static_cast<const float*>(pointers[next++]) : nullptr;
+  if (p.has_lengths) {
+    const std::span given(static_cast<const float*>(pointers[next++]), static_cast<std::size_t>(n));
+    kernels::read_lengths<float>(given, p.steps, lengths_);
+  }
   const std::size_t weights = next;
   next += 2 * static_cast<std::size_t>(directions);
   run.recurrent = static_cast<const std::byte*>(pointers[next++]);
@@ -264,9 +286,18 @@ inline void RecurrentFunction::operator()(std::span<void* const> pointers) {
       }
     });
   }
+  std::int64_t behind = 0;
+  if (p.with_hidden_state) {
+    for (std::int64_t row = 0; row < directions * n; ++row) {
+      const std::int64_t direction = row / n, sample = row % n;
+      std::copy_n(state_before(run, direction, lengths_[static_cast<std::size_t>(sample)], sample), hidden,
+                  row_behind(run, behind) + row * hidden);
+    }
+    ++behind;
+  }
   if (!p.with_cell_state) return;
   for (std::int64_t row = 0; row < directions * n; ++row)
-    std::copy_n(run.cell + row * p.padded(), hidden, run.dst + (p.steps * directions * n + row) * hidden);
+    std::copy_n(run.cell + row * p.padded(), hidden, row_behind(run, behind) + row * hidden);
 }
 
 }  // namespace fulcrum::detail::onednn

@@ -67,11 +67,14 @@ FULCRUM_DECLARE [[nodiscard]] RecurrentCellPlan recurrent_plan(const Lowering& l
   plan.linear_before_reset = layer.linear_before_reset;
   plan.couple_input_forget = layer.couple_input_forget;
   plan.with_cell_state = layer.with_cell_state;
+  plan.with_hidden_state = layer.with_hidden_state;
+  plan.has_lengths = layer.with_lengths;
   plan.steps = x[0];
   plan.samples = x[1];
-  plan.chunk = recurrent_chunk(plan);
-  plan.has_hidden = src.size() > 1;
-  plan.has_cell = src.size() > 2;
+  // A sample's last step is where its length says, so that no part of the source is for all samples' steps.
+  plan.chunk = layer.with_lengths ? plan.steps : recurrent_chunk(plan);
+  plan.has_hidden = layer.states(src.size()) > 0;
+  plan.has_cell = layer.states(src.size()) > 1;
   std::vector<float> given;
   if (plan.panels.weights == RecurrentWeights::s8) given = *fulcrum::detail::scales_of_rows(layer.recurrent_weights);
   plan.scales =

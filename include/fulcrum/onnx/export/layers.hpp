@@ -66,7 +66,7 @@ inline void export_layer(ExportContext& context, const fulcrum::Constant<float>&
 
 /// Writes the nodes of the layer whose turn it is. Each layer has its overload of export_layer().
 inline void write_layer(ExportContext& context, const Layer<float>& layer) {
-  if (is_part_of_lstm(context, context.id()) || is_part_of_max_pool(context, context.id())) return;
+  if (is_part_of_recurrent(context, context.id()) || is_part_of_max_pool(context, context.id())) return;
   visit_layer([&](const auto& l) { export_layer(context, l); }, layer);
 }
 

@@ -77,17 +77,14 @@ inline RecurrentDirection recurrent_direction(const GraphNode& node) {
   throw Error("attribute 'direction'", "is '" + direction + "'", "use forward, reverse or bidirectional");
 }
 
-/// \throws Error unless every sequence (input 4) has all steps
-inline void expect_full_sequences(ImportContext& context, const GraphNode& node, const TracedShape& src) {
-  if (!context.has_input(node, 4)) return;
+/// Whether lengths of sequences (input 4) are given that are not known to be all steps.
+inline bool has_lengths(ImportContext& context, const GraphNode& node, const TracedShape& src) {
+  if (!context.has_input(node, 4)) return false;
   const std::optional<TracedIntegers> lengths = context.traced_integers(node, 4);
   const auto is_full = [](const std::vector<std::int64_t>& given, std::int64_t steps) {
     return std::all_of(given.begin(), given.end(), [&](std::int64_t length) { return length == steps; });
   };
-  if (!lengths) throw Error("its sequence lengths", "are computed at run time", "export for sequences of full length");
-  if (!is_full(lengths->first, src.first[0]) || !is_full(lengths->second, src.second[0])) {
-    throw Error("its sequence lengths", "are not all the number of steps", "export for sequences of full length");
-  }
+  return !lengths || !is_full(lengths->first, src.first[0]) || !is_full(lengths->second, src.second[0]);
 }
 
 /// The layer's weights and settings.
@@ -167,14 +164,19 @@ void import_recurrent(ImportContext& context, const GraphNode& node) {
     throw Error("", "takes a source of shape " + to_string(context.shape(src).first), "give it (steps, batch, input)");
   }
   if (batch_first) src = context.append(node.name + "/steps_first", Transpose{{1, 0, 2}}, {src});
-  expect_full_sequences(context, node, context.shape(src));
   Recurrent<float> layer = recurrent_layer<cell>(context, node);
+  layer.with_lengths = has_lengths(context, node, context.shape(src));
+  // Where lengths differ, the last hidden states are in no one row.
+  layer.with_hidden_state = layer.with_lengths && context.wants(node, 1);
   const RecurrentDirection direction = layer.direction;
-  const bool with_cell = layer.with_cell_state;
+  const bool with_cell = layer.with_cell_state, with_hidden = layer.with_hidden_state;
+  const bool with_lengths = layer.with_lengths;
   std::vector<NodeId> sources{src};
   append_first_states(context, node, batch_first, cell == RecurrentKind::lstm, sources);
+  if (with_lengths) sources.push_back(context.src(node, 4));
   const NodeId value = context.append(node.name, std::move(layer), std::move(sources));
-  const NodeId hidden = with_cell ? append_rows(context, node.name + "/hidden", value, 0, -1) : value;
+  const std::int64_t behind = (with_cell ? 1 : 0) + (with_hidden ? 1 : 0);
+  const NodeId hidden = behind > 0 ? append_rows(context, node.name + "/hidden", value, 0, -behind) : value;
   if (context.wants(node, 0)) {
     NodeId steps = hidden;
     if (batch_first) steps = context.append(node.name + "/batch_first", Transpose{{2, 0, 1, 3}}, {hidden});
@@ -182,7 +184,9 @@ void import_recurrent(ImportContext& context, const GraphNode& node) {
   }
   if (context.wants(node, 1)) {
     const std::string name = node.name + "/last_hidden";
-    define_state(context, node, 1, name, append_last_hidden(context, name, hidden, direction), batch_first);
+    const NodeId last = with_hidden ? append_rows(context, name, value, -behind, with_cell ? -1 : end)
+                                    : append_last_hidden(context, name, hidden, direction);
+    define_state(context, node, 1, name, last, batch_first);
   }
   if (with_cell) {
     const std::string name = node.name + "/last_cell";
