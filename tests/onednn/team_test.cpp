@@ -53,3 +53,27 @@ TEST_CASE("compiling a model leaves no threads that wait among those which run i
   });
   CHECK(is_gone);
 }
+
+TEST_CASE("phased work does each item of each phase once, after all of the phase before") {
+  constexpr std::int64_t items = 7, phases = 50;
+  for (const int threads : {1, 2, 5}) {
+    detail::PhasedWork work(threads);
+    for (int run = 0; run < 2; ++run) {
+      std::vector<std::atomic<std::int64_t>> done(static_cast<std::size_t>(items));
+      std::atomic<bool> in_order{true};
+      work.begin(items);
+      detail::in_team(threads, [&](std::int64_t thread) {
+        for (std::int64_t phase = 0; phase < phases; ++phase) {
+          work.run(thread, phase, [&](std::int64_t item) {
+            for (const auto& count : done) {
+              if (count < phase) in_order = false;
+            }
+            ++done[static_cast<std::size_t>(item)];
+          });
+        }
+      });
+      CHECK(in_order);
+      for (const auto& count : done) CHECK(count == phases);
+    }
+  }
+}

@@ -89,7 +89,8 @@ public:
         stream_(cpu_engine()),
         sum_(recurrent_product(plan_->panels.weights)),
         gate_(recurrent_gate_function()),
-        lengths_(static_cast<std::size_t>(plan_->samples), plan_->steps) {}
+        lengths_(static_cast<std::size_t>(plan_->samples), plan_->steps),
+        work_(threads) {}
   RecurrentFunction(const RecurrentFunction& other) : RecurrentFunction(other.plan_, other.products_, other.threads_) {}
   RecurrentFunction& operator=(const RecurrentFunction&) = delete;
 
@@ -124,9 +125,8 @@ private:
   [[nodiscard]] float* row_behind(const Run& run, std::int64_t row) const noexcept {
     return run.dst + (plan_->steps + row) * plan_->panels.directions * plan_->samples * plan_->panels.hidden;
   }
-  /// Blocks [first, last) of all directions of one step.
-  void step(const Run& run, std::int64_t s, std::int64_t begin, std::int64_t end, int phase, std::int64_t first,
-            std::int64_t last) const;
+  /// One block of 16 units of a direction in one step: item direction · blocks + block.
+  void step(const Run& run, std::int64_t s, std::int64_t begin, std::int64_t end, int phase, std::int64_t item) const;
 
   std::shared_ptr<const RecurrentCellPlan> plan_;
   std::vector<PointedProduct> products_;  // one of each direction
@@ -135,6 +135,7 @@ private:
   RecurrentProduct sum_;
   RecurrentGateFunction gate_;
   std::vector<std::int64_t> lengths_;  // of each sample
+  PhasedWork work_;
 };
 
 inline PointedProduct::PointedProduct(dnnl::primitive primitive, Descs descs, std::vector<RuntimeArgument> runtime)
@@ -183,7 +184,7 @@ inline const float* RecurrentFunction::state_before(const Run& run, std::int64_t
 }
 
 inline void RecurrentFunction::step(const Run& run, std::int64_t s, std::int64_t begin, std::int64_t end, int phase,
-                                    std::int64_t first, std::int64_t last) const {
+                                    std::int64_t item) const {
   const RecurrentCellPlan& p = *plan_;
   const std::int64_t hidden = p.panels.hidden, blocks = p.panels.blocks(), n = p.samples;
   // A GRU that is reset before its product has the two gates, then the candidate.
@@ -195,47 +196,46 @@ inline void RecurrentFunction::step(const Run& run, std::int64_t s, std::int64_t
   g.linear_before_reset = p.linear_before_reset;
   g.couple_input_forget = p.couple_input_forget;
   g.clip = p.clip;
-  for (std::int64_t item = first; item < last; ++item) {
-    const std::int64_t direction = item / blocks, block = item % blocks, unit = block * recurrent_units;
-    const std::byte* panel = run.recurrent + p.panels.panel_at(direction, block, first_gate);
-    const std::int64_t padded_at = item * recurrent_units;
-    const float* of_input = run.of_input + (direction * p.chunk - first_place(direction, begin, end)) * n * p.rows();
-    g.functions = p.functions.data() + static_cast<std::size_t>(direction) *
-                                           (p.functions.size() / static_cast<std::size_t>(p.panels.directions));
-    g.scales = p.scales.data() + p.panels.gates * padded_at + first_gate * recurrent_units;
-    g.peepholes = p.peepholes.empty() ? nullptr : p.peepholes.data() + 3 * padded_at;
-    g.state_bias = p.state_bias.empty() ? nullptr : p.state_bias.data() + padded_at;
-    g.count = static_cast<int>(std::min<std::int64_t>(recurrent_units, hidden - unit));
-    for (std::int64_t sample = 0; sample < n;) {
-      std::array<std::int64_t, recurrent_samples> of{};
-      std::array<const float*, recurrent_samples> before{}, states{};
-      int together = 0;
-      for (; sample < n && together < recurrent_samples; ++sample) {
-        const auto i = static_cast<std::size_t>(together);
-        if (s >= lengths_[static_cast<std::size_t>(sample)]) {
-          std::fill_n(run.dst + ((s * p.panels.directions + direction) * n + sample) * hidden + unit, g.count, 0.0F);
-          continue;
-        }
-        of[i] = sample;
-        before[i] = state_before(run, direction, s, sample);
-        states[i] = phase == 1 ? run.reset + (direction * n + sample) * hidden : before[i];
-        ++together;
+  const std::int64_t direction = item / blocks, block = item % blocks, unit = block * recurrent_units;
+  const std::byte* panel = run.recurrent + p.panels.panel_at(direction, block, first_gate);
+  const std::int64_t padded_at = item * recurrent_units;
+  const std::int64_t first_step = direction * p.chunk - first_place(direction, begin, end);  // in of_input
+  g.functions = p.functions.data() + static_cast<std::size_t>(direction) *
+                                         (p.functions.size() / static_cast<std::size_t>(p.panels.directions));
+  g.scales = p.scales.data() + p.panels.gates * padded_at + first_gate * recurrent_units;
+  g.peepholes = p.peepholes.empty() ? nullptr : p.peepholes.data() + 3 * padded_at;
+  g.state_bias = p.state_bias.empty() ? nullptr : p.state_bias.data() + padded_at;
+  g.count = static_cast<int>(std::min<std::int64_t>(recurrent_units, hidden - unit));
+  for (std::int64_t sample = 0; sample < n;) {
+    std::array<std::int64_t, recurrent_samples> of{};
+    std::array<const float*, recurrent_samples> before{}, states{};
+    int together = 0;
+    for (; sample < n && together < recurrent_samples; ++sample) {
+      const auto i = static_cast<std::size_t>(together);
+      if (s >= lengths_[static_cast<std::size_t>(sample)]) {
+        std::fill_n(run.dst + ((s * p.panels.directions + direction) * n + sample) * hidden + unit, g.count, 0.0F);
+        continue;
       }
-      if (together == 0) break;
-      sum_(p.panels, panel, gates, states.data(), together, sums);
-      for (int k = 0; k < together; ++k) {
-        const auto i = static_cast<std::size_t>(k);
-        const std::int64_t row = direction * n + of[i], at = place(direction, s, of[i]);
-        float* state = run.cell + row * p.padded() + unit;
-        g.of_input = of_input + (at * n + of[i]) * p.rows() + (block * p.panels.gates + first_gate) * recurrent_units;
-        g.sums = sums + k * gates * recurrent_units;
-        g.before = before[i] + unit;
-        g.cell_state = g.update = state;
-        g.after = p.has_two_phases() && phase == 0
-                      ? run.reset + row * hidden + unit
-                      : run.dst + ((at * p.panels.directions + direction) * n + of[i]) * hidden + unit;
-        gate_(g, phase);
-      }
+      of[i] = sample;
+      before[i] = state_before(run, direction, s, sample);
+      states[i] = phase == 1 ? run.reset + (direction * n + sample) * hidden : before[i];
+      ++together;
+    }
+    if (together == 0) break;
+    sum_(p.panels, panel, gates, states.data(), together, sums);
+    for (int k = 0; k < together; ++k) {
+      const auto i = static_cast<std::size_t>(k);
+      const std::int64_t row = direction * n + of[i], at = place(direction, s, of[i]);
+      float* state = run.cell + row * p.padded() + unit;
+      g.of_input = run.of_input + ((first_step + at) * n + of[i]) * p.rows() +
+                   (block * p.panels.gates + first_gate) * recurrent_units;
+      g.sums = sums + k * gates * recurrent_units;
+      g.before = before[i] + unit;
+      g.cell_state = g.update = state;
+      g.after = p.has_two_phases() && phase == 0
+                    ? run.reset + row * hidden + unit
+                    : run.dst + ((at * p.panels.directions + direction) * n + of[i]) * hidden + unit;
+      gate_(g, phase);
     }
   }
 }
@@ -276,13 +276,13 @@ inline void RecurrentFunction::operator()(std::span<void* const> pointers) {
                                                  run.of_input + d * p.chunk * n * p.rows());
     }
     stream_.wait();
-    in_team(threads_, [&](const TeamMember& member) {
-      for (std::int64_t s = begin; s < end; ++s) {
-        for (int phase = 0; phase < (p.has_two_phases() ? 2 : 1); ++phase) {
-          member.for_part(directions * p.panels.blocks(),
-                          [&](std::int64_t first, std::int64_t last) { step(run, s, begin, end, phase, first, last); });
-          member.wait();
-        }
+    const std::int64_t phases = p.has_two_phases() ? 2 : 1;
+    work_.begin(directions * p.panels.blocks());
+    in_team(threads_, [&](std::int64_t thread) {
+      for (std::int64_t phase = 0; phase < (end - begin) * phases; ++phase) {
+        work_.run(thread, phase, [&](std::int64_t item) {
+          step(run, begin + phase / phases, begin, end, static_cast<int>(phase % phases), item);
+        });
       }
     });
   }

@@ -24,6 +24,12 @@ namespace fulcrum::detail::onednn {
 /// Hidden units side by side: a panel is all weights of one gate of as many units, (columns, units).
 inline constexpr int recurrent_units = 16;
 
+/// Columns of a panel that lie together: of a unit, two bf16 in 32 bits; four integers of 24 bits in three times 32,
+/// the first three in the upper bits, the fourth in what is left below them, its upper byte first.
+[[nodiscard]] constexpr int recurrent_columns(RecurrentWeights weights) noexcept {
+  return weights == RecurrentWeights::bf16 ? 2 : weights == RecurrentWeights::s24 ? 4 : 1;
+}
+
 /// Recurrent weights as they lie in memory: panels of the gates of 16 units, then those of the next 16; after them, of
 /// the next direction. Units that make up the last 16 have weights 0.
 struct RecurrentPanels {
@@ -31,10 +37,10 @@ struct RecurrentPanels {
   std::int64_t directions = 1, gates = 1, hidden = 0;
 
   [[nodiscard]] std::int64_t blocks() const noexcept { return (hidden + recurrent_units - 1) / recurrent_units; }
-  /// Columns that lie together: two in bf16, whose last one is 0 where the number is odd.
+  /// Columns that make up the last of those that lie together have weights 0.
   [[nodiscard]] std::int64_t panel_bytes() const noexcept {
-    const std::int64_t columns = weights == RecurrentWeights::bf16 ? (hidden + 1) / 2 * 2 : hidden;
-    return columns * recurrent_units * bytes_of(weights);
+    const std::int64_t together = recurrent_columns(weights);
+    return (hidden + together - 1) / together * together * recurrent_units * bytes_of(weights);
   }
   [[nodiscard]] std::int64_t panel_at(std::int64_t direction, std::int64_t block, std::int64_t gate) const noexcept {
     return ((direction * blocks() + block) * gates + gate) * panel_bytes();
@@ -75,7 +81,8 @@ inline std::vector<float> recurrent_scales(const RecurrentPanels& panels, std::s
   for (std::size_t row = 0; row < rows; ++row) {
     float largest = 0.0F;
     for (const float w : weights.subspan(row * hidden, hidden)) largest = std::max(largest, std::abs(w));
-    if (largest > 0.0F) scales[row] = largest / static_cast<float>((1 << 23) - 1);
+    // Of integers that stand in the upper 24 bits of 32.
+    if (largest > 0.0F) scales[row] = largest / (256.0F * static_cast<float>((1 << 23) - 1));
   }
   return scales;
 }
@@ -110,17 +117,17 @@ inline void pack_recurrent_weights(const RecurrentPanels& p, std::span<const flo
       });
     case RecurrentWeights::s24:
       return for_each([&](std::byte* panel, std::int64_t k, std::int64_t lane, float w, double scale) {
-        // The upper 16 bits of all units, then the lower 8.
-        const auto q = static_cast<std::int32_t>(std::lrint(static_cast<double>(w) * scale));
-        put(panel + k * units * 3 + 2 * lane, static_cast<std::int16_t>(q >> 8));
-        put(panel + k * units * 3 + 2 * units + lane, static_cast<std::uint8_t>(q & 0xff));
+        const auto q = std::lrint(static_cast<double>(w) * scale / 256.0);
+        std::byte* at = panel + k / 4 * 3 * 4 * units + 4 * lane;
+        const auto byte = [q](int shift) { return static_cast<std::byte>((q >> shift) & 0xff); };
+        for (std::int64_t i = 0; i < 3; ++i) {
+          if (k % 4 < 3)
+            at[4 * units * (k % 4) + i + 1] = byte(static_cast<int>(8 * i));
+          else
+            at[4 * units * i] = byte(static_cast<int>(16 - 8 * i));
+        }
       });
   }
-}
-
-/// Columns of a panel that lie together.
-[[nodiscard]] constexpr int recurrent_columns(RecurrentWeights weights) noexcept {
-  return weights == RecurrentWeights::bf16 ? 2 : 1;
 }
 
 #if defined(__x86_64__)
@@ -148,10 +155,19 @@ __attribute__((target("avx512f"), always_inline)) inline void load_columns(const
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
     columns[0] = _mm512_maskz_cvtepi32_ps(all, _mm512_maskz_cvtepi8_epi32(all, bytes));
   } else {
-    const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at) + 2);
-    const __m512i upper = _mm512_maskz_slli_epi32(all, _mm512_maskz_cvtepi16_epi32(all, words), 8);
-    columns[0] = _mm512_maskz_cvtepi32_ps(all, _mm512_or_si512(upper, _mm512_maskz_cvtepu8_epi32(all, bytes)));
+    const __m512i a = _mm512_loadu_si512(at), b = _mm512_loadu_si512(at + 64), c = _mm512_loadu_si512(at + 128);
+    const __m512i upper = _mm512_set1_epi32(-256);
+    columns[0] = _mm512_maskz_cvtepi32_ps(all, _mm512_and_si512(a, upper));
+    columns[1] = _mm512_maskz_cvtepi32_ps(all, _mm512_and_si512(b, upper));
+    columns[2] = _mm512_maskz_cvtepi32_ps(all, _mm512_and_si512(c, upper));
+    // Bits of the third operand say which of the other two is taken.
+    constexpr int choose = 0xe4;
+    const __m512i from_b =
+        _mm512_ternarylogic_epi32(_mm512_maskz_slli_epi32(all, a, 24), _mm512_maskz_slli_epi32(all, b, 16),
+                                  _mm512_set1_epi32(-(1 << 24)), choose);
+    const __m512i last =
+        _mm512_ternarylogic_epi32(from_b, _mm512_maskz_slli_epi32(all, c, 8), _mm512_set1_epi32(-(1 << 16)), choose);
+    columns[3] = _mm512_maskz_cvtepi32_ps(all, last);
   }
 }
 
@@ -171,9 +187,15 @@ __attribute__((target("avx2"), always_inline)) inline void load_columns(const st
   } else if constexpr (weights == RecurrentWeights::s8) {
     columns[0] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(eight(at + 8 * half)));
   } else {
-    const __m256i upper = _mm256_cvtepi16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at) + half));
-    const __m256i lower = _mm256_cvtepu8_epi32(eight(at + 32 + 8 * half));
-    columns[0] = _mm256_cvtepi32_ps(_mm256_or_si256(_mm256_slli_epi32(upper, 8), lower));
+    const auto* three = reinterpret_cast<const __m256i*>(at) + half;
+    const __m256i a = _mm256_loadu_si256(three), b = _mm256_loadu_si256(three + 2), c = _mm256_loadu_si256(three + 4);
+    const __m256i upper = _mm256_set1_epi32(-256), lower = _mm256_set1_epi32(255);
+    columns[0] = _mm256_cvtepi32_ps(_mm256_and_si256(a, upper));
+    columns[1] = _mm256_cvtepi32_ps(_mm256_and_si256(b, upper));
+    columns[2] = _mm256_cvtepi32_ps(_mm256_and_si256(c, upper));
+    const __m256i from_b = _mm256_slli_epi32(_mm256_and_si256(b, lower), 16);
+    const __m256i from_c = _mm256_slli_epi32(_mm256_and_si256(c, lower), 8);
+    columns[3] = _mm256_cvtepi32_ps(_mm256_or_si256(_mm256_slli_epi32(a, 24), _mm256_or_si256(from_b, from_c)));
   }
 }
 
@@ -185,10 +207,11 @@ __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma"))) void sum_panel
                                                                                          float* sums) {
   constexpr int together = recurrent_columns(weights);
   // Additions to one sum wait for one another: eight sums at least keep the units busy.
-  constexpr int unrolled = std::max(1, 8 / (gates * samples * together));
+  constexpr int chains = std::clamp(8 / (gates * samples), 1, 4);
+  constexpr int unrolled = std::max(1, chains / together);
   constexpr std::int64_t bytes = together * recurrent_units * bytes_of(weights);
   const std::int64_t panel_bytes = p.panel_bytes();
-  __m512 sum[unrolled * together][gates][samples];
+  __m512 sum[chains][gates][samples];
   for (auto& of_column : sum) {
     for (auto& of_gate : of_column) {
       for (__m512& x : of_gate) x = _mm512_setzero_ps();
@@ -202,12 +225,14 @@ __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma"))) void sum_panel
       for (int gate = 0; gate < gates; ++gate) {
         __m512 columns[together];
         load_columns<weights>(panel + gate * panel_bytes + u * bytes, columns);
-#pragma GCC unroll 2
+#pragma GCC unroll 4
         for (int c = 0; c < together; ++c) {
           const int at = u * together + c;
 #pragma GCC unroll 4
-          for (int s = 0; s < samples; ++s)
-            sum[at][gate][s] = _mm512_fmadd_ps(columns[c], _mm512_set1_ps(states[s][k + at]), sum[at][gate][s]);
+          for (int s = 0; s < samples; ++s) {
+            __m512& total = sum[at % chains][gate][s];
+            total = _mm512_fmadd_ps(columns[c], _mm512_set1_ps(states[s][k + at]), total);
+          }
         }
       }
     }
@@ -218,12 +243,12 @@ __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma"))) void sum_panel
     for (int gate = 0; gate < gates; ++gate) {
       __m512 columns[together];
       load_columns<weights>(panel + gate * panel_bytes, columns);
-#pragma GCC unroll 2
+#pragma GCC unroll 4
       for (int c = 0; c < together; ++c) {
 #pragma GCC unroll 4
         for (int s = 0; s < samples; ++s) {
           const __m512 state = _mm512_set1_ps(c < left ? states[s][k + c] : 0.0F);
-          sum[c][gate][s] = _mm512_fmadd_ps(columns[c], state, sum[c][gate][s]);
+          sum[c % chains][gate][s] = _mm512_fmadd_ps(columns[c], state, sum[c % chains][gate][s]);
         }
       }
     }
@@ -234,7 +259,7 @@ __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma"))) void sum_panel
     for (int gate = 0; gate < gates; ++gate) {
       __m512 total = sum[0][gate][s];
 #pragma GCC unroll 8
-      for (int c = 1; c < unrolled * together; ++c) total = _mm512_add_ps(total, sum[c][gate][s]);
+      for (int c = 1; c < chains; ++c) total = _mm512_add_ps(total, sum[c][gate][s]);
       _mm512_storeu_ps(sums + (s * gates + gate) * recurrent_units, total);
     }
   }
@@ -261,7 +286,7 @@ __attribute__((target("avx2,fma"))) void sum_panels_avx2(const RecurrentPanels& 
         for (int half = 0; half < 2; ++half) {
           __m256 columns[together];
           load_columns<weights>(at + u * bytes, half, columns);
-#pragma GCC unroll 2
+#pragma GCC unroll 4
           for (int c = 0; c < together; ++c) {
 #pragma GCC unroll 4
             for (int s = 0; s < samples; ++s) {
@@ -278,7 +303,7 @@ __attribute__((target("avx2,fma"))) void sum_panels_avx2(const RecurrentPanels& 
       for (int half = 0; half < 2; ++half) {
         __m256 columns[together];
         load_columns<weights>(at, half, columns);
-#pragma GCC unroll 2
+#pragma GCC unroll 4
         for (int c = 0; c < together; ++c) {
 #pragma GCC unroll 4
           for (int s = 0; s < samples; ++s) {
@@ -329,8 +354,11 @@ struct RecurrentAnywhere {
     if constexpr (weights == RecurrentWeights::bf16)
       return static_cast<float>(get(panel + k / 2 * 4 * recurrent_units + 4 * unit + 2 * (k % 2), bf16()));
     if constexpr (weights == RecurrentWeights::s8) return static_cast<float>(get(column + unit, std::int8_t{0}));
-    const int upper = get(column + 2 * unit, std::int16_t{0});
-    return static_cast<float>(upper * 256 + get(column + 2 * recurrent_units + unit, std::uint8_t{0}));
+    const std::byte* at = panel + k / 4 * 3 * 4 * recurrent_units + 4 * unit;
+    const auto part = [&](int i) { return get(at + 4 * recurrent_units * i, std::uint32_t{0}); };
+    const std::uint32_t q = k % 4 < 3 ? part(static_cast<int>(k % 4)) & ~0xffU
+                                      : (part(0) << 24U) | ((part(1) & 0xffU) << 16U) | ((part(2) & 0xffU) << 8U);
+    return static_cast<float>(static_cast<std::int32_t>(q));
   }
 
   template <RecurrentWeights weights, int gates, int samples>
