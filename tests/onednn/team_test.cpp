@@ -64,7 +64,7 @@ TEST_CASE("phased work does each item of each phase once, after all of the phase
       work.begin(items);
       detail::in_team(threads, [&](std::int64_t thread) {
         for (std::int64_t phase = 0; phase < phases; ++phase) {
-          work.run(thread, phase, [&](std::int64_t item) {
+          work.run(thread, phase, phase % 3 == 0, [&](std::int64_t item) {
             for (const auto& count : done) {
               if (count < phase) in_order = false;
             }

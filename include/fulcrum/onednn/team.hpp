@@ -42,8 +42,10 @@ public:
 
   /// Calls f(item) for items of a phase until all of it is done, by whomever. Phases count from 0. Precondition: f
   /// throws nothing.
+  /// \param backwards  the last item of a part first: where phases alternate, each begins with what is still in the
+  ///                   caches from the one before
   template <class F>
-  void run(std::int64_t thread, std::int64_t phase, const F& f) {
+  void run(std::int64_t thread, std::int64_t phase, bool backwards, const F& f) {
     const auto parts = static_cast<std::int64_t>(next_.size());
     for (std::int64_t k = 0; k < parts; ++k) {
       const std::int64_t part = (thread + k) % parts;
@@ -51,7 +53,8 @@ public:
       std::atomic<std::int64_t>& next = next_[static_cast<std::size_t>(part)].count;
       for (std::int64_t at = next.load(std::memory_order_relaxed); at < (phase + 1) * count;) {
         if (!next.compare_exchange_weak(at, at + 1, std::memory_order_relaxed)) continue;
-        f(first + at - phase * count);
+        const std::int64_t i = at - phase * count;
+        f(backwards ? first + count - 1 - i : first + i);
         done_.count.fetch_add(1, std::memory_order_release);
         at = next.load(std::memory_order_relaxed);
       }

@@ -280,7 +280,7 @@ inline void RecurrentFunction::operator()(std::span<void* const> pointers) {
     work_.begin(directions * p.panels.blocks());
     in_team(threads_, [&](std::int64_t thread) {
       for (std::int64_t phase = 0; phase < (end - begin) * phases; ++phase) {
-        work_.run(thread, phase, [&](std::int64_t item) {
+        work_.run(thread, phase, phase / phases % 2 != 0, [&](std::int64_t item) {
           step(run, begin + phase / phases, begin, end, static_cast<int>(phase % phases), item);
         });
       }
