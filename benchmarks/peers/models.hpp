@@ -16,9 +16,8 @@
 #include <fulcrum/onnx/import.hpp>
 #include <fulcrum/passes/quantize.hpp>
 
-#include "networks.hpp"
-
 #include "cases.hpp"
+#include "networks.hpp"
 
 namespace fulcrum::peers {
 

@@ -54,7 +54,7 @@ struct Amendment {
 
 /// How a model runs in a configuration on a machine. Steps, shapes and types are those of a slice.
 struct Schedule {
-  Model<float> model;  ///< as it runs (model_as_run()): quantization only in int8, arithmetic and batch norms folded
+  Model<float> model;  ///< as it runs (model_as_run()): arithmetic with constants and batch norms folded
   FoldReport folded;   ///< batch norms and arithmetic that became part of weights, and batch norms that did not
   RunConfig config;    ///< what was asked for
   RunConfig of_slice;  ///< what a slice runs in: see config_of_slice(); in the precision that the machine has

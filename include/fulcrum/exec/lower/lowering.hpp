@@ -71,7 +71,7 @@ public:
     return {node(group.primary).name, kind_of(model_, group), flops, std::move(layers), group};
   }
 
-  /// How the node's result maps to integers in this run; nothing outside int8.
+  /// How the node's result maps to integers in this run; nothing where it is not rounded.
   [[nodiscard]] std::optional<AffineMap> dst_map(NodeId id) const {
     const std::optional<ValueType>& rounded = planner_.types().rounded(id);
     return rounded ? rounded->map : std::nullopt;
