@@ -27,5 +27,5 @@ TEST_CASE("a name of no such layer is refused") {
   const Model<float> model = small_model();
   CHECK_NOTHROW(detail::expect_weighted_layers(model, {"conv1"}));
   CHECK_THROWS_WITH(detail::expect_weighted_layers(model, {"conv1", "relu1"}),
-                    Catch::Matchers::Contains("'relu1'") && Catch::Matchers::Contains("'small'"));
+                    ContainsSubstring("'relu1'") && ContainsSubstring("'small'"));
 }

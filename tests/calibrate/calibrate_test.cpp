@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include <fulcrum/calibrate/detail/probe_model.hpp>
+#include <fulcrum/calibrate/detail/probe_source.hpp>
 #include <fulcrum/calibrate/detail/time_probe.hpp>
 #include <fulcrum/cost/profile_file.hpp>
 #include <fulcrum/onednn/precision_support.hpp>

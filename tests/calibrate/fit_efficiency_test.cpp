@@ -23,16 +23,24 @@ std::vector<EfficiencySample> samples_of(int count, std::uint64_t seed, double n
   return samples;
 }
 
+EfficiencyModel of_dense(Precision precision, int threads) {
+  EfficiencyModel model;
+  model.kernel = KernelClass::dense;
+  model.precision = precision;
+  model.threads = threads;
+  return model;
+}
+
 double typical_error(const EfficiencyModel& model) {
   double sum = 0.0;
   for (const EfficiencySample& s : samples_of(200, 99, 0.0))
-    sum += std::abs(model.log_slowdown(s.features) - s.log_slowdown);
+    sum += std::abs(model.slowdown(s.features).log - s.log_slowdown);
   return sum / 200.0;
 }
 }  // namespace
 
 TEST_CASE("a known function is recovered at places that were not sampled") {
-  const EfficiencyModel model = fit_efficiency(KernelClass::dense, Precision::bf16, 2, samples_of(120, 1, 0.0));
+  const EfficiencyModel model = fit_efficiency(of_dense(Precision::bf16, 2), samples_of(120, 1, 0.0));
   CHECK(model.kernel == KernelClass::dense);
   CHECK(model.precision == Precision::bf16);
   CHECK(model.threads == 2);
@@ -41,14 +49,14 @@ TEST_CASE("a known function is recovered at places that were not sampled") {
 }
 
 TEST_CASE("more samples predict better, and noise is smoothed over") {
-  const double few = typical_error(fit_efficiency(KernelClass::dense, Precision::f32, 1, samples_of(15, 1, 0.05)));
-  const double many = typical_error(fit_efficiency(KernelClass::dense, Precision::f32, 1, samples_of(200, 1, 0.05)));
+  const double few = typical_error(fit_efficiency(of_dense(Precision::f32, 1), samples_of(15, 1, 0.05)));
+  const double many = typical_error(fit_efficiency(of_dense(Precision::f32, 1), samples_of(200, 1, 0.05)));
   CHECK(many < few);
   CHECK(many < 0.08);
 }
 
 TEST_CASE("the error stated is the error made on samples left out") {
-  const EfficiencyModel model = fit_efficiency(KernelClass::dense, Precision::f32, 1, samples_of(100, 5, 0.2));
+  const EfficiencyModel model = fit_efficiency(of_dense(Precision::f32, 1), samples_of(100, 5, 0.2));
   CHECK(model.loo_error > 0.05);  // a fifth of noise cannot be predicted
   CHECK(model.loo_error < 0.4);
 }
@@ -56,17 +64,43 @@ TEST_CASE("the error stated is the error made on samples left out") {
 TEST_CASE("a sample that was disturbed does not spoil the fit") {
   std::vector<EfficiencySample> samples = samples_of(120, 1, 0.01);
   samples[7].log_slowdown += 6.0;  // a time slice went to somebody else: 400 times slower
-  const EfficiencyModel model = fit_efficiency(KernelClass::dense, Precision::f32, 1, samples);
+  const EfficiencyModel model = fit_efficiency(of_dense(Precision::f32, 1), samples);
   CHECK(model.samples.size() >= 110);
   for (const EfficiencySample& sample : model.samples) CHECK(sample.log_slowdown < 5.0);
   CHECK(typical_error(model) < 0.06);
 }
 
 TEST_CASE("one sample and equal samples can be fitted") {
-  CHECK(fit_efficiency(KernelClass::dense, Precision::f32, 1, {}).samples.empty());
-  const EfficiencyModel one = fit_efficiency(KernelClass::dense, Precision::f32, 1, {{{1.0, 1.0}, 0.7, 0.0}});
-  CHECK(one.log_slowdown({1.0, 1.0}) == Approx(0.7).margin(0.2));
+  CHECK(fit_efficiency(of_dense(Precision::f32, 1), {}).samples.empty());
+  const EfficiencyModel one = fit_efficiency(of_dense(Precision::f32, 1), {{{1.0, 1.0}, 0.7, 0.0}});
+  CHECK(one.slowdown({1.0, 1.0}).log == Approx(0.7).margin(0.2));
   const EfficiencyModel equal =
-      fit_efficiency(KernelClass::dense, Precision::f32, 1, std::vector<EfficiencySample>(5, {{1.0, 1.0}, 0.7, 0.0}));
-  CHECK(equal.log_slowdown({1.0, 1.0}) == Approx(0.7).margin(0.1));
+      fit_efficiency(of_dense(Precision::f32, 1), std::vector<EfficiencySample>(5, {{1.0, 1.0}, 0.7, 0.0}));
+  CHECK(equal.slowdown({1.0, 1.0}).log == Approx(0.7).margin(0.1));
+}
+
+TEST_CASE("the deviation of residuals is found, as it grows with the distance to the nearest sample") {
+  Random random(4);
+  std::vector<detail::LeftOut> samples;
+  for (int i = 0; i < 2000; ++i) {
+    const double nearest = random.uniform(0.0, 1.0);
+    samples.push_back({nearest, std::hypot(0.09, 0.35 * nearest) * random.normal()});
+  }
+  const auto [noise, spread] = detail::fit_deviation(samples);
+  CHECK(noise == Approx(0.09).margin(0.03));
+  CHECK(spread == Approx(0.35).margin(0.11));
+  // Of nothing, next to nothing is known.
+  CHECK(detail::fit_deviation({}).first > 0.2);
+}
+
+TEST_CASE("nine of ten new steps lie within the deviation that a model states") {
+  const EfficiencyModel model = fit_efficiency(of_dense(Precision::f32, 1), samples_of(150, 6, 0.1));
+  int inside = 0;
+  for (const EfficiencySample& s : samples_of(400, 42, 0.1)) {
+    const Slowdown slowdown = model.slowdown(s.features);
+    inside += std::abs(s.log_slowdown - slowdown.log) < 1.645 * slowdown.sd ? 1 : 0;
+  }
+  CHECK(inside > 320);
+  CHECK(inside < 396);
+  CHECK(model.slowdown({10.0, 10.0}).sd > 2.0 * model.slowdown(model.samples[0].features).sd);
 }

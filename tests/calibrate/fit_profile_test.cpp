@@ -49,7 +49,7 @@ TEST_CASE("efficiencies of a known machine are recovered for layers that were no
   double worst = 0.0;
   for (const TimedStep& t : timed_steps(40, 77)) {
     const RooflinePoint roofline = roofline_point(t.step, profile.rates, 1);
-    const double predicted = roofline.time_us() * std::exp(profile.log_slowdown(t.step, roofline, 1));
+    const double predicted = roofline.time_us() * std::exp(profile.slowdown(t.step, roofline, 1).log);
     worst = std::max(worst, std::abs(predicted / t.time_us - 1.0));
   }
   CHECK(worst < 0.1);

@@ -75,14 +75,14 @@ TEST_CASE("efficiency between two thread counts lies between theirs") {
     model.samples = {{efficiency_features(step, roofline), slowdown, 0.0}};
     profile.efficiency.push_back(model);
   }
-  CHECK(profile.log_slowdown(step, roofline, 1) == Approx(0.2));
-  CHECK(profile.log_slowdown(step, roofline, 2) == Approx(0.4));
-  CHECK(profile.log_slowdown(step, roofline, 64) == Approx(0.6));
+  CHECK(profile.slowdown(step, roofline, 1).log == Approx(0.2));
+  CHECK(profile.slowdown(step, roofline, 2).log == Approx(0.4));
+  CHECK(profile.slowdown(step, roofline, 64).log == Approx(0.6));
   // A precision that was not calibrated borrows from f32; a class that was not is taken at its roofline.
   Step bf16 = step;
   bf16.arithmetic = Precision::bf16;
-  CHECK(profile.log_slowdown(bf16, roofline, 1) == Approx(0.2));
+  CHECK(profile.slowdown(bf16, roofline, 1).log == Approx(0.2));
   Step pool = step;
   pool.kernel = KernelClass::pooling;
-  CHECK(profile.log_slowdown(pool, roofline, 1) == 0.0);
+  CHECK(profile.slowdown(pool, roofline, 1).log == 0.0);
 }

@@ -46,6 +46,8 @@ inline LatencyReport random_report(Random& random) {
   r.bytes = random_figure(random);
   r.latency = {ms(), ms(), ms(), ms(), ms(), ms(), ms(), ms(), static_cast<std::int64_t>(random() >> 1U)};
   r.throughput_per_s = random_figure(random);
+  if (r.kind == ReportKind::predicted && random.below(2) == 0)
+    r.interval = PredictionInterval{ms(), ms(), ms(), ms(), random_figure(random), random_figure(random)};
   for (std::uint64_t i = random.below(12); i > 0; --i) r.blocks.push_back({ms(), ms(), random_figure(random)});
   for (std::uint64_t i = random.below(6); i > 0; --i) {
     StepLatency layer{

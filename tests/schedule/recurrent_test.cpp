@@ -71,7 +71,7 @@ TEST_CASE("a recurrent step reads its recurrent weights once for each step of th
   const Model<float> model = ModelBuilder<float>("m").input({7, 3}).transpose({1, 0, 2}).lstm(16).build();
   const Step step = step_of(model, {});
   const double recurrent = 4.0 * 4 * 16 * 16;
-  CHECK(step.kernel == KernelClass::dense);
+  CHECK(step.kernel == KernelClass::recurrent);
   CHECK(step.weight_bytes == 4.0 * (4 * 16 * 3 + 2 * 4 * 16) + recurrent);
   CHECK(step.reread_bytes == 6 * recurrent);
   CHECK(step.reread_set == recurrent);

@@ -5,10 +5,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <fulcrum/calibrate/calibration_data.hpp>
 #include <fulcrum/calibrate/fit_profile.hpp>
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/progress.hpp>
@@ -20,15 +22,18 @@ namespace fulcrum {
 
 /// How to calibrate.
 struct CalibrateOptions {
-  Seconds budget{45.0};                 ///< how long it may take, roughly; > 0
+  Seconds budget{75.0};                 ///< how long it may take, roughly; > 0
   std::vector<int> threads{};           ///< thread counts to time; empty: 1, 2, 4, … and all usable cores
   std::vector<Precision> precisions{};  ///< empty: all that the CPU can run
   std::uint64_t seed = 0;               ///< of the random probes
+  CalibrationData known{};  ///< of a calibration of this machine that was interrupted: it goes on from there
+  /// Called with all that was timed so far, every few seconds, never while anything is timed.
+  std::function<void(const CalibrationData&)> keep{};
 };
 
 /// Times probes on this machine and fits a profile to them. Nothing else should run meanwhile.
 ///
-/// Probes are random small networks (see detail/probe_model.hpp), compiled and run by the same executor as any model:
+/// Probes are random small networks (see detail/probe_source.hpp), compiled and run by the same executor as any model:
 /// nothing is learnt from the models that are predicted later.
 /// \param progress  called between probes, never while anything is timed
 /// \throws Error when an option is out of range or the CPU lacks a precision that was asked for
@@ -42,8 +47,10 @@ FULCRUM_DECLARE [[nodiscard]] MachineProfile calibrate(const CalibrateOptions& o
 #include <algorithm>
 #include <cmath>
 
+#include <fulcrum/analysis/is_quantized.hpp>
 #include <fulcrum/calibrate/detail/memory_bandwidth.hpp>
 #include <fulcrum/calibrate/detail/probe_model.hpp>
+#include <fulcrum/calibrate/detail/probe_source.hpp>
 #include <fulcrum/calibrate/detail/time_probe.hpp>
 #include <fulcrum/core/utc.hpp>
 
@@ -80,9 +87,14 @@ private:
   /// A convolution and a dense layer that come near the machine's peak, and next to nothing, which shows the overhead.
   FULCRUM_DECLARE static std::vector<Probe> loading_probes();
 
-  FULCRUM_DECLARE void add(ProbeTiming timing);
+  FULCRUM_DECLARE void add(ProbeTiming timing, Precision precision);
+
+  FULCRUM_DECLARE void keep();
 
   FULCRUM_DECLARE void fit();
+
+  /// Networks that take no part in the fit, whole.
+  FULCRUM_DECLARE void check_networks();
 
   /// Networks from microseconds to tens of milliseconds, for what depends on the length of an inference.
   FULCRUM_DECLARE static std::vector<Probe> steady_probes();
@@ -105,14 +117,13 @@ private:
   MachineProfile profile_;
   std::vector<int> threads_;
   std::vector<Precision> precisions_;
-  std::vector<TimedStep> timed_;
-  std::vector<std::pair<int, double>> outside_us_;  // threads, µs
-  std::vector<int> seen_;                           // how often each layout change was looked at
+  CalibrationData data_;
+  Seconds kept_{};  // elapsed() when `keep` was called last
   std::vector<std::pair<int, LatencyStatistics>> alone_;
 };
 
 FULCRUM_DEFINE Calibration::Calibration(const CalibrateOptions& options, const ProgressSink& progress)
-    : options_(options), progress_(progress), start_(Clock::now()) {
+    : options_(options), progress_(progress), start_(Clock::now()), data_(options.known) {
   if (!(options.budget.count() > 0.0))
     throw Error("calibration budget", "is " + std::to_string(options.budget.count()) + " s", "give more than 0");
   profile_.environment = onednn_environment();
@@ -126,6 +137,7 @@ FULCRUM_DEFINE MachineProfile Calibration::run() && {
   time_memory();
   time_probes();
   fit();
+  check_networks();
   time_jitter();
   time_contention();
   profile_.duration_s = elapsed().count();
@@ -164,6 +176,10 @@ FULCRUM_DEFINE void Calibration::choose_precisions() {
 }
 
 FULCRUM_DEFINE void Calibration::time_memory() {
+  if (!data_.bandwidths.empty()) {
+    profile_.rates.bandwidths = data_.bandwidths;
+    return;
+  }
   const CacheSizes caches = believable_caches(current_caches(), profile_.environment.cores);
   for (const int count : threads_) {
     say(0.0, "memory bandwidth", std::to_string(count) + " thread(s)");
@@ -171,21 +187,38 @@ FULCRUM_DEFINE void Calibration::time_memory() {
     for (Bandwidth& b : measure_bandwidths(cpus(count), caches, each))
       profile_.rates.bandwidths.push_back(std::move(b));
   }
+  data_.bandwidths = profile_.rates.bandwidths;
 }
 
 FULCRUM_DEFINE void Calibration::time_probes() {
-  const Seconds until = part(0.8);
-  const Seconds duration = std::clamp(part(1e-4), Seconds(2e-4), Seconds(4e-3));
+  const Seconds before(data_.seconds);
+  const Seconds until = part(0.72) - before;
+  const Seconds duration = std::clamp(part(5e-5), Seconds(2e-4), Seconds(4e-3));
   ProbeSource source(options_.seed, profile_.environment.isa);
   std::vector<Probe> loading = loading_probes();
-  for (std::size_t count = 0; count < loading.size() + least_probes || elapsed() < until; ++count) {
-    const Probe probe = count < loading.size() ? std::move(loading[count]) : source.next();
-    say(0.8 * std::min(1.0, elapsed() / until), "timing layers", "probe " + std::to_string(count + 1));
+  const auto least = static_cast<std::int64_t>(loading.size() + least_probes);
+  for (std::int64_t count = 0; count < least || elapsed() < until; ++count) {
+    const auto at = static_cast<std::size_t>(count);
+    const Probe probe = at < loading.size() ? std::move(loading[at]) : source.next();
+    if (count < data_.probes) continue;  // of the run that was interrupted
+    say(0.72 * std::min(1.0, (before + elapsed()) / part(0.72)), "timing layers", "probe " + std::to_string(count + 1));
     for (const Precision precision : precisions_) {
       const Model<float> model = precision == Precision::int8 ? quantized_probe(probe.model) : probe.model;
-      for (const int threads : threads_) add(time_probe(model, probe.batch, precision, cpus(threads), duration, 5));
+      if (precision == Precision::int8 && !is_quantized(model)) continue;  // nothing in it computes with integers
+      for (const int threads : threads_)
+        add(time_probe(model, probe.batch, precision, cpus(threads), duration, 5), precision);
     }
+    data_.probes = count + 1;
+    data_.seconds = (before + elapsed()).count();
+    constexpr Seconds often(3.0);
+    if (elapsed() - kept_ > often) keep();
   }
+  keep();
+}
+
+FULCRUM_DEFINE void Calibration::keep() {
+  kept_ = elapsed();
+  if (options_.keep) options_.keep(data_);
 }
 
 FULCRUM_DEFINE std::vector<Probe> Calibration::loading_probes() {
@@ -202,36 +235,58 @@ FULCRUM_DEFINE std::vector<Probe> Calibration::loading_probes() {
   return {{std::move(conv).build(), 2}, {std::move(dense).build(), 256}, {std::move(nothing).build(), 1}};
 }
 
-FULCRUM_DEFINE void Calibration::add(ProbeTiming timing) {
-  outside_us_.emplace_back(timing.threads, timing.outside_us);
-  for (TimedStep& step : timing.steps) timed_.push_back(std::move(step));
-  for (const LayoutChange& seen : timing.layout_changes) {
-    auto known = std::find_if(profile_.layout_changes.begin(), profile_.layout_changes.end(),
-                              [&](const LayoutChange& c) { return c.same_place(seen); });
-    if (known == profile_.layout_changes.end()) {
-      profile_.layout_changes.push_back(seen);
-      seen_.push_back(1);
-      continue;
-    }
-    // `share` is the mean of what was seen so far.
-    int& count = seen_[static_cast<std::size_t>(known - profile_.layout_changes.begin())];
-    ++count;
-    known->share += (seen.share - known->share) / count;
-  }
+FULCRUM_DEFINE void Calibration::add(ProbeTiming timing, Precision precision) {
+  // Of long inferences the difference of two large figures would say nothing.
+  constexpr Milliseconds short_enough(0.2);
+  if (timing.latency.p50 < short_enough)
+    data_.outside_us.emplace_back(timing.threads, timing.outside_us);
+  else
+    data_.networks.push_back({precision, timing.threads, Microseconds(timing.latency.p50).count(), timing.steps_us});
+  for (TimedStep& step : timing.steps) data_.steps.push_back(std::move(step));
+  for (const LayoutChange& seen : timing.layout_changes) data_.add(seen);
 }
 
 FULCRUM_DEFINE void Calibration::fit() {
-  say(0.8, "fitting", std::to_string(timed_.size()) + " timed steps");
-  profile_.rates.peaks = fit_peaks(timed_);
-  profile_.rates.overheads = fit_overheads(timed_, profile_.rates);
+  say(0.72, "fitting", std::to_string(data_.steps.size()) + " timed steps");
+  profile_.layout_changes = data_.layout_changes;
+  profile_.rates.peaks = fit_peaks(data_.steps);
+  profile_.rates.overheads = fit_overheads(data_.steps, profile_.rates);
   for (Overhead& overhead : profile_.rates.overheads) {
     std::vector<double> outside;
-    for (const auto& [threads, time_us] : outside_us_) {
+    for (const auto& [threads, time_us] : data_.outside_us) {
       if (threads == overhead.threads) outside.push_back(time_us);
     }
     overhead.inference_us = std::max(0.0, median_of(std::move(outside)));
   }
-  profile_.efficiency = fit_efficiencies(timed_, profile_.rates);
+  profile_.efficiency = fit_efficiencies(data_.steps, profile_.rates);
+  profile_.composition = fit_composition(data_.networks);
+}
+
+FULCRUM_DEFINE void Calibration::check_networks() {
+  const Seconds until = elapsed() + part(0.08);
+  const Seconds duration = std::clamp(part(1e-3), Seconds(1e-3), Seconds(0.1));
+  constexpr std::uint64_t other = 0x5bd1e995;  // probes of the fit are of another seed
+  ProbeSource source(options_.seed ^ other, profile_.environment.isa);
+  std::vector<CheckedNetwork> networks;
+  for (int count = 0; count < 3 || elapsed() < until; ++count) {
+    say(0.74, "checking networks", "network " + std::to_string(count + 1));
+    const Probe probe = source.network();
+    for (const Precision precision : precisions_) {
+      const Model<float> model = precision == Precision::int8 ? quantized_probe(probe.model) : probe.model;
+      if (precision == Precision::int8 && !is_quantized(model)) continue;  // nothing in it computes with integers
+      for (const int threads : threads_) {
+        const ProbeTiming timing = time_probe(model, probe.batch, precision, cpus(threads), duration, 9);
+        const LatencyReport predicted = predict(
+            model, {.batch = probe.batch, .threads = threads, .precision = precision, .slice = probe.batch}, profile_);
+        const double p50 = Microseconds(predicted.latency.p50).count();
+        // Of the interval as it is without what is learnt here.
+        const double sd = std::log(predicted.interval->p50_high / predicted.latency.p50) / 1.645;
+        networks.push_back({precision, threads, Microseconds(timing.latency.p50).count(), p50,
+                            std::sqrt(std::max(sd * sd - 0.01, 0.0))});
+      }
+    }
+  }
+  fit_scatter(networks, profile_.composition);
 }
 
 FULCRUM_DEFINE std::vector<Probe> Calibration::steady_probes() {
@@ -286,7 +341,7 @@ FULCRUM_DEFINE void Calibration::time_jitter() {
   const Seconds each = part(0.12) / (static_cast<double>(probes.size()) * static_cast<double>(threads_.size()));
   for (const int threads : threads_) {
     for (const Probe& probe : probes) {
-      say(0.82, "jitter", std::to_string(threads) + " thread(s)");
+      say(0.80, "jitter", std::to_string(threads) + " thread(s)");
       alone_.push_back({threads, time_together(probe, 1, threads, each)});
       profile_.jitter.push_back(jitter_from(alone_.back().second, threads));
     }

@@ -2,6 +2,7 @@
 /// \file
 /// From timed steps to an EfficiencyModel.
 
+#include <utility>
 #include <vector>
 
 #include <fulcrum/core/linkage.hpp>
@@ -13,12 +14,24 @@ namespace detail {
 
 FULCRUM_DECLARE double median_of(std::vector<double> values);
 
+/// A sample seen from all the others.
+struct LeftOut {
+  double nearest = 0.0;   ///< distance to the nearest of them
+  double residual = 0.0;  ///< measured − predicted from them
+};
+
+/// noise and spread ≥ 0 such that √(noise² + (spread · nearest)²) is the standard deviation of residuals: of greatest
+/// likelihood on a grid, with residuals beyond three deviations counted as three. With few samples, a prior of two of
+/// one third holds them up.
+FULCRUM_DECLARE std::pair<double, double> fit_deviation(const std::vector<LeftOut>& samples);
+
 }  // namespace detail
 
 /// Fits the samples (features and log_slowdown given) of one class, precision and thread count. The smoothness is the
 /// one that predicts left-out samples best. Samples that stand out as slow by more than six robust deviations were
 /// disturbed while they were timed and are dropped.
-FULCRUM_DECLARE [[nodiscard]] EfficiencyModel fit_efficiency(KernelClass kernel, Precision precision, int threads,
+/// \param model  says whose: everything but what is fitted is kept
+FULCRUM_DECLARE [[nodiscard]] EfficiencyModel fit_efficiency(EfficiencyModel model,
                                                              std::vector<EfficiencySample> samples);
 
 }  // namespace fulcrum
@@ -26,9 +39,11 @@ FULCRUM_DECLARE [[nodiscard]] EfficiencyModel fit_efficiency(KernelClass kernel,
 #if FULCRUM_DEFINES(calibrate)
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
-#include <utility>
+#include <limits>
+#include <tuple>
 
 #include <Eigen/Cholesky>
 #include <Eigen/Core>
@@ -84,68 +99,122 @@ FULCRUM_DECLARE double trimmed_error(const Eigen::VectorXd& residuals) {
   return sum / static_cast<double>(kept);
 }
 
+/// Samples as the solver takes them.
+struct SamplePoints {
+  FULCRUM_DECLARE explicit SamplePoints(const std::vector<EfficiencySample>& samples);
+  Eigen::MatrixXd x;          ///< a row of features for each
+  Eigen::VectorXd y;          ///< log_slowdown
+  Eigen::MatrixXd distances;  ///< between each two
+};
+
+FULCRUM_DEFINE SamplePoints::SamplePoints(const std::vector<EfficiencySample>& samples) {
+  const auto count = static_cast<Eigen::Index>(samples.size());
+  const auto width = static_cast<Eigen::Index>(samples.front().features.size());
+  x.resize(count, width);
+  y.resize(count);
+  distances.resize(count, count);
+  for (Eigen::Index i = 0; i < count; ++i) {
+    const EfficiencySample& sample = samples[static_cast<std::size_t>(i)];
+    for (Eigen::Index j = 0; j < width; ++j) x(i, j) = sample.features[static_cast<std::size_t>(j)];
+    y(i) = sample.log_slowdown;
+    for (Eigen::Index j = 0; j <= i; ++j) {
+      distances(i, j) = distance(sample.features, samples[static_cast<std::size_t>(j)].features);
+      distances(j, i) = distances(i, j);
+    }
+  }
+}
+
+/// The one that predicts left-out samples best; of many samples, a part of them tells.
+FULCRUM_DECLARE Smoothness best_smoothness(const std::vector<EfficiencySample>& samples);
+
+FULCRUM_DEFINE Smoothness best_smoothness(const std::vector<EfficiencySample>& samples) {
+  constexpr std::size_t enough = 300;
+  std::vector<EfficiencySample> part;
+  const std::size_t count = std::min(samples.size(), enough);
+  for (std::size_t i = 0; i < count; ++i) part.push_back(samples[i * samples.size() / count]);
+  const SamplePoints points(part);
+  Smoothness best;
+  double best_error = std::numeric_limits<double>::infinity();
+  for (const double length_scale : {0.4, 0.7, 1.2, 2.0}) {
+    for (const double noise : {0.03, 0.08, 0.2}) {
+      const Smoothness tried{.length_scale = length_scale, .noise = noise};
+      const double error = trimmed_error(solve_kriging(points.x, points.distances, points.y, tried).residuals);
+      if (error >= best_error) continue;
+      best_error = error;
+      best = tried;
+    }
+  }
+  return best;
+}
+
+FULCRUM_DEFINE std::pair<double, double> fit_deviation(const std::vector<LeftOut>& samples) {
+  constexpr std::array grid{0.0, 0.01, 0.02, 0.03, 0.045, 0.065, 0.09, 0.13, 0.18, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0};
+  constexpr double prior = 2.0;
+  constexpr double prior_variance = 1.0 / 9.0;
+  std::pair<double, double> best{1.0 / 3.0, 0.0};
+  double best_cost = std::numeric_limits<double>::infinity();
+  for (const double noise : grid) {
+    if (noise == 0.0) continue;
+    for (const double spread : grid) {
+      double cost = prior * (std::log(noise) + 0.5 * prior_variance / (noise * noise));
+      for (const LeftOut& sample : samples) {
+        const double variance = noise * noise + spread * spread * sample.nearest * sample.nearest;
+        cost += 0.5 * std::log(variance) + 0.5 * std::min(sample.residual * sample.residual / variance, 9.0);
+      }
+      if (cost >= best_cost) continue;
+      best_cost = cost;
+      best = {noise, spread};
+    }
+  }
+  return best;
+}
+
 }  // namespace fulcrum::detail
 
 namespace fulcrum {
 
-FULCRUM_DEFINE EfficiencyModel fit_efficiency(KernelClass kernel, Precision precision, int threads,
-                                              std::vector<EfficiencySample> samples) {
-  EfficiencyModel model;
-  model.kernel = kernel;
-  model.precision = precision;
-  model.threads = threads;
+FULCRUM_DEFINE EfficiencyModel fit_efficiency(EfficiencyModel model, std::vector<EfficiencySample> samples) {
+  model.samples.clear();
+  model.trend.clear();
   if (samples.empty()) return model;
 
-  constexpr double variation = 0.9;
-  detail::KrigingFit best;
-  for (int round = 0; round < 2; ++round) {
-    const auto count = static_cast<Eigen::Index>(samples.size());
-    const auto width = static_cast<Eigen::Index>(samples.front().features.size());
-    Eigen::MatrixXd x(count, width);
-    Eigen::VectorXd y(count);
-    Eigen::MatrixXd distances(count, count);
-    for (Eigen::Index i = 0; i < count; ++i) {
-      const EfficiencySample& sample = samples[static_cast<std::size_t>(i)];
-      for (Eigen::Index j = 0; j < width; ++j) x(i, j) = sample.features[static_cast<std::size_t>(j)];
-      y(i) = sample.log_slowdown;
-      for (Eigen::Index j = 0; j <= i; ++j) {
-        distances(i, j) = detail::distance(sample.features, samples[static_cast<std::size_t>(j)].features);
-        distances(j, i) = distances(i, j);
-      }
-    }
-    double best_error = 0.0;
-    for (const double length_scale : {0.7, 1.2}) {
-      for (const double noise : {0.04, 0.1, 0.2}) {
-        detail::KrigingFit fit = detail::solve_kriging(x, distances, y, {length_scale, noise, variation});
-        const double error = detail::trimmed_error(fit.residuals);
-        if (best.weights.size() == count && best_error > 0.0 && error >= best_error) continue;
-        best_error = error;
-        best = std::move(fit);
-        model.length_scale = length_scale;
-      }
-    }
-    model.trend.assign(static_cast<std::size_t>(width) + 1, 0.0);
-    model.trend[0] = best.weights.sum();
-    for (Eigen::Index j = 0; j < width; ++j) model.trend[static_cast<std::size_t>(j) + 1] = x.col(j).dot(best.weights);
-
-    std::vector<double> sizes;
-    for (const double r : best.residuals) sizes.push_back(std::abs(r));
-    const double limit = std::max(6.0 * 1.4826 * detail::median_of(sizes), 0.5);
-    std::vector<EfficiencySample> kept;
-    for (Eigen::Index i = 0; i < count; ++i) {
-      if (best.residuals(i) <= limit) kept.push_back(samples[static_cast<std::size_t>(i)]);
-    }
-    if (round == 1 || kept.size() == samples.size() || kept.size() < 3) break;
-    samples = std::move(kept);
-    best = {};
+  detail::SamplePoints points(samples);
+  const detail::Smoothness smoothness = detail::best_smoothness(samples);
+  detail::KrigingFit best = detail::solve_kriging(points.x, points.distances, points.y, smoothness);
+  std::vector<double> sizes;
+  for (const double r : best.residuals) sizes.push_back(std::abs(r));
+  const double limit = std::max(6.0 * 1.4826 * detail::median_of(sizes), 0.5);
+  std::vector<EfficiencySample> kept;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    if (best.residuals(static_cast<Eigen::Index>(i)) <= limit) kept.push_back(samples[i]);
   }
+  if (kept.size() < samples.size() && kept.size() >= 3) {
+    samples = std::move(kept);
+    points = detail::SamplePoints(samples);
+    best = detail::solve_kriging(points.x, points.distances, points.y, smoothness);
+  }
+  model.length_scale = smoothness.length_scale;
+  model.trend.assign(static_cast<std::size_t>(points.x.cols()) + 1, 0.0);
+  model.trend[0] = best.weights.sum();
+  for (Eigen::Index j = 0; j < points.x.cols(); ++j)
+    model.trend[static_cast<std::size_t>(j) + 1] = points.x.col(j).dot(best.weights);
 
   std::vector<double> errors;
   for (std::size_t i = 0; i < samples.size(); ++i) {
-    samples[i].weight = variation * variation * best.weights(static_cast<Eigen::Index>(i));
+    samples[i].weight = smoothness.variation * smoothness.variation * best.weights(static_cast<Eigen::Index>(i));
     errors.push_back(std::abs(std::exp(-best.residuals(static_cast<Eigen::Index>(i))) - 1.0));
   }
   model.loo_error = detail::median_of(errors);
+  std::vector<detail::LeftOut> left_out;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const auto row = static_cast<Eigen::Index>(i);
+    double nearest = std::numeric_limits<double>::infinity();
+    for (Eigen::Index j = 0; j < points.distances.cols(); ++j) {
+      if (j != row) nearest = std::min(nearest, points.distances(row, j));
+    }
+    if (samples.size() > 1) left_out.push_back({nearest, best.residuals(row)});
+  }
+  std::tie(model.noise, model.spread) = detail::fit_deviation(left_out);
   model.samples = std::move(samples);
   return model;
 }

@@ -17,6 +17,14 @@ struct TimedStep {
   double time_us = 0.0;
 };
 
+/// A probe as a whole.
+struct TimedNetwork {
+  Precision precision = Precision::f32;
+  int threads = 1;
+  double latency_us = 0.0;  ///< median
+  double steps_us = 0.0;    ///< the sum of its steps' times
+};
+
 /// An inference among others that run the same: what it took, and what it would take with its share of the bandwidth.
 struct ContendedRun {
   int instances = 2;
@@ -45,16 +53,31 @@ FULCRUM_DECLARE std::vector<EfficiencySample> merged(std::vector<EfficiencySampl
 
 }  // namespace detail
 
-/// One EfficiencyModel per class, precision and thread count that was timed.
+/// One EfficiencyModel per class, algorithm, precision and thread count that was timed.
 /// \param rates        complete: the slowdown is relative to their roofline
 /// \param max_samples  of each model; evenly thinned out beyond, for the fit's time grows with their cube
 FULCRUM_DECLARE [[nodiscard]] std::vector<EfficiencyModel> fit_efficiencies(const std::vector<TimedStep>& timed,
                                                                             const MachineRates& rates,
-                                                                            std::size_t max_samples = 400);
+                                                                            std::size_t max_samples = 1000);
 
 /// Contention per pair of instances and threads: the factor ≥ 1 and the extra time per step ≥ 0 that fit the runs with
 /// the least squared relative error.
 FULCRUM_DECLARE [[nodiscard]] std::vector<Contention> fit_contention(const std::vector<ContendedRun>& runs);
+
+/// A network that took no part in the fit of steps: what it took, and what they predict of it.
+struct CheckedNetwork {
+  Precision precision = Precision::f32;
+  int threads = 1;
+  double measured_us = 0.0;
+  double predicted_us = 0.0;
+  double sd = 0.0;  ///< of ln(measured / predicted), as far as its steps tell
+};
+
+/// Composition per precision and thread count: the median of an inference over the sum of its steps.
+FULCRUM_DECLARE [[nodiscard]] std::vector<Composition> fit_composition(const std::vector<TimedNetwork>& networks);
+
+/// Sets how far networks scatter around their predictions beyond what their steps tell.
+FULCRUM_DECLARE void fit_scatter(const std::vector<CheckedNetwork>& networks, std::vector<Composition>& composition);
 
 /// The quantiles of a measured latency relative to its median.
 FULCRUM_DECLARE [[nodiscard]] Jitter jitter_from(const LatencyStatistics& latency, int threads);
@@ -65,6 +88,7 @@ FULCRUM_DECLARE [[nodiscard]] Jitter jitter_from(const LatencyStatistics& latenc
 
 #include <algorithm>
 #include <map>
+#include <string>
 #include <tuple>
 #include <utility>
 
@@ -122,11 +146,11 @@ namespace fulcrum {
 
 FULCRUM_DEFINE std::vector<EfficiencyModel> fit_efficiencies(const std::vector<TimedStep>& timed,
                                                              const MachineRates& rates, std::size_t max_samples) {
-  std::map<std::tuple<KernelClass, Precision, int>, std::vector<EfficiencySample>> groups;
+  std::map<std::tuple<KernelClass, Algorithm, std::string, Precision, int>, std::vector<EfficiencySample>> groups;
   for (const TimedStep& t : timed) {
     if (t.time_us <= 0.0 || !rates.knows(t.step.arithmetic)) continue;
     const RooflinePoint roofline = roofline_point(t.step, rates, t.threads);
-    groups[{t.step.kernel, t.step.arithmetic, t.threads}].push_back(
+    groups[{t.step.kernel, t.step.algorithm, std::string(loops_of(t.step)), t.step.arithmetic, t.threads}].push_back(
         {efficiency_features(t.step, roofline), std::log(t.time_us / roofline.time_us()), 0.0});
   }
   std::vector<EfficiencyModel> models;
@@ -135,7 +159,9 @@ FULCRUM_DEFINE std::vector<EfficiencyModel> fit_efficiencies(const std::vector<T
     std::vector<EfficiencySample> kept;
     const std::size_t count = std::min(samples.size(), max_samples);
     for (std::size_t i = 0; i < count; ++i) kept.push_back(std::move(samples[i * samples.size() / count]));
-    models.push_back(fit_efficiency(std::get<0>(key), std::get<1>(key), std::get<2>(key), std::move(kept)));
+    EfficiencyModel model;
+    std::tie(model.kernel, model.algorithm, model.layer, model.precision, model.threads) = key;
+    models.push_back(fit_efficiency(std::move(model), std::move(kept)));
   }
   return models;
 }
@@ -176,6 +202,39 @@ FULCRUM_DEFINE std::vector<Contention> fit_contention(const std::vector<Contende
     result.push_back({key.first, key.second, factor, extra});
   }
   return result;
+}
+
+FULCRUM_DEFINE std::vector<Composition> fit_composition(const std::vector<TimedNetwork>& networks) {
+  std::map<std::pair<Precision, int>, std::vector<double>> groups;
+  for (const TimedNetwork& n : networks) {
+    if (n.steps_us > 0.0) groups[{n.precision, n.threads}].push_back(n.latency_us / n.steps_us);
+  }
+  std::vector<Composition> result;
+  for (auto& [key, ratios] : groups) {
+    Composition composition;
+    std::tie(composition.precision, composition.threads) = key;
+    composition.networks = static_cast<int>(ratios.size());
+    composition.factor = detail::median_of(std::move(ratios));
+    result.push_back(composition);
+  }
+  return result;
+}
+
+FULCRUM_DEFINE void fit_scatter(const std::vector<CheckedNetwork>& networks, std::vector<Composition>& composition) {
+  for (Composition& c : composition) {
+    std::vector<double> distances;
+    double explained = 0.0;
+    for (const CheckedNetwork& network : networks) {
+      if (network.precision != c.precision || network.threads != c.threads) continue;
+      distances.push_back(std::abs(std::log(network.measured_us / network.predicted_us)));
+      explained += network.sd * network.sd;
+    }
+    if (distances.empty()) continue;
+    explained /= static_cast<double>(distances.size());
+    const double scatter = 1.4826 * detail::median_of(std::move(distances));
+    constexpr double least = 0.03;  // no machine runs the same twice
+    c.sd = std::sqrt(std::max(scatter * scatter - explained, least * least));
+  }
 }
 
 FULCRUM_DEFINE Jitter jitter_from(const LatencyStatistics& latency, int threads) {

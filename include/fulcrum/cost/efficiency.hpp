@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fulcrum/core/linkage.hpp>
@@ -24,27 +26,43 @@ struct EfficiencySample {
   friend bool operator==(const EfficiencySample&, const EfficiencySample&) = default;
 };
 
-/// ln(time / roofline time) of the steps of one class, precision and thread count, as a function of their features x:
+/// How far a step stays from its roofline, and how sure that is.
+struct Slowdown {
+  double log = 0.0;      ///< ln(time / roofline time)
+  double sd = 0.0;       ///< standard deviation of `log`
+  double nearest = 0.0;  ///< distance in feature space to the nearest step that was timed; 1 is far
+};
+
+/// ln(time / roofline time) of the steps of one class, algorithm, precision and thread count, as a function of their
+/// features x:
 ///
 ///     trend₀ + Σⱼ trendⱼ₊₁ xⱼ + Σᵢ weightᵢ k(|x − xᵢ| / length_scale),   k(d) = (1 + √3 d) e^(−√3 d)
 ///
 /// a ridge regression with kriging of its residuals (Rasmussen and Williams, "Gaussian Processes for Machine
 /// Learning", 2006, eq. 2.41 and 4.17). Features are clamped to the range of the samples, so that far from anything
-/// timed the efficiency stays that of the nearest edge.
+/// timed the efficiency stays that of the nearest edge. Its standard deviation grows with the distance d to the nearest
+/// sample as √(noise² + (spread d)²), which is fitted to how far each sample is from what all others predict of it.
 struct EfficiencyModel {
   KernelClass kernel = KernelClass::convolution;
+  Algorithm algorithm = Algorithm::primitive;
+  std::string layer;                     ///< of plain loops: whose ("Gather"); otherwise empty
   Precision precision = Precision::f32;  ///< the step's arithmetic
   int threads = 1;
   double length_scale = 1.0;
   double loo_error = 0.0;  ///< median |predicted / measured − 1| of each sample, predicted from all the others
+  double noise = 0.0;      ///< standard deviation of a step like one that was timed
+  double spread = 0.0;     ///< standard deviation per distance to the nearest sample
   std::vector<double> trend;
   std::vector<EfficiencySample> samples;
 
   friend bool operator==(const EfficiencyModel&, const EfficiencyModel&) = default;
 
   /// \param features  of efficiency_features() for a step of this class
-  FULCRUM_DECLARE [[nodiscard]] double log_slowdown(std::vector<double> features) const;
+  FULCRUM_DECLARE [[nodiscard]] Slowdown slowdown(const std::vector<double>& features) const;
 };
+
+/// Whose plain loops run a step, where each layer has loops of its own; otherwise empty.
+FULCRUM_DECLARE [[nodiscard]] std::string_view loops_of(const Step& step);
 
 namespace detail {
 
@@ -55,6 +73,9 @@ FULCRUM_DECLARE double distance(const std::vector<double>& a, const std::vector<
 
 /// Share of the work that is not padding when `extent` is rounded up to blocks.
 FULCRUM_DECLARE double utilization(std::int64_t extent, std::int64_t block) noexcept;
+
+/// efficiency_features() without those that all classes share.
+FULCRUM_DECLARE std::vector<double> features_of_class(const Step& step, const RooflinePoint& roofline);
 
 inline double log2_of(std::int64_t value) noexcept {
   return std::log2(static_cast<double>(std::max<std::int64_t>(value, 1)));
@@ -95,9 +116,22 @@ FULCRUM_DEFINE double utilization(std::int64_t extent, std::int64_t block) noexc
 
 namespace fulcrum {
 
+FULCRUM_DEFINE std::string_view loops_of(const Step& step) {
+  return step.algorithm == Algorithm::loops ? step.primary_kind() : std::string_view();
+}
+
 FULCRUM_DEFINE std::vector<double> efficiency_features(const Step& step, const RooflinePoint& roofline) {
-  using detail::log2_of;
-  using detail::utilization;
+  std::vector<double> features = detail::features_of_class(step, roofline);
+  // Whether others of the team made what it takes, and wait for it.
+  features.push_back(step.team > step.threads ? 0.3 : 0.0);
+  return features;
+}
+
+}  // namespace fulcrum
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE std::vector<double> features_of_class(const Step& step, const RooflinePoint& roofline) {
   const StepGeometry& g = step.geometry;
   const std::int64_t ic = g.ic / std::max<std::int64_t>(g.groups, 1);
   const std::int64_t oc = g.oc / std::max<std::int64_t>(g.groups, 1);
@@ -105,13 +139,25 @@ FULCRUM_DEFINE std::vector<double> efficiency_features(const Step& step, const R
   const double work_us = std::max(roofline.compute_us, roofline.memory_us);
   const double size = std::log2((work_us + roofline.overhead_us) / std::max(roofline.overhead_us, 1e-3));
   const double balance = std::clamp(std::log2((roofline.memory_us + 1e-6) / (roofline.compute_us + 1e-6)), -8.0, 8.0);
-  const double reuse = std::clamp(std::log2((step.reuse_bytes + 1.0) / 65536.0), 0.0, 10.0);
+  const double reuse = std::clamp(std::log2((step.reuse_bytes + 1.0) / 65536.0), 0.0, 14.0);
   const double aligned = (ic * element) % 4 == 0 ? 1.0 : 0.0;
   const double extra = static_cast<double>(g.extra_src);
-  const double functions = step.functions;
+  // How much of the time activations take, and of which sort they are.
+  const double functions = std::log2(1.0 + 4.0 * roofline.function_us / (work_us + roofline.overhead_us + 1e-6)) +
+                           0.5 * (step.functions > 0 ? 1.0 : 0.0);
   const double wide_dst = size_of(step.dst) == 4 ? 1.0 : 0.0;
+  const double is_signed = step.src == DType::s8 ? 1.0 : 0.0;
+  const double read = std::log2((step.src_bytes + 1.0) / (step.dst_bytes + 1.0));
+  const double run = log2_of(g.run);
+  if (step.algorithm == Algorithm::loops) {
+    const double per_result = step.flops * static_cast<double>(size_of(step.dst)) / (step.dst_bytes + 1.0);
+    return {0.10 * std::log2(step.dst_bytes + 1.0), 0.10 * read, 0.12 * run,  0.10 * log2_of(g.n), 0.10 * log2_of(g.oc),
+            0.15 * std::log2(per_result + 1.0),     0.08 * size, 0.06 * reuse};
+  }
   switch (step.kernel) {
-    case KernelClass::convolution: {
+    case KernelClass::convolution:
+    case KernelClass::grouped_convolution:
+    case KernelClass::transposed_convolution: {
       const double pointwise = g.kh * g.kw == 1 ? 1.0 : 0.0;
       const std::int64_t rows = g.kh * g.kw == 1 && g.stride == 1 ? g.oh * g.ow : g.ow;
       return {0.10 * log2_of(g.n),
@@ -126,12 +172,14 @@ FULCRUM_DEFINE std::vector<double> efficiency_features(const Step& step, const R
               0.30 * utilization(rows, 16),
               0.25 * aligned,
               0.30 * pointwise,
-              0.30 * log2_of(g.groups),
+              0.15 * log2_of(g.groups),
+              0.15 * log2_of(g.dilation),
               0.06 * size,
               0.06 * balance,
               0.20 * extra,
               0.45 * functions,
               0.25 * wide_dst,
+              0.25 * is_signed,
               0.15 * log2_of(g.ow),
               0.30 * g.inside,
               0.08 * reuse};
@@ -142,6 +190,7 @@ FULCRUM_DEFINE std::vector<double> efficiency_features(const Step& step, const R
               0.04 * log2_of(g.oh * g.ow),
               0.06 * log2_of(g.kh * g.kw),
               0.10 * log2_of(g.stride),
+              0.15 * log2_of(g.dilation),
               0.40 * utilization(g.oc, 16),
               0.13 * utilization(g.oc, 64),
               0.09 * size,
@@ -149,6 +198,7 @@ FULCRUM_DEFINE std::vector<double> efficiency_features(const Step& step, const R
               0.18 * extra,
               0.45 * functions,
               0.25 * wide_dst,
+              0.25 * is_signed,
               0.08 * log2_of(g.ow),
               0.40 * g.inside,
               0.07 * reuse};
@@ -175,9 +225,42 @@ FULCRUM_DEFINE std::vector<double> efficiency_features(const Step& step, const R
               0.13 * size,
               0.07 * balance,
               0.33 * functions,
+              0.20 * extra,
               0.20 * wide_dst,
+              0.20 * is_signed,
               0.05 * std::log2(step.weight_bytes + 1.0),
               0.17 * reuse};
+    case KernelClass::matmul:
+      return {0.10 * log2_of(g.n),
+              0.10 * log2_of(g.ic),
+              0.12 * log2_of(g.oc),
+              0.10 * log2_of(g.groups),
+              0.40 * utilization(g.oc, 16),
+              0.20 * utilization(g.oc, 64),
+              0.40 * utilization(g.ic * element, 64),
+              0.30 * utilization(g.n, 16),
+              0.10 * size,
+              0.08 * balance,
+              0.33 * functions,
+              0.20 * extra,
+              0.20 * wide_dst,
+              0.10 * reuse};
+    case KernelClass::recurrent:
+      return {
+          0.14 * log2_of(g.n), 0.08 * log2_of(g.ic), 0.14 * log2_of(g.oc), 0.05 * log2_of(g.oh), 0.20 * log2_of(g.kh),
+          0.20 * log2_of(g.groups), 0.40 * utilization(g.oc, 16), 0.08 * size, 0.08 * balance,
+          // The bytes of a recurrent weight.
+          0.25 * std::log2(step.reread_set / static_cast<double>(std::max<std::int64_t>(g.oc * g.oc * g.kh, 1)) + 1.0),
+          0.08 * reuse};
+    case KernelClass::batch_normalization:
+      return {0.08 * log2_of(g.n),
+              0.08 * log2_of(g.oc),
+              0.06 * log2_of(g.oh * g.ow),
+              0.30 * utilization(g.oc, 16),
+              0.08 * size,
+              0.20 * functions,
+              size_of(step.dst) == size_of(step.src) ? 0.0 : 0.3,
+              0.08 * reuse};
     case KernelClass::pooling:
       return {0.05 * log2_of(g.n),
               0.13 * log2_of(g.oc),
@@ -185,23 +268,25 @@ FULCRUM_DEFINE std::vector<double> efficiency_features(const Step& step, const R
               0.06 * log2_of(g.kh * g.kw),
               0.08 * log2_of(g.stride),
               0.20 * utilization(g.oc, 16),
-              0.18 * utilization(g.oc, 64),
-              0.03 * size,
-              0.04 * balance,
-              0.25 * g.inside,
-              0.12 * log2_of(g.ow),
-              0.04 * reuse,
-              step.average ? 0.5 : 0.0};
+              0.25 * (step.average ? 1.0 : 0.0),
+              0.10 * size,
+              0.06 * log2_of(g.ow),
+              0.20 * g.inside,
+              g.kh == g.ih && g.kw == g.iw ? 0.3 : 0.0,
+              0.07 * reuse};
     case KernelClass::elementwise:
-      return {0.03 * log2_of(g.n),
-              0.07 * log2_of(g.n * g.oc * g.oh * g.ow),
-              0.10 * extra,
-              0.20 * functions,
-              0.06 * size,
-              0.06 * reuse,
-              size_of(step.dst) == size_of(step.src) ? 0.0 : 0.3};
+      return {0.03 * log2_of(g.n),  0.07 * log2_of(g.n * g.oc * g.oh * g.ow),
+              0.05 * log2_of(g.oc), 0.05 * log2_of(g.oh * g.ow),
+              0.10 * extra,         0.10 * read,
+              0.20 * functions,     0.06 * size,
+              0.06 * reuse,         size_of(step.dst) == size_of(step.src) ? 0.0 : 0.3};
     case KernelClass::softmax:
       return {0.14 * log2_of(g.n), 0.12 * log2_of(g.oc), 0.25 * utilization(g.oc, 16), 0.07 * size, 0.22 * reuse};
+    case KernelClass::normalization:
+    case KernelClass::reduction:
+      return {0.12 * log2_of(g.n), 0.12 * log2_of(g.oc), 0.25 * utilization(g.oc, 16),
+              0.10 * run,          0.08 * size,          0.20 * functions,
+              wide_dst * 0.2,      0.08 * reuse};
     case KernelClass::movement:
       return {0.04 * log2_of(g.n),
               0.14 * log2_of(g.oc),
@@ -214,6 +299,8 @@ FULCRUM_DEFINE std::vector<double> efficiency_features(const Step& step, const R
               step.movement == Movement::input ? 0.5 : 0.0,
               step.movement == Movement::output ? 0.5 : 0.0,
               step.movement == Movement::joined ? 2.0 : 0.0,
+              step.movement == Movement::permuted ? 2.0 : 0.0,
+              0.10 * run,
               g.oh * g.ow == 1 ? 0.7 : 0.0,
               g.oc <= 4 ? 0.13 : 0.0,
               0.07 * reuse};
@@ -221,22 +308,32 @@ FULCRUM_DEFINE std::vector<double> efficiency_features(const Step& step, const R
   return {};
 }
 
-FULCRUM_DEFINE double EfficiencyModel::log_slowdown(std::vector<double> features) const {
-  if (samples.empty()) return 0.0;
-  for (std::size_t j = 0; j < features.size(); ++j) {
-    double low = samples.front().features[j];
-    double high = low;
-    for (const EfficiencySample& sample : samples) {
-      low = std::min(low, sample.features[j]);
-      high = std::max(high, sample.features[j]);
-    }
-    features[j] = std::clamp(features[j], low, high);
+}  // namespace fulcrum::detail
+
+namespace fulcrum {
+
+FULCRUM_DEFINE Slowdown EfficiencyModel::slowdown(const std::vector<double>& features) const {
+  Slowdown result;
+  if (samples.empty()) return result;
+  std::vector<double> x = features;
+  double outside = 0.0;  // squared distance from the range of the samples
+  for (std::size_t j = 0; j < x.size(); ++j) {
+    const auto [low, high] = std::minmax_element(
+        samples.begin(), samples.end(), [&](const auto& a, const auto& b) { return a.features[j] < b.features[j]; });
+    const double clamped = std::clamp(x[j], low->features[j], high->features[j]);
+    outside += (x[j] - clamped) * (x[j] - clamped);
+    x[j] = clamped;
   }
-  double result = trend.empty() ? 0.0 : trend.front();
-  for (std::size_t j = 0; j < features.size() && j + 1 < trend.size(); ++j) result += trend[j + 1] * features[j];
+  result.log = trend.empty() ? 0.0 : trend.front();
+  for (std::size_t j = 0; j < x.size() && j + 1 < trend.size(); ++j) result.log += trend[j + 1] * x[j];
+  double nearest = std::numeric_limits<double>::infinity();
   for (const EfficiencySample& sample : samples) {
-    result += sample.weight * detail::matern(detail::distance(features, sample.features) / length_scale);
+    const double d = detail::distance(x, sample.features);
+    nearest = std::min(nearest, d);
+    result.log += sample.weight * detail::matern(d / length_scale);
   }
+  result.nearest = std::sqrt(nearest * nearest + outside);
+  result.sd = std::sqrt(noise * noise + spread * spread * result.nearest * result.nearest);
   return result;
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,6 +46,18 @@ struct Contention {
   friend bool operator==(const Contention&, const Contention&) = default;
 };
 
+/// What a whole network takes beside the sum of what its steps take alone: caches and predictors that one step leaves
+/// to the next otherwise than in a probe.
+struct Composition {
+  Precision precision = Precision::f32;
+  int threads = 1;
+  double factor = 1.0;  ///< > 0
+  double sd = 0.1;      ///< of ln(measured / predicted), beyond what is not known of single steps
+  int networks = 0;     ///< that it was learnt from
+
+  friend bool operator==(const Composition&, const Composition&) = default;
+};
+
 /// A machine's figures, and where they come from.
 struct MachineProfile {
   Environment environment;
@@ -53,15 +66,23 @@ struct MachineProfile {
   MachineRates rates;
   std::vector<EfficiencyModel> efficiency;
   std::vector<LayoutChange> layout_changes;
+  std::vector<Composition> composition;
   std::vector<Contention> contention;
   std::vector<Jitter> jitter;  ///< per thread count by ascending p50_ms
 
   friend bool operator==(const MachineProfile&, const MachineProfile&) = default;
 
-  /// ln(time / roofline time) of a step: from the models of its class and precision at the calibrated thread counts,
-  /// interpolated in the logarithm of the thread count. A class or precision that was not calibrated borrows from the
-  /// same class in f32; 0 when there is none.
-  FULCRUM_DECLARE [[nodiscard]] double log_slowdown(const Step& step, const RooflinePoint& roofline, int threads) const;
+  /// How far from its roofline a step stays: from the models of its class, algorithm and precision at the calibrated
+  /// thread counts, interpolated in the logarithm of the thread count. What was not calibrated borrows: from the same
+  /// class and algorithm in f32, from the other plain loops of its class, from the class whatever the algorithm; the
+  /// roofline itself, and next to no certainty, when there is nothing.
+  FULCRUM_DECLARE [[nodiscard]] Slowdown slowdown(const Step& step, const RooflinePoint& roofline, int threads) const;
+
+  /// Whether steps of the class, algorithm and precision of this one were calibrated.
+  FULCRUM_DECLARE [[nodiscard]] bool knows(const Step& step) const;
+
+  /// Of the precision and the nearest calibrated thread count; {factor 1, sd 0.1} where there is none.
+  FULCRUM_DECLARE [[nodiscard]] Composition composition_of(Precision precision, int threads) const;
 
   /// The contention to expect; {factor 1, extra 0} for one instance. Between calibrated pairs the one with the nearest
   /// demand for cores is taken.
@@ -93,24 +114,59 @@ FULCRUM_DEFINE Machine machine_of(const MachineProfile& profile) {
   return {profile.environment.isa, profile.environment.cores, profile.rates.caches(), profile.layout_changes};
 }
 
-FULCRUM_DEFINE double MachineProfile::log_slowdown(const Step& step, const RooflinePoint& roofline, int threads) const {
+FULCRUM_DEFINE bool MachineProfile::knows(const Step& step) const {
+  return std::any_of(efficiency.begin(), efficiency.end(), [&](const EfficiencyModel& m) {
+    return m.kernel == step.kernel && m.algorithm == step.algorithm && m.layer == loops_of(step) &&
+           m.precision == step.arithmetic && !m.samples.empty();
+  });
+}
+
+FULCRUM_DEFINE Slowdown MachineProfile::slowdown(const Step& step, const RooflinePoint& roofline, int threads) const {
   const EfficiencyModel* below = nullptr;
   const EfficiencyModel* above = nullptr;
-  for (const Precision precision : {step.arithmetic, Precision::f32}) {
-    for (const EfficiencyModel& model : efficiency) {
-      if (model.kernel != step.kernel || model.precision != precision || model.samples.empty()) continue;
-      if (model.threads <= threads && (below == nullptr || model.threads > below->threads)) below = &model;
-      if (model.threads >= threads && (above == nullptr || model.threads < above->threads)) above = &model;
+  const std::string_view loops = loops_of(step);
+  // From the same kind of step to kinds that have less and less to do with it.
+  int borrowed = 0;
+  for (; borrowed < 4 && below == nullptr && above == nullptr; ++borrowed) {
+    for (const EfficiencyModel& m : efficiency) {
+      if (m.kernel != step.kernel || m.samples.empty()) continue;
+      const bool same_width = (m.algorithm == Algorithm::loops) == (step.algorithm == Algorithm::loops);
+      if (!same_width || (borrowed < 3 && m.algorithm != step.algorithm)) continue;
+      if (borrowed < 2 && m.layer != loops) continue;
+      if (m.precision != (borrowed == 0 ? step.arithmetic : Precision::f32)) continue;
+      if (m.threads <= threads && (below == nullptr || m.threads > below->threads)) below = &m;
+      if (m.threads >= threads && (above == nullptr || m.threads < above->threads)) above = &m;
     }
-    if (below != nullptr || above != nullptr) break;
   }
-  if (below == nullptr && above == nullptr) return 0.0;
+  constexpr double unknown = 0.7;  // nearly a factor of two either way
+  if (below == nullptr && above == nullptr) return {0.0, unknown, unknown};
   const std::vector<double> features = efficiency_features(step, roofline);
-  if (below == nullptr || above == nullptr || below == above)
-    return (below != nullptr ? below : above)->log_slowdown(features);
-  const double share = std::log(static_cast<double>(threads) / below->threads) /
-                       std::log(static_cast<double>(above->threads) / below->threads);
-  return (1.0 - share) * below->log_slowdown(features) + share * above->log_slowdown(features);
+  Slowdown result;
+  if (below == nullptr || above == nullptr || below == above) {
+    result = (below != nullptr ? below : above)->slowdown(features);
+  } else {
+    const double share = std::log(static_cast<double>(threads) / below->threads) /
+                         std::log(static_cast<double>(above->threads) / below->threads);
+    const Slowdown a = below->slowdown(features);
+    const Slowdown b = above->slowdown(features);
+    result = {(1.0 - share) * a.log + share * b.log, std::max(a.sd, b.sd), std::max(a.nearest, b.nearest)};
+  }
+  // Borrowed figures are as sure as their kind is alike.
+  constexpr double per_loan = 0.3;
+  if (borrowed > 1) result.sd = std::hypot(result.sd, per_loan * (borrowed - 1));
+  return result;
+}
+
+FULCRUM_DEFINE Composition MachineProfile::composition_of(Precision precision, int threads) const {
+  Composition result{precision, threads, 1.0, 0.1, 0};
+  double nearest = std::numeric_limits<double>::infinity();
+  for (const Composition& c : composition) {
+    const double distance = std::abs(std::log(static_cast<double>(c.threads) / threads));
+    if (c.precision != precision || distance >= nearest) continue;
+    nearest = distance;
+    result = c;
+  }
+  return result;
 }
 
 FULCRUM_DEFINE Contention MachineProfile::contention_of(int instances, int threads) const {

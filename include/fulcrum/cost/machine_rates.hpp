@@ -69,8 +69,11 @@ struct MachineRates {
   /// [B/s] for data of which `working_set` bytes are touched between two uses. A level of capacity C serves the share
   /// 1 / (1 + (working_set / 0.8 C)⁶) and the next ones the rest: data that is used in turn falls out of a cache almost
   /// at once when there is more of it than fits, and a little before, for not every set of the cache fills evenly.
+  /// \param copies  programs on `threads` threads each that do so side by side: each has its own L1 and L2 and its part
+  ///                of what all share, where `shared_set` bytes are touched by them all
   /// \throws Error when no bandwidth was calibrated
-  FULCRUM_DECLARE [[nodiscard]] double bandwidth(double working_set, int threads) const;
+  FULCRUM_DECLARE [[nodiscard]] double bandwidth(double working_set, int threads, int copies = 1,
+                                                 double shared_set = 0.0) const;
 
   /// The caches that bandwidths were calibrated for, as one core sees them; 0: none.
   FULCRUM_DECLARE [[nodiscard]] CacheSizes caches() const;
@@ -81,7 +84,8 @@ struct MachineRates {
   [[nodiscard]] double inference_overhead_us(int threads) const { return overhead(threads, &Overhead::inference_us); }
 
 private:
-  FULCRUM_DECLARE [[nodiscard]] double bandwidth_of_calibrated(double working_set, int threads) const;
+  FULCRUM_DECLARE [[nodiscard]] double bandwidth_of_calibrated(double working_set, double shared_set,
+                                                               int threads) const;
 
   FULCRUM_DECLARE [[nodiscard]] double overhead(int threads, double Overhead::*figure) const;
 };
@@ -129,17 +133,26 @@ FULCRUM_DEFINE double MachineRates::peak(Precision precision, int threads) const
   return detail::interpolate_threads(std::move(entries), threads);
 }
 
-FULCRUM_DEFINE double MachineRates::bandwidth(double working_set, int threads) const {
-  std::vector<int> known;
-  for (const Bandwidth& b : bandwidths) known.push_back(b.threads);
-  std::sort(known.begin(), known.end());
-  known.erase(std::unique(known.begin(), known.end()), known.end());
-  if (known.empty()) {
-    throw Error("the machine profile", "has no memory bandwidth", "run `fulcrum calibrate`");
+FULCRUM_DEFINE double MachineRates::bandwidth(double working_set, int threads, int copies, double shared_set) const {
+  if (bandwidths.empty()) throw Error("the machine profile", "has no memory bandwidth", "run `fulcrum calibrate`");
+  const int all = threads * copies;
+  const double private_set = working_set * copies;
+  const double shared = copies > 1 ? shared_set : working_set;
+  // Interpolated between the calibrated thread counts, linear in log-log.
+  int below = 0, above = 0;
+  for (const Bandwidth& b : bandwidths) {
+    if (b.threads <= all) below = std::max(below, b.threads);
+    if (b.threads >= all && (above == 0 || b.threads < above)) above = b.threads;
   }
-  std::vector<std::pair<int, double>> entries;
-  for (const int count : known) entries.emplace_back(count, bandwidth_of_calibrated(working_set, count));
-  return detail::interpolate_threads(std::move(entries), threads);
+  if (below == 0) below = above;
+  if (above == 0) above = below;
+  double rate = bandwidth_of_calibrated(private_set, shared, below);
+  if (above != below) {
+    const double share = std::log(static_cast<double>(all) / below) / std::log(static_cast<double>(above) / below);
+    rate = std::exp((1.0 - share) * std::log(rate) +
+                    share * std::log(bandwidth_of_calibrated(private_set, shared, above)));
+  }
+  return rate / copies;
 }
 
 FULCRUM_DEFINE CacheSizes MachineRates::caches() const {
@@ -158,13 +171,15 @@ FULCRUM_DEFINE CacheSizes MachineRates::caches() const {
   return result;
 }
 
-FULCRUM_DEFINE double MachineRates::bandwidth_of_calibrated(double working_set, int threads) const {
+FULCRUM_DEFINE double MachineRates::bandwidth_of_calibrated(double working_set, double shared_set, int threads) const {
   double seconds_per_byte = 0.0;
   double left = 1.0;  // share of the traffic that the nearer levels do not serve
   for (const Bandwidth& b : bandwidths) {
     if (b.threads != threads || left <= 0.0) continue;
-    const double fullness = b.capacity_bytes > 0.0 ? working_set / (0.8 * b.capacity_bytes) : 0.0;
-    const double share = left / (1.0 + std::pow(fullness, 6.0));
+    const double set = b.level == "L3" ? shared_set : working_set;
+    const double fullness = b.capacity_bytes > 0.0 ? set / (0.8 * b.capacity_bytes) : 0.0;
+    const double cube = fullness * fullness * fullness;
+    const double share = left / (1.0 + cube * cube);
     seconds_per_byte += share / b.byte_per_s;
     left -= share;
   }

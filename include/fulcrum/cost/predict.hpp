@@ -2,9 +2,11 @@
 /// \file
 /// Predicts a LatencyReport from how a model runs and a machine profile: arithmetic alone, no clock, no engine.
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
@@ -15,9 +17,14 @@
 
 namespace fulcrum {
 
-/// Time of one step alone on the machine [µs]: its roofline time, slowed down as steps like it were.
-FULCRUM_DECLARE [[nodiscard]] double predicted_step_us(const Step& step, const RooflinePoint& roofline, int threads,
-                                                       const MachineProfile& profile);
+/// Time of one step alone on the machine.
+struct StepPrediction {
+  double time_us = 0.0;  ///< its roofline time, slowed down as steps like it were
+  double sd = 0.0;       ///< standard deviation of ln(time)
+  RooflinePoint roofline;
+};
+
+FULCRUM_DECLARE [[nodiscard]] StepPrediction predict_step(const Step& step, const MachineProfile& profile);
 
 /// L = F / T for every step of a schedule and in total; see docs/cost-model.md. A schedule that an executor made is
 /// charged as it runs; of a plan, movements are those to expect on the profile's machine.
@@ -35,10 +42,73 @@ FULCRUM_DECLARE [[nodiscard]] LatencyReport predict(const Model<float>& model, c
 
 namespace fulcrum {
 
-FULCRUM_DEFINE double predicted_step_us(const Step& step, const RooflinePoint& roofline, int threads,
-                                        const MachineProfile& profile) {
-  return roofline.time_us() * std::exp(profile.log_slowdown(step, roofline, threads));
+FULCRUM_DEFINE StepPrediction predict_step(const Step& step, const MachineProfile& profile) {
+  StepPrediction result;
+  result.roofline = roofline_point(step, profile.rates, step.threads);
+  const Slowdown slowdown = profile.slowdown(step, result.roofline, step.threads);
+  result.time_us = result.roofline.time_us() * std::exp(slowdown.log);
+  result.sd = slowdown.sd;
+  return result;
 }
+
+}  // namespace fulcrum
+
+namespace fulcrum::detail {
+
+/// With 90 % confidence, when ln(measured / predicted) of the median has the standard deviation `sd`. A tail is known
+/// half as well again.
+FULCRUM_DECLARE PredictionInterval interval_of(const LatencyReport& report, double sd);
+
+FULCRUM_DEFINE PredictionInterval interval_of(const LatencyReport& report, double sd) {
+  constexpr double two_sided = 1.645;
+  const double factor = std::exp(two_sided * sd);
+  const double tail = std::exp(two_sided * std::hypot(sd, 0.1));
+  return {.p50_low = report.latency.p50 / factor,
+          .p50_high = report.latency.p50 * factor,
+          .p99_low = report.latency.p99 / tail,
+          .p99_high = report.latency.p99 * tail,
+          .throughput_low_per_s = report.throughput_per_s / factor,
+          .throughput_high_per_s = report.throughput_per_s * factor};
+}
+
+/// The variance of a sum of times that are known in part only. What is wrong about one step is half wrong about the
+/// others of its class.
+class SumOfUncertain {
+public:
+  FULCRUM_DECLARE void add(const Step& step, double time, double sd);
+  FULCRUM_DECLARE [[nodiscard]] double variance() const;
+
+private:
+  struct OfKind {
+    KernelClass kernel;
+    Algorithm algorithm;
+    double sum;
+  };
+  std::vector<OfKind> kinds_;
+  double squares_ = 0.0;
+};
+
+FULCRUM_DEFINE void SumOfUncertain::add(const Step& step, double time, double sd) {
+  const double deviation = time * sd;
+  squares_ += deviation * deviation;
+  for (OfKind& kind : kinds_) {
+    if (kind.kernel != step.kernel || kind.algorithm != step.algorithm) continue;
+    kind.sum += deviation;
+    return;
+  }
+  kinds_.push_back({step.kernel, step.algorithm, deviation});
+}
+
+FULCRUM_DEFINE double SumOfUncertain::variance() const {
+  constexpr double in_common = 0.5;
+  double variance = (1.0 - in_common) * squares_;
+  for (const OfKind& kind : kinds_) variance += in_common * kind.sum * kind.sum;
+  return variance;
+}
+
+}  // namespace fulcrum::detail
+
+namespace fulcrum {
 
 FULCRUM_DEFINE LatencyReport predict(const Schedule& schedule, const MachineProfile& profile) {
   const RunConfig& config = schedule.config;
@@ -54,19 +124,23 @@ FULCRUM_DEFINE LatencyReport predict(const Schedule& schedule, const MachineProf
   const auto count = static_cast<double>(schedule.slices.count);
   const double rounds = schedule.slices.rounds();
   const Contention contention = profile.contention_of(run.instances, run.threads);
+  const Composition composition = profile.composition_of(run.precision, run.threads);
   double total_us = rounds * profile.rates.inference_overhead_us(run.threads) * contention.factor;
+  detail::SumOfUncertain uncertain;
   // Lanes start together, as threads do at a step.
   if (schedule.slices.lanes > 1) total_us += profile.rates.step_overhead_us(schedule.slices.lanes);
   for (const ScheduledStep& entry : expected_steps(schedule, profile.layout_changes)) {
     const Step& step = entry.step;
-    const RooflinePoint roofline = roofline_point(step, profile.rates, step.threads);
-    const double alone_us = predicted_step_us(step, roofline, step.threads, profile);
-    const double shared_us =
-        alone_us * roofline_point(step, profile.rates, step.threads, run.instances).time_us() / roofline.time_us();
-    const double time_us = rounds * (contention.factor * shared_us + contention.extra_step_us);
+    const StepPrediction alone = predict_step(step, profile);
+    double shared_us = alone.time_us;
+    if (run.instances > 1)
+      shared_us *=
+          roofline_point(step, profile.rates, step.threads, run.instances).time_us() / alone.roofline.time_us();
+    const double time_us = rounds * composition.factor * (contention.factor * shared_us + contention.extra_step_us);
+    uncertain.add(step, time_us, alone.sd);
     StepLatency row = row_of(step, count);
     row.latency = Microseconds(time_us);
-    row.bound = bound_of(roofline, alone_us);
+    row.bound = bound_of(alone.roofline, alone.time_us);
     report.flops += row.flops;
     report.bytes += row.bytes;
     report.layers.push_back(std::move(row));
@@ -76,6 +150,8 @@ FULCRUM_DEFINE LatencyReport predict(const Schedule& schedule, const MachineProf
   // Little's law: the instances hold `instances` batches at any time, each for its mean latency.
   report.throughput_per_s =
       static_cast<double>(config.instances) * static_cast<double>(config.batch) / (1e-3 * report.latency.mean.count());
+  const double relative = std::hypot(std::sqrt(uncertain.variance()) / std::max(total_us, 1e-9), composition.sd);
+  report.interval = detail::interval_of(report, relative);
 
   report.notes = schedule.notes;
   const int wanted = config.instances * config.threads;

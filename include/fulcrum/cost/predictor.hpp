@@ -61,12 +61,14 @@ FULCRUM_DEFINE LatencyReport CalibratedPredictor::operator()(const Model<float>&
 
 FULCRUM_DEFINE RooflinePredictor::RooflinePredictor(MachineProfile profile) : profile_(std::move(profile)) {
   profile_.efficiency.clear();
+  profile_.composition.clear();
   profile_.contention.clear();
   profile_.jitter.clear();
 }
 
 FULCRUM_DEFINE LatencyReport RooflinePredictor::operator()(const Model<float>& model, const RunConfig& config) const {
   LatencyReport report = predict(model, config, profile_);
+  report.interval.reset();
   report.notes.emplace_back(
       "roofline alone: an upper bound of speed, as if every kernel reached the rates that calibration found");
   return report;

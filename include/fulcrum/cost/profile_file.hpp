@@ -15,7 +15,7 @@
 namespace fulcrum {
 
 /// Written into every profile; a reader takes no other. It changes when fields or efficiency_features() do.
-inline constexpr int profile_format = 2;
+inline constexpr int profile_format = 3;
 
 namespace detail {
 
@@ -78,10 +78,14 @@ FULCRUM_DECLARE nlohmann::json efficiency_to_json(const EfficiencyModel& m) {
     rows.push_back(rounded_array(row));
   }
   return {{"kernel", name_of(m.kernel)},
+          {"algorithm", name_of(m.algorithm)},
+          {"layer", m.layer},
           {"precision", name_of(m.precision)},
           {"threads", m.threads},
           {"length_scale", m.length_scale},
           {"leave_one_out_error", rounded(m.loo_error)},
+          {"noise", rounded(m.noise)},
+          {"spread", rounded(m.spread)},
           {"trend", rounded_array(m.trend)},
           {"samples_features_log_slowdown_weight", std::move(rows)}};
 }
@@ -89,13 +93,18 @@ FULCRUM_DECLARE nlohmann::json efficiency_to_json(const EfficiencyModel& m) {
 FULCRUM_DECLARE EfficiencyModel efficiency_from_json(const JsonReader& j) {
   EfficiencyModel m;
   m.kernel = j.at("kernel").name(kernel_class_from);
+  m.algorithm = j.at("algorithm").name(algorithm_from);
+  m.layer = j.at("layer").text();
   m.precision = j.at("precision").name(precision_from);
   m.threads = j.at("threads").integer<int>(1);
   m.length_scale = j.at("length_scale").number(1e-6);
   m.loo_error = j.at("leave_one_out_error").number(0.0);
+  m.noise = j.at("noise").number(0.0);
+  m.spread = j.at("spread").number(0.0);
   m.trend = j.at("trend").numbers();
   Step step;
   step.kernel = m.kernel;
+  step.algorithm = m.algorithm;
   const std::size_t width = efficiency_features(step, RooflinePoint{}).size();
   if (!m.trend.empty() && m.trend.size() != width + 1)
     j.at("trend").fail("a list of " + std::to_string(width + 1) + " numbers or none");
@@ -125,7 +134,8 @@ FULCRUM_DEFINE nlohmann::json to_json(const MachineProfile& profile) {
   j["created_utc"] = profile.created_utc;
   j["duration_s"] = rounded(profile.duration_s);
   j["environment"] = to_json(profile.environment);
-  for (const char* key : {"peaks", "bandwidths", "overheads", "jitter", "contention", "layout_changes", "efficiency"})
+  for (const char* key :
+       {"peaks", "bandwidths", "overheads", "jitter", "composition", "contention", "layout_changes", "efficiency"})
     j[key] = json::array();
   for (const PeakRate& p : profile.rates.peaks)
     j["peaks"].push_back(
@@ -149,6 +159,13 @@ FULCRUM_DEFINE nlohmann::json to_json(const MachineProfile& profile) {
                            {"p95_ratio", rounded(x.p95_ratio)},
                            {"p99_ratio", rounded(x.p99_ratio)},
                            {"p99_9_ratio", rounded(x.p99_9_ratio)}});
+  }
+  for (const Composition& c : profile.composition) {
+    j["composition"].push_back({{"precision", name_of(c.precision)},
+                                {"threads", c.threads},
+                                {"factor", rounded(c.factor)},
+                                {"sd", rounded(c.sd)},
+                                {"networks", c.networks}});
   }
   for (const Contention& c : profile.contention) {
     j["contention"].push_back({{"instances", c.instances},
@@ -196,6 +213,11 @@ FULCRUM_DEFINE MachineProfile machine_profile_from_json(const nlohmann::json& j)
                                 x.at("min_ratio").number(0.0), x.at("mean_ratio").number(0.0),
                                 x.at("p90_ratio").number(0.0), x.at("p95_ratio").number(0.0),
                                 x.at("p99_ratio").number(0.0), x.at("p99_9_ratio").number(0.0)});
+    }
+    for (const JsonReader& c : reader.at("composition").elements()) {
+      profile.composition.push_back({c.at("precision").name(precision_from), c.at("threads").integer<int>(1),
+                                     c.at("factor").number(1e-3), c.at("sd").number(0.0),
+                                     c.at("networks").integer<int>(0)});
     }
     for (const JsonReader& c : reader.at("contention").elements()) {
       profile.contention.push_back({c.at("instances").integer<int>(2), c.at("threads").integer<int>(1),

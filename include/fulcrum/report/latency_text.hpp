@@ -94,6 +94,11 @@ FULCRUM_DEFINE std::string to_text(const LatencyReport& report) {
                       format_latency(l.p90), format_latency(l.p95), format_latency(l.p99), format_latency(l.p99_9),
                       report.kind == ReportKind::measured ? format_latency(l.mad) : ""});
   text += statistics.to_string();
+  if (const std::optional<PredictionInterval>& i = report.interval) {
+    text += "expected with 90 % confidence: p50 " + format_latency(i->p50_low) + " … " + format_latency(i->p50_high) +
+            ", p99 " + format_latency(i->p99_low) + " … " + format_latency(i->p99_high) + ", throughput " +
+            format_rate(i->throughput_low_per_s) + " … " + format_rate(i->throughput_high_per_s) + "\n";
+  }
 
   if (!report.layers.empty()) {
     double sum_ms = 0.0;

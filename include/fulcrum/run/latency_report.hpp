@@ -32,6 +32,14 @@ struct LatencyStatistics {
 /// them: throughput and the upper percentiles then say as much of that work as of the model.
 [[nodiscard]] inline bool was_interrupted(const LatencyStatistics& latency) { return latency.mean > 1.3 * latency.p50; }
 
+/// Where predicted figures lie when they are measured, with 90 % confidence.
+struct PredictionInterval {
+  Milliseconds p50_low{}, p50_high{}, p99_low{}, p99_high{};
+  double throughput_low_per_s = 0.0, throughput_high_per_s = 0.0;
+
+  friend bool operator==(const PredictionInterval&, const PredictionInterval&) = default;
+};
+
 /// A part of a measured run, with the samples of all instances together. How far blocks are apart is how far the
 /// machine drifted during the run: the noise of a figure when it is compared with one of another run.
 struct RunBlock {
@@ -94,6 +102,7 @@ struct LatencyReport {
   double bytes = 0.0;  ///< [B] of one inference
   LatencyStatistics latency;
   double throughput_per_s = 0.0;  ///< samples per second of all instances together
+  std::optional<PredictionInterval> interval;  ///< of a prediction, where the predictor states one
   std::vector<RunBlock> blocks;   ///< the run in parts, in the order of time; empty in a prediction
   std::vector<StepLatency> layers;
   Milliseconds creation{};         ///< time to prepare the model before the first inference; 0 in a prediction

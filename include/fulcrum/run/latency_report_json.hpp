@@ -49,9 +49,15 @@ FULCRUM_DECLARE [[nodiscard]] StepLatency step_latency_from_json(const JsonReade
 /// \throws Error when something is missing, of another type or out of range
 FULCRUM_DECLARE [[nodiscard]] MemoryUse memory_use_from_json(const JsonReader& j);
 
+/// The interval of the prediction that a report's JSON holds; nothing where it holds none.
+/// \throws Error when a part of it is missing, of another type or out of range
+FULCRUM_DECLARE [[nodiscard]] std::optional<PredictionInterval> prediction_interval_from_json(const JsonReader& j);
+
 /// A prediction or a measurement: {"kind", "model", what a RunConfig has (run_config_json.hpp), "flops", "bytes",
 /// "latency_ms" {…}, "samples", "throughput_per_s", "blocks" […], "layers" […], "outside_int8" (share_outside_int8(),
 /// or null), "creation_ms", "memory_bytes" {…}, "notes", "environment"}.
+/// Where a prediction has an interval, "latency_ms" also holds "p50_low", "p50_high", "p99_low" and "p99_high", and
+/// "throughput_low_per_s" and "throughput_high_per_s" stand beside the throughput.
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const LatencyReport& report);
 
 /// The report that to_json() wrote. Blocks and parts of the configuration may be absent, as they are in older files;
@@ -140,6 +146,14 @@ FULCRUM_DEFINE nlohmann::json to_json(const LatencyReport& report) {
   j["latency_ms"] = to_json(report.latency);
   j["samples"] = report.latency.samples;
   j["throughput_per_s"] = report.throughput_per_s;
+  if (report.interval) {
+    j["latency_ms"]["p50_low"] = report.interval->p50_low.count();
+    j["latency_ms"]["p50_high"] = report.interval->p50_high.count();
+    j["latency_ms"]["p99_low"] = report.interval->p99_low.count();
+    j["latency_ms"]["p99_high"] = report.interval->p99_high.count();
+    j["throughput_low_per_s"] = report.interval->throughput_low_per_s;
+    j["throughput_high_per_s"] = report.interval->throughput_high_per_s;
+  }
   nlohmann::json& blocks = j["blocks"] = nlohmann::json::array();
   for (const RunBlock& block : report.blocks) blocks.push_back(to_json(block));
   nlohmann::json& layers = j["layers"] = nlohmann::json::array();
@@ -152,6 +166,17 @@ FULCRUM_DEFINE nlohmann::json to_json(const LatencyReport& report) {
   return j;
 }
 
+FULCRUM_DEFINE std::optional<PredictionInterval> prediction_interval_from_json(const JsonReader& j) {
+  const JsonReader latency = j.at("latency_ms");
+  if (!latency.find("p50_low")) return std::nullopt;
+  return PredictionInterval{.p50_low = Milliseconds(latency.at("p50_low").number(0.0)),
+                            .p50_high = Milliseconds(latency.at("p50_high").number(0.0)),
+                            .p99_low = Milliseconds(latency.at("p99_low").number(0.0)),
+                            .p99_high = Milliseconds(latency.at("p99_high").number(0.0)),
+                            .throughput_low_per_s = j.at("throughput_low_per_s").number(0.0),
+                            .throughput_high_per_s = j.at("throughput_high_per_s").number(0.0)};
+}
+
 FULCRUM_DEFINE LatencyReport latency_report_from_json(const JsonReader& j) {
   LatencyReport report;
   report.kind = j.at("kind").name(report_kind_from);
@@ -162,6 +187,7 @@ FULCRUM_DEFINE LatencyReport latency_report_from_json(const JsonReader& j) {
   report.latency = latency_statistics_from_json(j.at("latency_ms"));
   report.latency.samples = j.at("samples").integer<std::int64_t>(0);
   report.throughput_per_s = j.at("throughput_per_s").number(0.0);
+  report.interval = prediction_interval_from_json(j);
   if (const auto blocks = j.find("blocks")) {
     for (const JsonReader& block : blocks->elements()) report.blocks.push_back(run_block_from_json(block));
   }

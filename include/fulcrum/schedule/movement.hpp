@@ -114,6 +114,7 @@ FULCRUM_DEFINE Step movement_step(const Schedule& schedule, NodeId value, DType 
   step.kernel = KernelClass::movement;
   step.movement = movement;
   step.threads = threads;
+  step.team = schedule.of_slice.threads;
   step.src = src;
   step.dst = dst;
   step.geometry = detail::plain_geometry(schedule.shapes[value]);
@@ -121,6 +122,7 @@ FULCRUM_DEFINE Step movement_step(const Schedule& schedule, NodeId value, DType 
   step.src_bytes = count * static_cast<double>(size_of(src));
   step.dst_bytes = count * static_cast<double>(size_of(dst));
   step.reuse_bytes = schedule.reuse_bytes;
+  step.reuse_weight_bytes = schedule.weight_bytes;
   const std::size_t least = std::min(size_of(src), size_of(dst));
   step.arithmetic = least == 1 ? Precision::int8 : least == 2 ? Precision::bf16 : Precision::f32;
   return step;

@@ -133,7 +133,11 @@ FULCRUM_DEFINE ScheduledStep StepPlanner::step_of(const FusionGroup& group) cons
   step.kind = kind_of(model_, group);
   const auto classified = detail::classify(node.layer, src_shapes(node, shapes_), shapes_[group.primary]);
   if (classified) std::tie(step.kernel, step.geometry) = *classified;
-  if (step.kernel == KernelClass::movement) step.movement = Movement::joined;
+  if (step.kernel == KernelClass::movement) {
+    step.movement = std::holds_alternative<Concat>(node.layer)      ? Movement::joined
+                    : std::holds_alternative<Transpose>(node.layer) ? Movement::permuted
+                                                                    : Movement::taken;
+  }
   if (const auto* pool = std::get_if<Pool>(&node.layer)) step.average = pool->pool == PoolKind::average;
   if (const auto* pool = std::get_if<GlobalPool>(&node.layer)) step.average = pool->pool == PoolKind::average;
   step.src = types.src;
@@ -143,18 +147,23 @@ FULCRUM_DEFINE ScheduledStep StepPlanner::step_of(const FusionGroup& group) cons
                    : types.integer_loops || in_threaded_loops(group) ? Algorithm::threaded_loops
                                                                      : Algorithm::primitive;
   step.threads = loops ? 1 : step_threads(model_, group, shapes_, work_, config_.threads);
+  step.team = config_.threads;
   entry.group = group;
   entry.own_src = node.src.size();
   entry.dst = group.dst;
 
   step.flops = work_[group.primary].flops;
-  if (const auto* own = std::get_if<Activation>(&node.layer)) step.functions = detail::is_function(own->function);
+  const auto elements = static_cast<double>(element_count(shapes_[group.dst]));
+  const auto add_function = [&](const Activation& activation) {
+    step.functions += detail::is_function(activation.function);
+    step.function_flops += elements * detail::function_flops(activation.function);
+  };
+  if (const auto* own = std::get_if<Activation>(&node.layer)) add_function(*own);
   for (const NodeId id : group.absorbed) {
     step.flops += work_[id].flops;
     const Layer<float>& member = model_.node(id).layer;
     if (std::holds_alternative<Binary>(member)) ++step.geometry.extra_src;
-    if (const auto* activation = std::get_if<Activation>(&member))
-      step.functions += detail::is_function(activation->function);
+    if (const auto* activation = std::get_if<Activation>(&member)) add_function(*activation);
   }
   const auto bytes_of = [&](NodeId id, DType dtype) {
     return static_cast<double>(element_count(shapes_[id])) * static_cast<double>(size_of(dtype));
@@ -247,7 +256,11 @@ FULCRUM_DEFINE void find_last_uses(Schedule& schedule) {
     activations = std::max(activations, entry.step.src_bytes + entry.step.dst_bytes);
   }
   schedule.reuse_bytes = weights + activations;
-  for (ScheduledStep& entry : schedule.steps) entry.step.reuse_bytes = schedule.reuse_bytes;
+  schedule.weight_bytes = weights;
+  for (ScheduledStep& entry : schedule.steps) {
+    entry.step.reuse_bytes = schedule.reuse_bytes;
+    entry.step.reuse_weight_bytes = weights;
+  }
 }
 
 }  // namespace fulcrum::detail

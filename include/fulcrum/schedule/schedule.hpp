@@ -70,6 +70,7 @@ struct Schedule {
   std::vector<NodeId> inputs;   ///< values the user gives, in f32
   std::vector<NodeId> outputs;  ///< values the user gets, in f32; views looked through
   double reuse_bytes = 0.0;     ///< [B] touched by one inference
+  double weight_bytes = 0.0;    ///< [B] of those that are weights
   /// Functions that engines' kernels lose a NaN in are steps of Fulcrum's own, behind no other layer.
   bool keeps_nan = false;
   bool loses_nan = false;             ///< a step gives numbers for NaN: keeps_nan would change the plan

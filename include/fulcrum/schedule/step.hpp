@@ -15,37 +15,59 @@
 
 namespace fulcrum {
 
-/// Steps of one class run in the same family of kernels, so that the time of one tells something about another's.
+/// Steps of one class do the same kind of work, so that the time of one tells something about another's, where the same
+/// algorithm runs both.
 enum class KernelClass : std::uint8_t {
-  convolution,            ///< also grouped
-  depthwise_convolution,  ///< one filter per channel
-  winograd_convolution,   ///< by Winograd's algorithm (schedule/winograd.hpp)
-  dense,
-  pooling,      ///< windows and whole planes
-  elementwise,  ///< activations, sums, products and batch normalizations that are steps of their own
+  convolution,
+  grouped_convolution,     ///< of several channels a group
+  depthwise_convolution,   ///< one filter per channel
+  winograd_convolution,    ///< by Winograd's algorithm (schedule/winograd.hpp)
+  transposed_convolution,  ///< the gradient of a convolution
+  dense,                   ///< rows times a matrix of weights
+  matmul,                  ///< products of values
+  recurrent,
+  batch_normalization,  ///< that is a step of its own
+  pooling,              ///< windows and whole planes
+  elementwise,          ///< activations, sums and products that are steps of their own
   softmax,
-  movement,  ///< changes of layout or type, and concatenation: no arithmetic
+  normalization,  ///< by statistics of the value itself
+  reduction,      ///< one element of several
+  movement,  ///< changes of layout or type, concatenation, and all that takes elements from elsewhere: no arithmetic
 };
 
 /// Every class, in the order in which profiles list them.
 inline constexpr std::array all_kernel_classes{KernelClass::convolution,
+                                               KernelClass::grouped_convolution,
                                                KernelClass::depthwise_convolution,
                                                KernelClass::winograd_convolution,
+                                               KernelClass::transposed_convolution,
                                                KernelClass::dense,
+                                               KernelClass::matmul,
+                                               KernelClass::recurrent,
+                                               KernelClass::batch_normalization,
                                                KernelClass::pooling,
                                                KernelClass::elementwise,
                                                KernelClass::softmax,
+                                               KernelClass::normalization,
+                                               KernelClass::reduction,
                                                KernelClass::movement};
 
 [[nodiscard]] constexpr std::string_view name_of(KernelClass kernel) noexcept {
   switch (kernel) {
     case KernelClass::convolution: return "convolution";
+    case KernelClass::grouped_convolution: return "grouped_convolution";
     case KernelClass::depthwise_convolution: return "depthwise_convolution";
     case KernelClass::winograd_convolution: return "winograd_convolution";
+    case KernelClass::transposed_convolution: return "transposed_convolution";
     case KernelClass::dense: return "dense";
+    case KernelClass::matmul: return "matmul";
+    case KernelClass::recurrent: return "recurrent";
+    case KernelClass::batch_normalization: return "batch_normalization";
     case KernelClass::pooling: return "pooling";
     case KernelClass::elementwise: return "elementwise";
     case KernelClass::softmax: return "softmax";
+    case KernelClass::normalization: return "normalization";
+    case KernelClass::reduction: return "reduction";
     case KernelClass::movement: return "movement";
   }
   return "?";
@@ -58,17 +80,21 @@ inline constexpr std::array all_kernel_classes{KernelClass::convolution,
 
 /// What a movement is for: they differ in which side lies how in memory.
 enum class Movement : std::uint8_t {
-  none,    ///< the step computes
-  input,   ///< a value of the user's, row-major f32, goes into the model
-  inner,   ///< between two steps
-  output,  ///< a result goes to the user, row-major f32
-  joined,  ///< sources are concatenated
+  none,      ///< the step computes
+  input,     ///< a value of the user's, row-major f32, goes into the model
+  inner,     ///< between two steps
+  output,    ///< a result goes to the user, row-major f32
+  joined,    ///< sources are concatenated
+  permuted,  ///< axes change places
+  taken,     ///< elements of a source, or between them: parts, repetitions, lookups, another resolution
 };
 
 /// The extents of a step, in the words of a convolution. What a class has no use for is 1.
 ///
-/// dense: n rows of ic to rows of oc; pooling: ic = oc channels; elementwise and movement: ic = oc; softmax: n rows of
-/// oc. A window over a whole plane (global pooling) has the plane's extents as kh, kw.
+/// dense: n rows of ic to rows of oc; matmul: so in each of `groups` products; recurrent: n samples of ih steps, ic
+/// features and oc hidden units, with kh gates in `groups` directions; pooling: ic = oc channels; elementwise and
+/// movement: ic = oc; softmax, normalization and reduction: n rows of oc. A window over a whole plane (global pooling)
+/// has the plane's extents as kh, kw.
 struct StepGeometry {
   std::int64_t n = 1;   ///< samples, or rows
   std::int64_t ic = 1;  ///< input channels, of all groups
@@ -81,6 +107,8 @@ struct StepGeometry {
   std::int64_t groups = 1;
   double inside = 1.0;         ///< share of the window's taps that lie in the source and not in its padding
   std::int64_t extra_src = 0;  ///< further sources of the size of the result (a residual Add, a second factor)
+  /// Of a movement or a reduction: elements that lie side by side in a source and are taken together; 1 … all.
+  std::int64_t run = 1;
 
   friend bool operator==(const StepGeometry&, const StepGeometry&) = default;
 };
@@ -96,18 +124,25 @@ struct Step {
   StepGeometry geometry;
   Movement movement = Movement::none;
   Algorithm algorithm = Algorithm::primitive;
-  int threads = 1;            ///< that share it: one where it is too small for more (schedule/step_threads.hpp)
-  bool average = false;       ///< pooling: a mean, not a maximum
-  int functions = 0;          ///< activations that take more than a comparison (exponentials), per result
-  double flops = 0.0;         ///< [FLOP] of the batch
-  double src_bytes = 0.0;     ///< [B] activations read
-  double weight_bytes = 0.0;  ///< [B] weights and biases read, as packed
-  double dst_bytes = 0.0;     ///< [B] activations written
-  double reread_bytes = 0.0;  ///< [B] of the weights that are read again, in every further step of a sequence
-  double reread_set = 0.0;    ///< [B] touched until such a byte is read again
-  double reuse_bytes = 0.0;   ///< [B] touched between two uses of the weights: decides from which cache they come
+  int threads = 1;                  ///< that share it: one where it is too small for more (schedule/step_threads.hpp)
+  int team = 1;                     ///< threads of the run: what one of them made, the others find in its caches
+  bool average = false;             ///< pooling: a mean, not a maximum
+  int functions = 0;                ///< activations that take more than a comparison (exponentials), per result
+  double function_flops = 0.0;      ///< [FLOP] of its activations, about: on f32 in vectors, whatever the arithmetic is
+  double flops = 0.0;               ///< [FLOP] of the batch
+  double src_bytes = 0.0;           ///< [B] activations read
+  double weight_bytes = 0.0;        ///< [B] weights and biases read, as packed
+  double dst_bytes = 0.0;           ///< [B] activations written
+  double reread_bytes = 0.0;        ///< [B] of the weights that are read again, in every further step of a sequence
+  double reread_set = 0.0;          ///< [B] touched until such a byte is read again
+  double reuse_bytes = 0.0;         ///< [B] touched between two uses of the weights: decides from which cache they come
+  double reuse_weight_bytes = 0.0;  ///< [B] of those that are weights: instances of one model share them
 
   [[nodiscard]] double bytes() const noexcept { return src_bytes + weight_bytes + dst_bytes + reread_bytes; }
+  /// Of its primary: "Conv" of "Conv+Relu".
+  [[nodiscard]] std::string_view primary_kind() const noexcept {
+    return std::string_view(kind).substr(0, kind.find('+'));
+  }
 };
 
 }  // namespace fulcrum

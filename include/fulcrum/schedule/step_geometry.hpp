@@ -17,6 +17,9 @@ namespace fulcrum::detail {
 /// Activations that cost more than a comparison per element.
 FULCRUM_DECLARE bool is_function(ActivationKind kind);
 
+/// [FLOP] about of an activation of one element in vectors: what it takes relative to others.
+FULCRUM_DECLARE double function_flops(ActivationKind kind);
+
 /// Extents of a value as (n, c, h, w): axes past the second one are folded into h.
 FULCRUM_DECLARE StepGeometry plain_geometry(const Shape& shape);
 
@@ -28,6 +31,15 @@ FULCRUM_DECLARE StepGeometry window_geometry(const Shape& src, const Shape& dst,
 
 /// Elements of the axes before `axis`.
 FULCRUM_DECLARE std::int64_t outer_count(const Shape& shape, std::int64_t axis);
+
+/// Extent of an axis, at least 1.
+FULCRUM_DECLARE std::int64_t axis_extent(const Shape& shape, std::int64_t axis);
+
+/// Elements of the innermost axes that source and result have in common.
+FULCRUM_DECLARE std::int64_t common_run(const Shape& src, const Shape& dst);
+
+/// Elements of the innermost axes that stay where they are.
+FULCRUM_DECLARE std::int64_t unmoved_run(const Transpose& transpose, const Shape& dst);
 
 /// Class and extents of a layer that is the primary of a step; nothing for what does not run (inputs, constants,
 /// views).
@@ -41,11 +53,17 @@ std::optional<std::pair<KernelClass, StepGeometry>> classify(const Layer<T>& lay
     return std::pair(KernelClass::elementwise, g);
   };
   const auto nothing = []() -> Result { return std::nullopt; };
-  const auto rows = [&](std::int64_t extent) -> Result {  // of a value that is worked on row by row
+  // Of a value that is worked on row by row.
+  const auto rows = [&](KernelClass kernel, std::int64_t extent) -> Result {
     StepGeometry g;
     g.ic = g.oc = std::max<std::int64_t>(extent, 1);
     g.n = std::max<std::int64_t>(element_count(src[0]) / g.oc, 1);
-    return std::pair(KernelClass::softmax, g);
+    return std::pair(kernel, g);
+  };
+  const auto moved = [&](std::int64_t run) -> Result {
+    StepGeometry g = plain_geometry(dst);
+    g.run = std::max<std::int64_t>(run, 1);
+    return std::pair(KernelClass::movement, g);
   };
   return visit_layer(
       Overloads{
@@ -53,7 +71,10 @@ std::optional<std::pair<KernelClass, StepGeometry>> classify(const Layer<T>& lay
             StepGeometry g = window_geometry(src[0], dst, conv.window);
             g.groups = conv.groups;
             const bool depthwise = conv.groups > 1 && conv.groups == g.ic && conv.groups == g.oc;
-            return std::pair(depthwise ? KernelClass::depthwise_convolution : KernelClass::convolution, g);
+            return std::pair(depthwise         ? KernelClass::depthwise_convolution
+                             : conv.groups > 1 ? KernelClass::grouped_convolution
+                                               : KernelClass::convolution,
+                             g);
           },
           [&](const Dense<T>& dense) -> Result {
             StepGeometry g;
@@ -79,37 +100,54 @@ std::optional<std::pair<KernelClass, StepGeometry>> classify(const Layer<T>& lay
             // The work of the convolution that it is the gradient of.
             StepGeometry g = window_geometry(dst, src[0], conv.window);
             g.groups = conv.groups;
-            return std::pair(KernelClass::convolution, g);
+            return std::pair(KernelClass::transposed_convolution, g);
           },
           [&](const MatMul& product) -> Result {
             StepGeometry g;
             g.oc = dst.back();
             g.ic = src[0][src[0].size() - (product.transpose_src ? 2 : 1)];
-            g.n = element_count(dst) / std::max<std::int64_t>(g.oc, 1);
-            return std::pair(KernelClass::dense, g);
+            g.n = dst.size() < 2 ? 1 : dst[dst.size() - 2];
+            g.groups = std::max<std::int64_t>(element_count(dst) / std::max<std::int64_t>(g.n * g.oc, 1), 1);
+            return std::pair(KernelClass::matmul, g);
           },
           [&](const Recurrent<T>& recurrent) -> Result {
             StepGeometry g;
-            g.ic = src[0][2] + recurrent.hidden();
-            g.oc = gates_of(recurrent.cell) * recurrent.hidden();
-            g.n = src[0][0] * src[0][1] * recurrent.directions();
-            return std::pair(KernelClass::dense, g);
+            g.n = src[0][1];
+            g.ic = src[0][2];
+            g.oc = recurrent.hidden();
+            g.ih = g.oh = src[0][0];
+            g.kh = gates_of(recurrent.cell);
+            g.groups = recurrent.directions();
+            return std::pair(KernelClass::recurrent, g);
           },
-          [&](const LayerNormalization<T>& l) { return rows(element_count(src[0]) / outer_count(src[0], l.axis)); },
+          [&](const LayerNormalization<T>& l) {
+            return rows(KernelClass::normalization, element_count(src[0]) / outer_count(src[0], l.axis));
+          },
           [&](const InstanceNormalization<T>& l) {
             const std::int64_t groups = src[0][0] * (l.groups == 0 ? src[0][1] : l.groups);
-            return rows(element_count(src[0]) / std::max<std::int64_t>(groups, 1));
+            return rows(KernelClass::normalization, element_count(src[0]) / std::max<std::int64_t>(groups, 1));
           },
-          [&](const LocalResponseNormalization&) { return rows(src[0][1]); },
+          [&](const LocalResponseNormalization&) { return rows(KernelClass::normalization, src[0][1]); },
           [&](const ReductionLayer auto&) {
-            return rows(element_count(src[0]) / std::max<std::int64_t>(element_count(dst), 1));
+            Result result =
+                rows(KernelClass::reduction, element_count(src[0]) / std::max<std::int64_t>(element_count(dst), 1));
+            result->second.run = common_run(src[0], dst);
+            return result;
           },
-          [&](const MovementLayer auto&) -> Result { return std::pair(KernelClass::movement, plain_geometry(dst)); },
+          [&](const Transpose& transpose) { return moved(unmoved_run(transpose, dst)); },
+          [&](const Gather& gather) {
+            return moved(element_count(src[0]) / (outer_count(src[0], gather.axis) * axis_extent(src[0], gather.axis)));
+          },
+          [&](const MovementLayer auto&) { return moved(src.empty() ? 1 : common_run(src[0], dst)); },
           [&](const ElementwiseLayer auto&) { return elementwise(static_cast<std::int64_t>(src.size()) - 1); },
-          [&](const Concat&) -> Result { return std::pair(KernelClass::movement, plain_geometry(dst)); },
+          [&](const Concat& concat) {
+            return moved(element_count(dst) / (outer_count(dst, concat.axis) * axis_extent(dst, concat.axis)));
+          },
           [&](const Activation&) { return elementwise(0); },
           [&](const Binary&) { return elementwise(1); },
-          [&](const BatchNormalization<T>&) { return elementwise(0); },
+          [&](const BatchNormalization<T>&) -> Result {
+            return std::pair(KernelClass::batch_normalization, plain_geometry(dst));
+          },
           [&](const Input&) { return nothing(); },
           [&](const Constant<T>&) { return nothing(); },
           [&](const Reshape&) { return nothing(); },
@@ -171,6 +209,19 @@ FULCRUM_DEFINE bool is_function(ActivationKind kind) {
   return true;
 }
 
+FULCRUM_DEFINE double function_flops(ActivationKind kind) {
+  if (is_function(kind)) return 30.0;
+  switch (kind) {
+    case ActivationKind::relu: return 1.0;
+    case ActivationKind::hard_sigmoid:
+    case ActivationKind::hard_swish:
+    case ActivationKind::softsign:
+    case ActivationKind::sqrt:
+    case ActivationKind::reciprocal: return 8.0;
+    default: return 4.0;
+  }
+}
+
 FULCRUM_DEFINE StepGeometry plain_geometry(const Shape& shape) {
   StepGeometry g;
   if (shape.size() < 2) {
@@ -225,6 +276,24 @@ FULCRUM_DEFINE StepGeometry window_geometry(const Shape& src, const Shape& dst, 
 FULCRUM_DEFINE std::int64_t outer_count(const Shape& shape, std::int64_t axis) {
   const auto at = static_cast<std::ptrdiff_t>(normalized_axis(axis, shape.size()));
   return std::max<std::int64_t>(element_count(Shape(shape.begin(), shape.begin() + at)), 1);
+}
+
+FULCRUM_DEFINE std::int64_t axis_extent(const Shape& shape, std::int64_t axis) {
+  return shape.empty() ? 1 : std::max<std::int64_t>(shape[normalized_axis(axis, shape.size())], 1);
+}
+
+FULCRUM_DEFINE std::int64_t common_run(const Shape& src, const Shape& dst) {
+  std::int64_t run = 1;
+  const std::size_t most = std::min(src.size(), dst.size());
+  for (std::size_t i = 1; i <= most && src[src.size() - i] == dst[dst.size() - i]; ++i) run *= src[src.size() - i];
+  return run;
+}
+
+FULCRUM_DEFINE std::int64_t unmoved_run(const Transpose& transpose, const Shape& dst) {
+  const SmallVector<std::size_t> perm = transpose.permutation(dst.size());
+  std::int64_t run = 1;
+  for (std::size_t axis = dst.size(); axis-- > 0 && perm[axis] == axis;) run *= dst[axis];
+  return run;
 }
 
 }  // namespace fulcrum::detail

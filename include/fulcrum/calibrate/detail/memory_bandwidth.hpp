@@ -7,12 +7,17 @@
 #include <barrier>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <numeric>
 #include <span>
 #include <string>
 #include <thread>
 #include <vector>
+
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 #include <fulcrum/core/cpu.hpp>
 #include <fulcrum/core/linkage.hpp>
@@ -47,7 +52,16 @@ FULCRUM_DEFINE double read_bandwidth(std::span<const int> cpus, std::size_t work
   for (std::size_t t = 0; t < cpus.size(); ++t) {
     threads.emplace_back([&, t] {
       static_cast<void>(set_affinity(cpus.subspan(t, 1)));
-      const std::vector<std::byte, AlignedAllocator<std::byte>> buffer(bytes);
+      // In huge pages where there are any, as the executor's buffers are.
+      constexpr std::size_t huge_page = 2U << 20U;
+      std::vector<std::byte, AlignedAllocator<std::byte>> memory;
+      memory.reserve(bytes + huge_page);
+      const std::size_t begin = (huge_page - reinterpret_cast<std::uintptr_t>(memory.data()) % huge_page) % huge_page;
+#ifdef MADV_HUGEPAGE
+      static_cast<void>(madvise(memory.data() + begin, bytes / huge_page * huge_page, MADV_HUGEPAGE));
+#endif
+      memory.resize(bytes + huge_page);
+      const std::span<const std::byte> buffer(memory.data() + begin, bytes);
       std::vector<double> rates;
       barrier.arrive_and_wait();
       const SteadyClock::time_point start = SteadyClock::now();

@@ -27,6 +27,7 @@ struct ProbeTiming {
   std::vector<TimedStep> steps;              ///< each with the threads that it ran on
   std::vector<LayoutChange> layout_changes;  ///< one per value on its way, `share` 0 or 1
   LatencyStatistics latency;                 ///< of whole inferences
+  double steps_us = 0.0;                     ///< the sum of its steps
   double outside_us = 0.0;                   ///< an inference − the sum of its steps; may be negative
 };
 
@@ -123,6 +124,7 @@ ProbeTiming time_probe(const Model<float>& model, std::int64_t batch, Precision 
   for (const auto& times : samples.front().steps) {
     times_us.push_back(typical_us(times));
     timing.outside_us -= times_us.back();
+    timing.steps_us += times_us.back();
   }
   for (std::size_t i = 0; i < planned.steps.size(); ++i) {
     if (places[i]) timing.steps.push_back({planned.steps[i].step, infos[*places[i]].threads, times_us[*places[i]]});

@@ -105,6 +105,7 @@ FULCRUM_DECLARE [[nodiscard]] ScheduledStep realized_step(const Lowering& loweri
   if (step.group) {
     entry = lowering.step_of(*step.group);
     entry.step.reuse_bytes = schedule.reuse_bytes;
+    entry.step.reuse_weight_bytes = schedule.weight_bytes;
     if (again) {
       entry.step.flops = info.flops;
       entry.step.weight_bytes = 0.0;
