@@ -58,7 +58,8 @@ else
     check "$work/${name}_int8.onnx" 2e-2 "1 4" "onednn reference"
   done
   # The others one at a time: the largest file has half a gigabyte. Sums of 50 and more layers differ in their order.
-  for name in resnet18 resnet50 mobilenet_v2 squeezenet1_1 vgg11 densenet121 efficientnet_b0 vit_b_16 bert_base \
+  for name in resnet18 resnet50 mobilenet_v2 squeezenet1_1 vgg11 densenet121 efficientnet_b0 shufflenet_v2_x1_0 \
+    mnasnet1_0 regnet_y_400mf resnext50_32x4d googlenet convnext_tiny unet r3d_18_slim m5 vit_tiny vit_b_16 bert_base \
     speech_lstm recommendation; do
     "$FULCRUM" compress "zoo:$name" --prune threshold=0 -o "$work/$name.onnx" >/dev/null
     check "$work/$name.onnx" 1e-4 1 onednn

@@ -78,18 +78,28 @@
 #include <fulcrum/data/npy.hpp>
 
 #include <fulcrum/zoo/bert_base.hpp>
+#include <fulcrum/zoo/convnext_tiny.hpp>
 #include <fulcrum/zoo/densenet121.hpp>
 #include <fulcrum/zoo/efficientnet_b0.hpp>
 #include <fulcrum/zoo/fashion_cnn.hpp>
+#include <fulcrum/zoo/googlenet.hpp>
+#include <fulcrum/zoo/m5.hpp>
 #include <fulcrum/zoo/mlp.hpp>
+#include <fulcrum/zoo/mnasnet1_0.hpp>
 #include <fulcrum/zoo/mobilenet_v2.hpp>
+#include <fulcrum/zoo/r3d_18_slim.hpp>
 #include <fulcrum/zoo/recommendation.hpp>
+#include <fulcrum/zoo/regnet_y_400mf.hpp>
 #include <fulcrum/zoo/resnet18.hpp>
 #include <fulcrum/zoo/resnet50.hpp>
+#include <fulcrum/zoo/resnext50_32x4d.hpp>
+#include <fulcrum/zoo/shufflenet_v2_x1_0.hpp>
 #include <fulcrum/zoo/speech_lstm.hpp>
 #include <fulcrum/zoo/squeezenet1_1.hpp>
+#include <fulcrum/zoo/unet.hpp>
 #include <fulcrum/zoo/vgg11.hpp>
 #include <fulcrum/zoo/vit_b_16.hpp>
+#include <fulcrum/zoo/vit_tiny.hpp>
 #include <fulcrum/zoo/zoo.hpp>
 
 #include <fulcrum/passes/calibration.hpp>

@@ -34,8 +34,8 @@ bool with_constant(const Layer<float>& layer, const Shape& constant, bool consta
 }  // namespace
 
 TEST_CASE("networks for images and text keep samples apart") {
-  for (const std::string name :
-       {"fashion_cnn", "mobilenet_v2", "densenet121", "efficientnet_b0", "vit_b_16", "bert_base", "recommendation"}) {
+  for (const std::string name : {"fashion_cnn", "mobilenet_v2", "densenet121", "efficientnet_b0", "shufflenet_v2_x1_0",
+                                 "unet", "r3d_18_slim", "m5", "vit_b_16", "bert_base", "recommendation"}) {
     INFO(name);
     CHECK(samples_are_independent(zoo_model(name), 4, 1));
     CHECK(samples_are_independent(zoo_model(name), 4, 2));

@@ -47,7 +47,8 @@ void check_kernels_in_every_precision(const Model<float>& model) {
 }  // namespace
 
 TEST_CASE("networks of the zoo run in optimized kernels") {
-  for (const char* name : {"mlp", "fashion_cnn", "squeezenet1_1", "recommendation", "mobilenet_v2", "efficientnet_b0"})
+  for (const char* name : {"mlp", "fashion_cnn", "m5", "squeezenet1_1", "recommendation", "mobilenet_v2",
+                           "efficientnet_b0", "shufflenet_v2_x1_0", "regnet_y_400mf"})
     check_kernels_in_every_precision(zoo_model(name));
 }
 

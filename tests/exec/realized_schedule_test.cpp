@@ -190,7 +190,8 @@ TEST_CASE("recurrent layers run as planned") {
 }
 
 TEST_CASE("networks of the zoo run as planned") {
-  for (const char* name : {"mlp", "fashion_cnn", "squeezenet1_1", "recommendation", "mobilenet_v2"}) {
+  for (const char* name : {"mlp", "fashion_cnn", "m5", "squeezenet1_1", "recommendation", "mobilenet_v2",
+                           "shufflenet_v2_x1_0", "regnet_y_400mf"}) {
     const Model<float> model = zoo_model(name);
     for (const Precision precision : {Precision::f32, Precision::bf16}) {
       if (cpu_supports(precision)) compare_plan(model, {.threads = 2, .precision = precision});

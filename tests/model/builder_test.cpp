@@ -79,6 +79,10 @@ TEST_CASE("counts that make no layer are refused before any weight is drawn") {
   CHECK_THROWS_WITH(b.conv(4, 0), ContainsSubstring("0 kernel rows"));
   CHECK_THROWS_WITH(b.conv(4, Extent2{3, -1}), ContainsSubstring("-1 kernel columns"));
   CHECK_THROWS_WITH(b.conv(4, 3, {.groups = 2}), ContainsSubstring("2 groups for 3 channels"));
+  CHECK_THROWS_WITH(b.conv(4, 3, {.depth = {.kernel = 0}}), ContainsSubstring("0 kernel planes"));
+  CHECK_THROWS_WITH(b.conv_transpose(0, 3), ContainsSubstring("0 output channels"));
+  CHECK_THROWS_WITH(b.conv_transpose(4, 0), ContainsSubstring("0 kernel rows"));
+  CHECK_THROWS_WITH(b.conv_transpose(4, 2, {.groups = 3}), ContainsSubstring("3 groups for 4 output channels"));
   CHECK_THROWS_WITH(b.flatten().dense(0), ContainsSubstring("0 outputs"));
 }
 
@@ -120,6 +124,22 @@ TEST_CASE("branches join in concatenations and products") {
   const NodeId gate = b.last();
   b.from(x).conv(9, 1).mul(gate);
   CHECK(b.shape() == Shape{1, 9, 6, 6});
+}
+
+TEST_CASE("convolutions go over depth where the source has one, and back") {
+  auto b = ModelBuilder<float>("volumes").input({4, 6, 9, 9});
+  b.conv(8, 3, {.stride = {2, 2}, .padding = 1, .depth = {.kernel = 2, .stride = 2}});
+  CHECK(b.shape() == Shape{1, 8, 3, 5, 5});
+  b.conv_transpose(6, 3, {.stride = {2, 2}, .padding = 1, .groups = 2, .depth = {.kernel = 2, .stride = 2}});
+  CHECK(b.shape() == Shape{1, 6, 6, 9, 9});
+  const Model<float> model = b.build();
+  CHECK(std::get<Conv<float>>(model.node(1).layer).weights.value->dims() == Shape{8, 4, 2, 3, 3});
+  CHECK(std::get<ConvTranspose<float>>(model.node(2).layer).weights.value->dims() == Shape{8, 3, 2, 3, 3});
+  CHECK_THROWS_WITH(ModelBuilder<float>("m").input({4, 9, 9}).conv(4, 3, {.depth = {.kernel = 2}}),
+                    ContainsSubstring("over depth"));
+  CHECK(ModelBuilder<float>("m").input({4, 9, 9}).conv_transpose(2, 2, {.stride = {2, 2}}).shape() ==
+        Shape{1, 2, 18, 18});
+  CHECK(ModelBuilder<float>("m").input({4, 1, 9}).max_pool(Extent2{1, 4}).shape() == Shape{1, 4, 1, 2});
 }
 
 TEST_CASE("weights are drawn with the deviation of He et al.") {

@@ -19,8 +19,8 @@ inline std::int64_t statistic_count(const Model<float>& model) {
 
 inline std::int64_t learned_count(const Model<float>& model) { return parameter_count(model) - statistic_count(model); }
 
-/// Multiply-adds of convolutions, dense layers, matrix products and recurrent cells for one sample, without their
-/// biases.
+/// Multiply-adds of convolutions, transposed ones, dense layers, matrix products and recurrent cells for one sample,
+/// without their biases.
 inline double multiply_adds(const Model<float>& model) {
   const std::vector<Shape> shapes = infer_shapes(model, 1);
   const std::vector<Work> work = infer_work(model, shapes);
@@ -31,6 +31,9 @@ inline double multiply_adds(const Model<float>& model) {
     const auto* conv = std::get_if<Conv<float>>(&layer);
     const auto* dense = std::get_if<Dense<float>>(&layer);
     if (conv != nullptr) total += (work[id].flops - (conv->bias.empty() ? 0.0 : outputs)) / 2.0;
+    if (const auto* transposed = std::get_if<ConvTranspose<float>>(&layer)) {
+      total += (work[id].flops - (transposed->bias.empty() ? 0.0 : outputs)) / 2.0;
+    }
     if (dense != nullptr) total += (work[id].flops - (dense->bias.empty() ? 0.0 : outputs)) / 2.0;
     if (std::holds_alternative<MatMul>(layer)) total += work[id].flops / 2.0;
     if (const auto* recurrent = std::get_if<Recurrent<float>>(&layer)) {

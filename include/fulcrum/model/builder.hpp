@@ -51,7 +51,7 @@ public:
   /// The row of a learned table (rows, width) for each index that the last value (…) holds → (…, width).
   ModelBuilder& embedding(std::int64_t rows, std::int64_t width, double deviation = 0.02);
 
-  /// 2-D convolution with a square kernel, or one of the given extents.
+  /// Convolution with a square kernel, or one of the given rows and columns; its extent along depth is an option.
   ModelBuilder& conv(std::int64_t oc, std::int64_t kernel, const ConvOptions& options = {}) {
     return conv(oc, Extent2{kernel, kernel}, options);
   }
@@ -62,6 +62,9 @@ public:
     options.groups = channel_count("depthwise_conv");
     return conv(options.groups, kernel, options);
   }
+
+  /// Transposed convolution with a square kernel.
+  ModelBuilder& conv_transpose(std::int64_t oc, std::int64_t kernel, const ConvOptions& options = {});
 
   ModelBuilder& dense(std::int64_t oc, bool bias = true);
 
@@ -84,10 +87,13 @@ public:
   ModelBuilder& layer_normalization(double epsilon = 1e-5, std::int64_t axis = -1);
 
   ModelBuilder& max_pool(std::int64_t kernel, const PoolOptions& options = {}) {
+    return max_pool(Extent2{kernel, kernel}, options);
+  }
+  ModelBuilder& max_pool(Extent2 kernel, const PoolOptions& options = {}) {
     return pool(PoolKind::max, kernel, options);
   }
   ModelBuilder& average_pool(std::int64_t kernel, const PoolOptions& options = {}) {
-    return pool(PoolKind::average, kernel, options);
+    return pool(PoolKind::average, {kernel, kernel}, options);
   }
   ModelBuilder& global_max_pool() { return append(GlobalPool{PoolKind::max}, {last_}); }
   ModelBuilder& global_average_pool() { return append(GlobalPool{PoolKind::average}, {last_}); }
@@ -168,7 +174,7 @@ private:
 
   ModelBuilder& append(Layer<T> layer, std::vector<NodeId> src, std::string name = {});
 
-  ModelBuilder& pool(PoolKind kind, std::int64_t kernel, const PoolOptions& options);
+  ModelBuilder& pool(PoolKind kind, Extent2 kernel, const PoolOptions& options);
 
   ModelBuilder& recurrent(RecurrentKind cell, std::int64_t hidden, const RecurrentOptions& options);
 
@@ -217,19 +223,46 @@ ModelBuilder<T>& ModelBuilder<T>::embedding(std::int64_t rows, std::int64_t widt
 template <class T>
 ModelBuilder<T>& ModelBuilder<T>::conv(std::int64_t oc, Extent2 kernel, const ConvOptions& options) {
   const Shape src = shape();
-  detail::expect_rank(src, 4, "conv");
+  if (src.size() != 5) detail::expect_rank(src, 4, "conv");
   expect_positive("conv", "output channels", oc);
   expect_positive("conv", "kernel rows", kernel[0]);
   expect_positive("conv", "kernel columns", kernel[1]);
+  expect_positive("conv", "kernel planes", options.depth.kernel);
   if (options.groups < 1 || src[1] % options.groups != 0) {
     throw Error("conv",
                 "has " + std::to_string(options.groups) + " groups for " + std::to_string(src[1]) + " channels");
   }
   const std::int64_t ic = src[1] / options.groups;
   Conv<T> layer;
-  layer.weights = he({oc, ic, kernel[0], kernel[1]}, ic * kernel[0] * kernel[1]);
+  Shape dims{oc, ic, kernel[0], kernel[1]};
+  if (src.size() == 5) dims.insert(dims.begin() + 2, options.depth.kernel);
+  layer.weights = he(dims, ic * options.depth.kernel * kernel[0] * kernel[1]);
   if (options.bias) layer.bias = Tensor<T>(Shape{oc});
-  layer.window = {kernel, options.stride, options.padding, options.dilation};
+  layer.window = {kernel, options.stride, options.padding, options.dilation, false, options.depth};
+  layer.groups = options.groups;
+  return append(std::move(layer), {last_});
+}
+
+template <class T>
+ModelBuilder<T>& ModelBuilder<T>::conv_transpose(std::int64_t oc, std::int64_t kernel, const ConvOptions& options) {
+  const Shape src = shape();
+  if (src.size() != 5) detail::expect_rank(src, 4, "conv_transpose");
+  expect_positive("conv_transpose", "output channels", oc);
+  expect_positive("conv_transpose", "kernel rows", kernel);
+  expect_positive("conv_transpose", "kernel planes", options.depth.kernel);
+  if (options.groups < 1 || oc % options.groups != 0) {
+    throw Error("conv_transpose",
+                "has " + std::to_string(options.groups) + " groups for " + std::to_string(oc) + " output channels");
+  }
+  ConvTranspose<T> layer;
+  Shape dims{src[1], oc / options.groups, kernel, kernel};
+  if (src.size() == 5) dims.insert(dims.begin() + 2, options.depth.kernel);
+  const std::int64_t taps = options.depth.kernel * kernel * kernel;
+  const std::int64_t apart = options.depth.stride * options.stride[0] * options.stride[1];
+  layer.weights =
+      he(dims, src[1] / options.groups * std::max<std::int64_t>(taps / std::max<std::int64_t>(apart, 1), 1));
+  if (options.bias) layer.bias = Tensor<T>(Shape{oc});
+  layer.window = {{kernel, kernel}, options.stride, options.padding, options.dilation, false, options.depth};
   layer.groups = options.groups;
   return append(std::move(layer), {last_});
 }
@@ -338,11 +371,11 @@ ModelBuilder<T>& ModelBuilder<T>::append(Layer<T> layer, std::vector<NodeId> src
 }
 
 template <class T>
-ModelBuilder<T>& ModelBuilder<T>::pool(PoolKind kind, std::int64_t kernel, const PoolOptions& options) {
+ModelBuilder<T>& ModelBuilder<T>::pool(PoolKind kind, Extent2 kernel, const PoolOptions& options) {
   Pool layer;
   layer.pool = kind;
-  layer.window = {{kernel, kernel}, options.stride, options.padding, {1, 1}, options.ceil_mode};
-  if (options.stride == Extent2{0, 0}) layer.window.stride = {kernel, kernel};
+  layer.window = {kernel, options.stride, options.padding, {1, 1}, options.ceil_mode};
+  if (options.stride == Extent2{0, 0}) layer.window.stride = kernel;
   layer.count_include_pad = options.count_include_pad;
   return append(layer, {last_});
 }

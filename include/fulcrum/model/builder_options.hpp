@@ -9,13 +9,14 @@
 
 namespace fulcrum {
 
-/// What a convolution may be told beside its channels and kernel.
+/// What a convolution or transposed convolution may be told beside its channels and kernel.
 struct ConvOptions {
   Extent2 stride{1, 1};
   Padding padding = 0;
   Extent2 dilation{1, 1};
   std::int64_t groups = 1;
   bool bias = true;
+  DepthWindow depth{};  ///< of sources with depth (n, c, d, h, w)
 };
 
 /// What pooling may be told beside its kernel.

@@ -26,23 +26,9 @@ namespace fulcrum {
 
 template <class T>
 Model<T> resnet50(std::uint64_t seed) {
-  struct Stage {
-    std::int64_t channels;
-    int blocks;
-  };
   ModelBuilder<T> b("resnet50", seed, WeightInit::he_uniform);
   detail::residual_stem(b);
-  for (const Stage& stage : {Stage{64, 3}, Stage{128, 4}, Stage{256, 6}, Stage{512, 3}}) {
-    for (int block = 0; block < stage.blocks; ++block) {
-      const std::int64_t stride = block == 0 && stage.channels > 64 ? 2 : 1;
-      const NodeId x = b.last();
-      detail::conv_normalized(b, stage.channels, 1).relu();
-      detail::conv_normalized(b, stage.channels, 3, stride).relu();
-      const NodeId y = detail::conv_normalized(b, 4 * stage.channels, 1).last();
-      const NodeId shortcut = detail::residual_shortcut(b, x, 4 * stage.channels, stride);
-      b.from(y).add(shortcut).relu();
-    }
-  }
+  detail::bottlenecks_of_50_layers(b, 1, 1);
   return detail::classify_means(b, 1000).build();
 }
 

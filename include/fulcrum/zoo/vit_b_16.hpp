@@ -26,23 +26,9 @@ namespace fulcrum {
 
 template <class T>
 Model<T> vit_b_16(std::uint64_t seed) {
-  constexpr std::int64_t width = 768;
-  constexpr std::int64_t tokens = 197;
   ModelBuilder<T> b("vit_b_16", seed, WeightInit::he_uniform);
-  b.input({3, 224, 224}).conv(width, 16, {.stride = {16, 16}}).reshape({0, width, tokens - 1}).transpose({0, 2, 1});
-  const NodeId patches = b.last();
-  b.parameter({1, 1, width}).named("class_token").expand({batch_dim, 1, width}).concat({patches});
-  const NodeId sequence = b.last();
-  const NodeId positions = b.parameter({1, tokens, width}).named("positions").last();
-  b.from(sequence).add(positions);
-  for (int layer = 0; layer < 12; ++layer) {
-    const NodeId x = b.last();
-    b.layer_normalization(1e-6);
-    const NodeId y = detail::self_attention(b, 12).add(x).last();
-    b.layer_normalization(1e-6);
-    detail::feed_forward(b, 4 * width).add(y);
-  }
-  return b.layer_normalization(1e-6).slice(1, 0, 1).flatten().dense(1000).build();
+  b.input({3, 224, 224});
+  return detail::vision_transformer(b, 768, 12).build();
 }
 
 }  // namespace fulcrum

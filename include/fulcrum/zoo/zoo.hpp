@@ -37,18 +37,28 @@ FULCRUM_DECLARE [[nodiscard]] Model<float> zoo_model(const std::string& name, st
 #include <array>
 
 #include <fulcrum/zoo/bert_base.hpp>
+#include <fulcrum/zoo/convnext_tiny.hpp>
 #include <fulcrum/zoo/densenet121.hpp>
 #include <fulcrum/zoo/efficientnet_b0.hpp>
 #include <fulcrum/zoo/fashion_cnn.hpp>
+#include <fulcrum/zoo/googlenet.hpp>
+#include <fulcrum/zoo/m5.hpp>
 #include <fulcrum/zoo/mlp.hpp>
+#include <fulcrum/zoo/mnasnet1_0.hpp>
 #include <fulcrum/zoo/mobilenet_v2.hpp>
+#include <fulcrum/zoo/r3d_18_slim.hpp>
 #include <fulcrum/zoo/recommendation.hpp>
+#include <fulcrum/zoo/regnet_y_400mf.hpp>
 #include <fulcrum/zoo/resnet18.hpp>
 #include <fulcrum/zoo/resnet50.hpp>
+#include <fulcrum/zoo/resnext50_32x4d.hpp>
+#include <fulcrum/zoo/shufflenet_v2_x1_0.hpp>
 #include <fulcrum/zoo/speech_lstm.hpp>
 #include <fulcrum/zoo/squeezenet1_1.hpp>
+#include <fulcrum/zoo/unet.hpp>
 #include <fulcrum/zoo/vgg11.hpp>
 #include <fulcrum/zoo/vit_b_16.hpp>
+#include <fulcrum/zoo/vit_tiny.hpp>
 
 namespace fulcrum {
 
@@ -65,6 +75,18 @@ FULCRUM_DEFINE std::span<const ZooEntry> zoo_entries() {
       ZooEntry{"densenet121", "layers that read all before them, for images", &densenet121<float>},
       ZooEntry{"efficientnet_b0", "depthwise convolutions with squeeze-and-excitation for images",
                &efficientnet_b0<float>},
+      ZooEntry{"shufflenet_v2_x1_0", "two branches and shuffled channels, for images on small devices",
+               &shufflenet_v2_x1_0<float>},
+      ZooEntry{"mnasnet1_0", "depthwise convolutions of 3×3 and 5×5 for images on phones", &mnasnet1_0<float>},
+      ZooEntry{"regnet_y_400mf", "grouped convolutions with squeeze-and-excitation for images", &regnet_y_400mf<float>},
+      ZooEntry{"resnext50_32x4d", "residual network of 50 layers with 32 groups, for images", &resnext50_32x4d<float>},
+      ZooEntry{"googlenet", "modules of four branches for images", &googlenet<float>},
+      ZooEntry{"convnext_tiny", "depthwise 7×7 convolutions and layer normalization for images", &convnext_tiny<float>},
+      ZooEntry{"unet", "down and up again, for a value per pixel of images", &unet<float>},
+      ZooEntry{"r3d_18_slim", "residual network of 18 layers with 3-D convolutions, for clips",
+               [](std::uint64_t seed) { return r3d_18_slim<float>(seed); }},
+      ZooEntry{"m5", "1-D convolutions for words in sound", &m5<float>},
+      ZooEntry{"vit_tiny", "small transformer over patches of images", &vit_tiny<float>},
       ZooEntry{"vit_b_16", "transformer over patches of images", &vit_b_16<float>},
       ZooEntry{"bert_base", "transformer encoder for text of 128 tokens",
                [](std::uint64_t seed) { return bert_base<float>(seed); }},
