@@ -109,6 +109,7 @@
 #include <fulcrum/passes/prune.hpp>
 #include <fulcrum/passes/quantize.hpp>
 #include <fulcrum/passes/range_observer.hpp>
+#include <fulcrum/passes/read_through_concat.hpp>
 #include <fulcrum/passes/signal_to_noise.hpp>
 #include <fulcrum/passes/simplify_arithmetic.hpp>
 

@@ -107,11 +107,13 @@ template <class T>
 }
 
 /// Whether an element-wise layer that computes in f32 runs in Fulcrum's own loops on all threads: where its sources
-/// are broadcast, for which engines have kernels in some layouts only, and where no kernel of theirs is as exact.
+/// are broadcast, for which engines have kernels in some layouts only, where no kernel of theirs is as exact, and batch
+/// norms of images.
 /// \param shapes  of every value, by node id
 template <class T>
 [[nodiscard]] bool runs_in_threaded_loops(const Node<T>& node, const std::vector<Shape>& shapes, const Shape& dst) {
   if (const auto* activation = std::get_if<Activation>(&node.layer)) return !detail::has_kernel(activation->function);
+  if (std::holds_alternative<BatchNormalization<T>>(node.layer)) return dst.size() == 4;
   const auto* binary = std::get_if<Binary>(&node.layer);
   if (binary == nullptr) return false;
   return !detail::has_kernel(binary->function) || kernel_loses_nan(node.layer) || shapes[node.src[0]] != dst ||

@@ -7,12 +7,14 @@
 
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
+#include <fulcrum/passes/read_through_concat.hpp>
 #include <fulcrum/passes/simplify_arithmetic.hpp>
 #include <fulcrum/run/run_config.hpp>
 
 namespace fulcrum {
 
-/// Quantization only where the configuration keeps it, arithmetic with constants simplified, batch norms folded.
+/// Quantization only where the configuration keeps it, arithmetic with constants simplified, batch norms folded, and in
+/// f32 joins of joins read through.
 /// \throws Error when the model has no outputs
 FULCRUM_DECLARE [[nodiscard]] FoldResult<float> model_as_run(Model<float> model, const RunConfig& config);
 
@@ -35,7 +37,9 @@ FULCRUM_DEFINE FoldResult<float> model_as_run(Model<float> model, const RunConfi
       for_each_parameter(model.edit_layer(id), [](const char*, auto& parameter) { parameter.quantization.reset(); });
     }
   }
-  return fold_batch_normalization(simplify_arithmetic(model));
+  FoldResult<float> result = fold_batch_normalization(simplify_arithmetic(model));
+  if (config.precision == Precision::f32) result.model = read_through_concat(result.model);
+  return result;
 }
 
 }  // namespace fulcrum

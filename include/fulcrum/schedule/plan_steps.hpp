@@ -56,13 +56,22 @@ public:
   /// The group's parts that run one after the other where its primary does not take all that is after it.
   FULCRUM_DECLARE [[nodiscard]] std::vector<FusionGroup> parts_of(const FusionGroup& group) const;
 
+  /// The group of a batch norm with the Concat before it, which nobody else takes, as its primary, where one step of
+  /// f32 reads what is joined and writes what is normalized; any other group as it is.
+  FULCRUM_DECLARE [[nodiscard]] FusionGroup with_join(const FusionGroup& group) const;
+  /// Whether the group is a Concat that becomes part of the step of the batch norm behind it.
+  FULCRUM_DECLARE [[nodiscard]] bool joins_normalization(const FusionGroup& group) const;
+
   /// Whether the group gives numbers for NaN where it runs as it is.
   FULCRUM_DECLARE [[nodiscard]] bool loses_nan(const FusionGroup& group) const;
 
 private:
   FULCRUM_DECLARE [[nodiscard]] bool loses_nan_alone(const FusionGroup& group) const;
+  /// Whether the batch norm and the Concat before it run in one step.
+  FULCRUM_DECLARE [[nodiscard]] bool joins(NodeId concat, NodeId normalization) const;
 
   const Model<float>& model_;
+  std::vector<std::vector<NodeId>> consumers_;
   bool keeps_nan_;
   RunConfig config_;
   bool winograd_;
@@ -93,6 +102,7 @@ namespace fulcrum {
 FULCRUM_DEFINE StepPlanner::StepPlanner(const Model<float>& model, const RunConfig& config, const Machine& machine,
                                         bool keeps_nan)
     : model_(model),
+      consumers_(model.consumers()),
       keeps_nan_(keeps_nan),
       config_(config),
       winograd_(isa_runs_winograd(machine.isa) && !keeps_nan),  // it spreads NaNs
@@ -113,6 +123,7 @@ FULCRUM_DEFINE bool StepPlanner::in_loops(const FusionGroup& group) const {
 
 FULCRUM_DEFINE bool StepPlanner::in_threaded_loops(const FusionGroup& group) const {
   if (in_loops(group)) return false;
+  if (std::holds_alternative<Concat>(model_.node(group.primary).layer)) return !group.absorbed.empty();
   const StepTypes types = types_of(group);
   const bool in_f32 = types.arithmetic == Precision::f32 || (keeps_nan_ && loses_nan_alone(group));
   return in_f32 && !types.dst.map &&
@@ -131,7 +142,10 @@ FULCRUM_DEFINE ScheduledStep StepPlanner::step_of(const FusionGroup& group) cons
   Step& step = entry.step;
   step.name = node.name;
   step.kind = kind_of(model_, group);
-  const auto classified = detail::classify(node.layer, src_shapes(node, shapes_), shapes_[group.primary]);
+  // A join that runs in the step of a batch norm is a part of that.
+  const bool normalizes = std::holds_alternative<Concat>(node.layer) && !group.absorbed.empty();
+  const Node<float>& main = normalizes ? model_.node(group.absorbed.front()) : node;
+  const auto classified = detail::classify(main.layer, src_shapes(main, shapes_), shapes_[group.primary]);
   if (classified) std::tie(step.kernel, step.geometry) = *classified;
   if (step.kernel == KernelClass::movement) {
     step.movement = std::holds_alternative<Concat>(node.layer)      ? Movement::joined
@@ -163,6 +177,8 @@ FULCRUM_DEFINE ScheduledStep StepPlanner::step_of(const FusionGroup& group) cons
     step.flops += work_[id].flops;
     const Layer<float>& member = model_.node(id).layer;
     if (std::holds_alternative<Binary>(member)) ++step.geometry.extra_src;
+    if (std::holds_alternative<BatchNormalization<float>>(member))
+      step.weight_bytes += sizeof(float) * static_cast<double>(work_[id].weight_elements);
     if (const auto* activation = std::get_if<Activation>(&member)) add_function(*activation);
   }
   const auto bytes_of = [&](NodeId id, DType dtype) {
@@ -177,7 +193,7 @@ FULCRUM_DEFINE ScheduledStep StepPlanner::step_of(const FusionGroup& group) cons
     if (i >= entry.own_src) step.src_bytes += bytes_of(sources[i], step.dst);
   }
   step.dst_bytes = bytes_of(group.dst, step.dst);
-  step.weight_bytes =
+  step.weight_bytes +=
       static_cast<double>(work_[group.primary].weight_elements) * static_cast<double>(size_of(step.arithmetic));
   if (const auto* recurrent = std::get_if<Recurrent<float>>(&node.layer); recurrent != nullptr && !loops) {
     step.algorithm = Algorithm::recurrent;
@@ -210,8 +226,9 @@ FULCRUM_DEFINE std::vector<FusionGroup> StepPlanner::parts_of(const FusionGroup&
   for (const NodeId id : group.absorbed) {
     const Layer<float>& layer = model_.node(id).layer;
     const auto* activation = std::get_if<Activation>(&layer);
-    const bool takes_it =
-        vectors ? activation != nullptr && runs_in_vectors(activation->function) : !plain && !kernel_loses_nan(layer);
+    const bool normalizes = std::holds_alternative<BatchNormalization<float>>(layer);
+    const bool takes_it = vectors ? normalizes || (activation != nullptr && runs_in_vectors(activation->function))
+                                  : !plain && !kernel_loses_nan(layer);
     if (parts.size() == 1 && takes_it) {
       parts[0].absorbed.push_back(id);
       parts[0].dst = id;
@@ -222,6 +239,31 @@ FULCRUM_DEFINE std::vector<FusionGroup> StepPlanner::parts_of(const FusionGroup&
   }
   parts.back().why_ended = group.why_ended;
   return parts;
+}
+
+FULCRUM_DEFINE bool StepPlanner::joins(NodeId concat, NodeId normalization) const {
+  const auto* join = std::get_if<Concat>(&model_.node(concat).layer);
+  const Shape& shape = shapes_[concat];
+  if (join == nullptr || !std::holds_alternative<BatchNormalization<float>>(model_.node(normalization).layer))
+    return false;
+  if (consumers_[concat].size() != 1 || model_.is_output(concat) || shape.size() != 4) return false;
+  if (normalized_axis(join->axis, shape.size()) != 1 || runs_in_loops(model_, concat, shapes_)) return false;
+  const auto in_f32 = [&](NodeId id) {
+    return config_.precision == Precision::f32 && types_.precision_of(id) == Precision::f32 && !types_.rounded(id);
+  };
+  return in_f32(concat) && in_f32(normalization);
+}
+
+FULCRUM_DEFINE FusionGroup StepPlanner::with_join(const FusionGroup& group) const {
+  const std::vector<NodeId>& src = model_.node(group.primary).src;
+  if (src.size() != 1 || !joins(src.front(), group.primary)) return group;
+  FusionGroup joined{src.front(), {group.primary}, group.dst, group.why_ended};
+  joined.absorbed.insert(joined.absorbed.end(), group.absorbed.begin(), group.absorbed.end());
+  return joined;
+}
+
+FULCRUM_DEFINE bool StepPlanner::joins_normalization(const FusionGroup& group) const {
+  return consumers_[group.dst].size() == 1 && joins(group.primary, consumers_[group.dst].front());
 }
 
 FULCRUM_DEFINE bool StepPlanner::loses_nan(const FusionGroup& group) const {
@@ -274,7 +316,8 @@ FULCRUM_DEFINE void plan_steps(Schedule& schedule, const Machine& machine) {
   schedule.steps.clear();
   schedule.loses_nan = false;
   for (const FusionGroup& fused : fusion_groups(model)) {
-    for (const FusionGroup& group : planner.parts_of(fused)) {
+    if (planner.joins_normalization(fused)) continue;
+    for (const FusionGroup& group : planner.parts_of(planner.with_join(fused))) {
       schedule.groups.push_back(group);
       schedule.loses_nan = schedule.loses_nan || planner.loses_nan(group);
       planner.keep(group.dst, planner.types_of(group).dst);

@@ -214,7 +214,10 @@ FULCRUM_DEFINE StepTypes ValueTypes::types_of(const FusionGroup& group, bool loo
     return of_pool(group, pool->pool, pool->count_include_pad && pool->window.ceil_mode);
   if (const auto* pool = std::get_if<GlobalPool>(&node.layer)) return of_pool(group, pool->pool, false);
   if (std::holds_alternative<Binary>(node.layer)) return of_binary(group);
-  if (std::holds_alternative<Concat>(node.layer)) return of_concat(group);
+  if (std::holds_alternative<Concat>(node.layer)) {
+    // With the batch norm behind it, it is a step in real numbers.
+    return group.absorbed.empty() ? of_concat(group) : in_real_numbers(group, DType::f32, DType::f32);
+  }
   const DType compute = compute_dtype(group.primary);
   if (const auto* activation = std::get_if<Activation>(&node.layer)) {
     // max(x, 0) commutes with a scale, so it may stay in integers where 0 is 0.

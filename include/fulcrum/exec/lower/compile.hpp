@@ -15,6 +15,7 @@
 #include <fulcrum/exec/lower/elementwise.hpp>
 #include <fulcrum/exec/lower/matmul.hpp>
 #include <fulcrum/exec/lower/native.hpp>
+#include <fulcrum/exec/lower/normalization.hpp>
 #include <fulcrum/exec/lower/product.hpp>
 #include <fulcrum/exec/lower/recurrent.hpp>
 #include <fulcrum/exec/lower/rows.hpp>
@@ -81,7 +82,12 @@ FULCRUM_DECLARE void lower_layer(Lowering& lowering, const FusionGroup& group) {
 /// What oneDNN has no form of runs in Fulcrum's own loops.
 FULCRUM_DEFINE void lower_group(Lowering& lowering, const FusionGroup& group) {
   if (lowering.in_loops(group)) return lower_natively(lowering, group);
-  if (lowering.in_threaded_loops(group)) return lower_in_threaded_loops(lowering, group);
+  if (lowering.in_threaded_loops(group)) {
+    const Layer<float>& layer = lowering.node(group.primary).layer;
+    const bool normalizes =
+        std::holds_alternative<BatchNormalization<float>>(layer) || std::holds_alternative<Concat>(layer);
+    return normalizes ? lower_normalization_in_loops(lowering, group) : lower_in_threaded_loops(lowering, group);
+  }
   try {
     lower_layer(lowering, group);
   } catch (const dnnl::error& error) {
