@@ -62,6 +62,28 @@ FULCRUM_DECLARE [[nodiscard]] dnnl::algorithm reduction_algorithm(ReduceKind fun
   throw Error(std::string(name_of(function)), "has no oneDNN form");
 }
 
+/// Means over whole planes (n, c, h, w) are a pooling, whose kernels take the value in the layout that it has; false
+/// where none does.
+FULCRUM_DECLARE [[nodiscard]] bool lower_means_of_planes(Lowering& lowering, const FusionGroup& group) {
+  ProgramBuilder& builder = lowering.builder();
+  const NodeId src = lowering.node(group.primary).src[0];
+  const Shape& shape = lowering.shape(src);
+  const Shape to{shape[0], shape[1], 1, 1};
+  const Value from = lowering.real_value_in_shape(src, DType::f32);
+  const Window window{{shape[2], shape[3]}, {1, 1}, 0, {1, 1}, false};
+  const Configured configured = configure_product({}, std::nullopt);
+  const auto pd = pooling_forward(
+      dnnl::prop_kind::forward_inference, dnnl::algorithm::pooling_avg_exclude_padding, from.desc,
+      any_desc(to, DType::f32), geometry_of(window, window_extents(shape), window_extents(to)), configured.attributes);
+  const std::string implementation = pd.impl_info_str();
+  if (is_reference(implementation) || implementation.find("simple") != std::string::npos) return false;
+  const Value dst = builder.allocate(lowering.shape(group.dst), pd.dst_desc());
+  builder.emit(lowering.label(group), pd, PoolingForward(pd),
+               {{DNNL_ARG_SRC, from.desc, from.where}, {DNNL_ARG_DST, dst.desc, dst.where}}, configured);
+  lowering.finish(group.dst, dst);
+  return true;
+}
+
 FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const Reduce& layer) {
   ProgramBuilder& builder = lowering.builder();
   const NodeId src = lowering.node(group.primary).src[0];
@@ -71,6 +93,9 @@ FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const R
   std::int64_t count = 1;
   for (std::size_t axis = 0; axis < named.size(); ++axis) count *= named[axis] ? from_shape[axis] : 1;
   const std::int64_t rows = element_count(from_shape) / count;
+  if (layer.function == ReduceKind::mean && named == std::vector<bool>{false, false, true, true} &&
+      lower_means_of_planes(lowering, group))
+    return;
   const Desc src_desc = plain_desc({rows, count}, DType::f32);
   const Desc dst_desc = plain_desc({rows, 1}, DType::f32);
   const Configured configured = configure_product({}, std::nullopt);
