@@ -92,6 +92,17 @@ FULCRUM_DECLARE [[nodiscard]] Value with_border(Lowering& lowering, NodeId id, c
   return to;
 }
 
+/// Whether a grouped convolution may take its source with the channels last, as it lies, where the kernel would like
+/// blocks of as many channels as a group has: the layers around it take no such blocks. Two changes of layout take
+/// longer than what the kernel loses. (RegNetY-400MF on one thread with AVX-512: all 33 took 8 % of the time, the
+/// kernels at most 2 % more without them.)
+template <class PrimitiveDesc>
+[[nodiscard]] bool takes_channels_last(const PrimitiveDesc& pd, const Value& value, const Shape& shape, DType dtype) {
+  if (!has_channels_last(shape.size()) || is_reference(pd.impl_info_str())) return false;
+  const Desc lies = channels_last_desc(shape, dtype);
+  return dtype_of_desc(value.desc) == dtype && same_layout(value.desc, lies) && !same_layout(pd.src_desc(), lies);
+}
+
 FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const Conv<float>& conv) {
   const NodeId src = lowering.node(group.primary).src[0];
   const Shape& from = lowering.shape(src);
@@ -122,10 +133,16 @@ FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const C
     return emit_product(
         lowering, group, product, attempt,
         [&](const Attributes& attributes, DType weights, const Desc& bias, DType dst) {
-          return conv_forward(dnnl::prop_kind::forward_inference,
-                              any_desc(needs_border ? bordered(from, geometry) : from, src_dtype),
-                              any_desc(product.weights_dims, weights), bias, any_desc(to, dst),
-                              needs_border ? unpadded : geometry, attributes);
+          const auto describe = [&](const Desc& src_desc, const Desc& dst_desc) {
+            return conv_forward(dnnl::prop_kind::forward_inference, src_desc, any_desc(product.weights_dims, weights),
+                                bias, dst_desc, needs_border ? unpadded : geometry, attributes);
+          };
+          auto pd = describe(any_desc(needs_border ? bordered(from, geometry) : from, src_dtype), any_desc(to, dst));
+          if (product.grouped && !attempt.int8 && takes_channels_last(pd, value, from, src_dtype)) {
+            const auto as_it_lies = describe(channels_last_desc(from, src_dtype), channels_last_desc(to, dst));
+            if (std::string_view(as_it_lies.impl_info_str()) == pd.impl_info_str()) return as_it_lies;
+          }
+          return pd;
         },
         [&](const Desc& wanted) {
           const Value source = needs_border ? with_border(lowering, src, value, geometry) : value;
