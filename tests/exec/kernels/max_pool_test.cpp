@@ -1,5 +1,6 @@
 #include <fulcrum/exec/kernels/max_pool.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -35,7 +36,7 @@ TEST_CASE("max pooling in own loops gives what the reference gives") {
     Shape src;
     Window window;
   };
-  std::vector<Setting> settings(5);
+  std::vector<Setting> settings(6);
   settings[0] = {{2, 16, 8, 6}, {}};
   settings[0].window.kernel = settings[0].window.stride = {2, 2};
   settings[1] = {{1, 24, 11, 13}, {}};
@@ -53,6 +54,9 @@ TEST_CASE("max pooling in own loops gives what the reference gives") {
   settings[4].window.kernel = {3, 3};
   settings[4].window.stride = {2, 2};
   settings[4].window.ceil_mode = true;
+  settings[5] = {{1, 152, 5, 7}, {}};  // vectors of 16 channels by four, by one, and half of one
+  settings[5].window.kernel = {3, 3};
+  settings[5].window.padding = {1, 1, 1, 1};
 
   int pooled = 0;
   for (const Setting& setting : settings) {
@@ -82,10 +86,31 @@ TEST_CASE("max pooling in own loops gives what the reference gives") {
         const std::vector<void*> pointers{from.data(), to.data()};
         max_pool_function(*pool, threads)(pointers);
         CHECK(to == laid_out(expected, desc(expected.dims())));
+        std::fill(to.begin(), to.end(), 7.0F);  // also where the CPU has AVX-512
+        max_pool_function_of<MaxOfFloats>(*pool, threads)(pointers);
+        CHECK(to == laid_out(expected, desc(expected.dims())));
       }
     }
   }
-  CHECK(pooled == 9);
+  CHECK(pooled == 11);
+}
+
+TEST_CASE("a NaN in a window is its maximum, wherever it stands") {
+  if (!__builtin_cpu_supports("avx2")) return;
+  const Shape shape{1, 24, 2, 2}, one{1, 24, 1, 1};
+  Window window;
+  window.kernel = {2, 2};
+  const auto pool = max_pool_of(channels_last_desc(shape, DType::f32), channels_last_desc(one, DType::f32), window);
+  REQUIRE(pool);
+  for (std::size_t at = 0; at < 4 * 24; at += 23) {
+    std::vector<float> from(4 * 24, 1.0F);
+    from[at] = std::numeric_limits<float>::quiet_NaN();
+    for (const NativeFunction& function : {max_pool_function(*pool, 1), max_pool_function_of<MaxOfFloats>(*pool, 1)}) {
+      std::vector<float> to(24, 7.0F);
+      function(std::vector<void*>{from.data(), to.data()});
+      for (std::size_t c = 0; c < 24; ++c) CHECK((c == at % 24 ? std::isnan(to[c]) : to[c] == 1.0F));
+    }
+  }
 }
 
 TEST_CASE("max pooling of integers in own loops gives what oneDNN gives") {

@@ -130,6 +130,60 @@ __attribute__((target("avx2"))) void max_pool_rows(const MaxPool2d& p, const typ
   }
 }
 
+/// The same for floats with AVX-512: `vectors` of 16 channels at a time, of which the last one has those in `mask`.
+template <int vectors>
+__attribute__((target("avx512f"), always_inline)) inline void max_pool_pixel(const float* corner, float* to,
+                                                                             std::int64_t lines, std::int64_t next_line,
+                                                                             std::int64_t taps, std::int64_t next_tap,
+                                                                             __mmask16 mask) {
+  __m512 largest[vectors];
+  for (int v = 0; v < vectors; ++v) largest[v] = _mm512_set1_ps(-std::numeric_limits<float>::infinity());
+  for (std::int64_t i = 0; i < lines; ++i, corner += next_line) {
+    const float* tap = corner;
+    for (std::int64_t j = 0; j < taps; ++j, tap += next_tap) {
+      for (int v = 0; v < vectors; ++v) {
+        const __m512 x = _mm512_maskz_loadu_ps(v + 1 < vectors ? static_cast<__mmask16>(0xFFFF) : mask, tap + 16 * v);
+        // The instruction gives its second operand where one is NaN: a NaN of the source; one from before stays.
+        const __mmask16 number = _mm512_cmp_ps_mask(largest[v], largest[v], _CMP_ORD_Q);
+        largest[v] = _mm512_mask_max_ps(largest[v], number, largest[v], x);
+      }
+    }
+  }
+  for (int v = 0; v < vectors; ++v)
+    _mm512_mask_storeu_ps(to + 16 * v, v + 1 < vectors ? static_cast<__mmask16>(0xFFFF) : mask, largest[v]);
+}
+
+__attribute__((target("avx512f"))) inline void max_pool_rows_avx512(const MaxPool2d& p, const float* src, float* dst,
+                                                                    std::int64_t first, std::int64_t last) {
+  const std::int64_t next_tap = p.columns.dilation * p.channels;
+  const std::int64_t next_line = p.rows.dilation * p.src_width * p.channels;
+  for (std::int64_t row = first; row < last; ++row) {
+    const float* image = src + row / p.dst_height * p.src_height * p.src_width * p.channels;
+    const kernels::WindowTaps down = window_taps(p.rows, p.src_height, row % p.dst_height);
+    float* to = dst + row * p.dst_width * p.channels;
+    for (std::int64_t x = 0; x < p.dst_width; ++x, to += p.channels) {
+      const kernels::WindowTaps across = window_taps(p.columns, p.src_width, x);
+      const float* corner = image + (down.first * p.src_width + across.first) * p.channels;
+      std::int64_t c = 0;
+      for (; c + 64 <= p.channels; c += 64)
+        max_pool_pixel<4>(corner + c, to + c, down.count, next_line, across.count, next_tap, 0xFFFF);
+      for (; c < p.channels; c += 16) {
+        const auto mask = static_cast<__mmask16>(c + 16 <= p.channels ? 0xFFFF : (1U << (p.channels - c)) - 1);
+        max_pool_pixel<1>(corner + c, to + c, down.count, next_line, across.count, next_tap, mask);
+      }
+    }
+  }
+}
+
+[[nodiscard]] inline NativeFunction max_pool_function_avx512(const MaxPool2d& pool, int threads) {
+  return [pool, threads](std::span<void* const> pointers) {
+    const auto* src = static_cast<const float*>(pointers[0]);
+    auto* dst = static_cast<float*>(pointers[1]);
+    for_parts(threads, pool.images * pool.dst_height,
+              [&](std::int64_t first, std::int64_t last) { max_pool_rows_avx512(pool, src, dst, first, last); });
+  };
+}
+
 template <class Max>
 [[nodiscard]] NativeFunction max_pool_function_of(const MaxPool2d& pool, int threads) {
   return [pool, threads](std::span<void* const> pointers) {
@@ -145,7 +199,9 @@ template <class Max>
   switch (pool.dtype) {
     case DType::u8: return max_pool_function_of<MaxOfBytes<std::uint8_t>>(pool, threads);
     case DType::s8: return max_pool_function_of<MaxOfBytes<std::int8_t>>(pool, threads);
-    default: return max_pool_function_of<MaxOfFloats>(pool, threads);
+    default:
+      return __builtin_cpu_supports("avx512f") != 0 ? max_pool_function_avx512(pool, threads)
+                                                    : max_pool_function_of<MaxOfFloats>(pool, threads);
   }
 }
 
