@@ -108,6 +108,7 @@
 #include <fulcrum/passes/fold_batch_normalization.hpp>
 #include <fulcrum/passes/prune.hpp>
 #include <fulcrum/passes/quantize.hpp>
+#include <fulcrum/passes/quantize_dynamic.hpp>
 #include <fulcrum/passes/range_observer.hpp>
 #include <fulcrum/passes/read_through_concat.hpp>
 #include <fulcrum/passes/signal_to_noise.hpp>

@@ -10,6 +10,7 @@
 #include <fulcrum/model/random_sources.hpp>
 #include <fulcrum/onednn/environment.hpp>
 #include <fulcrum/passes/quantize.hpp>
+#include <fulcrum/passes/quantize_dynamic.hpp>
 #include <fulcrum/schedule/make_schedule.hpp>
 #include <fulcrum/zoo/zoo.hpp>
 
@@ -121,6 +122,7 @@ TEST_CASE("random networks run as planned, in every precision, batch, thread cou
     const Model<float> model = test::random_model(seed);
     const Model<float> int8 = quantized(model, seed);
     const Model<float> other = test::with_other_zero_points(int8, seed);
+    const Model<float> dynamic = quantize_dynamically(model, int8_options_for_this_cpu()).model;
     for (const Precision precision : all_precisions) {
       if (!cpu_supports(precision)) continue;
       for (const auto& [batch, threads, slice] :
@@ -131,11 +133,13 @@ TEST_CASE("random networks run as planned, in every precision, batch, thread cou
           if (!is_quantized(int8)) continue;  // it has no layer that takes integers
           add(compare_plan(int8, config));
           add(compare_plan(other, config));
+          if (slice == 0) add(compare_plan(dynamic, config));  // one range for all samples
           continue;
         }
         add(compare_plan(model, config));
         if (threads != 2) continue;
         add(compare_plan(int8, config));
+        if (slice == 0) add(compare_plan(dynamic, config));
         config.roundings = Roundings::leave_out;
         add(compare_plan(int8, config));
       }
@@ -184,6 +188,19 @@ TEST_CASE("recurrent layers run as planned") {
     for (const std::int64_t batch : {1, 4}) {
       for (const Precision precision : {Precision::f32, Precision::bf16}) {
         if (cpu_supports(precision)) compare_plan(model, {.batch = batch, .threads = 2, .precision = precision});
+      }
+      if (!cpu_supports(Precision::int8)) continue;
+      const Model<float> int8 = quantized(model, 1);
+      compare_plan(int8, {.batch = batch, .threads = 2, .precision = Precision::int8});
+      compare_plan(quantize_dynamically(model).model, {.batch = batch, .threads = 2, .precision = Precision::int8});
+      // A model that no pass has been over is planned as a pass would leave it.
+      const RunConfig config{.batch = batch, .threads = 2, .precision = Precision::int8};
+      const Schedule assumed = make_schedule(model, config, current_machine());
+      const Schedule plan = make_schedule(int8, config, current_machine());
+      REQUIRE(assumed.steps.size() == plan.steps.size());
+      for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+        CHECK(assumed.steps[i].step.arithmetic == plan.steps[i].step.arithmetic);
+        CHECK(assumed.steps[i].step.weight_bytes == plan.steps[i].step.weight_bytes);
       }
     }
   }

@@ -1,5 +1,6 @@
 #include <fulcrum/layers/quantize_linear.hpp>
 
+#include <limits>
 #include <vector>
 
 #include <support/catch.hpp>
@@ -47,4 +48,25 @@ TEST_CASE("a quantization that does not fit the source is refused") {
   CHECK(QuantizeLinear{halves}.dst_shape(src) == src[0]);
   CHECK(QuantizeLinear{halves}.work(src, src[0]) == Work{6.0, 6, 0, 6});
   CHECK(DequantizeLinear{halves}.work(src, src[0]) == Work{6.0, 6, 0, 6});
+}
+
+TEST_CASE("a dynamic rounding has 256 levels over the range of the value and 0") {
+  // Range [−1, 4]: scale 5/255, zero point 51; as ONNX's DynamicQuantizeLinear has it.
+  const float scale = 5.0F / 255.0F;
+  const auto level = [&](float q) { return (q - 51.0F) * scale; };
+  CHECK(run_kernel<float>(DynamicQuantize{}, {Tensor<float>({5}, {-1.0F, 4.0F, 0.0F, 0.031F, 1.0F})}) ==
+        Tensor<float>({5}, {level(0), level(255), 0.0F, level(53), level(102)}));
+  // 0 is in the range of values that are all above it, or all below.
+  CHECK(run_kernel<float>(DynamicQuantize{}, {Tensor<float>({2}, {255.0F, 100.4F})}) ==
+        Tensor<float>({2}, {255.0F, 100.0F}));
+  CHECK(run_kernel<float>(DynamicQuantize{}, {Tensor<float>({2}, {-255.0F, -100.4F})}) ==
+        Tensor<float>({2}, {-255.0F, -100.0F}));
+  CHECK(run_kernel<float>(DynamicQuantize{}, {Tensor<float>({3})}) == Tensor<float>({3}));
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  CHECK(run_kernel<float>(DynamicQuantize{}, {Tensor<float>({3}, {nan, 255.0F, 3.2F})}) ==
+        Tensor<float>({3}, {0.0F, 255.0F, 3.0F}));
+  CHECK(run_kernel(DynamicQuantize{}, {Values({0, 2})}).dims() == Shape{0, 2});
+  const std::vector<Shape> src{{1, 3, 2}};
+  CHECK(DynamicQuantize{}.dst_shape(src) == src[0]);
+  CHECK(DynamicQuantize{}.work(src, src[0]) == Work{12.0, 6, 0, 6});
 }

@@ -12,6 +12,7 @@
 #include <fulcrum/onnx/export.hpp>
 #include <fulcrum/onnx/graph/proto.hpp>
 #include <fulcrum/onnx/import.hpp>
+#include <fulcrum/passes/quantize_dynamic.hpp>
 
 #include <support/catch.hpp>
 #include <support/data.hpp>
@@ -510,5 +511,46 @@ TEST_CASE("layers at indices, at positions and along an axis come back") {
   check_round_trip(regions.layer(RoiAlign{2, 3, 2, 0.5F, false, true}, {0, 1, 2}).build());
   for (const BinaryKind kind : {BinaryKind::bit_and, BinaryKind::bit_or, BinaryKind::bit_xor}) {
     check_round_trip(binary_of(kind, ElementType::s64, ElementType::s64));
+  }
+}
+
+TEST_CASE("products of dynamically rounded values are ConvInteger and MatMulInteger in the file") {
+  auto b = Builder("dynamic").input({3, 8, 8}).conv(4, 3, {.padding = 1}).relu();
+  const NodeId x = b.last();
+  b.conv(4, 1, {.bias = false});
+  const NodeId first = b.last();
+  b.from(x).conv(4, 3, {.padding = 1, .groups = 2}).add(first).global_average_pool().flatten().dense(6).relu();
+  const Model<float> model = quantize_dynamically(std::move(b.dense(5)).build()).model;
+  check_round_trip(model);
+  CHECK(parse_onnx(test::checked_onnx(model)).size() == model.size());
+  const auto counts = operator_counts(model);
+  CHECK(counts.at("ConvInteger") == 3);
+  CHECK(counts.at("MatMulInteger") == 2);
+  CHECK(counts.at("DynamicQuantizeLinear") == 4);
+  CHECK(counts.count("DequantizeLinear") == 0);
+  // Weights of u8 around some number, for all channels.
+  Model<float> other = model;
+  for (NodeId id = 0; id < other.size(); ++id) {
+    Parameter<float>* weights = detail::weights_of(other.edit_layer(id));
+    if (weights != nullptr) weights->quantization = Quantization{DType::u8, {0.01F}, {117}, -1};
+  }
+  check_round_trip(other);
+  // Rows of a higher rank, and reals beside the integers.
+  Model<float> rows = quantize_dynamically(Builder("rows").input({5, 8}).dense(6).build()).model;
+  rows.set_outputs({rows.outputs()[0], rows.node(rows.outputs()[0]).src[0]});
+  check_round_trip(rows);
+  check_round_trip(model_of(DynamicQuantize{}, {3, 4}));
+}
+
+TEST_CASE("quantized weights of recurrent layers are written as integers and come back") {
+  const Model<float> model =
+      quantize_dynamically(Builder("lstm").input({6, 5}).transpose({1, 0, 2}).lstm(7).build()).model;
+  check_round_trip(model);
+  const Model<float> again = parse_onnx(test::checked_onnx(model));
+  for (const Node<float>& node : again.nodes()) {
+    const auto* layer = std::get_if<Recurrent<float>>(&node.layer);
+    if (layer == nullptr) continue;
+    CHECK(layer->weights.quantization);
+    CHECK(layer->recurrent_weights.quantization);
   }
 }

@@ -285,3 +285,96 @@ TEST_CASE("constant floats may be rounded to 16 bits") {
   CHECK(*layer_of<Dense<float>>(graph.import(), "y_node").weights.value ==
         Tensor<float>({2, 2}, {0.5F, -3.0F, 1000.5F, 0.0F}));
 }
+
+namespace {
+
+/// x (N, 3, 6, 6) → DynamicQuantizeLinear → ConvInteger → Cast, with weights of u8 around 117.
+OnnxGraph dynamic_conv() {
+  std::vector<std::uint8_t> weights;
+  for (int i = 0; i < 4 * 3 * 9; ++i) weights.push_back(static_cast<std::uint8_t>((37 * i + 11) % 256));
+  OnnxGraph graph;
+  graph.input("x", {0, 3, 6, 6})
+      .ubytes8("w", {4, 3, 3, 3}, weights)
+      .ubytes8("wz", {}, {117})
+      .floats("ws", {}, {0.01F})
+      .floats("b", {1, 4, 1, 1}, {0.5F, -0.25F, 1.0F, 0.0F})
+      .node("DynamicQuantizeLinear", {"x"}, "q");
+  for (const char* output : {"s", "z"}) {
+    auto& nodes = *graph.model.mutable_graph();
+    nodes.mutable_node(nodes.node_size() - 1)->add_output(output);
+  }
+  graph.node("ConvInteger", {"q", "w", "z", "wz"}, "sum", {{"pads", std::vector<std::int64_t>{1, 1, 1, 1}}})
+      .node("Cast", {"sum"}, "real", {{"to", std::int64_t{onnx::TensorProto::FLOAT}}});
+  return graph;
+}
+
+}  // namespace
+
+TEST_CASE("ConvInteger of what DynamicQuantizeLinear gives is one convolution, and its value what the nodes compute") {
+  OnnxGraph graph = dynamic_conv();
+  graph.node("Mul", {"s", "ws"}, "factor").node("Mul", {"real", "factor"}, "scaled").node("Add", {"scaled", "b"}, "y");
+  const Model<float> model = graph.output("y").import();
+  REQUIRE(model.size() == 3);
+  CHECK(std::holds_alternative<DynamicQuantize>(model.node(1).layer));
+  CHECK(model.node(1).name == "q_node");
+  const auto& conv = layer_of<Conv<float>>(model, "y_node");
+  CHECK(conv.weights.quantization == per_tensor(DType::u8, 0.01F, 117));
+  CHECK(conv.bias.value->dims() == Shape{4});
+
+  // The same nodes one by one: the sum is an output too, so that they are no pattern.
+  OnnxGraph apart = dynamic_conv();
+  apart.node("Mul", {"s", "ws"}, "factor").node("Mul", {"real", "factor"}, "scaled").node("Add", {"scaled", "b"}, "y");
+  const Model<float> nodes = apart.output("y").output("sum").import();
+  CHECK(nodes.size() > 10);
+  const std::vector<Tensor<float>> src{test::random_tensor<float>({2, 3, 6, 6}, 3, -1.0, 3.0)};
+  const Tensor<float> expected = ReferenceExecutor<float>(nodes).run(src)[0];
+  CHECK(test::relative_difference(ReferenceExecutor<float>(model).run(src)[0], expected) <= 1e-6);
+  OnednnExecutor executor(model, {.batch = 2, .precision = Precision::int8});
+  CHECK(test::relative_difference(executor.run(src)[0], expected) <= 1e-6);
+
+  // One factor after the other.
+  OnnxGraph stepwise = dynamic_conv();
+  stepwise.node("Mul", {"ws", "real"}, "once").node("Mul", {"s", "once"}, "y").output("y");
+  CHECK(stepwise.import().size() == 3);
+}
+
+TEST_CASE("two products share a DynamicQuantizeLinear, and a MatMulIntegerToFloat is one of them") {
+  const auto graph_of = [](bool contrib) {
+    OnnxGraph graph;
+    graph.input("x", {0, 4})
+        .ubytes8("w", {4, 2}, {1, 2, 3, 250, 128, 130, 7, 90})
+        .ubytes8("wz", {2}, {120, 131})
+        .floats("ws", {2}, {0.1F, 0.05F})
+        .floats("b", {2}, {1.0F, 2.0F})
+        .node("DynamicQuantizeLinear", {"x"}, "q");
+    for (const char* output : {"s", "z"}) {
+      auto& nodes = *graph.model.mutable_graph();
+      nodes.mutable_node(nodes.node_size() - 1)->add_output(output);
+    }
+    for (const std::string one : {"a", "c"}) {
+      if (contrib) {
+        graph.contrib("MatMulIntegerToFloat", {"q", "w", "s", "ws", "z", "wz", "b"}, one);
+      } else {
+        graph.node("MatMulInteger", {"q", "w", "z", "wz"}, one + "sum")
+            .node("Cast", {one + "sum"}, one + "real", {{"to", std::int64_t{onnx::TensorProto::FLOAT}}})
+            .node("Mul", {"ws", "s"}, one + "factor")
+            .node("Mul", {one + "factor", one + "real"}, one + "scaled")
+            .node("Add", {"b", one + "scaled"}, one);
+      }
+      graph.output(one);
+    }
+    return graph.import();
+  };
+  const std::vector<Tensor<float>> src{test::random_tensor<float>({5, 4}, 3, -1.0, 3.0)};
+  for (const bool contrib : {false, true}) {
+    const Model<float> model = graph_of(contrib);
+    REQUIRE(model.size() == 4);
+    CHECK(std::holds_alternative<DynamicQuantize>(model.node(1).layer));
+    const auto& dense = std::get<Dense<float>>(model.node(2).layer);
+    CHECK(dense.weights.quantization == Quantization{DType::u8, {0.1F, 0.05F}, {120, 131}, 0});
+    const auto expected = ReferenceExecutor<float>(graph_of(false)).run(src);
+    CHECK(test::relative_difference(ReferenceExecutor<float>(model).run(src)[1], expected[1]) <= 1e-6);
+    OnednnExecutor executor(model, {.batch = 5, .precision = Precision::int8});
+    CHECK(test::relative_difference(executor.run(src)[0], expected[0]) <= 1e-6);
+  }
+}

@@ -232,3 +232,29 @@ TEST_CASE("a second quantization, a missing range and weights that are not finit
   std::get<Conv<float>>(broken.edit_layer(1)).weights.value.edit().flat()[0] = std::numeric_limits<float>::infinity();
   CHECK_THROWS_WITH(quantize(broken, ranges), ContainsSubstring("'conv1'") && ContainsSubstring("weights"));
 }
+
+TEST_CASE("recurrent layers are quantized with a scale for each row, and so is what they take") {
+  auto b = ModelBuilder<float>("sequence", 2).input({9, 20}).transpose({1, 0, 2});
+  const Model<float> model = b.lstm(16, {.direction = RecurrentDirection::bidirectional})
+                                 .transpose({0, 2, 1, 3})
+                                 .reshape({0, -1, 32})
+                                 .gru(12)
+                                 .build();
+  const Tensor<float> samples = random_tensor<float>({8, 9, 20}, 4);
+  const QuantizeResult result = quantize_post_training(model, samples, outputs_of);
+  REQUIRE(result.report.layers.size() == 2);
+  CHECK(result.report.layers[0].kind == "LSTM");
+  CHECK(result.report.layers[1].kind == "GRU");
+  for (const Node<float>& node : result.model.nodes()) {
+    const auto* layer = std::get_if<Recurrent<float>>(&node.layer);
+    if (layer == nullptr) continue;
+    CHECK(layer->weights.quantization == symmetric_quantization(*layer->weights.value, 8, 1));
+    CHECK(layer->recurrent_weights.quantization == symmetric_quantization(*layer->recurrent_weights.value, 8, 1));
+    CHECK(result.model.node(node.src[0]).dst_quantization);
+  }
+  CHECK(output_sqnr_db(model, result.model, samples) > 25.0);
+  const QuantizeResult kept =
+      quantize_post_training(model, samples, outputs_of, {.skip = {result.report.layers[1].name}});
+  CHECK(kept.report.layers.size() == 1);
+  CHECK(kept.report.kept.size() == 1);
+}

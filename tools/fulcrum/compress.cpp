@@ -14,6 +14,7 @@
 #include <fulcrum/onnx/export.hpp>
 #include <fulcrum/passes/fake_quantize.hpp>
 #include <fulcrum/passes/prune.hpp>
+#include <fulcrum/passes/quantize_dynamic.hpp>
 #include <fulcrum/report/pass_json.hpp>
 #include <fulcrum/report/pass_text.hpp>
 
@@ -89,12 +90,16 @@ void compress(const CompressCommand& command) {
   if (command.prune.empty() && command.fake_quantize.empty() && command.quantize.empty()) {
     throw Error("compress", "was told nothing to do", "give --prune, --fake-quantize or --quantize");
   }
-  if (!command.quantize.empty() && command.quantize != "int8") {
-    throw Error("--quantize " + command.quantize, "is not known", "use int8");
+  if (!command.quantize.empty() && command.quantize != "int8" && command.quantize != "dynamic") {
+    throw Error("--quantize " + command.quantize, "is not known", "use int8 or dynamic");
   }
-  if (!command.quantize.empty() && command.data.empty() && command.calibrate_on.empty()) {
+  if (command.quantize == "dynamic" && !(command.data.empty() && command.calibrate_on.empty())) {
+    throw Error("--quantize dynamic", "takes no samples: ranges are found at run time",
+                "leave --data and --calibrate-on out, or give --quantize int8");
+  }
+  if (command.quantize == "int8" && command.data.empty() && command.calibrate_on.empty()) {
     throw Error("--quantize int8", "needs samples to find the ranges of the activations",
-                "give --data fashion-mnist, or --calibrate-on FILE.npy for each input");
+                "give --data fashion-mnist, or --calibrate-on FILE.npy for each input; or --quantize dynamic");
   }
   if (!command.data.empty() && !command.calibrate_on.empty()) {
     throw Error("--calibrate-on", "stands beside --data", "give one of them");
@@ -123,8 +128,9 @@ void compress(const CompressCommand& command) {
     }
     options.method = calibration_method_from(command.calibrate);
     options.percentile = command.percentile;
-    auto result = command.calibrate_on.empty() ? quantized_on(model, command.data, options, command.samples)
-                                               : quantized_on(model, command.calibrate_on, options);
+    auto result = command.quantize == "dynamic"  ? quantize_dynamically(model, options)
+                  : command.calibrate_on.empty() ? quantized_on(model, command.data, options, command.samples)
+                                                 : quantized_on(model, command.calibrate_on, options);
     model = std::move(result.model);
     reports["quantize"] = to_json(result.report);
     text += to_text(result.report) + "\n";
@@ -153,7 +159,9 @@ void add_compress(CLI::App& app) {
                   "bits=B rounds weights to B bits (2 to 16), kept as floats");
   sub->add_flag("--per-tensor", command->per_tensor, "fake-quantize with one range for a layer, not one per channel");
   sub->add_flag("--narrow-range", command->narrow_range, "fake-quantize without the lowest integer");
-  sub->add_option("--quantize", command->quantize, "int8: integer weights and activations");
+  sub->add_option(
+      "--quantize", command->quantize,
+      "int8: integer weights and activations; dynamic: the same with ranges found at run time, without samples");
   sub->add_option("--calibrate", command->calibrate, "how ranges of activations are found")
       ->check(CLI::IsMember({"minmax", "percentile"}))
       ->capture_default_str();
@@ -173,6 +181,7 @@ void add_compress(CLI::App& app) {
   sub->footer(
       "Examples:\n"
       "  fulcrum compress model.onnx -o pruned.onnx --prune sparsity=0.5 --scope global\n"
-      "  fulcrum compress model.onnx -o int8.onnx --quantize int8 --calibrate percentile --data fashion-mnist");
+      "  fulcrum compress model.onnx -o int8.onnx --quantize int8 --calibrate percentile --data fashion-mnist\n"
+      "  fulcrum compress model.onnx -o dynamic.onnx --quantize dynamic");
   sub->callback([command] { compress(*command); });
 }

@@ -117,6 +117,7 @@ struct BatchShareOf {
   BatchShare operator()(const Activation& /*l*/) const { return if_true(first_only()); }
   BatchShare operator()(const Binary& /*l*/) const { return if_true(broadcast_by_sample()); }
   BatchShare operator()(const ElementwiseLayer auto& /*l*/) const { return if_true(broadcast_by_sample()); }
+  BatchShare operator()(const DynamicQuantize& /*l*/) const { return BatchShare::mixed; }  // one range for all
   BatchShare operator()(const Softmax& l) const { return if_true(is_inner(l.axis)); }
   BatchShare operator()(const Reduce& l) const { return if_true(!l.axes.empty() && are_inner(l.axes)); }
   BatchShare operator()(const ArgReduce& l) const { return if_true(is_inner(l.axis)); }

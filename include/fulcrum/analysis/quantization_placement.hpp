@@ -21,7 +21,7 @@ struct QuantizationPlacement {
     NodeId layer = 0;
     std::string reason;  ///< why it stays in float
   };
-  std::vector<NodeId> layers;  ///< convolutions and dense layers that take int8, in order
+  std::vector<NodeId> layers;  ///< convolutions, dense and recurrent layers that take int8, in order
   std::vector<Kept> kept;      ///< those that do not
   /// By node: the value whose range decides how this node's value is rounded (itself, the one it passes through, or the
   /// one it is joined into); empty: the value stays in float.
@@ -94,18 +94,17 @@ private:
 
 /// Decides what a quantization pass rounds. Batch normalization should be folded before.
 ///
-/// Every convolution and dense layer runs in int8, but for those in `skip` and those whose source is an output of the
-/// model (outputs stay in float). Rounded are: the sources of those layers; and, between them, what goes through sums,
-/// joins, pooling and gates (whose factors stay in float). MaxPool, Reshape, Flatten and Relu pass integers through by
-/// their source's scale. Values are rounded at the ends of fusion groups only, so that quantization never comes between
-/// what runs as one step. A value that only a Concat takes is rounded by the scale of what is joined, which has room
-/// for all of its sources.
-/// \param skip  names of layers that stay in float
-/// \throws Error when a name in `skip` is no convolution or dense layer of the model
+/// Every convolution, dense and recurrent layer runs in int8, but for those in `skip` and those whose source is an
+/// output of the model (outputs stay in float). Rounded are: the sources of those layers; and, between them, what goes
+/// through sums, joins, pooling and gates (whose factors stay in float). MaxPool, Reshape, Flatten and Relu pass
+/// integers through by their source's scale. Values are rounded at the ends of fusion groups only, so that quantization
+/// never comes between what runs as one step. A value that only a Concat takes is rounded by the scale of what is
+/// joined, which has room for all of its sources. \param skip  names of layers that stay in float \throws Error when a
+/// name in `skip` is no convolution, dense or recurrent layer of the model
 template <class T>
 [[nodiscard]] QuantizationPlacement place_quantization(const Model<T>& model,
                                                        const std::vector<std::string>& skip = {}) {
-  detail::expect_weighted_layers(model, skip);
+  detail::expect_quantizable_layers(model, skip);
   return detail::QuantizationPlacer<T>(model, skip).take();
 }
 
@@ -134,7 +133,7 @@ template <class T>
 void QuantizationPlacer<T>::choose_layers(const std::vector<std::string>& skip) {
   for (const FusionGroup& group : groups_) {
     const Node<T>& node = model_.node(group.primary);
-    if (weights_of(node.layer) == nullptr) continue;
+    if (weights_of(node.layer) == nullptr && !std::holds_alternative<Recurrent<T>>(node.layer)) continue;
     const NodeId src = node.src[0];
     if (contains(skip, node.name)) {
       placement_.kept.push_back({group.primary, "asked to stay in float"});

@@ -26,6 +26,10 @@ template <class T>
 template <class T>
 void expect_weighted_layers(const Model<T>& model, const std::vector<std::string>& names);
 
+/// The same for layers that quantization is about: recurrent ones as well.
+template <class T>
+void expect_quantizable_layers(const Model<T>& model, const std::vector<std::string>& names);
+
 [[nodiscard]] inline bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -54,6 +58,18 @@ void expect_weighted_layers(const Model<T>& model, const std::vector<std::string
   }
 }
 
+template <class T>
+void expect_quantizable_layers(const Model<T>& model, const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    const auto id = model.find(name);
+    if (!id || (weights_of(model.node(*id).layer) == nullptr &&
+                !std::holds_alternative<Recurrent<T>>(model.node(*id).layer))) {
+      throw Error("layer '" + name + "'", "is no convolution, dense or recurrent layer of model '" + model.name() + "'",
+                  "name one that is");
+    }
+  }
+}
+
 }  // namespace fulcrum::detail
 
 #if FULCRUM_INSTANTIATES(analysis)
@@ -62,6 +78,8 @@ template const Parameter<float>* weights_of(const Layer<float>& layer);
 template const Parameter<double>* weights_of(const Layer<double>& layer);
 template void expect_weighted_layers(const Model<float>& model, const std::vector<std::string>& names);
 template void expect_weighted_layers(const Model<double>& model, const std::vector<std::string>& names);
+template void expect_quantizable_layers(const Model<float>& model, const std::vector<std::string>& names);
+template void expect_quantizable_layers(const Model<double>& model, const std::vector<std::string>& names);
 }  // namespace fulcrum::detail
 #endif
 

@@ -40,12 +40,12 @@ namespace fulcrum {
 
 /// One layer of the set. (A struct of its own and no alias: its name is short in symbols and messages.)
 template <class T>
-struct Layer
-    : std::variant<Input, Constant<T>, Conv<T>, ConvTranspose<T>, Dense<T>, MatMul, Recurrent<T>, BatchNormalization<T>,
-                   LayerNormalization<T>, InstanceNormalization<T>, LocalResponseNormalization, Pool, GlobalPool,
-                   MaxPoolIndices, Activation, Binary, Where, Cast, QuantizeLinear, DequantizeLinear, Softmax, Reduce,
-                   ArgReduce, Concat, Reshape, Flatten, Transpose, Slice, Expand, Tile, Gather, GatherElements,
-                   GatherND, ScatterElements, ScatterND, TopK, CumSum, Pad, Resize, GridSample, RoiAlign> {
+struct Layer : std::variant<Input, Constant<T>, Conv<T>, ConvTranspose<T>, Dense<T>, MatMul, Recurrent<T>,
+                            BatchNormalization<T>, LayerNormalization<T>, InstanceNormalization<T>,
+                            LocalResponseNormalization, Pool, GlobalPool, MaxPoolIndices, Activation, Binary, Where,
+                            Cast, QuantizeLinear, DequantizeLinear, DynamicQuantize, Softmax, Reduce, ArgReduce, Concat,
+                            Reshape, Flatten, Transpose, Slice, Expand, Tile, Gather, GatherElements, GatherND,
+                            ScatterElements, ScatterND, TopK, CumSum, Pad, Resize, GridSample, RoiAlign> {
   using Variant = typename Layer::variant;
   using Variant::Variant;
 
@@ -91,7 +91,7 @@ concept MovementLayer =
     IndexedLayer<L> || SamplingLayer<L> || detail::is_one_of<L, Transpose, Slice, Expand, Tile, Gather, Pad, Resize>;
 /// Work element by element. (Activation and Binary stand alone.)
 template <class L>
-concept ElementwiseLayer = detail::is_one_of<L, Where, Cast, QuantizeLinear, DequantizeLinear>;
+concept ElementwiseLayer = detail::is_one_of<L, Where, Cast, QuantizeLinear, DequantizeLinear, DynamicQuantize>;
 /// Normalize by statistics of the value itself.
 template <class L>
 concept NormalizationLayer =

@@ -1,7 +1,8 @@
 #pragma once
 /// \file
 /// Rounding to integers, and back, where the integers themselves are wanted (ONNX QuantizeLinear, DequantizeLinear). A
-/// pair of both on a computed value is no layer: it is that value's Node::dst_quantization.
+/// pair of both on a computed value is no layer: it is that value's Node::dst_quantization. DynamicQuantize is both,
+/// over a range that is found at run time.
 
 #include <span>
 #include <string_view>
@@ -50,6 +51,26 @@ struct DequantizeLinear {
   friend bool operator==(const DequantizeLinear&, const DequantizeLinear&) = default;
 };
 
+/// Rounds to 256 levels over the range that the value turns out to have, dynamic_map() of its smallest and largest
+/// element, of all samples: dst = (quantize(src) − zero_point) · scale (ONNX DynamicQuantizeLinear, then
+/// DequantizeLinear). A NaN counts for no range and becomes 0.
+///
+/// A convolution or dense layer with weights of 8 bits that takes the result multiplies the integers themselves: ONNX's
+/// ConvInteger and MatMulInteger, with the product of the scales, in one step.
+/// src (any shape) → dst of the same shape. Work: 2 FLOP per element.
+struct DynamicQuantize {
+  static constexpr std::string_view kind = "DynamicQuantize";
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
+  [[nodiscard]] ElementType dst_element(std::span<const ElementType> /*src*/) const { return ElementType::f32; }
+
+  FULCRUM_DECLARE [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const;
+  [[nodiscard]] Work work(std::span<const Shape> src, const Shape& dst) const {
+    return detail::elementwise_work(src, dst, 2.0);
+  }
+
+  friend bool operator==(const DynamicQuantize&, const DynamicQuantize&) = default;
+};
+
 }  // namespace fulcrum
 
 #if FULCRUM_DEFINES(layers)
@@ -59,6 +80,11 @@ namespace fulcrum {
 FULCRUM_DEFINE Shape QuantizeLinear::dst_shape(std::span<const Shape> src) const {
   detail::expect_sources(src, 1, "QuantizeLinear");
   validate(quantization, src[0]);
+  return src[0];
+}
+
+FULCRUM_DEFINE Shape DynamicQuantize::dst_shape(std::span<const Shape> src) const {
+  detail::expect_sources(src, 1, "DynamicQuantize");
   return src[0];
 }
 

@@ -42,7 +42,7 @@ struct QuantizeOptions {
   CalibrationMethod method = CalibrationMethod::minmax;
   double percentile = 99.99;            ///< of |x|, (0, 100]; for CalibrationMethod::percentile
   std::int64_t calibration_batch = 64;  ///< samples that go through the model at a time; ≥ 1
-  std::vector<std::string> skip = {};   ///< names of convolutions and dense layers that stay in float
+  std::vector<std::string> skip = {};   ///< names of convolutions, dense and recurrent layers that stay in float
   /// Bits of a weight, 7 or 8. Two products of u8 with 7 bits fit into 16 bits, in which CPUs without VNNI add them.
   int weight_bits = 8;
   /// Values of both signs become u8 with a zero point, not s8: CPUs without VNNI multiply only unsigned by signed.

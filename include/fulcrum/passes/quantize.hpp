@@ -15,15 +15,15 @@
 namespace fulcrum {
 
 struct QuantizeReport {
-  /// A convolution or dense layer that now takes int8.
+  /// A convolution, dense or recurrent layer that now takes int8.
   struct Layer {
     std::string name;
-    std::string kind;               ///< "Conv", "Dense"
-    float weight_scale_min = 0.0F;  ///< of its output channels
+    std::string kind;               ///< "Conv", "Dense", "LSTM"
+    float weight_scale_min = 0.0F;  ///< of its output channels, or rows of a recurrent layer's weights
     float weight_scale_max = 0.0F;
     double weight_sqnr_db = 0.0;  ///< weights against their integers [dB]; see SignalToNoise
     DType src_dtype = DType::u8;
-    float src_scale = 0.0F;
+    float src_scale = 0.0F;  ///< 0: found at run time, or, of a source in f32, none
     std::int32_t src_zero_point = 0;
   };
   /// One that stays in float.
@@ -59,6 +59,19 @@ FULCRUM_DECLARE [[nodiscard]] Quantization quantization_for(const Range& range, 
   return symmetric_quantization(weights, bits, 0);
 }
 
+namespace detail {
+
+/// \throws Error when weights are asked for with other bits than 7 or 8
+FULCRUM_DECLARE void expect_weight_bits(const QuantizeOptions& options);
+
+/// Gives the weights of a convolution, dense or recurrent layer their scales: one for each output channel, or for each
+/// row of a recurrent layer's, which its directions share.
+/// \return what the report says of the weights
+FULCRUM_DECLARE [[nodiscard]] QuantizeReport::Layer quantize_weights(const std::string& name, Layer<float>& layer,
+                                                                     int bits, SignalToNoise& total);
+
+}  // namespace detail
+
 /// The model with arithmetic simplified and batch normalization folded, scales on its weights and on the values that
 /// place_quantization() names. Float weights stay as they are; executors round them. \param ranges  from
 /// calibrate_ranges() on the same model with the same `options.skip` \throws Error when the model is quantized already,
@@ -88,6 +101,7 @@ FULCRUM_DECLARE [[nodiscard]] QuantizeResult quantize_post_training(const Model<
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -105,6 +119,43 @@ FULCRUM_DEFINE QuantizeResult quantize_post_training(const Model<float>& model, 
   return quantize_post_training(model, std::span<const Tensor<float>>(&images, 1), runner, options);
 }
 
+namespace detail {
+
+FULCRUM_DEFINE void expect_weight_bits(const QuantizeOptions& options) {
+  if (options.weight_bits != 7 && options.weight_bits != 8) {
+    throw Error("weight bits", "are " + std::to_string(options.weight_bits), "give 7 or 8");
+  }
+}
+
+FULCRUM_DEFINE QuantizeReport::Layer quantize_weights(const std::string& name, Layer<float>& layer, int bits,
+                                                      SignalToNoise& total) {
+  QuantizeReport::Layer entry;
+  entry.name = name;
+  entry.kind = kind_of(layer);
+  entry.weight_scale_min = std::numeric_limits<float>::max();
+  SignalToNoise ratio;
+  const auto quantize = [&](Parameter<float>& weights, std::int64_t axis) {
+    const Quantization q = symmetric_quantization(*weights.value, bits, axis);
+    ratio.add<float>(weights.value->flat(), quantize_dequantize(*weights.value, q).flat());
+    const auto [least, most] = std::minmax_element(q.scale.begin(), q.scale.end());
+    entry.weight_scale_min = std::min(entry.weight_scale_min, *least);
+    entry.weight_scale_max = std::max(entry.weight_scale_max, *most);
+    weights.quantization = q;
+  };
+  if (auto* recurrent = std::get_if<Recurrent<float>>(&layer)) {
+    quantize(recurrent->weights, 1);
+    quantize(recurrent->recurrent_weights, 1);
+    entry.src_dtype = DType::f32;
+  } else {
+    quantize(*weights_of(layer), 0);
+  }
+  total += ratio;
+  entry.weight_sqnr_db = ratio.decibels();
+  return entry;
+}
+
+}  // namespace detail
+
 FULCRUM_DEFINE Quantization quantization_for(const Range& range, bool unsigned_values) {
   if (range.min >= 0.0F) return {DType::u8, {detail::usable_scale(range.max / 255.0F)}, {0}, -1};
   if (unsigned_values) {
@@ -119,9 +170,7 @@ FULCRUM_DEFINE QuantizeResult quantize(const Model<float>& model, const ValueRan
                                        const QuantizeOptions& options) {
   detail::refuse_quantized(model, "quantize the float model instead");
   detail::refuse_not_finite(model);
-  if (options.weight_bits != 7 && options.weight_bits != 8) {
-    throw Error("weight bits", "are " + std::to_string(options.weight_bits), "give 7 or 8");
-  }
+  detail::expect_weight_bits(options);
   QuantizeResult result{fold_batch_normalization(simplify_arithmetic(model)).model, {}};
   Model<float>& quantized = result.model;
   const QuantizationPlacement placement = place_quantization(quantized, options.skip);
@@ -140,18 +189,13 @@ FULCRUM_DEFINE QuantizeResult quantize(const Model<float>& model, const ValueRan
 
   SignalToNoise total;
   for (const NodeId id : placement.layers) {
-    Parameter<float>& weights = *detail::weights_of(quantized.edit_layer(id));
-    const Quantization q = weight_quantization_for(*weights.value, options.weight_bits);
-    const Tensor<float> rounded = quantize_dequantize(*weights.value, q);
-    SignalToNoise ratio;
-    ratio.add<float>(weights.value->flat(), rounded.flat());
-    total += ratio;
-    const Node<float>& node = quantized.node(id);
-    const Quantization& src = *quantized.node(node.src[0]).dst_quantization;
-    const auto [least, most] = std::minmax_element(q.scale.begin(), q.scale.end());
-    result.report.layers.push_back(
-        {node.name, kind_of(node.layer), *least, *most, ratio.decibels(), src.dtype, src.scale[0], src.zero_point[0]});
-    weights.quantization = q;
+    const std::string name = quantized.node(id).name;
+    QuantizeReport::Layer entry = detail::quantize_weights(name, quantized.edit_layer(id), options.weight_bits, total);
+    const Quantization& src = *quantized.node(quantized.node(id).src[0]).dst_quantization;
+    entry.src_dtype = src.dtype;
+    entry.src_scale = src.scale[0];
+    entry.src_zero_point = src.zero_point[0];
+    result.report.layers.push_back(std::move(entry));
   }
   result.report.weight_sqnr_db = total.decibels();
   for (const auto& kept : placement.kept) result.report.kept.push_back({quantized.node(kept.layer).name, kept.reason});

@@ -85,8 +85,10 @@ FULCRUM_DEFINE std::string to_text(const QuantizeReport& report) {
   for (const QuantizeReport::Layer& l : report.layers) {
     std::string source(name_of(l.src_dtype));
     if (l.src_zero_point != 0) source += ", zero point " + std::to_string(l.src_zero_point);
+    if (l.src_scale == 0.0F && l.src_dtype != DType::f32) source += " over its range";
     table.add_row({l.name, l.kind, detail::format_scales(l.weight_scale_min, l.weight_scale_max),
-                   detail::format_decibels(l.weight_sqnr_db), source, detail::format_scale(l.src_scale)});
+                   detail::format_decibels(l.weight_sqnr_db), source,
+                   l.src_scale == 0.0F ? "" : detail::format_scale(l.src_scale)});
   }
   table.add_rule();
   table.add_row({"all", "", "", detail::format_decibels(report.weight_sqnr_db)});

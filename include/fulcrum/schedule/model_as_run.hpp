@@ -2,10 +2,12 @@
 /// \file
 /// A model as a configuration runs it.
 
+#include <map>
 #include <optional>
 #include <utility>
 
 #include <fulcrum/core/linkage.hpp>
+#include <fulcrum/model/rewrite.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
 #include <fulcrum/passes/read_through_concat.hpp>
 #include <fulcrum/passes/simplify_arithmetic.hpp>
@@ -28,6 +30,11 @@ FULCRUM_DEFINE FoldResult<float> model_as_run(Model<float> model, const RunConfi
   if (model.outputs().empty())
     throw Error("model '" + model.name() + "'", "has no outputs", "name them with set_outputs()");
   if (config.roundings == Roundings::leave_out) {
+    std::map<NodeId, NodeId> roundings;
+    for (NodeId id = 0; id < model.size(); ++id) {
+      if (std::holds_alternative<DynamicQuantize>(model.node(id).layer)) roundings[id] = model.node(id).src[0];
+    }
+    model = remove_nodes(model, roundings).model;
     for (NodeId id = 0; id < model.size(); ++id) {
       const Node<float>& node = model.node(id);
       if (node.dst_quantization) model.set_dst_quantization(id, std::nullopt);

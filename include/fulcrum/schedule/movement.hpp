@@ -98,7 +98,8 @@ FULCRUM_DEFINE std::vector<ValueEdge> value_edges(const Schedule& schedule) {
   for (std::size_t i = 0; i < schedule.steps.size(); ++i) {
     const ScheduledStep& entry = schedule.steps[i];
     for (std::size_t s = 0; s < entry.src.size(); ++s) {
-      const char* sum = entry.may_overwrite_sum ? "sum" : "copied_sum";
+      const bool in_place = entry.may_overwrite_sum || entry.step.algorithm == Algorithm::integer_product;
+      const char* sum = in_place ? "sum" : "copied_sum";
       add(entry.src[s], i, s < entry.own_src ? std::string(name_of(entry.step.kernel)) : sum, entry.src_dtypes[s]);
     }
   }

@@ -158,6 +158,7 @@ FULCRUM_DEFINE ScheduledStep StepPlanner::step_of(const FusionGroup& group) cons
   step.dst = types.dst.dtype;
   step.arithmetic = types.arithmetic;
   step.algorithm = loops                                             ? Algorithm::loops
+                   : types.integer_product                           ? Algorithm::integer_product
                    : types.integer_loops || in_threaded_loops(group) ? Algorithm::threaded_loops
                                                                      : Algorithm::primitive;
   step.threads = loops ? 1 : step_threads(model_, group, shapes_, work_, config_.threads);
@@ -193,6 +194,9 @@ FULCRUM_DEFINE ScheduledStep StepPlanner::step_of(const FusionGroup& group) cons
     if (i >= entry.own_src) step.src_bytes += bytes_of(sources[i], step.dst);
   }
   step.dst_bytes = bytes_of(group.dst, step.dst);
+  // A range is found in a first pass over the source; sums of integers stand where reals are to be made of them.
+  if (std::holds_alternative<DynamicQuantize>(node.layer)) step.src_bytes *= 2.0;
+  if (types.integer_product && !loops) step.dst_bytes *= 3.0;
   step.weight_bytes +=
       static_cast<double>(work_[group.primary].weight_elements) * static_cast<double>(size_of(step.arithmetic));
   if (const auto* recurrent = std::get_if<Recurrent<float>>(&node.layer); recurrent != nullptr && !loops) {
@@ -212,8 +216,11 @@ FULCRUM_DEFINE ScheduledStep StepPlanner::step_of(const FusionGroup& group) cons
 FULCRUM_DEFINE RecurrentWeights StepPlanner::recurrent_weights_of(NodeId id) const {
   const auto known = recurrent_weights_.find(id);
   if (known != recurrent_weights_.end()) return known->second;
+  const bool as_if_quantized =
+      types_.assumed() && types_.has_int8_weights(id) && types_.precision_of(id) == Precision::int8;
   const RecurrentWeights weights =
-      recurrent_weights(std::get<Recurrent<float>>(model_.node(id).layer), types_.precision_of(id));
+      as_if_quantized ? RecurrentWeights::s8
+                      : recurrent_weights(std::get<Recurrent<float>>(model_.node(id).layer), types_.precision_of(id));
   return recurrent_weights_.emplace(id, weights).first->second;
 }
 
@@ -221,14 +228,17 @@ FULCRUM_DEFINE std::vector<FusionGroup> StepPlanner::parts_of(const FusionGroup&
   if (group.absorbed.empty()) return {group};
   const bool plain = in_loops(group);
   const bool vectors = !plain && in_threaded_loops(group);
-  if (!plain && !vectors && !(keeps_nan_ && loses_nan(group))) return {group};
+  const bool integers = !plain && types_of(group).integer_product;
+  if (!plain && !vectors && !integers && !(keeps_nan_ && loses_nan(group))) return {group};
   std::vector<FusionGroup> parts{{group.primary, {}, group.primary, {}}};
   for (const NodeId id : group.absorbed) {
     const Layer<float>& layer = model_.node(id).layer;
     const auto* activation = std::get_if<Activation>(&layer);
     const bool normalizes = std::holds_alternative<BatchNormalization<float>>(layer);
-    const bool takes_it = vectors ? normalizes || (activation != nullptr && runs_in_vectors(activation->function))
-                                  : !plain && !kernel_loses_nan(layer);
+    const bool vector_function = activation != nullptr && runs_in_vectors(activation->function);
+    const bool takes_it = integers  ? activation == nullptr || runs_in_vectors(activation->function)
+                          : vectors ? normalizes || vector_function
+                                    : !plain && !kernel_loses_nan(layer);
     if (parts.size() == 1 && takes_it) {
       parts[0].absorbed.push_back(id);
       parts[0].dst = id;
@@ -267,7 +277,8 @@ FULCRUM_DEFINE bool StepPlanner::joins_normalization(const FusionGroup& group) c
 }
 
 FULCRUM_DEFINE bool StepPlanner::loses_nan(const FusionGroup& group) const {
-  if (types_of(group).dst.map || in_loops(group) || in_threaded_loops(group)) return false;
+  const StepTypes types = types_of(group);
+  if (types.dst.map || types.integer_product || in_loops(group) || in_threaded_loops(group)) return false;
   return loses_nan_alone(group) || std::any_of(group.absorbed.begin(), group.absorbed.end(),
                                                [&](NodeId id) { return kernel_loses_nan(model_.node(id).layer); });
 }

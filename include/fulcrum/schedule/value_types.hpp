@@ -26,6 +26,7 @@ namespace fulcrum {
 struct ValueType {
   DType dtype = DType::f32;
   std::optional<AffineMap> map{};  ///< set: the elements are integers
+  bool dynamic = false;            ///< the elements are integers whose map is found at run time
 
   friend bool operator==(const ValueType&, const ValueType&) = default;
 };
@@ -37,6 +38,7 @@ struct StepTypes {
   Precision arithmetic = Precision::f32;
   std::vector<DType> src_dtypes;  ///< in which it takes each of group_sources()
   bool integer_loops = false;     ///< it works on integers that engines have no kernel for: in threaded loops
+  bool integer_product = false;   ///< it multiplies integers whose map is found at run time
 };
 
 /// The map of a per-tensor quantization. Values are quantized per tensor.
@@ -45,6 +47,10 @@ FULCRUM_DECLARE [[nodiscard]] AffineMap map_of(const Quantization& q, const std:
 
 /// Weights that int8 kernels take: s8 with zero point 0, one scale or one per output channel.
 FULCRUM_DECLARE [[nodiscard]] bool are_int8_weights(const Parameter<float>& weights);
+
+/// Weights of 8 bits, with any zero points, one scale or one per output channel: products with a source whose range is
+/// found at run time take them.
+FULCRUM_DECLARE [[nodiscard]] bool are_integer_weights(const Parameter<float>& weights);
 
 /// The residual sum that a group runs after its primary.
 struct ResidualSum {
@@ -77,6 +83,9 @@ public:
   [[nodiscard]] bool assumed() const noexcept { return assumed_; }
   [[nodiscard]] const std::vector<ElementType>& elements() const noexcept { return elements_; }
 
+  /// Whether the node's weights are integers of the kind that static int8 takes, or would be after a quantization pass.
+  [[nodiscard]] bool has_int8_weights(NodeId id) const { return int8_weights_[id]; }
+
   /// What the node computes in.
   FULCRUM_DECLARE [[nodiscard]] Precision precision_of(NodeId id) const;
   /// What the node takes sources in floating point as.
@@ -99,6 +108,14 @@ private:
 
   FULCRUM_DECLARE [[nodiscard]] StepTypes in_real_numbers(const FusionGroup& group, DType src, DType dst) const;
 
+  /// Integers where a product takes them, else reals.
+  FULCRUM_DECLARE [[nodiscard]] StepTypes of_dynamic_quantize(const FusionGroup& group) const;
+  /// Whether the value's integers would be multiplied.
+  FULCRUM_DECLARE [[nodiscard]] bool are_multiplied(NodeId id) const;
+  [[nodiscard]] bool multiplies_integers(NodeId id) const {
+    return precision_of(id) == Precision::int8 && integer_weights_[id];
+  }
+
   /// A convolution or dense layer, and the sum after it, whose addend is taken as the result is given.
   FULCRUM_DECLARE [[nodiscard]] StepTypes of_product(const FusionGroup& group,
                                                      const Parameter<float>& /*weights*/) const;
@@ -116,7 +133,7 @@ private:
   FULCRUM_DECLARE [[nodiscard]] StepTypes of_concat(const FusionGroup& group) const;
 
   /// The product for all steps takes the source in the precision's type; states are f32, which sums add to.
-  FULCRUM_DECLARE [[nodiscard]] StepTypes of_recurrent(const FusionGroup& group, const Recurrent<float>& layer) const;
+  FULCRUM_DECLARE [[nodiscard]] StepTypes of_recurrent(const FusionGroup& group) const;
 
   /// Whether the node computes in f32 in every precision: by its layer, or because bf16 would round integers.
   FULCRUM_DECLARE [[nodiscard]] bool takes_f32(NodeId id) const;
@@ -131,6 +148,7 @@ private:
   std::vector<std::optional<ValueType>> rounded_;
   std::vector<ValueType> kept_;
   std::vector<bool> int8_weights_;
+  std::vector<bool> integer_weights_;  // are_integer_weights()
   bool assumed_ = false;
 };
 
@@ -153,6 +171,10 @@ FULCRUM_DEFINE bool are_int8_weights(const Parameter<float>& weights) {
   const Quantization& q = *weights.quantization;
   return q.dtype == DType::s8 && q.axis <= 0 &&
          std::all_of(q.zero_point.begin(), q.zero_point.end(), [](std::int32_t z) { return z == 0; });
+}
+
+FULCRUM_DEFINE bool are_integer_weights(const Parameter<float>& weights) {
+  return weights.quantization && weights.quantization->axis <= 0;
 }
 
 FULCRUM_DEFINE std::optional<ResidualSum> residual_sum(const Model<float>& model, const FusionGroup& group) {
@@ -178,7 +200,8 @@ FULCRUM_DEFINE ValueTypes::ValueTypes(const Model<float>& model, const std::vect
       consumers_(model.consumers()),
       rounded_(model.size()),
       kept_(model.size()),
-      int8_weights_(model.size(), false) {
+      int8_weights_(model.size(), false),
+      integer_weights_(model.size(), false) {
   if (precision_ == Precision::int8 || is_quantized(model)) find_integers();
   for (NodeId id = 0; id < model.size(); ++id) {
     const Layer<float>& layer = model.node(id).layer;
@@ -209,10 +232,11 @@ FULCRUM_DEFINE StepTypes ValueTypes::types_of(const FusionGroup& group, bool loo
   if (loops) return in_real_numbers(group, DType::f32, DType::f32);
   if (const auto* conv = std::get_if<Conv<float>>(&node.layer)) return of_product(group, conv->weights);
   if (const auto* dense = std::get_if<Dense<float>>(&node.layer)) return of_product(group, dense->weights);
-  if (const auto* recurrent = std::get_if<Recurrent<float>>(&node.layer)) return of_recurrent(group, *recurrent);
+  if (std::holds_alternative<Recurrent<float>>(node.layer)) return of_recurrent(group);
   if (const auto* pool = std::get_if<Pool>(&node.layer))
     return of_pool(group, pool->pool, pool->count_include_pad && pool->window.ceil_mode);
   if (const auto* pool = std::get_if<GlobalPool>(&node.layer)) return of_pool(group, pool->pool, false);
+  if (std::holds_alternative<DynamicQuantize>(node.layer)) return of_dynamic_quantize(group);
   if (std::holds_alternative<Binary>(node.layer)) return of_binary(group);
   if (std::holds_alternative<Concat>(node.layer)) {
     // With the batch norm behind it, it is a step in real numbers.
@@ -255,6 +279,9 @@ FULCRUM_DEFINE void ValueTypes::find_integers() {
     if (const auto& q = node.dst_quantization) rounded_[id] = ValueType{q->dtype, map_of(*q, node.name)};
     const Parameter<float>* weights = detail::weights_of(node.layer);
     int8_weights_[id] = weights != nullptr && are_int8_weights(*weights);
+    if (const auto* recurrent = std::get_if<Recurrent<float>>(&node.layer))
+      int8_weights_[id] = detail::scales_of_rows(recurrent->weights).has_value();
+    integer_weights_[id] = weights != nullptr && are_integer_weights(*weights);
   }
 }
 
@@ -262,11 +289,27 @@ FULCRUM_DEFINE StepTypes ValueTypes::in_real_numbers(const FusionGroup& group, D
   return {src, {dst}, arithmetic_of(src), std::vector<DType>(group_sources(model_, group).size(), src)};
 }
 
+FULCRUM_DEFINE StepTypes ValueTypes::of_dynamic_quantize(const FusionGroup& group) const {
+  StepTypes types = in_real_numbers(group, DType::f32, DType::f32);
+  types.integer_loops = true;
+  if (!rounded_[group.dst] && are_multiplied(group.dst)) types.dst = {DType::u8, std::nullopt, true};
+  return types;
+}
+
+FULCRUM_DEFINE bool ValueTypes::are_multiplied(NodeId id) const {
+  return std::any_of(consumers_[id].begin(), consumers_[id].end(), [&](NodeId consumer) {
+    return is_view(model_, consumer) ? are_multiplied(consumer) : multiplies_integers(consumer);
+  });
+}
+
 FULCRUM_DEFINE StepTypes ValueTypes::of_product(const FusionGroup& group, const Parameter<float>& /*weights*/) const {
   const NodeId src = model_.node(group.primary).src[0];
   const std::optional<ResidualSum> sum = residual_sum(model_, group);
   StepTypes types;
-  if (precision_of(group.primary) == Precision::int8 && int8_weights_[group.primary] && kept_[src].map) {
+  if (kept_[src].dynamic && multiplies_integers(group.primary)) {
+    types = {DType::u8, {DType::f32}, Precision::int8, {DType::u8}};
+    types.integer_product = true;
+  } else if (precision_of(group.primary) == Precision::int8 && int8_weights_[group.primary] && kept_[src].map) {
     types = {kept_[src].dtype, {DType::f32}, Precision::int8, {kept_[src].dtype}};
     if (rounded_[group.dst] && (!sum || adds_integers(*sum))) types.dst = *rounded_[group.dst];
   } else {
@@ -332,13 +375,13 @@ FULCRUM_DEFINE StepTypes ValueTypes::of_concat(const FusionGroup& group) const {
           std::vector<DType>(model_.node(group.primary).src.size(), joined.dtype)};
 }
 
-FULCRUM_DEFINE StepTypes ValueTypes::of_recurrent(const FusionGroup& group, const Recurrent<float>& layer) const {
+FULCRUM_DEFINE StepTypes ValueTypes::of_recurrent(const FusionGroup& group) const {
   const std::vector<NodeId>& src = model_.node(group.primary).src;
   StepTypes types = in_real_numbers(group, DType::f32, DType::f32);
   // Lengths are integers, which does not make the layer one of integers.
   const bool narrow = precision_of(group.primary) == Precision::bf16 && is_floating(elements_[src[0]]);
   types.src = narrow ? DType::bf16 : DType::f32;
-  if (precision_of(group.primary) == Precision::int8 && kept_[src[0]].map && detail::scales_of_rows(layer.weights))
+  if (precision_of(group.primary) == Precision::int8 && kept_[src[0]].map && int8_weights_[group.primary])
     types.src = kept_[src[0]].dtype;
   types.arithmetic = arithmetic_of(types.src);
   types.src_dtypes[0] = types.src;

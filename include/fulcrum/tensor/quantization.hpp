@@ -2,6 +2,7 @@
 /// \file
 /// Affine quantization as ONNX QuantizeLinear / DequantizeLinear and oneDNN define it: x = scale · (q − zero_point).
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -34,6 +35,17 @@ struct AffineMap {
   std::int32_t zero_point = 0;
   friend bool operator==(const AffineMap&, const AffineMap&) = default;
 };
+
+/// The map of a value whose range is found at run time to u8 (ONNX DynamicQuantizeLinear): 0 is in the range, scale =
+/// (max − min)/255, zero point = round_half_even(−min/scale) within 0 … 255. A range of nothing has scale 1.
+/// \param least, largest  of the value; no NaN
+[[nodiscard]] inline AffineMap dynamic_map(float least, float largest) {
+  const float low = least < 0.0F ? least : 0.0F;
+  const float high = largest > 0.0F ? largest : 0.0F;
+  const float scale = high > low ? (high - low) / 255.0F : 1.0F;
+  const float zero_point = std::nearbyint(-low / scale);
+  return {scale, zero_point < 255.0F ? static_cast<std::int32_t>(zero_point) : 255};
+}
 
 /// \throws Error when `q` does not fit a tensor of `shape`: axis, number of scales, scale or zero point out of range
 FULCRUM_DECLARE void validate(const Quantization& q, const Shape& shape);

@@ -76,11 +76,10 @@ FULCRUM_DEFINE Model<float> quantized_probe(const Model<float>& model) {
     const Range range{is_signed ? -128.0F * scale : 0.0F, (is_signed ? 127.0F : 255.0F) * scale};
     quantized.set_dst_quantization(id, quantization_for(range, options.unsigned_values));
   }
+  SignalToNoise total;
   for (const NodeId id : placement.layers) {
-    for_each_parameter(quantized.edit_layer(id), [&](const char* name, auto& parameter) {
-      if (std::string_view(name) != "weights") return;
-      parameter.quantization = weight_quantization_for(*parameter.value, options.weight_bits);
-    });
+    const std::string name = quantized.node(id).name;
+    static_cast<void>(quantize_weights(name, quantized.edit_layer(id), options.weight_bits, total));
   }
   return quantized;
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <fulcrum/core/linkage.hpp>
+#include <fulcrum/exec/lower/dynamic_quantize.hpp>
 #include <fulcrum/exec/lower/elementwise.hpp>
 #include <fulcrum/exec/lower/matmul.hpp>
 #include <fulcrum/exec/lower/native.hpp>
@@ -57,6 +58,7 @@ FULCRUM_DECLARE void lower_layer(Lowering& lowering, const FusionGroup& group) {
                   [&](const MaxPoolIndices&) { native(); },
                   [&](const Activation& l) { lower(lowering, group, l); },
                   [&](const Binary& l) { lower(lowering, group, l); },
+                  [&](const DynamicQuantize& l) { lower(lowering, group, l); },
                   [&](const ElementwiseLayer auto&) { native(); },
                   [&](const Softmax& l) { lower(lowering, group, l); },
                   [&](const Reduce& l) { lower(lowering, group, l); },

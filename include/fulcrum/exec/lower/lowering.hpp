@@ -104,7 +104,7 @@ public:
   /// Ends a group: rounds the result as the model says and makes it the value of the group's last node.
   void finish(NodeId id, Value result) {
     result.shape = shape(id);
-    planner_.keep(id, {dtype_of_desc(result.desc), result.map});
+    planner_.keep(id, {dtype_of_desc(result.desc), result.map, result.run_time_map.has_value()});
     const std::optional<ValueType>& rounded = planner_.types().rounded(id);
     if (rounded && !(result.map == rounded->map && dtype_of_desc(result.desc) == rounded->dtype))
       result = in_integers(id, result, *rounded);

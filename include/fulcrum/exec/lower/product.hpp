@@ -15,6 +15,7 @@
 #include <fulcrum/exec/kernels/border.hpp>
 #include <fulcrum/exec/kernels/int8_saturation.hpp>
 #include <fulcrum/exec/lower/emit_product.hpp>
+#include <fulcrum/exec/lower/integer_product.hpp>
 #include <fulcrum/exec/lower/native.hpp>
 #include <fulcrum/exec/lower/winograd.hpp>
 #include <fulcrum/onednn/precision_support.hpp>
@@ -23,8 +24,10 @@ namespace fulcrum::detail::onednn {
 
 /// Tries the product with an integer result, with integers in and real numbers out, in floating point as the precision
 /// says and in f32, in that order as far as the model's quantization allows; at last in Fulcrum's own loops.
-template <class Run>
-void lower_product(Lowering& lowering, const FusionGroup& group, const Product& product, const Run& run) {
+/// \param integers  emits it with a source whose range is found at run time, and says whether it could
+template <class Run, class Integers>
+void lower_product(Lowering& lowering, const FusionGroup& group, const Product& product, const Run& run,
+                   const Integers& integers) {
   const Node<float>& node = lowering.node(group.primary);
   const Value& src = lowering.value(product.src);
   const StepTypes types = lowering.types_of(group);
@@ -37,7 +40,7 @@ void lower_product(Lowering& lowering, const FusionGroup& group, const Product& 
     int8 = false;
   }
   std::vector<std::int8_t> weights;
-  if (int8) {
+  if (int8 && !types.integer_product) {
     weights = int8_weights(*product.weights);
     if (!cpu_sums_int8_exactly() &&
         (dtype_of_desc(src.desc) != DType::u8 ||
@@ -45,10 +48,15 @@ void lower_product(Lowering& lowering, const FusionGroup& group, const Product& 
       runs_in_f32("this CPU has no VNNI and its weights could saturate 16-bit sums");
       int8 = false;
     }
-  } else if (lowering.precision_of(group.primary) == Precision::int8 && product.weights->quantization && src.map &&
-             !are_int8_weights(*product.weights)) {
+  } else if (!int8 && lowering.precision_of(group.primary) == Precision::int8 && product.weights->quantization &&
+             src.map && !are_int8_weights(*product.weights)) {
     lowering.builder().note("layer '" + node.name +
                             "' runs in f32: its weights are not quantized to s8 with zero point 0");
+  }
+  if (types.integer_product) {
+    if (!product.f32_only && integers(product)) return;
+    if (!product.f32_only) runs_in_f32("oneDNN has no int8 kernel for it");
+    int8 = false;
   }
   const DType compute = lowering.compute_dtype(group.primary);
   std::vector<ProductAttempt> attempts;
@@ -121,59 +129,39 @@ FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const C
     dims[0] /= conv.groups;
     dims.insert(dims.begin(), conv.groups);
   }
-  lower_product(lowering, group, product, [&](const ProductAttempt& attempt) {
-    if (!attempt.int8 && attempt.compute == DType::f32 && may_run_winograd(lowering, group)) {
-      if (auto result = emit_winograd(lowering, group, conv, attempt)) return result;
-      lowering.builder().amend(lowering.node(group.primary).name, "runs by the direct algorithm",
-                               "oneDNN lays its values out otherwise than Winograd's loops read them");
-    }
-    const Value value = lowering.builder().with_dims(lowering.value(src), from, lowering.node(src).name);
-    const DType src_dtype = attempt.int8 ? dtype_of_desc(value.desc) : attempt.compute;
-    const bool needs_border = attempt.int8 && pads && value.map->zero_point != 0;
-    return emit_product(
-        lowering, group, product, attempt,
-        [&](const Attributes& attributes, DType weights, const Desc& bias, DType dst) {
-          const auto describe = [&](const Desc& src_desc, const Desc& dst_desc) {
-            return conv_forward(dnnl::prop_kind::forward_inference, src_desc, any_desc(product.weights_dims, weights),
-                                bias, dst_desc, needs_border ? unpadded : geometry, attributes);
-          };
-          auto pd = describe(any_desc(needs_border ? bordered(from, geometry) : from, src_dtype), any_desc(to, dst));
-          if (product.grouped && !attempt.int8 && takes_channels_last(pd, value, from, src_dtype)) {
-            const auto as_it_lies = describe(channels_last_desc(from, src_dtype), channels_last_desc(to, dst));
-            if (std::string_view(as_it_lies.impl_info_str()) == pd.impl_info_str()) return as_it_lies;
-          }
-          return pd;
-        },
-        [&](const Desc& wanted) {
-          const Value source = needs_border ? with_border(lowering, src, value, geometry) : value;
-          return lowering.builder().convert(source, wanted, attempt.int8 ? value.map : std::nullopt,
-                                            lowering.node(src).name);
-        });
-  });
-}
-
-/// Whether a dense layer is better off as a convolution with 1×1 windows over a row of pixels, which is the same sums:
-/// where the inner product is a plain matrix product that packs its weights anew in every run, and the convolution has
-/// a kernel of its own, for packed weights. (Up to twice as fast with AVX2 and a few rows, about as fast with one.)
-template <class InnerProduct, class Convolution>
-[[nodiscard]] bool runs_better_as_convolution(const InnerProduct& inner_product, const Convolution& convolution,
-                                              DType weights, DType dst) {
-  const auto is_gemm = [](const char* implementation) {
-    return std::string_view(implementation).find("gemm") != std::string_view::npos;
-  };
-  try {
-    if (!is_gemm(inner_product(Attributes(), weights, Desc(), dst).impl_info_str())) return false;
-    const auto pd = convolution(Attributes(), weights, Desc(), dst);
-    return !is_gemm(pd.impl_info_str()) && !is_reference(pd.impl_info_str());
-  } catch (const dnnl::error& error) {
-    if (!is_refusal(error)) throw;
-    return false;
-  }
-}
-
-/// (rows, channels) as the pixels (1, channels, 1, rows) of an image with its channels last.
-FULCRUM_DECLARE [[nodiscard]] Desc pixels_desc(std::int64_t rows, std::int64_t channels, DType dtype) {
-  return channels_last_desc({1, channels, 1, rows}, dtype);
+  lower_product(
+      lowering, group, product,
+      [&](const ProductAttempt& attempt) {
+        if (!attempt.int8 && attempt.compute == DType::f32 && may_run_winograd(lowering, group)) {
+          if (auto result = emit_winograd(lowering, group, conv, attempt)) return result;
+          lowering.builder().amend(lowering.node(group.primary).name, "runs by the direct algorithm",
+                                   "oneDNN lays its values out otherwise than Winograd's loops read them");
+        }
+        const Value value = lowering.builder().with_dims(lowering.value(src), from, lowering.node(src).name);
+        const DType src_dtype = attempt.int8 ? dtype_of_desc(value.desc) : attempt.compute;
+        const bool needs_border = attempt.int8 && pads && value.map->zero_point != 0;
+        return emit_product(
+            lowering, group, product, attempt,
+            [&](const Attributes& attributes, DType weights, const Desc& bias, DType dst) {
+              const auto describe = [&](const Desc& src_desc, const Desc& dst_desc) {
+                return conv_forward(dnnl::prop_kind::forward_inference, src_desc,
+                                    any_desc(product.weights_dims, weights), bias, dst_desc,
+                                    needs_border ? unpadded : geometry, attributes);
+              };
+              auto pd = describe(any_desc(needs_border ? bordered(from, geometry) : from, src_dtype), any_desc(to, dst));
+              if (product.grouped && !attempt.int8 && takes_channels_last(pd, value, from, src_dtype)) {
+                const auto as_it_lies = describe(channels_last_desc(from, src_dtype), channels_last_desc(to, dst));
+                if (std::string_view(as_it_lies.impl_info_str()) == pd.impl_info_str()) return as_it_lies;
+              }
+              return pd;
+            },
+            [&](const Desc& wanted) {
+              const Value source = needs_border ? with_border(lowering, src, value, geometry) : value;
+              return lowering.builder().convert(source, wanted, attempt.int8 ? value.map : std::nullopt,
+                                                lowering.node(src).name);
+            });
+      },
+      [&](const Product& own) { return emit_integer_conv(lowering, group, own, conv.groups, geometry); });
 }
 
 FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const Dense<float>& dense) {
@@ -182,46 +170,49 @@ FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const D
   const std::int64_t ic = dense.weights.value->dim(1);
   const std::int64_t rows = element_count(lowering.shape(src)) / ic;
   const Product matrix{src, &dense.weights, &dense.bias, {oc, ic}};
-  lower_product(lowering, group, matrix, [&](const ProductAttempt& attempt) {
-    ProgramBuilder& builder = lowering.builder();
-    const std::string& name = lowering.node(src).name;
-    Value value = attempt.int8 ? lowering.value(src) : lowering.real_value(src, attempt.compute);
-    // The rows of a flattened convolution lie in the convolution's own layout. The weights' columns are brought into
-    // that order once, here, so that nothing is moved when the model runs.
-    Product product = matrix;
-    std::optional<RowLayout> row;
-    if (!is_plain(value.desc) && dims_of(value.desc)[0] == rows) row = row_layout_of(value.desc);
-    if (row) {
-      product.columns = &*row;
-      product.weights_dims[1] = row->width;
-    } else {
-      value = builder.with_dims(value, {rows, ic}, name);
-    }
-    const std::int64_t width = product.weights_dims[1];
-    const DType dtype = dtype_of_desc(value.desc);
-    const auto source = [&](const Desc& wanted) { return Value{value.shape, wanted, value.where, value.map}; };
-    const auto inner_product = [&](const Attributes& attributes, DType weights, const Desc& bias, DType dst) {
-      return inner_product_forward(dnnl::prop_kind::forward_inference, plain_desc({rows, width}, dtype),
-                                   any_desc({oc, width}, weights), bias, plain_desc({rows, oc}, dst), attributes);
-    };
-    const auto convolution = [&](const Attributes& attributes, DType weights, const Desc& bias, DType dst) {
-      return conv_forward(dnnl::prop_kind::forward_inference, pixels_desc(rows, width, dtype),
-                          any_desc({oc, width, 1, 1}, weights), bias, pixels_desc(rows, oc, dst),
-                          {{1, 1}, {1, 1}, {0, 0}, {0, 0}, {0, 0}}, attributes);
-    };
-    const DType weights = attempt.int8 ? DType::s8 : attempt.compute;
-    // The convolution of floats splits pixels over threads: one row would run on one thread. (In int8 this was not
-    // timed.)
-    const bool is_split = rows > 1 || builder.threads() == 1 || attempt.int8;
-    if (attempt.compute != DType::bf16 && is_split &&
-        runs_better_as_convolution(inner_product, convolution, weights, attempt.dst)) {
-      Product pixels = product;
-      pixels.weights_dims = {oc, width, 1, 1};
-      pixels.rows = Shape{rows, oc};
-      if (auto result = emit_product(lowering, group, pixels, attempt, convolution, source)) return result;
-    }
-    return emit_product(lowering, group, product, attempt, inner_product, source);
-  });
+  lower_product(
+      lowering, group, matrix,
+      [&](const ProductAttempt& attempt) {
+        ProgramBuilder& builder = lowering.builder();
+        const std::string& name = lowering.node(src).name;
+        Value value = attempt.int8 ? lowering.value(src) : lowering.real_value(src, attempt.compute);
+        // The rows of a flattened convolution lie in the convolution's own layout. The weights' columns are brought
+        // into that order once, here, so that nothing is moved when the model runs.
+        Product product = matrix;
+        std::optional<RowLayout> row;
+        if (!is_plain(value.desc) && dims_of(value.desc)[0] == rows) row = row_layout_of(value.desc);
+        if (row) {
+          product.columns = &*row;
+          product.weights_dims[1] = row->width;
+        } else {
+          value = builder.with_dims(value, {rows, ic}, name);
+        }
+        const std::int64_t width = product.weights_dims[1];
+        const DType dtype = dtype_of_desc(value.desc);
+        const auto source = [&](const Desc& wanted) { return Value{value.shape, wanted, value.where, value.map}; };
+        const auto inner_product = [&](const Attributes& attributes, DType weights, const Desc& bias, DType dst) {
+          return inner_product_forward(dnnl::prop_kind::forward_inference, plain_desc({rows, width}, dtype),
+                                       any_desc({oc, width}, weights), bias, plain_desc({rows, oc}, dst), attributes);
+        };
+        const auto convolution = [&](const Attributes& attributes, DType weights, const Desc& bias, DType dst) {
+          return conv_forward(dnnl::prop_kind::forward_inference, pixels_desc(rows, width, dtype),
+                              any_desc({oc, width, 1, 1}, weights), bias, pixels_desc(rows, oc, dst),
+                              {{1, 1}, {1, 1}, {0, 0}, {0, 0}, {0, 0}}, attributes);
+        };
+        const DType weights = attempt.int8 ? DType::s8 : attempt.compute;
+        // The convolution of floats splits pixels over threads: one row would run on one thread. (In int8 this was not
+        // timed.)
+        const bool is_split = rows > 1 || builder.threads() == 1 || attempt.int8;
+        if (attempt.compute != DType::bf16 && is_split &&
+            runs_better_as_convolution(inner_product, convolution, weights, attempt.dst)) {
+          Product pixels = product;
+          pixels.weights_dims = {oc, width, 1, 1};
+          pixels.rows = Shape{rows, oc};
+          if (auto result = emit_product(lowering, group, pixels, attempt, convolution, source)) return result;
+        }
+        return emit_product(lowering, group, product, attempt, inner_product, source);
+      },
+      [&](const Product& own) { return emit_integer_dense(lowering, group, own); });
 }
 
 /// Weights (ic, oc / groups, …) as they lie, under the dims (oc, ic, …), or (g, oc / g, ic / g, …) when grouped.

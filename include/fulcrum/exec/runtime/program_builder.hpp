@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <fulcrum/exec/kernels/bf16_rounding.hpp>
+#include <fulcrum/exec/kernels/dynamic_quantize.hpp>
 #include <fulcrum/exec/runtime/memory_plan.hpp>
 #include <fulcrum/exec/runtime/program.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
@@ -28,6 +29,9 @@ struct Value {
   Desc desc;    ///< as it lies; its dims may group the same elements, in the same order, otherwise than `shape`
   Location where;
   std::optional<AffineMap> map;  ///< set: the elements are integers
+  /// Set: the elements are integers whose map is found at run time, and lies here (AffineMap). They are taken as they
+  /// are or as reals.
+  std::optional<Location> run_time_map{};
 };
 
 class ProgramBuilder {
@@ -54,6 +58,10 @@ public:
     return {shape, desc, {Location::Place::arena, buffers_.size() - 1}, map};
   }
 
+  /// Where the map of a value goes that is found at run time.
+  [[nodiscard]] Location allocate_run_time_map() { return allocate({sizeof(AffineMap)}, run_time_map_desc()).where; }
+  [[nodiscard]] static Desc run_time_map_desc() { return plain_desc({sizeof(AffineMap)}, DType::u8); }
+
   /// Row-major constant.
   template <class T>
   [[nodiscard]] Value constant(const Shape& shape, std::span<const T> elements) {
@@ -69,9 +77,10 @@ public:
       return dims_of(v.desc) == dims_of(wanted) && data_type_of(v.desc) == data_type_of(wanted) && v.map == map &&
              same_layout(v.desc, wanted);
     };
-    if (fits(value)) return Value{value.shape, wanted, value.where, map};
+    if (fits(value)) return Value{value.shape, wanted, value.where, map, value.run_time_map};
     for (const Conversion& done : conversions_) {
-      if (done.from == value.where && fits(done.to)) return Value{value.shape, wanted, done.to.where, map};
+      if (done.from == value.where && fits(done.to))
+        return Value{value.shape, wanted, done.to.where, map, done.to.run_time_map};
     }
     return std::nullopt;
   }
@@ -85,6 +94,7 @@ public:
       return {value.shape, wanted, convert_constant(value, wanted, map), map};
     }
     Value result = allocate(value.shape, wanted, map);
+    if (dtype_of_desc(wanted) == dtype_of_desc(value.desc)) result.run_time_map = value.run_time_map;
     reorder(value, result, name);
     conversions_.push_back({value.where, result});
     return result;
@@ -93,6 +103,7 @@ public:
   /// A Reorder step that writes `value` to `to`; none where there is nothing to write.
   void reorder(const Value& value, const Value& to, const std::string& name) {
     if (to.desc.get_size() == 0) return;
+    if (value.run_time_map && !to.run_time_map) return dequantize(value, to, name);
     if (rounds_to_bf16(value.desc, to.desc)) return reorder_to_bf16(value, to, name);
     const Configured configured = configure_reorder(value.map, to.map);
     const auto pd = reorder_forward(value.desc, to.desc, configured.attributes);
@@ -106,7 +117,7 @@ public:
     if (shape_of(value.desc) == wanted) return value;
     const DType dtype = dtype_of_desc(value.desc);
     const Value plain = convert(value, plain_desc(shape_of(value.desc), dtype), value.map, name);
-    return {value.shape, plain_desc(wanted, dtype), plain.where, value.map};
+    return {value.shape, plain_desc(wanted, dtype), plain.where, value.map, value.run_time_map};
   }
 
   /// The value in another type, in the layout it has where that layout exists for the type.
@@ -319,6 +330,22 @@ private:
     emit_native({name, "Reorder"}, Algorithm::threaded_loops,
                 bf16_rounding_function(static_cast<std::int64_t>(count), threads_),
                 {{DNNL_ARG_SRC, value.desc, value.where}, {DNNL_ARG_DST, to.desc, to.where}}, 0, threads_);
+  }
+
+  /// Integers whose map is found at run time as reals: in f32 in the layout that they have, then as is wanted.
+  void dequantize(const Value& value, const Value& to, const std::string& name) {
+    if (dtype_of_desc(to.desc) != DType::f32 || !same_layout(value.desc, to.desc)) {
+      const bool has_form = with_dtype(value.desc, DType::f32).has_value();
+      const Value from =
+          has_form ? value : convert(value, plain_desc(shape_of(value.desc), DType::u8), std::nullopt, name);
+      return reorder(convert(from, *with_dtype(from.desc, DType::f32), std::nullopt, name), to, name);
+    }
+    const auto count = static_cast<std::int64_t>(value.desc.get_size());
+    emit_native({name, "Reorder"}, Algorithm::threaded_loops, dequantize_function(count, threads_),
+                {{DNNL_ARG_SRC, value.desc, value.where},
+                 {DNNL_ARG_SRC_1, run_time_map_desc(), *value.run_time_map},
+                 {DNNL_ARG_DST, to.desc, to.where}},
+                0, threads_);
   }
 
   /// Where the bytes are once buffers lie inside one another.

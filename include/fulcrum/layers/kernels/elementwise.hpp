@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// Activation, Binary, Where, Cast, QuantizeLinear, DequantizeLinear.
+/// Activation, Binary, Where, Cast, QuantizeLinear, DequantizeLinear, DynamicQuantize.
 
 #include <algorithm>
 #include <cstddef>
@@ -54,6 +54,9 @@ void run(const QuantizeLinear& layer, std::span<const Source<T>> src, const Resu
 
 template <class T>
 void run(const DequantizeLinear& layer, std::span<const Source<T>> src, const Result<T>& dst);
+
+template <class T>
+void run(const DynamicQuantize& layer, std::span<const Source<T>> src, const Result<T>& dst);
 
 }  // namespace fulcrum::kernels
 
@@ -110,6 +113,21 @@ void run(const DequantizeLinear& layer, std::span<const Source<T>> src, const Re
   });
 }
 
+template <class T>
+void run(const DynamicQuantize& /*layer*/, std::span<const Source<T>> src, const Result<T>& dst) {
+  float least = 0.0F;
+  float largest = 0.0F;
+  for (const T x : src[0].elements) {
+    if (static_cast<float>(x) < least) least = static_cast<float>(x);
+    if (static_cast<float>(x) > largest) largest = static_cast<float>(x);
+  }
+  const AffineMap map = dynamic_map(least, largest);
+  std::transform(src[0].elements.begin(), src[0].elements.end(), dst.elements.begin(), [&](T x) {
+    const std::int32_t q = quantize(static_cast<float>(x), map.scale, map.zero_point, DType::u8);
+    return static_cast<T>(dequantize(q, map.scale, map.zero_point));
+  });
+}
+
 }  // namespace fulcrum::kernels
 
 #if FULCRUM_INSTANTIATES(kernels)
@@ -122,6 +140,8 @@ template void run(const QuantizeLinear& layer, std::span<const Source<float>> sr
 template void run(const QuantizeLinear& layer, std::span<const Source<double>> src, const Result<double>& dst);
 template void run(const DequantizeLinear& layer, std::span<const Source<float>> src, const Result<float>& dst);
 template void run(const DequantizeLinear& layer, std::span<const Source<double>> src, const Result<double>& dst);
+template void run(const DynamicQuantize& layer, std::span<const Source<float>> src, const Result<float>& dst);
+template void run(const DynamicQuantize& layer, std::span<const Source<double>> src, const Result<double>& dst);
 }  // namespace fulcrum::kernels
 #endif
 

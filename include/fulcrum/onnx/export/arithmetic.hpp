@@ -33,6 +33,11 @@ inline Parameter<float> transposed_for_export(const Parameter<float>& weights) {
 inline void export_layer(ExportContext& context, const Dense<float>& layer) {
   GraphWriter& writer = context.writer;
   const std::string name = context.name;
+  if (multiplies_dynamic_integers(context.model, context.id())) {
+    export_dynamic_product(context, "MatMulInteger", transposed_for_export(layer.weights), layer.bias,
+                           {layer.weights.value->dim(0)});
+    return;
+  }
   context.define();
   if (context.src_shape(0).size() == 2) {
     auto& node = writer.node("Gemm", name, with_parameters(context, layer.weights, layer.bias));

@@ -14,6 +14,11 @@
 
 namespace fulcrum::detail::onnx_io {
 
+/// The values that a DynamicQuantizeLinear gives.
+struct DynamicNames {
+  std::string integers, scale, zero_point;
+};
+
 /// The values of a model under the names they have in the file, and the layer whose turn it is.
 ///
 /// ONNX's operators take what their type constraints say, where a model computes with floats throughout: sources are
@@ -70,6 +75,10 @@ public:
   [[nodiscard]] std::optional<Quantization> src_quantization() const {
     return model.node(model.node(id_).src.at(0)).dst_quantization;
   }
+
+  /// What the DynamicQuantize gives that is the first source.
+  [[nodiscard]] const DynamicNames& dynamic_src() const { return dynamic_.at(model.node(id_).src.at(0)); }
+  void set_dynamic(DynamicNames names) { dynamic_.emplace(id_, std::move(names)); }
 
   // ---- Values ------------------------------------------------------------------------------------------------------
 
@@ -157,6 +166,7 @@ private:
   const std::vector<Shape>& shapes_;
   std::vector<std::vector<NodeId>> consumers_;
   std::vector<Value> values_;
+  std::map<NodeId, DynamicNames> dynamic_;
   NodeId id_ = 0;
 };
 

@@ -62,10 +62,9 @@ inline std::string write_rounding(GraphWriter& writer, const std::string& name, 
   return dequantized;
 }
 
-/// The integers that a tensor quantizes to as an initializer, and a DequantizeLinear whose value is `floats`.
-inline void write_integers(GraphWriter& writer, const std::string& name, const std::string& floats,
-                           const Tensor<float>& value, const Quantization& q, bool pruned) {
-  expect_sound(q, value.dims());
+/// The integers that a tensor quantizes to as an initializer. Returns its name.
+inline std::string write_integer_tensor(GraphWriter& writer, const std::string& name, const Tensor<float>& value,
+                                        const Quantization& q) {
   const auto write = [&]<class Integer>(Integer) {
     std::vector<Integer> integers(value.flat().size());
     for_each_channel_element(value.dims(), q.axis, [&](std::size_t i, std::size_t c) {
@@ -73,7 +72,14 @@ inline void write_integers(GraphWriter& writer, const std::string& name, const s
     });
     return writer.initializer<Integer>(name, value.dims(), std::span<const Integer>(integers));
   };
-  const std::string stored = q.dtype == DType::s8 ? write(std::int8_t{}) : write(std::uint8_t{});
+  return q.dtype == DType::s8 ? write(std::int8_t{}) : write(std::uint8_t{});
+}
+
+/// The integers that a tensor quantizes to as an initializer, and a DequantizeLinear whose value is `floats`.
+inline void write_integers(GraphWriter& writer, const std::string& name, const std::string& floats,
+                           const Tensor<float>& value, const Quantization& q, bool pruned) {
+  expect_sound(q, value.dims());
+  const std::string stored = write_integer_tensor(writer, name, value, q);
   if (pruned) writer.mark_pruned(stored);
   const ScaleNames names = write_scales(writer, name, q);
   auto& node = writer.node("DequantizeLinear", floats, {stored, names.scale, names.zero_point});

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include <fulcrum/onnx/export/context.hpp>
+#include <fulcrum/onnx/export/dynamic.hpp>
 
 namespace fulcrum::detail::onnx_io {
 
@@ -42,6 +42,14 @@ inline void window_attributes(::onnx::NodeProto& node, const Window& window, std
 }
 
 inline void export_layer(ExportContext& context, const Conv<float>& layer) {
+  if (multiplies_dynamic_integers(context.model, context.id())) {
+    Shape channel(context.src_shape(0).size() - 1, 1);
+    channel[0] = layer.weights.value->dim(0);
+    auto& product = export_dynamic_product(context, "ConvInteger", layer.weights, layer.bias, channel);
+    window_attributes(product, layer.window, context.src_shape(0).size());
+    GraphWriter::attribute(product, "group", layer.groups);
+    return;
+  }
   auto& node = context.writer.node("Conv", context.name, with_parameters(context, layer.weights, layer.bias));
   window_attributes(node, layer.window, context.src_shape(0).size());
   GraphWriter::attribute(node, "group", layer.groups);

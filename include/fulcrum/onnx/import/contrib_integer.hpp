@@ -186,11 +186,7 @@ inline void import_matmul_integer_to_float(ImportContext& context, const GraphNo
 
 /// (A, B, b_scale, b_zero_point, bias): A is rounded to uint8 over the range that it turns out to have.
 inline void import_dynamic_quantize_matmul(ImportContext& context, const GraphNode& node) {
-  GraphNode rounding = as_operator(node, "DynamicQuantizeLinear", {ImportContext::input_name(node, 0)}, "/rounded");
-  rounding.outputs = {rounding.name, rounding.name + "/scale", rounding.name + "/zero_point"};
-  import_dynamic_quantize(context, rounding);
-  const NodeId a = real_value(context, node, context.value(rounding.outputs[0]), context.value(rounding.outputs[1]),
-                              context.value(rounding.outputs[2]));
+  const NodeId a = dynamically_rounded(context, node.name + "/rounded", context.src(node, 0));
   append_integer_product(context, node, a, 1, 2, 3, 4);
 }
 

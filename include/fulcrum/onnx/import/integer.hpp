@@ -2,7 +2,8 @@
 /// \file
 /// Operators on integers that stand for reals: QLinearConv, QLinearMatMul, ConvInteger, MatMulInteger and
 /// DynamicQuantizeLinear. Each is imported as the layers that define it; the roundings between two of them then merge
-/// into Node::dst_quantization as those of a QDQ model do.
+/// into Node::dst_quantization as those of a QDQ model do. Products of what DynamicQuantizeLinear gives are
+/// convolutions and dense layers behind a DynamicQuantize.
 
 #include <cstddef>
 #include <string>
@@ -88,8 +89,64 @@ inline void import_qlinear_matmul(ImportContext& context, const GraphNode& node)
   context.append(node, QuantizeLinear{read_quantization(context, node, value, 6, 7, Proto::UINT8)}, {value});
 }
 
+/// The value rounded over its own range: once for all that take it so.
+inline NodeId dynamically_rounded(ImportContext& context, const std::string& name, NodeId src) {
+  for (NodeId id = 0; id < context.built.size(); ++id) {
+    const Node<float>& node = context.built[id].node;
+    if (std::holds_alternative<DynamicQuantize>(node.layer) && node.src[0] == src) return id;
+  }
+  return context.append(name, DynamicQuantize{}, {src});
+}
+
+/// A pattern (x; the name of the rounding).
+inline void import_dynamic_reals(ImportContext& context, const GraphNode& node) {
+  context.define(node, 0, dynamically_rounded(context, node.inputs[1], context.src(node, 0)));
+}
+
+/// A pattern (x, weights, zero points of the weights, their scales, bias; the name of the rounding): x rounded over its
+/// range, times weights in integers.
+/// \param axis  of the output channels in the weights
+inline void import_dynamic_product(ImportContext& context, const GraphNode& node, const char* type, std::int64_t axis,
+                                   void (*import)(ImportContext&, const GraphNode&)) {
+  std::vector<std::string> inputs{node.name + "/src", node.name + "/weights"};
+  context.define_input(inputs[0], dynamically_rounded(context, node.inputs[5], context.src(node, 0)));
+  ConstantPtr zero_point = context.constant_or_null(node, 2);
+  ConstantPtr scale = context.constant(node, 3, "scales of the weights");
+  const std::int64_t scales = element_count(scale->dims);
+  if (scales == 1 && (!zero_point || element_count(zero_point->dims) == 1)) {
+    if (!scale->dims.empty()) scale = make_constant("scale", Tensor<float>({}, context.reader.floats(*scale)->flat()));
+  } else {
+    const std::int64_t count = scales == 1 ? element_count(zero_point->dims) : scales;
+    const SharedTensor<float> given = context.reader.floats(*scale);
+    Tensor<float> all(Shape{count});
+    for (std::size_t c = 0; c < all.flat().size(); ++c) all.flat()[c] = given->flat()[scales == 1 ? 0 : c];
+    scale = make_constant("scale", std::move(all));
+    if (zero_point && element_count(zero_point->dims) == 1 && count != 1) {
+      auto repeated = std::make_shared<Constant>(*make_constant("zero point", Tensor<float>(Shape{count})));
+      repeated->type = zero_point->type;
+      repeated->integers.assign(static_cast<std::size_t>(count), context.reader.integers(*zero_point)[0]);
+      zero_point = repeated;
+    }
+  }
+  context.define_constant(
+      inputs[1], dequantized_constant(context.reader, node, inputs[1], *context.constant(node, 1, "weights"), scale,
+                                      zero_point, axis));
+  if (!node.inputs[4].empty()) {
+    const SharedTensor<float> given = context.reader.floats(*context.constant(node, 4, "biases"));
+    inputs.push_back(node.name + "/bias");
+    context.define_constant(
+        inputs[2],
+        make_constant(inputs[2], Tensor<float>({static_cast<std::int64_t>(given->flat().size())}, given->flat())));
+  }
+  GraphNode product = as_operator(node, type, std::move(inputs), "");
+  product.is_pattern = product.inputs.size() > 2;  // of a MatMul: one with a bias
+  import(context, product);
+  context.define(node, 0, context.value(product.outputs[0]));
+}
+
 /// (x, w, x_zero_point, w_zero_point): the sum of products is an integer.
 inline void import_conv_integer(ImportContext& context, const GraphNode& node) {
+  if (node.is_pattern) return import_dynamic_product(context, node, "Conv", 0, import_conv);
   const std::vector<std::string> inputs{node.name + "/src", node.name + "/weights"};
   context.define_input(inputs[0], centered(context, node, "/src_real", 0, 2, {}));
   context.define_constant(inputs[1], centered_constant(context, node, 1, 3, 0));
@@ -100,6 +157,7 @@ inline void import_conv_integer(ImportContext& context, const GraphNode& node) {
 
 /// (a, b, a_zero_point, b_zero_point)
 inline void import_matmul_integer(ImportContext& context, const GraphNode& node) {
+  if (node.is_pattern) return import_dynamic_product(context, node, "MatMul", -1, import_matmul);
   const std::vector<std::string> inputs{node.name + "/src", node.name + "/weights"};
   context.define_input(inputs[0], centered(context, node, "/src_real", 0, 2, {-1, 1}));
   if (context.constant_or_null(node, 1) && !context.is_computed(node, 3)) {

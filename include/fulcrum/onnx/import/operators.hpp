@@ -31,6 +31,9 @@ inline constexpr Operator pattern_operators[] = {
     {"HardSwish", 0, import_activation<ActivationKind::hard_swish>},
     {"Gelu", 0, import_gelu},
     {"MatMul", 0, import_matmul},
+    {"DynamicQuantize", 0, import_dynamic_reals},
+    {"ConvInteger", 0, import_conv_integer},
+    {"MatMulInteger", 0, import_matmul_integer},
     {"LayerNormalization", 0, import_layer_normalization},
 };
 

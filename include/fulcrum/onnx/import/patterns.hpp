@@ -1,7 +1,7 @@
 #pragma once
 /// \file
-/// Groups of nodes that are one layer: Swish, HardSwish, GELU in both forms, layer normalization, and MatMul with a
-/// bias.
+/// Groups of nodes that are one layer: Swish, HardSwish, GELU in both forms, layer normalization, MatMul with a bias,
+/// and products of integers that DynamicQuantizeLinear gives.
 ///
 /// Each recogniser looks at one node, asks whether it ends (or holds) its pattern, and if so turns that node into one
 /// that stands for all, marked GraphNode::is_pattern. Values between the nodes must have no other use.
@@ -24,12 +24,16 @@ public:
 
   void recognise() {
     for (GraphNode& node : graph_.nodes) {
-      if (node.removed || !node.used || !node.is_standard()) continue;
+      if (node.removed || !node.used) continue;
+      if (node.domain == "com.microsoft" && node.type == "MatMulIntegerToFloat") at_node(node, [&] { to_float(node); });
+      if (!node.is_standard()) continue;
       at_node(node, [&] {
         if (node.type == "Mul") return swish(node);
         if (node.type == "Erf") return gelu(node);
         if (node.type == "Tanh") return gelu_tanh(node);
         if (node.type == "Div") return layer_normalization(node);
+        if (node.type == "DequantizeLinear") return dynamic_quantize(node);
+        if (node.type == "ConvInteger" || node.type == "MatMulInteger") return dynamic_product(node);
         return node.type == "MatMul" && dense(node);
       });
     }
@@ -294,6 +298,135 @@ private:
     if (bias->dims != Shape{weights->dims[1]} && bias->dims != Shape{1, weights->dims[1]}) return false;
     replace(*sum, "MatMul", {product.inputs[0], product.inputs[1], bias_name}, {&product});
     return true;
+  }
+
+  /// The DynamicQuantizeLinear whose integers and zero point these are.
+  [[nodiscard]] GraphNode* dynamic_rounding(const std::string& integers, const std::string& zero_point) {
+    GraphNode* rounding = graph_.producer(integers);
+    const bool fits = rounding != nullptr && rounding->is_standard() && rounding->type == "DynamicQuantizeLinear" &&
+                      rounding->inputs.size() == 1 && rounding->outputs.size() == 3 &&
+                      rounding->outputs[0] == integers && rounding->outputs[2] == zero_point;
+    return fits ? rounding : nullptr;
+  }
+  [[nodiscard]] static std::string input_of(const GraphNode& node, std::size_t i) {
+    return i < node.inputs.size() ? node.inputs[i] : std::string();
+  }
+  /// Weights, their scales and their zero points (absent: empty) that are known.
+  [[nodiscard]] bool are_known(const std::vector<std::string>& names) const {
+    return std::all_of(names.begin(), names.end(),
+                       [&](const std::string& name) { return name.empty() || graph_.constant(name) != nullptr; });
+  }
+
+  /// The scales of the weights in a product's factor: `scale` · weights_scale.
+  [[nodiscard]] std::optional<std::string> weights_scale(const std::string& factor, const std::string& scale) {
+    const GraphNode* product = graph_.producer(factor);
+    if (product == nullptr || !product->is_standard() || product->type != "Mul" || product->inputs.size() != 2)
+      return std::nullopt;
+    for (const std::size_t side : {std::size_t{0}, std::size_t{1}}) {
+      const std::string& other = product->inputs[1 - side];
+      if (product->inputs[side] == scale && graph_.constant(other) != nullptr) return other;
+    }
+    return std::nullopt;
+  }
+
+  /// What the sum of products is multiplied by, as (value, scales of the weights).
+  struct Dequantized {
+    GraphNode* last = nullptr;
+    std::string weights_scale;
+    std::vector<GraphNode*> rest;
+  };
+  /// real · (scale · weights_scale), or one factor after the other.
+  [[nodiscard]] std::optional<Dequantized> dequantized(GraphNode& real, const std::string& scale) {
+    GraphNode* product = only_use(real, "Mul");
+    if (product == nullptr || product->inputs.size() != 2) return std::nullopt;
+    const std::string& factor = product->inputs[product->inputs[0] == real.outputs[0] ? 1 : 0];
+    if (const auto other = weights_scale(factor, scale)) return Dequantized{product, *other, {}};
+    GraphNode* second = only_use(*product, "Mul");
+    if (second == nullptr || second->inputs.size() != 2) return std::nullopt;
+    const std::string& next = second->inputs[second->inputs[0] == product->outputs[0] ? 1 : 0];
+    if (factor == scale && graph_.constant(next)) return Dequantized{second, next, {product}};
+    if (next == scale && graph_.constant(factor)) return Dequantized{second, factor, {product}};
+    return std::nullopt;
+  }
+
+  /// The one-dimensional numbers of output channels that a constant holds: of a matrix product along the last axis, of
+  /// a convolution along axis 1 of a value of its rank.
+  [[nodiscard]] bool is_bias(const std::string& name, std::int64_t channels, std::size_t rank, bool conv) {
+    const ConstantPtr constant = graph_.constant(name);
+    if (!constant || !is_floating(constant->type) || element_count(constant->dims) != channels) return false;
+    const Shape& dims = constant->dims;
+    const std::size_t behind = conv ? rank - 2 : 0;  // axes after the channels'
+    if (dims.size() < behind + 1 || (conv && dims.size() > rank)) return false;
+    return dims[dims.size() - 1 - behind] == channels;
+  }
+
+  /// ConvInteger or MatMulInteger of what DynamicQuantizeLinear gives and constant weights, as reals: Cast, the
+  /// product of the scales, and a bias where there is one. It becomes (x, weights, their zero points, their scales,
+  /// bias) with x as it is before it is rounded.
+  bool dynamic_product(GraphNode& product) {
+    const std::string weights = input_of(product, 1), zero_points = input_of(product, 3);
+    GraphNode* rounding = dynamic_rounding(input_of(product, 0), input_of(product, 2));
+    if (rounding == nullptr || weights.empty() || !are_known({weights, zero_points})) return false;
+    GraphNode* real = only_use(product, "Cast");
+    if (real == nullptr || integer_attribute(*real, "to", 0) != Proto::FLOAT) return false;
+    std::optional<Dequantized> scaled = dequantized(*real, rounding->outputs[1]);
+    if (!scaled) return false;
+    const Shape& dims = graph_.constant(weights)->dims;
+    const bool conv = product.type == "ConvInteger";
+    const std::int64_t scales = element_count(graph_.constant(scaled->weights_scale)->dims);
+    const std::int64_t channels = dims.size() < 2 ? 1 : conv ? dims.front() : dims.back();
+    if (dims.size() < 2 || (!conv && dims.size() != 2) ||
+        (scales != 1 && !is_bias(scaled->weights_scale, channels, dims.size(), conv)))
+      return false;
+    std::vector<GraphNode*> rest = scaled->rest;
+    rest.push_back(&product);
+    rest.push_back(real);
+    GraphNode* last = scaled->last;
+    std::string bias;
+    if (GraphNode* sum = only_use(*last, "Add"); sum != nullptr && sum->inputs.size() == 2) {
+      const std::string& addend = sum->inputs[sum->inputs[0] == last->outputs[0] ? 1 : 0];
+      if (is_bias(addend, channels, dims.size(), conv)) {
+        rest.push_back(last);
+        bias = addend;
+        last = sum;
+      }
+    }
+    become_dynamic(*last, product, {rounding->inputs[0], weights, zero_points, scaled->weights_scale, bias}, *rounding);
+    for (GraphNode* node : rest) node->removed = true;
+    return true;
+  }
+
+  /// MatMulIntegerToFloat (A, B, a_scale, b_scale, a_zero_point, b_zero_point, bias), likewise.
+  void to_float(GraphNode& node) {
+    GraphNode* rounding = dynamic_rounding(input_of(node, 0), input_of(node, 4));
+    const std::string weights = input_of(node, 1), scales = input_of(node, 3), zero_points = input_of(node, 5);
+    const std::string bias = input_of(node, 6);
+    if (rounding == nullptr || input_of(node, 2) != rounding->outputs[1] || weights.empty() || scales.empty() ||
+        !are_known({weights, scales, zero_points, bias}))
+      return;
+    const Shape& dims = graph_.constant(weights)->dims;
+    if (dims.size() != 2 || (!bias.empty() && !is_bias(bias, dims.back(), 2, false))) return;
+    become_dynamic(node, node, {rounding->inputs[0], weights, zero_points, scales, bias}, *rounding);
+    node.type = "MatMulInteger";
+    node.domain.clear();
+  }
+
+  /// The reals of what DynamicQuantizeLinear gives.
+  bool dynamic_quantize(GraphNode& node) {
+    const GraphNode* rounding = dynamic_rounding(input_of(node, 0), input_of(node, 2));
+    if (rounding == nullptr || input_of(node, 1) != rounding->outputs[1]) return false;
+    replace(node, "DynamicQuantize", {rounding->inputs[0], rounding->name}, {});
+    return true;
+  }
+
+  void become_dynamic(GraphNode& last, const GraphNode& product, std::vector<std::string> inputs,
+                      const GraphNode& rounding) {
+    last.proto = product.proto;
+    last.type = product.type;
+    last.opset = max_opset;
+    last.is_pattern = true;
+    last.inputs = std::move(inputs);
+    last.inputs.push_back(rounding.name);
   }
 
   Graph& graph_;

@@ -91,6 +91,7 @@ inline bool mixes_samples(const BuiltNode& node, const std::vector<BuiltNode>& b
                 [&](const MatMul& l) { return mixes_samples(l, node, built); },
                 [](const QuantizeLinear& l) { return l.quantization.axis == 0; },
                 [](const DequantizeLinear& l) { return l.quantization.axis == 0; },
+                [](const DynamicQuantize&) { return true; },
                 [](const Input&) { return false; },
                 [](const fulcrum::Constant<float>&) { return false; },
                 [](const Conv<float>&) { return false; },

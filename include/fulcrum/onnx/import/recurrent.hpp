@@ -93,8 +93,8 @@ Recurrent<float> recurrent_layer(ImportContext& context, const GraphNode& node) 
   Recurrent<float> layer;
   layer.cell = cell;
   layer.direction = recurrent_direction(node);
-  layer.weights = context.parameter(node, 1, "weights");
-  layer.recurrent_weights = context.parameter(node, 2, "recurrent weights");
+  layer.weights = context.weights(node, 1);
+  layer.recurrent_weights = context.weights(node, 2);
   if (context.has_input(node, 3)) layer.bias = context.parameter(node, 3, "biases");
   if (cell == RecurrentKind::lstm && context.has_input(node, 7)) {
     layer.peepholes = context.parameter(node, 7, "peepholes");
