@@ -373,6 +373,64 @@ TEST_CASE("interpolation agrees") {
   }
 }
 
+TEST_CASE("interpolation behind a convolution agrees in the layout that the convolution gives") {
+  for (const std::int64_t channels : {3, 8, 20, 32}) {  // some that fill no whole block
+    for (const ResizeKind mode : {ResizeKind::nearest, ResizeKind::linear, ResizeKind::cubic}) {
+      for (const ResizeCoordinates coordinates :
+           {ResizeCoordinates::half_pixel, ResizeCoordinates::align_corners, ResizeCoordinates::tf_crop_and_resize}) {
+        Resize layer;
+        layer.mode = mode;
+        layer.coordinates = coordinates;
+        layer.scales = {1.0F, 1.0F, 2.0F, 1.5F};
+        if (coordinates == ResizeCoordinates::tf_crop_and_resize) {
+          layer.roi = {0, 0, 0.2F, -0.3F, 1, 1, 1, 1.4F};
+          layer.extrapolation = 7.0F;
+        }
+        Model<float> model = ModelBuilder<float>("image", 5).input({4, 6, 7}).conv(channels, 3, {.padding = 1}).build();
+        const NodeId resized = model.add({"resized", layer, {model.outputs()[0]}, {}});
+        ModelBuilder<float> behind("behind", 6);
+        const std::vector<Shape> shapes = infer_shapes(model, 1);
+        Model<float> other = behind.input({channels, shapes[resized][2], shapes[resized][3]}).conv(8, 3).build();
+        const NodeId conv = model.add({"conv_behind", other.node(other.outputs()[0]).layer, {resized}, {}});
+        model.set_outputs({conv, resized});
+        const std::vector<Tensor<float>> src{uniform({2, 4, 6, 7}, 3)};
+        const auto expected = ReferenceExecutor<float>(model).run(src);
+        for (const int threads : {1, 2}) {
+          OnednnExecutor executor(model, {.batch = 2, .threads = threads});
+          const auto actual = executor.run(src);
+          for (std::size_t i = 0; i < expected.size(); ++i)
+            CHECK(test::relative_difference(actual[i], expected[i]) <= test::relative_tolerance(Precision::f32));
+          const std::vector<StepInfo> steps = executor.steps();
+          CHECK(std::any_of(steps.begin(), steps.end(), [](const StepInfo& step) {
+            return step.kind == "Resize" && step.algorithm == Algorithm::threaded_loops;
+          }));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("roundings to floats of 16 bits are as the Cast says, past the largest and below the smallest of them") {
+  Tensor<float> x = uniform({2, 3, 5, 7}, 1, -3.0, 3.0);
+  const std::vector<float> special{65504.0F, 65519.9F, 65520.0F, -1e6F, 1e-7F, 3e-8F, 2.9e-8F, 6.1e-5F, -0.0F, 1e38F};
+  std::copy(special.begin(), special.end(), x.flat().begin() + 3);
+  for (const ElementType type : {ElementType::f16, ElementType::bf16}) CHECK(difference(Cast{type}, {x}) == 0.0);
+}
+
+TEST_CASE("a Cast of floats to f32 is no step") {
+  Model<float> model = ModelBuilder<float>("casts", 5).input({4, 6, 7}).conv(8, 3).build();
+  const NodeId half = model.add({"half", Cast{ElementType::f16}, {model.outputs()[0]}, {}});
+  const NodeId single = model.add({"single", Cast{ElementType::f32}, {half}, {}});
+  model.set_outputs({model.add({"relu", Activation{ActivationKind::relu}, {single}, {}})});
+  const auto compiled = OnednnModel::compile(model, {});
+  const auto casts = std::count_if(compiled->steps().begin(), compiled->steps().end(),
+                                   [](const StepInfo& step) { return step.kind == "Cast"; });
+  CHECK(casts == 1);
+  const std::vector<Tensor<float>> src{uniform({1, 4, 6, 7}, 3)};
+  OnednnExecutor executor(model, {});
+  CHECK(test::relative_difference(executor.run(src)[0], ReferenceExecutor<float>(model).run(src)[0]) <= 1e-3);
+}
+
 TEST_CASE("choice, change of type and quantization agree") {
   for (const auto& [c, a, b] : std::vector<std::array<Shape, 3>>{{Shape{3, 4}, Shape{3, 4}, Shape{3, 4}},
                                                                  {Shape{4}, Shape{3, 1}, Shape{}},

@@ -52,7 +52,7 @@ struct Resize {
   bool antialias = false;        ///< shrinking: linear and cubic mix all elements that an output covers
 
   static constexpr std::string_view kind = "Resize";
-  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {.only_loops = true}; }
+  [[nodiscard]] static constexpr LayerFacts facts() noexcept { return {}; }
 
   /// \throws Error when settings are not one per axis or out of range
   FULCRUM_DECLARE [[nodiscard]] Shape dst_shape(std::span<const Shape> src) const;

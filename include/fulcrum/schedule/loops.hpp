@@ -43,6 +43,11 @@ FULCRUM_DECLARE [[nodiscard]] Shape with_leading_ones(Shape shape, std::size_t r
   }
 }
 
+/// To floats, as which every value of a model may be taken.
+[[nodiscard]] constexpr bool rounds_to_16_bits(const Cast& cast) noexcept {
+  return cast.to == ElementType::f16 || cast.to == ElementType::bf16;
+}
+
 /// Whether a reduction is one that engines have, over axes that make up rows: none that is kept stands behind them.
 FULCRUM_DECLARE [[nodiscard]] bool reduces_rows(const Reduce& layer, const Shape& src);
 
@@ -106,13 +111,15 @@ template <class T>
   return BinaryOrder{node.src[1], node.src[0], function == BinaryKind::sub};
 }
 
-/// Whether an element-wise layer that computes in f32 runs in Fulcrum's own loops on all threads: where its sources
-/// are broadcast, for which engines have kernels in some layouts only, where no kernel of theirs is as exact, and batch
-/// norms of images.
+/// Whether a layer that computes in f32 runs in Fulcrum's own loops on all threads and in any layout: a Resize, a
+/// rounding to floats of 16 bits, batch norms of images, and element-wise layers where their sources are broadcast, for
+/// which engines have kernels in some layouts only, or where no kernel of theirs is as exact.
 /// \param shapes  of every value, by node id
 template <class T>
 [[nodiscard]] bool runs_in_threaded_loops(const Node<T>& node, const std::vector<Shape>& shapes, const Shape& dst) {
   if (const auto* activation = std::get_if<Activation>(&node.layer)) return !detail::has_kernel(activation->function);
+  if (const auto* cast = std::get_if<Cast>(&node.layer)) return detail::rounds_to_16_bits(*cast);
+  if (std::holds_alternative<Resize>(node.layer)) return true;
   if (std::holds_alternative<BatchNormalization<T>>(node.layer)) return dst.size() == 4;
   const auto* binary = std::get_if<Binary>(&node.layer);
   if (binary == nullptr) return false;
@@ -141,6 +148,9 @@ template <class T>
   for (const NodeId src : node.src) {
     if (element_count(shapes[src]) == 0) return true;
   }
+  const auto* cast = std::get_if<Cast>(&layer);
+  if ((cast != nullptr && detail::rounds_to_16_bits(*cast)) || std::holds_alternative<Resize>(layer))
+    return dst.empty() || dst.size() > most_engine_axes;
   if (facts_of(layer).only_loops) return true;
   if (std::holds_alternative<Binary>(layer)) return dst.size() > most_engine_axes;
   if (const auto* softmax = std::get_if<Softmax>(&layer)) {

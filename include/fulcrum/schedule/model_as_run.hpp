@@ -5,7 +5,9 @@
 #include <map>
 #include <optional>
 #include <utility>
+#include <vector>
 
+#include <fulcrum/analysis/infer_elements.hpp>
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/model/rewrite.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
@@ -15,14 +17,31 @@
 
 namespace fulcrum {
 
-/// Quantization only where the configuration keeps it, arithmetic with constants simplified, batch norms folded, and in
-/// f32 joins of joins read through.
+/// Quantization only where the configuration keeps it, arithmetic with constants simplified, batch norms folded, Casts
+/// of floats to f32 and f64, in which values are kept anyway, left out, and in f32 joins of joins read through.
 /// \throws Error when the model has no outputs
 FULCRUM_DECLARE [[nodiscard]] FoldResult<float> model_as_run(Model<float> model, const RunConfig& config);
 
 }  // namespace fulcrum
 
 #if FULCRUM_DEFINES(schedule)
+
+namespace fulcrum::detail {
+
+FULCRUM_DECLARE Model<float> without_widening(const Model<float>& model) {
+  std::map<NodeId, NodeId> casts;
+  const std::vector<ElementType> elements = infer_elements(model);
+  for (NodeId id = 0; id < model.size(); ++id) {
+    const Node<float>& node = model.node(id);
+    const auto* cast = std::get_if<Cast>(&node.layer);
+    const bool widens = cast != nullptr && (cast->to == ElementType::f32 || cast->to == ElementType::f64) &&
+                        is_floating(elements[node.src[0]]);
+    if (widens && !node.dst_quantization && !model.is_output(id)) casts[id] = node.src[0];
+  }
+  return casts.empty() ? model : remove_nodes(model, casts).model;
+}
+
+}  // namespace fulcrum::detail
 
 namespace fulcrum {
 
@@ -44,7 +63,7 @@ FULCRUM_DEFINE FoldResult<float> model_as_run(Model<float> model, const RunConfi
       for_each_parameter(model.edit_layer(id), [](const char*, auto& parameter) { parameter.quantization.reset(); });
     }
   }
-  FoldResult<float> result = fold_batch_normalization(simplify_arithmetic(model));
+  FoldResult<float> result = fold_batch_normalization(simplify_arithmetic(detail::without_widening(model)));
   if (config.precision == Precision::f32) result.model = read_through_concat(result.model);
   return result;
 }

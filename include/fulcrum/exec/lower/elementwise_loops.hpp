@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// Activations, and sums, products and other functions of two values, in Fulcrum's own loops on all threads.
+/// Activations, and sums, products and other functions of two values, roundings and Resize, in Fulcrum's own loops on
+/// all threads.
 
 #include <algorithm>
 #include <cstddef>
@@ -9,8 +10,10 @@
 #include <vector>
 
 #include <fulcrum/core/linkage.hpp>
+#include <fulcrum/exec/kernels/cast.hpp>
 #include <fulcrum/exec/kernels/elementwise_loops.hpp>
 #include <fulcrum/exec/lower/native.hpp>
+#include <fulcrum/exec/lower/resize.hpp>
 
 namespace fulcrum::detail::onednn {
 
@@ -120,9 +123,24 @@ FULCRUM_DECLARE void lower_binary_in_loops(Lowering& lowering, const FusionGroup
   lowering.finish(group.dst, dst);
 }
 
-/// Precondition: the group's primary is an Activation or a Binary.
+/// A rounding to floats of 16 bits, in the layout that the value has.
+FULCRUM_DECLARE void lower_cast_in_loops(Lowering& lowering, const FusionGroup& group, const Cast& cast) {
+  const NodeId src = lowering.node(group.primary).src[0];
+  const Value from = loop_source(lowering, src, shape_of(lowering.value(src).desc));
+  const Value to = elementwise_dst(lowering, src, from, group.dst);
+  const auto count = static_cast<std::int64_t>(from.desc.get_size() / sizeof(float));
+  const int threads = lowering.builder().threads();
+  lowering.builder().emit_native(
+      lowering.label(group), Algorithm::threaded_loops, cast_function(cast.to, count, threads),
+      {{DNNL_ARG_SRC, from.desc, from.where}, {DNNL_ARG_DST, to.desc, to.where}}, 0, threads);
+  lowering.finish(group.dst, to);
+}
+
+/// Precondition: runs_in_threaded_loops() of the group's primary.
 FULCRUM_DECLARE void lower_in_threaded_loops(Lowering& lowering, const FusionGroup& group) {
   const Layer<float>& layer = lowering.node(group.primary).layer;
+  if (const auto* resize = std::get_if<Resize>(&layer)) return lower_resize_in_loops(lowering, group, *resize);
+  if (const auto* cast = std::get_if<Cast>(&layer)) return lower_cast_in_loops(lowering, group, *cast);
   if (const auto* activation = std::get_if<Activation>(&layer))
     return lower_activation_in_loops(lowering, group, *activation);
   lower_binary_in_loops(lowering, group, std::get<Binary>(layer).function);
