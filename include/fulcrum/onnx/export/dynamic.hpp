@@ -3,6 +3,7 @@
 /// DynamicQuantize, and the convolutions and dense layers that multiply its integers, as ONNX nodes:
 /// DynamicQuantizeLinear, ConvInteger or MatMulInteger, Cast, the product of the scales, and a bias.
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -39,6 +40,18 @@ inline void export_layer(ExportContext& context, const DynamicQuantize& /*layer*
   context.set_dynamic(std::move(names));
 }
 
+/// One number where all are alike: ONNX Runtime's ConvInteger takes no more.
+[[nodiscard]] inline std::string write_zero_points(GraphWriter& writer, const std::string& name,
+                                                   const Quantization& q) {
+  const bool alike = std::equal(q.zero_point.begin() + 1, q.zero_point.end(), q.zero_point.begin());
+  const auto write = [&]<class Integer>(Integer) {
+    std::vector<Integer> zeros(q.zero_point.begin(), alike ? q.zero_point.begin() + 1 : q.zero_point.end());
+    return writer.initializer<Integer>(name, alike ? Shape{} : Shape{static_cast<std::int64_t>(zeros.size())},
+                                       std::span<const Integer>(zeros));
+  };
+  return q.dtype == DType::s8 ? write(std::int8_t{}) : write(std::uint8_t{});
+}
+
 /// \param type      ConvInteger or MatMulInteger
 /// \param weights   as the operator takes them; their quantization's axis is that of the output channels
 /// \param channel   shape of what there is one of for each output channel
@@ -53,13 +66,11 @@ inline ::onnx::NodeProto& export_dynamic_product(ExportContext& context, const c
   expect_sound(q, weights.value->dims());
   const std::string stored = write_integer_tensor(writer, name + ".weights", *weights.value, q);
   if (!weights.mask.empty()) writer.mark_pruned(stored);
-  const ScaleNames own = write_scales(writer, name + ".weights", q);
-  std::string weights_scale = own.scale;
-  if (q.per_channel() && channel.size() > 1) {
-    weights_scale = writer.initializer<float>(name + ".weights/scales", channel, std::span<const float>(q.scale));
-  }
+  const std::string weights_scale = writer.initializer<float>(
+      name + ".weights/scale", q.per_channel() ? channel : Shape{}, std::span<const float>(q.scale));
+  const std::string zero_point = write_zero_points(writer, name + ".weights/zero_point", q);
   const std::string integers = writer.reserve(name + "/integers");
-  ::onnx::NodeProto& product = writer.node(type, integers, {src.integers, stored, src.zero_point, own.zero_point});
+  ::onnx::NodeProto& product = writer.node(type, integers, {src.integers, stored, src.zero_point, zero_point});
   const std::string reals = writer.reserve(name + "/reals");
   GraphWriter::attribute(writer.node("Cast", reals, {integers}), "to",
                          static_cast<std::int64_t>(proto_type_of(ElementType::f32)));
