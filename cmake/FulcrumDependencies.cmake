@@ -1,14 +1,14 @@
 # What the targets stand on. Read by this project's own build and by the installed fulcrum-config.cmake, so that both
 # find the same things in the same way.
 #
-#   in   fulcrum_components   which of "onednn" and "onnx" are wanted beside the core ("compiled" needs both of them)
+#   in   fulcrum_components   which of "onednn", "onnx" and "load" are wanted beside the core ("compiled" needs the first two)
 #   out  fulcrum_missing      empty, or one sentence that says what is missing and how to get it
 
-# fulcrum_find(<package> <lowest version> "<Debian packages>"). The version is compared here because some packages'
+# fulcrum_find(<package> <lowest version> "<Debian packages>" [CONFIG]). The version is compared here because some packages'
 # own version files refuse the next major version, which works as well.
 macro(fulcrum_find package version debian)
   if(NOT fulcrum_missing)
-    find_package(${package} QUIET)
+    find_package(${package} QUIET ${ARGN})
     if(NOT ${package}_FOUND)
       set(fulcrum_missing "fulcrum needs ${package}, which was not found; on Debian: apt-get install ${debian}")
     elseif(${package}_VERSION AND ${package}_VERSION VERSION_LESS ${version})
@@ -36,4 +36,7 @@ if("onnx" IN_LIST fulcrum_components)
     add_library(ONNX::onnx_proto INTERFACE IMPORTED)
     set_property(TARGET ONNX::onnx_proto PROPERTY INTERFACE_LINK_LIBRARIES onnx_proto)
   endif()
+endif()
+if("load" IN_LIST fulcrum_components)
+  fulcrum_find(Boost 1.74 "libboost-dev" CONFIG)  # headers alone; CMake's own module for it is to go
 endif()

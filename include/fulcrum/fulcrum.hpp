@@ -1,8 +1,9 @@
 #pragma once
 /// \file
 /// What the target fulcrum::fulcrum alone can compile: models, passes, cost, the reference, the planning and reports
-/// that need no engine. fulcrum/onednn.hpp adds oneDNN, fulcrum/onnx.hpp ONNX files, fulcrum/json.hpp profile files and
-/// reports as JSON and HTML; fulcrum/tensor/matrix_view.hpp looks at tensors as Eigen's matrices.
+/// that need no engine. fulcrum/onednn.hpp adds oneDNN, fulcrum/onnx.hpp ONNX files, fulcrum/load.hpp the load
+/// generator, fulcrum/json.hpp profile files and reports as JSON and HTML; fulcrum/tensor/matrix_view.hpp looks at
+/// tensors as Eigen's matrices.
 
 #include <fulcrum/core/bf16.hpp>
 #include <fulcrum/core/cpu.hpp>
@@ -154,6 +155,15 @@
 #include <fulcrum/measure/run_blocks.hpp>
 #include <fulcrum/measure/statistics.hpp>
 #include <fulcrum/measure/turns.hpp>
+
+#include <fulcrum/load/arrivals.hpp>
+#include <fulcrum/load/batch_policy.hpp>
+#include <fulcrum/load/load_report.hpp>
+#include <fulcrum/load/queue_policy.hpp>
+#include <fulcrum/load/request_record.hpp>
+#include <fulcrum/load/scenario.hpp>
+#include <fulcrum/load/service_time.hpp>
+#include <fulcrum/load/simulate.hpp>
 
 #include <fulcrum/plan/candidate.hpp>
 #include <fulcrum/plan/figures.hpp>

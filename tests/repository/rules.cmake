@@ -23,8 +23,9 @@ set(rank_exec 11)
 set(rank_train 12)
 set(rank_measure 12)
 set(rank_calibrate 13)
-set(rank_plan 14)
-set(rank_report 15)
+set(rank_load 14)
+set(rank_plan 15)
+set(rank_report 16)
 
 # Folders inside a folder are its own affair, but for these.
 set(shared_folders layers/kernels)
@@ -33,7 +34,8 @@ set(shared_folders layers/kernels)
 set(restricted_headers
   "dnnl" "onednn exec train"
   "(onnx|google/protobuf)/" "onnx"
-  "nlohmann/" "passes run cost report"
+  "nlohmann/" "passes run cost load report"
+  "boost/" "load"
   "(CLI|catch2|benchmark)/" "none"
   "(iostream|regex|random)$" "none")
 

@@ -39,6 +39,8 @@ header(exec/files.hpp "#include <onnx/onnx_pb.h>")
 expect("exec/files.hpp: includes <onnx/onnx_pb.h>, which has no place in 'exec'")
 header(tensor/json.hpp "#include <nlohmann/json.hpp>")
 expect("tensor/json.hpp: includes <nlohmann/json.hpp>, which has no place in 'tensor'")
+header(plan/statistics.hpp "#include <boost/math/special_functions/beta.hpp>")
+expect("plan/statistics.hpp: includes <boost/math/special_functions/beta.hpp>, which has no place in 'plan'")
 header(report/prints.hpp "#include <iostream>")
 expect("report/prints.hpp: includes <iostream>, which has no place in 'report'")
 header(helpers/odd.hpp "")
@@ -56,7 +58,7 @@ expect("core/bare.hpp: has no test at tests/core/bare_test.cpp")
 
 # Every folder of the order but one.
 foreach(folder IN ITEMS core tensor layers model analysis onnx data passes run schedule cost onednn exec train measure
-                        calibrate plan report)
+                        calibrate load plan report)
   file(MAKE_DIRECTORY ${TREE}/include/fulcrum/${folder})
 endforeach()
 expect("rules.cmake: has a place for a folder 'zoo', which does not exist")

@@ -1,0 +1,210 @@
+#pragma once
+/// \file
+/// What load/load_report.hpp declares.
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <map>
+
+#include <fulcrum/load/detail/overloads.hpp>
+#include <fulcrum/load/load_report.hpp>
+#include <fulcrum/measure/statistics.hpp>
+
+namespace fulcrum::detail {
+
+using std::chrono::nanoseconds;
+
+/// The records that count: of whole queries that were due from a time on.
+inline std::span<const RequestRecord> counted_records(std::span<const RequestRecord> records,
+                                                      const SummaryOptions& options) {
+  const auto per_query = static_cast<std::size_t>(options.samples_per_query);
+  std::size_t first = 0;
+  while (first + per_query <= records.size() && records[first].scheduled < options.from) first += per_query;
+  return records.subspan(first, (records.size() - first) / per_query * per_query);
+}
+
+inline LoadLatency load_latency(std::span<const nanoseconds> samples) {
+  if (samples.empty()) return {};
+  return {latency_statistics(samples), *std::max_element(samples.begin(), samples.end())};
+}
+
+/// \see LoadReport::correlation
+inline double tail_correlation(std::span<const QueryLatency> queries, nanoseconds threshold) {
+  constexpr std::size_t blocks = 20;
+  if (queries.size() < 10 * blocks) return 1.0;
+  std::array<double, blocks> over{};
+  double all = 0.0;
+  const auto count = [&](auto is_slow) {
+    for (std::size_t i = 0; i < queries.size(); ++i) {
+      if (is_slow(queries[i].latency)) over[i * blocks / queries.size()] += 1.0, all += 1.0;
+    }
+  };
+  count([&](nanoseconds latency) { return latency > threshold; });
+  if (all == 0.0) count([&](nanoseconds latency) { return latency == threshold; });  // which many are
+  if (all < 2.0) return 1.0;
+  const double mean = all / blocks;
+  double squares = 0.0;
+  for (const double slow : over) squares += (slow - mean) * (slow - mean);
+  const double independent = mean * (1.0 - all / static_cast<double>(queries.size()));
+  if (!(independent > 0.0)) return 1.0;
+  return std::max(1.0, squares / (blocks - 1) / independent);
+}
+
+inline std::vector<LoadBlock> load_blocks(std::span<const RequestRecord> records, std::span<const QueryLatency> queries,
+                                          std::size_t per_query, nanoseconds end) {
+  const std::size_t count = std::min<std::size_t>(queries.size(), 10);
+  std::vector<nanoseconds> edges;  // when the first query of each block was due
+  for (std::size_t b = 0; b < count; ++b) edges.push_back(queries[b * queries.size() / count].due);
+  std::vector<LoadBlock> blocks(count);
+  for (std::size_t b = 0; b < count; ++b) {
+    LoadBlock& block = blocks[b];
+    std::vector<nanoseconds> latency, queue;
+    const std::size_t first = b * queries.size() / count, last = (b + 1) * queries.size() / count;
+    for (std::size_t q = first; q < last; ++q) {
+      if (!queries[q].done) continue;
+      latency.push_back(queries[q].latency);
+      for (std::size_t i = 0; i < per_query; ++i) queue.push_back(records[q * per_query + i].queued());
+    }
+    block.start = edges[b];
+    block.queries = static_cast<std::int64_t>(last - first);
+    block.unfinished = block.queries - static_cast<std::int64_t>(latency.size());
+    block.queue_p50 = median(queue);
+    if (latency.empty()) continue;
+    std::sort(latency.begin(), latency.end());
+    const std::span<const nanoseconds> sorted(latency);
+    block.p50 = percentile(sorted, 0.5);
+    block.p99 = percentile(sorted, 0.99);
+  }
+  edges.push_back(std::max(end, queries.back().due));
+  for (const RequestRecord& record : records) {
+    if (record.status != RequestStatus::done) continue;
+    const auto above = std::upper_bound(edges.begin(), edges.end(), record.finished);
+    const auto b = static_cast<std::size_t>(above - edges.begin());
+    if (b > 0) blocks[std::min(b, count) - 1].throughput_per_s += 1.0;
+  }
+  for (std::size_t b = 0; b < count; ++b) {
+    const Seconds length = edges[b + 1] - edges[b];
+    blocks[b].throughput_per_s = length.count() > 0.0 ? blocks[b].throughput_per_s / length.count() : 0.0;
+  }
+  return blocks;
+}
+
+/// Bins whose upper ends are 1 µs · 2^(k/4).
+inline std::vector<LatencyBin> latency_histogram(std::span<const nanoseconds> latencies) {
+  std::map<int, std::int64_t> counts;
+  for (const nanoseconds latency : latencies) {
+    const double us = std::max(Microseconds(latency).count(), 1e-3);
+    ++counts[static_cast<int>(std::ceil(4.0 * std::log2(us) - 1e-9))];
+  }
+  std::vector<LatencyBin> bins;
+  for (const auto& [k, count] : counts) bins.push_back({Microseconds(std::exp2(0.25 * k)), count});
+  return bins;
+}
+
+inline void append_load_notes(LoadReport& report) {
+  if (report.blocks.size() < 10) return;
+  const auto mean_of = [&](std::size_t first, std::size_t last) {
+    Milliseconds sum{};
+    for (std::size_t b = first; b < last; ++b) sum += report.blocks[b].queue_p50 / static_cast<double>(last - first);
+    return sum;
+  };
+  const Milliseconds early = mean_of(0, 3), late = mean_of(7, 10);
+  if (report.offered_per_s > 0.0 && late > 2.0 * early + report.service.statistics.mean) {
+    report.notes.push_back(
+        "the queue grew throughout: the rate is above what this setup can do, and a longer run would "
+        "have higher latencies");
+  }
+}
+
+FULCRUM_DEFINE std::vector<QueryLatency> query_latencies(std::span<const RequestRecord> all,
+                                                         const SummaryOptions& options) {
+  const std::span<const RequestRecord> records = counted_records(all, options);
+  const auto per_query = static_cast<std::size_t>(options.samples_per_query);
+  std::vector<QueryLatency> queries;
+  queries.reserve(records.size() / per_query);
+  for (std::size_t first = 0; first < records.size(); first += per_query) {
+    QueryLatency query{records[first].scheduled, nanoseconds{0}, true};
+    for (const RequestRecord& record : records.subspan(first, per_query)) {
+      query.done = query.done && record.status == RequestStatus::done;
+      query.latency = std::max(query.latency, record.latency());
+    }
+    if (!query.done) query.latency = nanoseconds::max();
+    queries.push_back(query);
+  }
+  return queries;
+}
+
+}  // namespace fulcrum::detail
+
+namespace fulcrum {
+
+FULCRUM_DEFINE LoadReport summarize_load(std::span<const RequestRecord> all, const SummaryOptions& options) {
+  using std::chrono::nanoseconds;
+  if (options.samples_per_query < 1)
+    throw Error("samples per query", "are " + std::to_string(options.samples_per_query), "give a number of 1 or more");
+  if (!(options.percentile > 0.0 && options.percentile < 1.0))
+    throw Error("percentile " + detail::plain_figure(options.percentile), "is outside 0 … 1", "give 0.99, say");
+  LoadReport report;
+  report.samples_per_query = options.samples_per_query;
+  report.tail.target.percentile = options.percentile;
+  const std::span<const RequestRecord> records = detail::counted_records(all, options);
+  const std::vector<detail::QueryLatency> queries = detail::query_latencies(all, options);
+  report.queries = static_cast<std::int64_t>(queries.size());
+  if (queries.empty()) return report;
+
+  std::vector<nanoseconds> queue, service, latency, with_unfinished;
+  std::map<std::int64_t, std::int64_t> samples_of_size;
+  nanoseconds end{0};
+  for (const RequestRecord& record : records) {
+    ++report.requests.issued;
+    end = std::max(end, record.finished);
+    switch (record.status) {
+      case RequestStatus::done: ++report.requests.done; break;
+      case RequestStatus::rejected: ++report.requests.rejected; break;
+      case RequestStatus::dropped: ++report.requests.dropped; break;
+      case RequestStatus::expired: ++report.requests.expired; break;
+      case RequestStatus::failed: ++report.requests.failed; break;
+    }
+    if (record.status != RequestStatus::done) continue;
+    queue.push_back(record.queued());
+    service.push_back(record.service());
+    ++samples_of_size[record.batch];
+  }
+  for (const detail::QueryLatency& query : queries) {
+    with_unfinished.push_back(query.latency);
+    if (query.done) latency.push_back(query.latency);
+  }
+  report.latency = detail::load_latency(latency);
+  report.queue = detail::load_latency(queue);
+  report.service = detail::load_latency(service);
+  report.histogram = detail::latency_histogram(latency);
+  // A batch of which some samples came before the run was counted is one in part.
+  double batches = 0.0;
+  for (const auto& [size, samples] : samples_of_size) {
+    if (size < 1) continue;
+    report.batches.push_back({size, (samples + size - 1) / size});
+    batches += static_cast<double>(samples) / static_cast<double>(size);
+  }
+  if (batches > 0.0) report.mean_batch = static_cast<double>(report.requests.done) / batches;
+
+  const nanoseconds start = queries.front().due;
+  report.duration = end - start;
+  const Seconds length = end - start;
+  if (length.count() > 0.0) report.throughput_per_s = static_cast<double>(report.requests.done) / length.count();
+  const Seconds due = queries.back().due - start;
+  if (due.count() > 0.0) {
+    report.offered_per_s = static_cast<double>((report.queries - 1) * options.samples_per_query) / due.count();
+  }
+
+  std::sort(with_unfinished.begin(), with_unfinished.end());
+  const nanoseconds observed = percentile(std::span<const nanoseconds>(with_unfinished), options.percentile);
+  report.tail.observed = observed;
+  report.correlation = detail::tail_correlation(queries, observed);
+  report.blocks = detail::load_blocks(records, queries, static_cast<std::size_t>(options.samples_per_query), end);
+  for (LoadBlock& block : report.blocks) block.start -= start;
+  detail::append_load_notes(report);
+  return report;
+}
+
+}  // namespace fulcrum

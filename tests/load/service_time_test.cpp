@@ -1,0 +1,100 @@
+#include <fulcrum/load/service_time.hpp>
+
+#include <cmath>
+
+#include <support/catch.hpp>
+
+using namespace fulcrum;
+
+namespace {
+
+LatencyStatistics statistics(double mean) {
+  LatencyStatistics s;
+  s.min = Milliseconds(9.0);
+  s.p50 = Milliseconds(10.0);
+  s.p90 = Milliseconds(11.0);
+  s.p95 = Milliseconds(12.0);
+  s.p99 = Milliseconds(15.0);
+  s.p99_9 = Milliseconds(20.0);
+  s.mean = Milliseconds(mean);
+  return s;
+}
+
+double mean_ms(const ServiceTime& time) {
+  double sum = 0.0;
+  constexpr int points = 1'000'000;
+  for (int i = 0; i < points; ++i) sum += Milliseconds(time.quantile((i + 0.5) / points)).count() / points;
+  return sum;
+}
+
+}  // namespace
+
+TEST_CASE("a service time has the order statistics and the mean of its report") {
+  for (const double mean : {9.9, 10.1, 10.3}) {
+    INFO(mean);
+    const ServiceTime time(statistics(mean));
+    CHECK(Milliseconds(time.quantile(0.0)).count() == Approx(9.0));
+    CHECK(Milliseconds(time.quantile(0.5)).count() == Approx(10.0));
+    CHECK(Milliseconds(time.quantile(0.9)).count() == Approx(11.0));
+    CHECK(Milliseconds(time.quantile(0.95)).count() == Approx(12.0));
+    CHECK(Milliseconds(time.quantile(0.99)).count() == Approx(15.0));
+    CHECK(Milliseconds(time.quantile(0.999)).count() == Approx(20.0));
+    CHECK(Milliseconds(time.mean()).count() == Approx(mean));
+    CHECK(mean_ms(time) == Approx(mean).epsilon(1e-4));
+  }
+}
+
+TEST_CASE("a quantile function rises") {
+  for (const double mean : {9.0, 9.8, 10.1, 10.5, 14.0}) {
+    const ServiceTime time(statistics(mean));
+    Seconds before{0.0};
+    for (int i = 0; i < 10'000; ++i) {
+      const Seconds at = time.quantile(i / 10'000.0);
+      CHECK_FALSE(at < before);
+      before = at;
+    }
+  }
+}
+
+TEST_CASE("a mean above all percentiles comes from rare, long times") {
+  const ServiceTime time(statistics(14.0));  // someone interrupted for long
+  CHECK(Milliseconds(time.quantile(0.999)).count() == Approx(20.0));
+  CHECK(Milliseconds(time.mean()).count() == Approx(14.0));
+  CHECK(Milliseconds(time.quantile(0.9999)).count() > 1000.0);
+}
+
+TEST_CASE("constant and exponential times") {
+  CHECK(ServiceTime::constant(Seconds(0.5)).quantile(0.3) == Seconds(0.5));
+  CHECK(ServiceTime::constant(Seconds(0.5)).quantile(0.9999) == Seconds(0.5));
+  const ServiceTime exponential = ServiceTime::exponential(Seconds(2.0));
+  CHECK(exponential.mean() == Seconds(2.0));
+  CHECK(exponential.quantile(0.5).count() == Approx(2.0 * std::log(2.0)));
+}
+
+TEST_CASE("sizes in between are interpolated") {
+  const ServiceModel model({1, 4, 8}, {ServiceTime::constant(Seconds(1.0)), ServiceTime::constant(Seconds(2.5)),
+                                       ServiceTime::constant(Seconds(3.5))});
+  CHECK(model.max_batch() == 8);
+  for (const auto& [batch, seconds] : {std::pair(1, 1.0), std::pair(2, 1.5), std::pair(4, 2.5), std::pair(6, 3.0)}) {
+    CHECK(model.quantile(batch, 0.7).count() == Approx(seconds));
+    CHECK(model.mean(batch).count() == Approx(seconds));
+  }
+  CHECK(ServiceModel({4}, {ServiceTime::constant(Seconds(1.0))}).mean(2) == Seconds(1.0));
+}
+
+TEST_CASE("a model is made of reports in any order") {
+  LatencyReport large, small;
+  large.config.batch = 8;
+  large.latency = statistics(10.1);
+  small.config.batch = 2;
+  small.latency = statistics(10.3);
+  const std::vector<LatencyReport> reports{large, small};
+  const ServiceModel model = ServiceModel::from_reports(reports);
+  CHECK(model.max_batch() == 8);
+  CHECK(Milliseconds(model.mean(2)).count() == Approx(10.3));
+  const std::vector<LatencyReport> twice{large, large};
+  CHECK_THROWS_WITH(ServiceModel::from_reports(twice), ContainsSubstring("batch size 8 out of order or twice"));
+  CHECK_THROWS_AS(ServiceModel::from_reports({}), Error);
+  LatencyReport empty;
+  CHECK_THROWS_WITH(ServiceTime(empty.latency), ContainsSubstring("above 0 and ascending"));
+}
