@@ -158,6 +158,7 @@
 
 #include <fulcrum/load/arrivals.hpp>
 #include <fulcrum/load/batch_policy.hpp>
+#include <fulcrum/load/completion.hpp>
 #include <fulcrum/load/load_report.hpp>
 #include <fulcrum/load/queue_policy.hpp>
 #include <fulcrum/load/request_record.hpp>

@@ -3,4 +3,5 @@
 /// What puts a load on something and judges the tail of its latency (target fulcrum::load; Boost.Math).
 
 #include <fulcrum/load/assess.hpp>
+#include <fulcrum/load/generate_load.hpp>
 #include <fulcrum/load/tail.hpp>

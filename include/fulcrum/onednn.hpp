@@ -34,6 +34,9 @@
 
 #include <fulcrum/calibrate/calibrate.hpp>
 
+#include <fulcrum/load/queued_runner.hpp>
+#include <fulcrum/load/runner_load.hpp>
+
 #include <fulcrum/plan/measure_in_turns.hpp>
 #include <fulcrum/plan/tradeoff.hpp>
 #include <fulcrum/plan/variants.hpp>

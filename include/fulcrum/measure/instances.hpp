@@ -20,9 +20,9 @@
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/units.hpp>
 #include <fulcrum/exec/executor_factory.hpp>
-#include <fulcrum/measure/detail/pinned_team.hpp>
 #include <fulcrum/measure/statistics.hpp>
 #include <fulcrum/model/random_sources.hpp>
+#include <fulcrum/onednn/pinned_team.hpp>
 #include <fulcrum/onednn/team.hpp>
 
 namespace fulcrum::detail {

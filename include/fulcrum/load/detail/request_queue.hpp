@@ -1,0 +1,407 @@
+#pragma once
+/// \file
+/// The queue of a QueuedRunner, the threads that empty it, and what load/queued_runner.hpp declares.
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstring>
+#include <exception>
+#include <functional>
+#include <latch>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include <fulcrum/analysis/independent_samples.hpp>
+#include <fulcrum/core/cpu_limits.hpp>
+#include <fulcrum/exec/onednn_model_cache.hpp>
+#include <fulcrum/load/detail/precise_timer.hpp>
+#include <fulcrum/load/queued_runner.hpp>
+#include <fulcrum/model/random_sources.hpp>
+#include <fulcrum/onednn/environment.hpp>
+#include <fulcrum/onednn/pinned_team.hpp>
+
+namespace fulcrum::detail {
+
+/// A request in the queue or on its way through an instance.
+struct QueuedRequest {
+  std::vector<const float*> src;
+  std::vector<float*> dst;  // one per output where has_dst
+  bool has_dst = false;
+  Completion done;
+  std::chrono::steady_clock::time_point submitted;
+  std::chrono::steady_clock::time_point deadline;
+};
+
+/// What all instances are made of.
+struct RunnerPlan {
+  std::vector<std::int64_t> sizes;
+  std::vector<PreparedModel> prepared;                  // by size
+  std::vector<std::size_t> src_elements, dst_elements;  // of a sample
+  std::vector<SourceRange> ranges;
+  std::vector<std::vector<int>> cpus;  // of each instance; empty: wherever the system puts them
+};
+
+class RequestQueue {
+public:
+  using Clock = std::chrono::steady_clock;
+
+  RequestQueue(RunnerPlan plan, int instances, const RunnerOptions& options)
+      : plan_(std::move(plan)), batching_(options.batching), policy_(options.queue), ready_(instances) {
+    const auto slots = static_cast<std::size_t>(policy_.capacity + instances * batching_.max_batch);
+    requests_.resize(slots);
+    for (QueuedRequest& request : requests_) {
+      request.src.resize(plan_.src_elements.size());
+      request.dst.resize(plan_.dst_elements.size());
+    }
+    for (std::size_t slot = slots; slot-- > 0;) free_.push_back(slot);
+    ring_.resize(static_cast<std::size_t>(policy_.capacity));
+    failures_.resize(static_cast<std::size_t>(instances));
+    for (int i = 0; i < instances; ++i) threads_.emplace_back([this, i] { live(static_cast<std::size_t>(i)); });
+    ready_.wait();
+    for (const std::exception_ptr& failure : failures_) {
+      if (!failure) continue;
+      stop();
+      std::rethrow_exception(failure);
+    }
+  }
+  RequestQueue(const RequestQueue&) = delete;
+  RequestQueue& operator=(const RequestQueue&) = delete;
+  ~RequestQueue() { stop(); }
+
+  bool submit(std::span<const float* const> src, std::span<float* const> dst, const Completion& done,
+              std::optional<Clock::time_point> deadline) {
+    std::optional<std::pair<Completion, RequestOutcome>> dropped;
+    {
+      std::unique_lock lock(mutex_);
+      if (waiting_ == ring_.size()) {
+        if (policy_.when_full == WhenFull::reject) return false;
+        if (policy_.when_full == WhenFull::drop_oldest) {
+          dropped = give_up(RequestStatus::dropped);
+        } else {
+          room_.wait(lock, [this] { return waiting_ < ring_.size(); });
+        }
+      }
+      const std::size_t slot = free_.back();
+      free_.pop_back();
+      QueuedRequest& request = requests_[slot];
+      std::copy(src.begin(), src.end(), request.src.begin());
+      std::copy(dst.begin(), dst.end(), request.dst.begin());
+      request.has_dst = !dst.empty();
+      request.done = done;
+      request.submitted = Clock::now();
+      request.deadline = deadline.value_or(Clock::time_point::max());
+      if (policy_.timeout.count() > 0)
+        request.deadline = std::min(request.deadline, request.submitted + policy_.timeout);
+      ring_[(head_ + waiting_++) % ring_.size()] = slot;
+    }
+    work_.notify_one();
+    if (dropped) dropped->first(dropped->second);
+    return true;
+  }
+
+  std::int64_t waiting() const {
+    const std::lock_guard lock(mutex_);
+    return static_cast<std::int64_t>(waiting_);
+  }
+
+private:
+  /// Takes the oldest out of the queue. Precondition: the lock is held, there is one.
+  std::size_t pop() {
+    const std::size_t slot = ring_[head_];
+    head_ = (head_ + 1) % ring_.size();
+    --waiting_;
+    return slot;
+  }
+
+  /// Takes the oldest out of the queue, never to run; its completion is called without the lock.
+  std::pair<Completion, RequestOutcome> give_up(RequestStatus status) {
+    const std::size_t slot = pop();
+    RequestOutcome outcome;
+    outcome.status = status;
+    outcome.submitted = requests_[slot].submitted;
+    outcome.started = outcome.finished = Clock::now();
+    free_.push_back(slot);
+    return {requests_[slot].done, outcome};
+  }
+
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    work_.notify_all();
+    for (std::thread& thread : threads_) {
+      if (thread.joinable()) thread.join();
+    }
+  }
+
+  /// Buffers and executors of an instance.
+  struct Instance {
+    std::vector<AnyExecutor> executors;                   // by size
+    std::vector<Tensor<float>> src_buffers, dst_buffers;  // of the largest batch
+    std::vector<const float*> src;
+    std::vector<float*> dst;
+    std::vector<std::size_t> batch;  // slots
+    std::vector<const float*> results;
+  };
+
+  Instance make_instance() const {
+    Instance instance;
+    const auto most = static_cast<std::int64_t>(plan_.sizes.back());
+    for (const PreparedModel& prepared : plan_.prepared) instance.executors.push_back(prepared.instance());
+    Random random(0);
+    for (std::size_t i = 0; i < plan_.src_elements.size(); ++i) {
+      instance.src_buffers.emplace_back(Shape{most, static_cast<std::int64_t>(plan_.src_elements[i])});
+      fill_source(instance.src_buffers.back().flat(), plan_.ranges[i], random);
+    }
+    for (const std::size_t elements : plan_.dst_elements)
+      instance.dst_buffers.emplace_back(Shape{most, static_cast<std::int64_t>(elements)});
+    point_at_buffers(instance);
+    for (std::size_t s = 0; s < plan_.sizes.size(); ++s) {
+      check_shapes(instance.executors[s].src_shapes(), plan_.src_elements, plan_.sizes[s]);
+      check_shapes(instance.executors[s].dst_shapes(), plan_.dst_elements, plan_.sizes[s]);
+      for (int run = 0; run < 3; ++run) instance.executors[s].execute(instance.src, instance.dst);
+    }
+    instance.batch.reserve(static_cast<std::size_t>(most));
+    instance.results.resize(plan_.dst_elements.size());
+    return instance;
+  }
+
+  static void check_shapes(const std::vector<Shape>& shapes, const std::vector<std::size_t>& elements,
+                           std::int64_t size) {
+    for (std::size_t i = 0; i < shapes.size(); ++i) {
+      if (shapes.size() == elements.size() && element_count(shapes[i]) == size * static_cast<std::int64_t>(elements[i]))
+        continue;
+      throw Error("the executor of batch " + std::to_string(size),
+                  "has " + to_string(shapes[i]) + ", which is not one part for each sample",
+                  "run the model without batching");
+    }
+  }
+
+  static void point_at_buffers(Instance& instance) {
+    instance.src.clear();
+    instance.dst.clear();
+    for (const Tensor<float>& buffer : instance.src_buffers) instance.src.push_back(buffer.flat().data());
+    for (Tensor<float>& buffer : instance.dst_buffers) instance.dst.push_back(buffer.flat().data());
+  }
+
+  void live(std::size_t index) {
+    std::optional<PinnedThread> pin;
+    std::optional<Instance> instance;
+    try {
+      if (!plan_.cpus.empty()) {
+        const std::vector<int>& cpus = plan_.cpus[index];
+        pin.emplace(cpus);  // before the first parallel region, so that the team inherits it
+        if (static_cast<int>(cpus.size()) == plan_.prepared.front().openmp_threads) pin_team(cpus);
+      }
+      instance.emplace(make_instance());
+    } catch (...) {
+      failures_[index] = std::current_exception();
+    }
+    const PreciseTimer timer;
+    ready_.count_down();
+    if (!instance) return;
+    while (take(instance->batch)) run(*instance);
+  }
+
+  /// Waits for a batch; false: there will be none.
+  bool take(std::vector<std::size_t>& batch) {
+    const auto since_start = [](Clock::time_point time) {
+      return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch());
+    };
+    std::unique_lock lock(mutex_);
+    for (const std::size_t slot : batch) free_.push_back(slot);  // those of the last one
+    batch.clear();
+    for (;;) {
+      while (waiting_ > 0 && Clock::now() > requests_[ring_[head_]].deadline) {
+        const auto [done, outcome] = give_up(RequestStatus::expired);
+        lock.unlock();
+        room_.notify_one();
+        done(outcome);
+        lock.lock();
+      }
+      if (waiting_ == 0) {
+        if (stopping_) return false;
+        work_.wait(lock);
+        continue;
+      }
+      const Clock::time_point oldest = requests_[ring_[head_]].submitted;
+      BatchDecision decision =
+          decide(batching_, static_cast<std::int64_t>(waiting_), since_start(oldest), since_start(Clock::now()));
+      // Whoever ends waits for nobody.
+      if (stopping_ && decision.take == 0) decision.take = static_cast<std::int64_t>(waiting_);
+      if (decision.take > 0) {
+        for (std::int64_t i = 0; i < decision.take; ++i) batch.push_back(pop());
+        const bool more = waiting_ > 0;
+        lock.unlock();
+        if (more) work_.notify_one();
+        if (policy_.when_full == WhenFull::block) room_.notify_all();
+        return true;
+      }
+      work_.wait_until(lock, Clock::time_point(std::chrono::duration_cast<Clock::duration>(decision.wake_at)));
+    }
+  }
+
+  void run(Instance& instance) {
+    const Clock::time_point started = Clock::now();
+    const auto count = static_cast<std::int64_t>(instance.batch.size());
+    const std::size_t s = executor_index(plan_.sizes, count);
+    const QueuedRequest& first = requests_[instance.batch.front()];
+    const bool direct = plan_.sizes[s] == 1;
+    RequestOutcome outcome;
+    try {
+      if (!direct) gather(instance, plan_.sizes[s]);
+      instance.executors[s].execute(direct ? std::span<const float* const>(first.src) : instance.src,
+                                    direct && first.has_dst ? std::span<float* const>(first.dst) : instance.dst);
+      outcome.status = RequestStatus::done;
+    } catch (...) {
+      outcome.error = std::current_exception();
+    }
+    if (outcome.status == RequestStatus::done && !direct) scatter(instance);
+    outcome.started = started;
+    outcome.finished = Clock::now();
+    outcome.batch = count;
+    for (std::size_t i = 0; i < instance.batch.size(); ++i) {
+      const QueuedRequest& request = requests_[instance.batch[i]];
+      outcome.submitted = request.submitted;
+      if (outcome.status == RequestStatus::done) {
+        for (std::size_t o = 0; o < instance.results.size(); ++o) {
+          instance.results[o] = request.has_dst ? request.dst[o] : instance.dst[o] + i * plan_.dst_elements[o];
+        }
+        outcome.dst = instance.results;
+      }
+      request.done(outcome);
+    }
+  }
+
+  void gather(Instance& instance, std::int64_t size) const {
+    for (std::size_t input = 0; input < plan_.src_elements.size(); ++input) {
+      const std::size_t elements = plan_.src_elements[input];
+      float* to = instance.src_buffers[input].flat().data();
+      for (std::size_t i = 0; i < static_cast<std::size_t>(size); ++i, to += elements) {
+        const std::size_t from = i < instance.batch.size() ? i : 0;  // a copy is valid where zeros may not be
+        std::memcpy(to, requests_[instance.batch[from]].src[input], elements * sizeof(float));
+      }
+    }
+  }
+
+  void scatter(const Instance& instance) const {
+    for (std::size_t output = 0; output < plan_.dst_elements.size(); ++output) {
+      const std::size_t elements = plan_.dst_elements[output];
+      for (std::size_t i = 0; i < instance.batch.size(); ++i) {
+        const QueuedRequest& request = requests_[instance.batch[i]];
+        if (request.has_dst)
+          std::memcpy(request.dst[output], instance.dst[output] + i * elements, elements * sizeof(float));
+      }
+    }
+  }
+
+  RunnerPlan plan_;
+  BatchPolicy batching_;
+  QueuePolicy policy_;
+  std::latch ready_;
+  mutable std::mutex mutex_;
+  std::condition_variable work_;  // something waits
+  std::condition_variable room_;  // something else may
+  // Under the mutex; a request that an instance took is that instance's until it gives the slot back.
+  std::vector<QueuedRequest> requests_;
+  std::vector<std::size_t> free_;
+  std::vector<std::size_t> ring_;  // slots, in order of arrival
+  std::size_t head_ = 0;
+  std::size_t waiting_ = 0;
+  bool stopping_ = false;
+  std::vector<std::exception_ptr> failures_;  // of each instance, until all are ready
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace fulcrum::detail
+
+namespace fulcrum {
+
+FULCRUM_DEFINE QueuedRunner::QueuedRunner(const Model<float>& model, const RunConfig& given,
+                                          const RunnerOptions& options)
+    : sizes_(executor_batches((validate(options.batching), options.batching))) {
+  validate(options.queue);
+  RunConfig config = given;
+  config.batch = 1;
+  validate(config);
+  detail::RunnerPlan plan;
+  plan.sizes = sizes_;
+  for (const std::int64_t size : sizes_) {
+    if (size > 1 && !samples_are_independent(model, size, 1)) {
+      throw Error("model '" + model.name() + "'", "does not keep the samples of a batch apart, or is not known to",
+                  "run it without batching");
+    }
+  }
+  const std::vector<Shape> shapes = infer_shapes(model, 1);
+  for (const NodeId id : model.inputs()) src_shapes_.push_back(shapes[id]);
+  for (const NodeId id : model.outputs()) dst_shapes_.push_back(shapes[id]);
+  for (const Shape& shape : src_shapes_) plan.src_elements.push_back(static_cast<std::size_t>(element_count(shape)));
+  for (const Shape& shape : dst_shapes_) plan.dst_elements.push_back(static_cast<std::size_t>(element_count(shape)));
+  plan.ranges = source_ranges(model, shapes);
+
+  std::optional<OnednnModelCache> cache;
+  if (!options.executors) cache.emplace(model, config);
+  for (const std::int64_t size : sizes_) {
+    config.batch = size;
+    plan.prepared.push_back(cache ? prepared_model(cache->at(size)) : options.executors(model, config));
+  }
+  notes_ = plan.prepared.front().notes;
+
+  const Environment environment = onednn_environment();
+  const auto wanted = static_cast<std::size_t>(config.instances) * static_cast<std::size_t>(config.threads);
+  if (wanted > static_cast<std::size_t>(environment.cores)) {
+    notes_.push_back(std::to_string(wanted) + " threads share " + std::to_string(environment.cores) +
+                     " usable core(s): they wait for one another, and nothing was pinned");
+  } else if (options.pin && wanted <= environment.affinity.size()) {
+    auto next = environment.affinity.begin();
+    for (int i = 0; i < config.instances; ++i, next += config.threads)
+      plan.cpus.emplace_back(next, next + config.threads);
+  }
+  detail::release_team();  // the caller's threads would wait among the instances'
+  queue_ = std::make_shared<detail::RequestQueue>(std::move(plan), config.instances, options);
+}
+
+FULCRUM_LINKAGE QueuedRunner::~QueuedRunner() = default;
+
+FULCRUM_DEFINE bool QueuedRunner::submit(std::span<const float* const> src, std::span<float* const> dst,
+                                         Completion done,
+                                         std::optional<std::chrono::steady_clock::time_point> deadline) {
+  if (src.size() != src_shapes_.size() || (!dst.empty() && dst.size() != dst_shapes_.size())) {
+    throw Error(
+        "submit()",
+        "was given " + std::to_string(src.size()) + " source(s) and " + std::to_string(dst.size()) + " result(s)",
+        "give " + std::to_string(src_shapes_.size()) + " and " + std::to_string(dst_shapes_.size()) + ", or no result");
+  }
+  return queue_->submit(src, dst, done, deadline);
+}
+
+FULCRUM_DEFINE RequestOutcome QueuedRunner::infer(std::span<const float* const> src, std::span<float* const> dst) {
+  struct Wait {
+    std::mutex mutex;
+    std::condition_variable ended;
+    bool done = false;
+    RequestOutcome outcome;
+  } wait;
+  const bool accepted = submit(src, dst, [&wait](const RequestOutcome& outcome) {
+    const std::lock_guard lock(wait.mutex);  // notified under it: `wait` is gone as soon as the other thread knows
+    wait.outcome = outcome;
+    wait.done = true;
+    wait.ended.notify_one();
+  });
+  if (!accepted) {
+    wait.outcome.status = RequestStatus::rejected;
+    wait.outcome.submitted = wait.outcome.started = wait.outcome.finished = std::chrono::steady_clock::now();
+    return wait.outcome;
+  }
+  std::unique_lock lock(wait.mutex);
+  wait.ended.wait(lock, [&] { return wait.done; });
+  wait.outcome.dst = {};
+  if (wait.outcome.error) std::rethrow_exception(wait.outcome.error);
+  return wait.outcome;
+}
+
+FULCRUM_DEFINE std::int64_t QueuedRunner::waiting() const { return queue_->waiting(); }
+
+}  // namespace fulcrum
