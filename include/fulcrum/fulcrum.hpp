@@ -179,6 +179,7 @@
 #include <fulcrum/report/comparison_text.hpp>
 #include <fulcrum/report/explanation_text.hpp>
 #include <fulcrum/report/latency_text.hpp>
+#include <fulcrum/report/load_text.hpp>
 #include <fulcrum/report/model_summary.hpp>
 #include <fulcrum/report/pass_text.hpp>
 #include <fulcrum/report/profile_text.hpp>

@@ -10,6 +10,8 @@
 
 #include <fulcrum/cost/profile_file.hpp>
 
+#include <fulcrum/load/load_report_json.hpp>
+
 #include <fulcrum/report/explanation_json.hpp>
 #include <fulcrum/report/html.hpp>
 #include <fulcrum/report/json.hpp>

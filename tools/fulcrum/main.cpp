@@ -86,6 +86,7 @@ int main(int argc, char** argv) {
   add_measure(app);
   ExitCode exit_code = ExitCode::success;
   add_compare(app, exit_code);
+  add_load(app, exit_code);
   add_run(app);
   add_train(app);
   add_evaluate(app);

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <map>
 
 #include <fulcrum/load/detail/overloads.hpp>
 #include <fulcrum/load/load_report.hpp>
@@ -24,9 +23,52 @@ inline std::span<const RequestRecord> counted_records(std::span<const RequestRec
   return records.subspan(first, (records.size() - first) / per_query * per_query);
 }
 
-inline LoadLatency load_latency(std::span<const nanoseconds> samples) {
+/// percentile() of samples that are not sorted, one after the other from the highest: each orders what is below it, so
+/// that all of them together take about as long as a pass or three. Simulations are summarized by the million.
+class Percentiles {
+public:
+  /// \param samples  not empty; in another order afterwards
+  explicit Percentiles(std::span<nanoseconds> samples) : samples_(samples), end_(samples.size()) {}
+
+  /// \param p  below that of the call before
+  nanoseconds at(double p) {
+    const auto n = static_cast<double>(samples_.size());
+    const std::size_t at = std::min(static_cast<std::size_t>(std::floor(n * p)), samples_.size() - 1);
+    if (at < end_) {
+      const auto first = samples_.begin();
+      std::nth_element(first, first + static_cast<std::ptrdiff_t>(at), first + static_cast<std::ptrdiff_t>(end_));
+      end_ = at;
+    }
+    return samples_[at];
+  }
+
+private:
+  std::span<nanoseconds> samples_;
+  std::size_t end_;  // from here on all is in its place
+};
+
+/// \param samples  in another order afterwards
+inline LoadLatency load_latency(std::span<nanoseconds> samples) {
   if (samples.empty()) return {};
-  return {latency_statistics(samples), *std::max_element(samples.begin(), samples.end())};
+  LoadLatency result;
+  LatencyStatistics& s = result.statistics;
+  s.samples = static_cast<std::int64_t>(samples.size());
+  Milliseconds sum{};
+  for (const nanoseconds sample : samples) sum += sample;
+  s.mean = sum / static_cast<double>(samples.size());
+  const auto [least, most] = std::minmax_element(samples.begin(), samples.end());
+  s.min = *least;
+  result.max = *most;
+  Percentiles percentiles(samples);
+  s.p99_9 = percentiles.at(0.999);
+  s.p99 = percentiles.at(0.99);
+  s.p95 = percentiles.at(0.95);
+  s.p90 = percentiles.at(0.9);
+  const nanoseconds middle = percentiles.at(0.5);
+  s.p50 = middle;
+  for (nanoseconds& sample : samples) sample = sample > middle ? sample - middle : middle - sample;
+  s.mad = Percentiles(samples).at(0.5);
+  return result;
 }
 
 /// \see LoadReport::correlation
@@ -71,10 +113,9 @@ inline std::vector<LoadBlock> load_blocks(std::span<const RequestRecord> records
     block.unfinished = block.queries - static_cast<std::int64_t>(latency.size());
     block.queue_p50 = median(queue);
     if (latency.empty()) continue;
-    std::sort(latency.begin(), latency.end());
-    const std::span<const nanoseconds> sorted(latency);
-    block.p50 = percentile(sorted, 0.5);
-    block.p99 = percentile(sorted, 0.99);
+    Percentiles percentiles(latency);
+    block.p99 = percentiles.at(0.99);
+    block.p50 = percentiles.at(0.5);
   }
   edges.push_back(std::max(end, queries.back().due));
   for (const RequestRecord& record : records) {
@@ -92,13 +133,17 @@ inline std::vector<LoadBlock> load_blocks(std::span<const RequestRecord> records
 
 /// Bins whose upper ends are 1 µs · 2^(k/4).
 inline std::vector<LatencyBin> latency_histogram(std::span<const nanoseconds> latencies) {
-  std::map<int, std::int64_t> counts;
+  constexpr int least = -40, most = 220;  // 1 ns … 2⁶³ ns
+  std::array<std::int64_t, most - least + 1> counts{};
   for (const nanoseconds latency : latencies) {
     const double us = std::max(Microseconds(latency).count(), 1e-3);
-    ++counts[static_cast<int>(std::ceil(4.0 * std::log2(us) - 1e-9))];
+    const int k = static_cast<int>(std::ceil(4.0 * std::log2(us) - 1e-9));
+    ++counts[static_cast<std::size_t>(std::clamp(k, least, most) - least)];
   }
   std::vector<LatencyBin> bins;
-  for (const auto& [k, count] : counts) bins.push_back({Microseconds(std::exp2(0.25 * k)), count});
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    if (counts[i] > 0) bins.push_back({Microseconds(std::exp2(0.25 * (static_cast<int>(i) + least))), counts[i]});
+  }
   return bins;
 }
 
@@ -154,7 +199,7 @@ FULCRUM_DEFINE LoadReport summarize_load(std::span<const RequestRecord> all, con
   if (queries.empty()) return report;
 
   std::vector<nanoseconds> queue, service, latency, with_unfinished;
-  std::map<std::int64_t, std::int64_t> samples_of_size;
+  std::vector<std::int64_t> samples_of_size;
   nanoseconds end{0};
   for (const RequestRecord& record : records) {
     ++report.requests.issued;
@@ -169,20 +214,24 @@ FULCRUM_DEFINE LoadReport summarize_load(std::span<const RequestRecord> all, con
     if (record.status != RequestStatus::done) continue;
     queue.push_back(record.queued());
     service.push_back(record.service());
-    ++samples_of_size[record.batch];
+    const auto size = static_cast<std::size_t>(std::max(record.batch, 0));
+    if (size >= samples_of_size.size()) samples_of_size.resize(size + 1);
+    ++samples_of_size[size];
   }
   for (const detail::QueryLatency& query : queries) {
     with_unfinished.push_back(query.latency);
     if (query.done) latency.push_back(query.latency);
   }
+  report.histogram = detail::latency_histogram(latency);
   report.latency = detail::load_latency(latency);
   report.queue = detail::load_latency(queue);
   report.service = detail::load_latency(service);
-  report.histogram = detail::latency_histogram(latency);
   // A batch of which some samples came before the run was counted is one in part.
   double batches = 0.0;
-  for (const auto& [size, samples] : samples_of_size) {
-    if (size < 1) continue;
+  for (std::size_t i = 1; i < samples_of_size.size(); ++i) {
+    const std::int64_t samples = samples_of_size[i];
+    const auto size = static_cast<std::int64_t>(i);
+    if (samples == 0) continue;
     report.batches.push_back({size, (samples + size - 1) / size});
     batches += static_cast<double>(samples) / static_cast<double>(size);
   }
@@ -197,8 +246,7 @@ FULCRUM_DEFINE LoadReport summarize_load(std::span<const RequestRecord> all, con
     report.offered_per_s = static_cast<double>((report.queries - 1) * options.samples_per_query) / due.count();
   }
 
-  std::sort(with_unfinished.begin(), with_unfinished.end());
-  const nanoseconds observed = percentile(std::span<const nanoseconds>(with_unfinished), options.percentile);
+  const nanoseconds observed = detail::Percentiles(with_unfinished).at(options.percentile);
   report.tail.observed = observed;
   report.correlation = detail::tail_correlation(queries, observed);
   report.blocks = detail::load_blocks(records, queries, static_cast<std::size_t>(options.samples_per_query), end);

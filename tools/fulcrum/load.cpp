@@ -1,0 +1,244 @@
+// fulcrum load: what a model's latency is when requests come as they come.
+
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <fulcrum/cost/predict.hpp>
+#include <fulcrum/load/generate_load.hpp>
+#include <fulcrum/load/load_report_json.hpp>
+#include <fulcrum/load/runner_load.hpp>
+#include <fulcrum/load/simulate.hpp>
+#include <fulcrum/measure/measure.hpp>
+#include <fulcrum/onednn/environment.hpp>
+#include <fulcrum/report/load_text.hpp>
+#include <fulcrum/report/progress_bar.hpp>
+
+#include "command.hpp"
+#include "int8.hpp"
+#include "model_argument.hpp"
+#include "profile_argument.hpp"
+#include "run_config_argument.hpp"
+
+using namespace fulcrum;
+
+namespace {
+
+struct LoadCommand {
+  ModelArgument model;
+  RunConfigArgument run;
+  std::string scenario = "server", arrivals = "poisson", trace, when_full = "reject", simulate, profile;
+  double rate = 0.0, variation = 2.0, burst_factor = 10.0, burst_share = 0.1, burst_seconds = 1.0;
+  double duration = 10.0, warm_up = 1.0, slo_ms = 0.0, percentile = 0.99, confidence = 0.99;
+  double max_delay_ms = 0.0, timeout_ms = 0.0;
+  std::int64_t samples = 0, max_requests = 0;
+  BatchPolicy batching;
+  QueuePolicy queue;
+  std::uint64_t seed = 0;
+  bool json = false;
+};
+
+std::chrono::nanoseconds from_ms(double ms, const char* option) {
+  if (!(ms >= 0.0 && ms <= 3.6e6)) throw Error(option, "is out of range", "give milliseconds from 0 to 3,600,000");
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(Milliseconds(ms));
+}
+
+/// Bursts that make up a share of the time, with a rate so many times that of the calm, and the mean rate asked for.
+BurstArrivals bursts(const LoadCommand& command) {
+  if (!(command.burst_share > 0.0 && command.burst_share < 1.0))
+    throw Error("--burst-share", "is out of range", "give a share of the time above 0 and below 1");
+  const double calm = command.rate / (1.0 - command.burst_share + command.burst_share * command.burst_factor);
+  return {calm, calm * command.burst_factor, Seconds(command.burst_seconds * (1.0 / command.burst_share - 1.0)),
+          Seconds(command.burst_seconds)};
+}
+
+ArrivalProcess arrivals_of(const LoadCommand& command) {
+  if (!command.trace.empty()) {
+    const TraceArrivals trace = load_trace(command.trace);
+    return command.rate > 0.0 ? at_rate(trace, command.rate) : ArrivalProcess(trace);
+  }
+  if (!(command.rate > 0.0)) throw Error("--rate", "is missing", "say how many requests come per second");
+  if (command.arrivals == "constant") return ConstantArrivals{command.rate};
+  if (command.arrivals == "gamma") return GammaArrivals{command.rate, command.variation};
+  if (command.arrivals == "bursts") return bursts(command);
+  return PoissonArrivals{command.rate};
+}
+
+Scenario scenario_of(const LoadCommand& command) {
+  if (command.scenario == "single") return SingleStream{};
+  if (command.scenario == "multi")
+    return MultiStream{command.samples > 0 ? command.samples : MultiStream{}.samples_per_query};
+  if (command.scenario == "offline") return Offline{command.samples > 0 ? command.samples : Offline{}.samples};
+  return Server{arrivals_of(command)};
+}
+
+/// How long each batch size takes alone with its instances busy.
+ServiceModel service_of(const Model<float>& model, RunConfig config, const std::vector<std::int64_t>& batches,
+                        const LoadCommand& command, const ProgressSink& progress) {
+  std::optional<MachineProfile> profile;
+  if (command.simulate == "predicted") profile = profile_for_this_machine(command.profile);
+  std::vector<LatencyReport> reports;
+  for (const std::int64_t batch : batches) {
+    config.batch = batch;
+    MeasureOptions options;
+    options.min_duration = Seconds(0.5);
+    options.layer_runs = 0;
+    reports.push_back(profile ? predict(model, config, *profile) : measure(model, config, options, progress));
+  }
+  return ServiceModel::from_reports(reports);
+}
+
+LoadReport simulated(const Scenario& scenario, const ServiceModel& service, const RunnerOptions& runner, int instances,
+                     const LoadOptions& load) {
+  SimulationOptions options;
+  options.batching = runner.batching;
+  options.queue = runner.queue;
+  options.instances = instances;
+  options.duration = load.warm_up + load.duration;
+  options.max_requests = load.max_requests;
+  options.seed = load.seed;
+  AssessOptions assess;
+  if (!std::holds_alternative<Offline>(scenario))
+    assess.from = std::chrono::duration_cast<std::chrono::nanoseconds>(load.warm_up);
+  assess.tail = load.tail;
+  assess.slo = load.slo;
+  LoadReport report = assess_load(simulate(scenario, service, options), scenario, assess);
+  report.kind = ReportKind::predicted;
+  return report;
+}
+
+void load(const LoadCommand& command, bool has_slo, ExitCode& exit_code) {
+  const Scenario scenario = scenario_of(command);
+  validate(scenario);
+  RunnerOptions runner_options;
+  runner_options.batching = command.batching;
+  runner_options.batching.max_delay = from_ms(command.max_delay_ms, "--max-delay-ms");
+  runner_options.queue = command.queue;
+  runner_options.queue.timeout = from_ms(command.timeout_ms, "--timeout-ms");
+  runner_options.queue.when_full =
+      std::holds_alternative<Offline>(scenario) ? WhenFull::block : when_full_from(command.when_full);
+  LoadOptions options;
+  options.duration = Seconds(command.duration);
+  options.warm_up = Seconds(command.warm_up);
+  options.max_requests = command.max_requests;
+  options.tail.percentile = command.percentile;
+  options.tail.confidence = command.confidence;
+  options.seed = command.seed;
+  if (has_slo) options.slo = Milliseconds(command.slo_ms);
+  validate(options.tail);
+
+  Model<float> model = command.model.load();
+  const RunConfig config = command.run.for_model(model);
+  if (config.precision == Precision::int8 && !is_quantized(model)) {
+    remark("the model is not quantized: timed with scales from random inputs, its results would mean nothing");
+    model = quantized_for_timing(model);
+  }
+  ProgressBar bar;
+  bar.show({0.0, "compiling " + model.name(), ""});
+  LoadReport report;
+  std::vector<std::int64_t> batches;
+  {
+    QueuedRunner runner(model, config, runner_options);
+    batches = runner.executors();
+    report = generate_load(RunnerLoad(model, runner, 16, command.seed), scenario, options, bar.sink());
+    report.notes.insert(report.notes.begin(), runner.notes().begin(), runner.notes().end());
+  }
+  report.model = model.name();
+  RunConfig shown = config;
+  shown.batch = 1;
+  report.setup = to_string(shown) + "; " + to_string(runner_options.batching) + "; a queue of " +
+                 format_count(runner_options.queue.capacity);
+  report.environment = onednn_environment();
+  report.environment.seed = command.seed;
+  std::optional<LoadReport> beside;
+  if (!command.simulate.empty()) {
+    beside = simulated(scenario, service_of(model, config, batches, command, bar.sink()), runner_options,
+                       config.instances, options);
+    beside->model = report.model;
+    beside->setup = report.setup;
+    beside->environment = report.environment;
+  }
+  bar.clear();
+  if (report.slo ? !report.slo->holds : has_slo) exit_code = ExitCode::slo_missed;
+  if (command.json) {
+    nlohmann::json j = to_json(report);
+    if (beside) j["simulated"] = to_json(*beside);
+    print_json(j.dump());
+    return;
+  }
+  print(to_text(report, beside ? &*beside : nullptr));
+}
+
+}  // namespace
+
+void add_load(CLI::App& app, ExitCode& exit_code) {
+  auto command = std::make_shared<LoadCommand>();
+  CLI::App* sub = app.add_subcommand("load", "Measure latency and throughput under load, with a queue and batching");
+  command->model.add_to(*sub)->required();
+  command->run.add_to(*sub);
+  sub->remove_option(sub->get_option("--batch"));  // batches are formed of what waits
+  command->run.add_instances_to(*sub);
+  sub->add_option(
+         "--scenario", command->scenario,
+         "server: requests come at a rate; single: one after the other; multi: several at once, one query after "
+         "the other; offline: all at once")
+      ->check(CLI::IsMember({"server", "single", "multi", "offline"}))
+      ->capture_default_str();
+  sub->add_option("--rate", command->rate, "requests per second");
+  sub->add_option("--arrivals", command->arrivals, "constant, poisson, gamma (see --variation) or bursts")
+      ->check(CLI::IsMember({"constant", "poisson", "gamma", "bursts"}))
+      ->capture_default_str();
+  sub->add_option("--variation", command->variation, "of gamma: deviation of a gap over its mean; poisson has 1")
+      ->capture_default_str();
+  sub->add_option("--burst-factor", command->burst_factor, "rate of a burst over that between bursts")
+      ->check(CLI::Range(1.0, 1e6))
+      ->capture_default_str();
+  sub->add_option("--burst-share", command->burst_share, "share of the time that is a burst")->capture_default_str();
+  sub->add_option("--burst-length", command->burst_seconds, "mean length of a burst, s")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  sub->add_option("--trace", command->trace,
+                  "a CSV file whose first column is when requests came, s; --rate makes it faster or slower");
+  sub->add_option("--samples", command->samples, "of a query of multi (default: 8), of offline (default: 24,576)")
+      ->check(CLI::PositiveNumber);
+  const std::map<std::string, double> units{{"ms", 0.001}, {"s", 1.0}, {"min", 60.0}, {"h", 3600.0}};
+  sub->add_option("--duration", command->duration, "of the load: 20s, 5min")
+      ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::CASE_SENSITIVE))
+      ->default_str("10s");
+  sub->add_option("--warm-up", command->warm_up, "load before that, which is not counted")
+      ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::CASE_SENSITIVE))
+      ->default_str("1s");
+  sub->add_option("--max-requests", command->max_requests, "end after so many (default: no limit)")
+      ->check(CLI::PositiveNumber);
+  CLI::Option* slo = sub->add_option("--slo-p99-ms,--slo-ms", command->slo_ms,
+                                     "largest latency at the percentile, ms; exit code 3 when it does not hold");
+  sub->add_option("--percentile", command->percentile, "the percentile that the bound is for")->capture_default_str();
+  sub->add_option("--confidence", command->confidence, "with which it must hold")->capture_default_str();
+  sub->add_option("--max-batch", command->batching.max_batch, "requests that run together at most")
+      ->capture_default_str();
+  sub->add_option("--max-delay-ms", command->max_delay_ms, "a request waits no longer than this for others")
+      ->capture_default_str();
+  sub->add_option("--preferred-batches", command->batching.preferred,
+                  "batch sizes that are formed at once, with commas")
+      ->delimiter(',');
+  sub->add_option("--queue", command->queue.capacity, "requests that may wait")->capture_default_str();
+  sub->add_option("--when-full", command->when_full, "reject, block or drop_oldest")
+      ->check(CLI::IsMember({"reject", "block", "drop_oldest"}))
+      ->capture_default_str();
+  sub->add_option("--timeout-ms", command->timeout_ms, "a request that waited longer does not run (default: none)");
+  sub->add_option("--simulate", command->simulate,
+                  "show what a simulation says, with service times measured or predicted from a profile")
+      ->check(CLI::IsMember({"measured", "predicted"}));
+  sub->add_option("--profile", command->profile,
+                  "a profile of this machine, for --simulate predicted (default: the one calibrate keeps)");
+  sub->add_option("--seed", command->seed, "of arrivals and sources")->capture_default_str();
+  sub->add_flag("--json", command->json, "print one JSON object");
+  sub->footer(
+      "Ends with 3 when a bound was given and could not be shown to hold.\n"
+      "Example:\n  fulcrum load model.onnx --rate 200 --duration 20s --slo-p99-ms 10 --max-batch 8 --max-delay-ms 2");
+  sub->callback([command, slo, &exit_code] { load(*command, slo->count() > 0, exit_code); });
+}
