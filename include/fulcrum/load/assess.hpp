@@ -105,6 +105,7 @@ FULCRUM_DEFINE LoadReport assess_load(std::span<const RequestRecord> records, co
   report.verdict = reasons.empty() ? LoadVerdict::valid : LoadVerdict::invalid;
   if (reasons.empty()) report.reason = held.empty() ? "every request was done, at the pace that was asked for" : held;
   for (const std::string& reason : reasons) report.reason += (report.reason.empty() ? "" : "; ") + reason;
+  if (!reasons.empty() && !held.empty()) report.reason += "; " + held + " all the same";
   if (report.correlation > 1.5) {
     report.notes.push_back("neighbouring latencies are alike, as they are in a queue: " + count(report.queries) +
                            " queries say as much of the tail as " +
