@@ -39,6 +39,16 @@ TEST_CASE("a model knows its nodes by id and by name") {
   CHECK_FALSE(model.is_output(2));
 }
 
+TEST_CASE("outputs are called as their nodes unless they have names of their own") {
+  Model<float> model = diamond();
+  CHECK(model.output_names() == std::vector<std::string>{"add"});
+  model.set_outputs({3, 1}, {"sum", "d"});
+  CHECK(model.output_names() == std::vector<std::string>{"sum", "d"});
+  CHECK_THROWS_WITH(model.set_outputs({3, 1}, {"sum"}), ContainsSubstring("was given 1 name(s) for 2 output(s)"));
+  CHECK(model.outputs() == std::vector<NodeId>{3, 1});
+  CHECK(model != diamond());
+}
+
 TEST_CASE("consumers are listed once per use") {
   Model<float> model("square");
   const NodeId x = model.add(input("x"));

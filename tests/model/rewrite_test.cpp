@@ -41,6 +41,16 @@ TEST_CASE("a chain of removed nodes leads to the first that stays, outputs inclu
   CHECK(result.model.node(1).dst_quantization == model.node(3).dst_quantization);
 }
 
+TEST_CASE("outputs keep the names that users know them by") {
+  Model<float> model = chain();
+  model.set_outputs({2, 4}, {"middle", "end"});
+  CHECK(remove_nodes(model, {{2, 1}}).model.output_names() == std::vector<std::string>{"middle", "end"});
+  CHECK(extract_outputs(model, {4, 3, 2}).model.output_names() ==
+        std::vector<std::string>{"end", "sigmoid1", "middle"});
+  model.set_outputs({2, 2}, {"one", "same"});
+  CHECK(extract_outputs(model, {2, 2}).model.output_names() == std::vector<std::string>{"one", "same"});
+}
+
 TEST_CASE("removing nothing gives the same model") {
   const Model<float> model = chain();
   CHECK(remove_nodes(model, {}).model == model);

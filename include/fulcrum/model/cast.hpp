@@ -79,7 +79,7 @@ Model<To> cast(const Model<From>& model) {
   for (const Node<From>& node : model.nodes()) {
     result.add({node.name, visit_layer(convert, node.layer), node.src, node.dst_quantization});
   }
-  result.set_outputs(model.outputs());
+  result.set_outputs(model.outputs(), model.output_names());
   return result;
 }
 

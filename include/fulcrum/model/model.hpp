@@ -55,8 +55,9 @@ public:
   NodeId add(Node<T> node);
 
   /// Names the values that the model returns, in order.
-  /// \throws Error when one is not a node of the model
-  void set_outputs(std::vector<NodeId> outputs);
+  /// \param names  what users call them; empty: as their nodes
+  /// \throws Error when one is not a node of the model, or there is not one name for each
+  void set_outputs(std::vector<NodeId> outputs, std::vector<std::string> names = {});
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   void set_name(std::string name) { name_ = std::move(name); }
@@ -65,6 +66,8 @@ public:
   [[nodiscard]] std::size_t size() const noexcept { return nodes_.size(); }
   [[nodiscard]] const Node<T>& node(NodeId id) const { return nodes_.at(id); }
   [[nodiscard]] const std::vector<NodeId>& outputs() const noexcept { return outputs_; }
+  /// What users call the outputs, in order: as an ONNX file does, or as their nodes are called.
+  [[nodiscard]] const std::vector<std::string>& output_names() const noexcept { return output_names_; }
 
   /// The Input nodes, in order.
   [[nodiscard]] std::vector<NodeId> inputs() const;
@@ -93,6 +96,7 @@ private:
   std::string name_;
   std::vector<Node<T>> nodes_;
   std::vector<NodeId> outputs_;
+  std::vector<std::string> output_names_;
   std::unordered_map<std::string, NodeId> index_;
 };
 
@@ -135,7 +139,8 @@ Model<T>::~Model() = default;
 
 template <class T>
 bool Model<T>::equals(const Model& other) const {
-  return name_ == other.name_ && nodes_ == other.nodes_ && outputs_ == other.outputs_;
+  return name_ == other.name_ && nodes_ == other.nodes_ && outputs_ == other.outputs_ &&
+         output_names_ == other.output_names_;
 }
 
 template <class T>
@@ -155,11 +160,19 @@ NodeId Model<T>::add(Node<T> node) {
 }
 
 template <class T>
-void Model<T>::set_outputs(std::vector<NodeId> outputs) {
+void Model<T>::set_outputs(std::vector<NodeId> outputs, std::vector<std::string> names) {
   for (const NodeId id : outputs) {
     if (id >= nodes_.size()) throw Error("model '" + name_ + "'", "was given an output that is none of its layers");
   }
+  if (!names.empty() && names.size() != outputs.size()) {
+    throw Error("model '" + name_ + "'", "was given " + std::to_string(names.size()) + " name(s) for " +
+                                             std::to_string(outputs.size()) + " output(s)");
+  }
+  if (names.empty()) {
+    for (const NodeId id : outputs) names.push_back(nodes_[id].name);
+  }
   outputs_ = std::move(outputs);
+  output_names_ = std::move(names);
 }
 
 template <class T>

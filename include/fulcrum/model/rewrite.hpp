@@ -29,7 +29,8 @@ struct Rewritten {
 template <class T>
 [[nodiscard]] Rewritten<T> remove_nodes(const Model<T>& model, const std::map<NodeId, NodeId>& replacements);
 
-/// The same layers returning other values; nodes that no output depends on are dropped, Inputs excepted.
+/// The same layers returning other values; nodes that no output depends on are dropped, Inputs excepted. A value that
+/// was an output keeps its name as one.
 /// \throws Error when an output is none of the model's nodes
 template <class T>
 [[nodiscard]] Rewritten<T> extract_outputs(const Model<T>& model, const std::vector<NodeId>& outputs);
@@ -38,6 +39,8 @@ template <class T>
 
 #if FULCRUM_DEFINES(model)
 
+#include <algorithm>
+#include <cstddef>
 #include <string>
 #include <utility>
 
@@ -67,7 +70,7 @@ Rewritten<T> remove_nodes(const Model<T>& model, const std::map<NodeId, NodeId>&
   }
   std::vector<NodeId> outputs = model.outputs();
   for (NodeId& id : outputs) id = result.new_id[id];
-  result.model.set_outputs(std::move(outputs));
+  result.model.set_outputs(std::move(outputs), model.output_names());
   return result;
 }
 
@@ -93,8 +96,18 @@ Rewritten<T> extract_outputs(const Model<T>& model, const std::vector<NodeId>& o
     result.new_id[id] = result.model.add(std::move(node));
   }
   std::vector<NodeId> mapped;
-  for (const NodeId id : outputs) mapped.push_back(result.new_id[id]);
-  result.model.set_outputs(std::move(mapped));
+  std::vector<std::string> names;
+  for (std::size_t k = 0; k < outputs.size(); ++k) {
+    const NodeId id = outputs[k];
+    mapped.push_back(result.new_id[id]);
+    // An output keeps what it was called: in its old place, where several are the same value.
+    const std::vector<NodeId>& old = model.outputs();
+    auto at = k < old.size() && old[k] == id ? old.begin() + static_cast<std::ptrdiff_t>(k)
+                                             : std::find(old.begin(), old.end(), id);
+    names.push_back(at == old.end() ? model.node(id).name
+                                    : model.output_names()[static_cast<std::size_t>(at - old.begin())]);
+  }
+  result.model.set_outputs(std::move(mapped), std::move(names));
   return result;
 }
 

@@ -72,7 +72,7 @@ public:
     if (!changed_) return model_;
     Model<float> result(model_.name());
     for (Node<float>& node : nodes_) result.add(std::move(node));
-    result.set_outputs(model_.outputs());
+    result.set_outputs(model_.outputs(), model_.output_names());
     return extract_outputs(result, result.outputs()).model;
   }
 

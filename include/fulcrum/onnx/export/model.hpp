@@ -38,6 +38,18 @@ inline void declare_tensor(::onnx::ValueInfoProto& info, const std::string& name
   }
 }
 
+/// Calls the value of a node otherwise, wherever it is named.
+inline void rename_value(::onnx::GraphProto& graph, const std::string& from, const std::string& to) {
+  for (::onnx::NodeProto& node : *graph.mutable_node()) {
+    for (std::string& input : *node.mutable_input()) {
+      if (input == from) input = to;
+    }
+    for (std::string& output : *node.mutable_output()) {
+      if (output == from) output = to;
+    }
+  }
+}
+
 inline ::onnx::ModelProto export_model(const Model<float>& model) {
   if (model.outputs().empty()) {
     throw Error("model '" + model.name() + "'", "has no output", "name one with set_outputs() before exporting");
@@ -85,10 +97,20 @@ inline ::onnx::ModelProto export_model(const Model<float>& model) {
   }
 
   std::unordered_set<NodeId> written;
+  std::vector<std::string> names;
   for (const NodeId id : model.outputs()) {
-    std::string name = context.value(id);
+    names.push_back(context.value(id));
     if (!written.insert(id).second || !computed_by_node[id]) {
-      name = writer.step("Identity", model.node(id).name + "/output", {name});
+      names.back() = writer.step("Identity", model.node(id).name + "/output", {names.back()});
+    }
+  }
+  for (std::size_t k = 0; k < names.size(); ++k) {
+    const NodeId id = model.outputs()[k];
+    std::string& name = names[k];
+    const std::string& wanted = model.output_names()[k];
+    if (wanted != name && writer.reserve(wanted) == wanted) {  // else it names another value
+      rename_value(graph, name, wanted);
+      name = wanted;
     }
     declare_tensor(*graph.add_output(), name, other[id], shapes[id], batch, context.element_of_value(id));
   }

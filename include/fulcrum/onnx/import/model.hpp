@@ -223,7 +223,9 @@ inline Model<float> import_model(const ::onnx::ModelProto& proto, ExternalFolder
   make_names_unique(assembly->built);
   Model<float> model(proto.graph().name().empty() ? name : proto.graph().name());
   for (BuiltNode& node : assembly->built) model.add(std::move(node.node));
-  model.set_outputs(std::move(assembly->outputs));
+  std::vector<std::string> names;  // the file's: inside, an output may be called as what it is a copy of
+  for (const auto& output : proto.graph().output()) names.push_back(output.name());
+  model.set_outputs(std::move(assembly->outputs), std::move(names));
   return model;
 }
 
