@@ -48,6 +48,7 @@ template <class T>
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include <fulcrum/passes/detail/layer_weights.hpp>
@@ -82,14 +83,26 @@ Parameter<T> folded_bias(const Parameter<T>& bias, const BatchNormalization<T>& 
   return Parameter<T>(std::move(folded));
 }
 
+/// weights' = factor · weights, in double; in blocks that compilers make vectors of.
+template <class T>
+void scale_weights(std::span<T> weights, double factor) {
+  constexpr std::size_t block = 16;
+  for (; weights.size() >= block; weights = weights.subspan(block)) {
+    T* const from = weights.data();
+    for (std::size_t i = 0; i < block; ++i) from[i] = static_cast<T>(factor * static_cast<double>(from[i]));
+  }
+  for (T& weight : weights) weight = static_cast<T>(factor * static_cast<double>(weight));
+}
+
 /// weights' = factor · weights, in double, per output channel (axis 0), and the bias as folded_bias().
 template <class T, class L>
 void fold_into(L& layer, const BatchNormalization<T>& norm, const std::string& name) {
   const std::vector<double> factors = normalization_factors(norm, name);
   Tensor<T>& weights = layer.weights.value.edit();
-  for_each_channel_element(weights.dims(), 0, [&](std::size_t i, std::size_t c) {
-    weights.flat()[i] = static_cast<T>(factors[c] * static_cast<double>(weights.flat()[i]));
-  });
+  const std::size_t of_channel = weights.flat().size() / std::max<std::size_t>(factors.size(), 1);
+  for (std::size_t c = 0; c < factors.size(); ++c) {
+    scale_weights(weights.flat().subspan(c * of_channel, of_channel), factors[c]);
+  }
   layer.bias = folded_bias(layer.bias, norm, factors);
 }
 
@@ -104,8 +117,7 @@ void fold_into(ConvTranspose<T>& layer, const BatchNormalization<T>& norm, const
     const std::int64_t group = i / (ic / layer.groups);
     for (std::int64_t c = 0; c < oc; ++c) {
       const double factor = factors[static_cast<std::size_t>(group * oc + c)];
-      for (T& weight : weights.flat().subspan(static_cast<std::size_t>(i * oc + c) * taps, taps))
-        weight = static_cast<T>(factor * static_cast<double>(weight));
+      scale_weights(weights.flat().subspan(static_cast<std::size_t>(i * oc + c) * taps, taps), factor);
     }
   }
   layer.bias = folded_bias(layer.bias, norm, factors);

@@ -3,10 +3,14 @@
 /// Values that are known while a model is imported: initializers, Constant nodes and what is computed from them.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -139,7 +143,7 @@ struct ConstantReader {
     result.value = floats(constant);
     const std::span<const float> elements = std::as_const(*result.value).flat();
     if (elements.empty()) throw Error("tensor '" + constant.name + "'", "has no elements", "check the export");
-    for (std::size_t i = 0; i < elements.size(); ++i) {
+    for (std::size_t i = all_finite(elements) ? elements.size() : 0; i < elements.size(); ++i) {
       if (std::isfinite(elements[i])) continue;
       std::string what = std::isnan(elements[i]) ? "has a NaN" : "has an infinite value (or one past float32)";
       throw Error("tensor '" + constant.name + "'", what.append(" at element ").append(std::to_string(i)),
@@ -156,6 +160,19 @@ struct ConstantReader {
   }
 
 private:
+  /// Without a branch for each element.
+  [[nodiscard]] static bool all_finite(std::span<const float> elements) {
+    constexpr std::size_t block = 64;
+    constexpr std::uint32_t exponent = 0x7f800000U;  // all of its bits are set in infinities and NaN alone
+    std::array<std::uint32_t, block> bits{};
+    std::uint32_t found = 0;
+    for (; elements.size() >= block; elements = elements.subspan(block)) {
+      std::memcpy(bits.data(), elements.data(), sizeof bits);
+      for (std::size_t i = 0; i < block; ++i) found |= (bits[i] & exponent) == exponent ? 1U : 0U;
+    }
+    return found == 0 && std::all_of(elements.begin(), elements.end(), [](float x) { return std::isfinite(x); });
+  }
+
   template <class To, class Allocate>
   void read(const Proto& proto, Allocate&& allocate) {
     decode<To>(proto, folder, [&](std::size_t count) {

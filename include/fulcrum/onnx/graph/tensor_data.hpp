@@ -74,6 +74,10 @@ inline Shape checked_dims(const Proto& tensor) {
 
 template <class To, class From>
 void convert_elements(const char* bytes, std::size_t count, To* dst) {
+  if constexpr (std::is_same_v<From, To>) {
+    if (count > 0) std::memcpy(dst, bytes, count * sizeof(To));
+    return;
+  }
   for (std::size_t i = 0; i < count; ++i) {
     From value{};
     std::memcpy(&value, bytes + i * sizeof(From), sizeof(From));
