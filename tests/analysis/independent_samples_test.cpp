@@ -40,7 +40,34 @@ TEST_CASE("networks for images and text keep samples apart") {
     CHECK(samples_are_independent(zoo_model(name), 4, 1));
     CHECK(samples_are_independent(zoo_model(name), 4, 2));
   }
-  CHECK_FALSE(samples_are_independent(zoo_model("speech_lstm"), 4, 1));  // the outermost axis is the steps
+}
+
+TEST_CASE("recurrent networks keep samples apart along another axis than the outermost") {
+  CHECK(samples_are_independent(zoo_model("speech_lstm"), 4, 1));
+  CHECK(samples_are_independent(zoo_model("speech_lstm"), 6, 2));
+  auto b = ModelBuilder<float>("two").input({5, 6}).transpose({1, 0, 2});
+  const RecurrentOptions both_ways{.direction = RecurrentDirection::bidirectional};
+  b.lstm(4, both_ways).transpose({0, 2, 1, 3}).reshape({5, -1, 8}).gru(3, both_ways);  // (5, 2, N, 3)
+  const ModelBuilder<float> steps = b;
+  CHECK(samples_are_independent(ModelBuilder(steps).transpose({2, 0, 1, 3}).flatten().dense(2).build(), 4, 2));
+  CHECK_FALSE(samples_are_independent(steps.build(), 4, 2));  // an output whose outermost axis is the steps
+  const auto and_back = [&](const Layer<float>& layer) {
+    ModelBuilder<float> more = steps;
+    return samples_are_independent(more.layer(layer, {more.last()}).transpose({2, 0, 1, 3}).build(), 4, 2);
+  };
+  CHECK(and_back(Activation{}));
+  CHECK(and_back(Softmax{1}));
+  CHECK_FALSE(and_back(Softmax{2}));
+  CHECK(and_back(Slice{{0, 1}, {4, 0}, {5, 1}, {}}));
+  CHECK_FALSE(and_back(Slice{{2}, {0}, {1}, {}}));
+  CHECK(and_back(Reduce{ReduceKind::mean, {0}, true}));
+  CHECK_FALSE(and_back(Reduce{ReduceKind::mean, {2}, true}));
+  CHECK_FALSE(and_back(CumSum{}));
+  // The samples are the steps of the sequence.
+  CHECK_FALSE(samples_are_independent(ModelBuilder<float>("m").input({5, 6}).lstm(4).build(), 4, 2));
+  // A Reshape that gives the samples' axis to the steps.
+  auto other = ModelBuilder<float>("m").input({4, 6}).transpose({1, 0, 2}).reshape({-1, 4, 6}).lstm(4);
+  CHECK_FALSE(samples_are_independent(other.transpose({2, 0, 1, 3}).build(), 8, 2));
 }
 
 TEST_CASE("layers that work along the batch mix samples") {

@@ -65,6 +65,16 @@ TEST_CASE("a model that mixes samples stays whole") {
   CHECK_FALSE(slices(model, 64, 2).cut());
 }
 
+TEST_CASE("a recurrent network is cut for what comes before its cells, unless their weights would be read too often") {
+  const auto network = [](std::int64_t hidden) {  // text in an image: 28 columns are the steps
+    auto b = ModelBuilder<float>("text").input({16, 56, 56}).conv(16, 1).relu().conv(16, 1).relu().max_pool(2);
+    b.mean({2}, false).transpose({2, 0, 1}).lstm(hidden);  // (28, 1, N, hidden)
+    return b.reshape({28, -1, hidden}).transpose({1, 0, 2}).dense(10).build();
+  };
+  CHECK(slices(network(16), 64, 2).cut());
+  CHECK_FALSE(slices(network(2048), 64, 2).cut());  // 64 MB of weights in each of 28 steps
+}
+
 TEST_CASE("a constant that steps read is no part of a sample") {
   Model<float> model("table");
   const NodeId table = model.add({"table", Constant<float>{Tensor<float>({100000, 16})}, {}, {}});

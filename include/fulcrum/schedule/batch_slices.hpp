@@ -27,6 +27,7 @@ struct SampleStep {
   double written = 0.0;    ///< [B]
   double flops = 0.0;      ///< [FLOP]
   double weights = 0.0;    ///< [B]
+  double reread = 0.0;     ///< [B] of the weights, read again in the steps of a sequence
   bool is_narrow = false;  ///< computes in less than f32
 };
 
@@ -89,7 +90,8 @@ FULCRUM_DEFINE std::vector<SampleStep> sample_steps(const Model<float>& model, c
     const Step& all = of_batch[i].step;
     // What does not grow with the batch is shared, as a constant that is added to every sample.
     result.push_back({(all.src_bytes - one.src_bytes) / others, (all.dst_bytes - one.dst_bytes) / others,
-                      (flops(all) - flops(one)) / others, one.weight_bytes, one.arithmetic != Precision::f32});
+                      (flops(all) - flops(one)) / others, one.weight_bytes, one.reread_bytes,
+                      one.arithmetic != Precision::f32});
   }
   return result;
 }
@@ -113,7 +115,7 @@ FULCRUM_DEFINE double run_effort(const std::vector<SampleStep>& steps, std::int6
     const double values = in_flight * (s.read + s.written);
     const double value_price = price(values + s.weights, lanes * values + s.weights);
     const double of_samples = (s.read + 2.0 * s.written) * value_price + s.flops * (s.is_narrow ? 0.2 : 0.4);
-    effort += static_cast<double>(batch) * of_samples + rounds * (s.weights * weight_price + 2e4);
+    effort += static_cast<double>(batch) * of_samples + rounds * ((s.weights + s.reread) * weight_price + 2e4);
   }
   return effort;
 }
