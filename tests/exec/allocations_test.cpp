@@ -11,6 +11,7 @@
 #include <support/catch.hpp>
 #include <support/counted_allocations.hpp>
 #include <support/data.hpp>
+#include <support/streaming_model.hpp>
 
 using namespace fulcrum;
 using test::counted, test::counting;
@@ -18,8 +19,8 @@ using test::counted, test::counting;
 namespace {
 
 /// What ten runs allocate once some have been made.
-int allocations(const Model<float>& model, const RunConfig& options) {
-  AnyExecutor executor = OnednnExecutor(model, options);  // as it is measured
+int allocations(const Model<float>& model, const RunConfig& options, std::vector<State> states = {}) {
+  AnyExecutor executor = OnednnExecutor(model, options, std::move(states));  // as it is measured
   std::vector<Tensor<float>> src;
   for (const Shape& shape : executor.src_shapes()) src.emplace_back(shape);
   std::vector<Tensor<float>> dst;
@@ -56,6 +57,10 @@ TEST_CASE("a run in the steady state allocates nothing") {
 
 TEST_CASE("neither does a batch in slices") {
   CHECK(allocations(zoo_model("fashion_cnn"), {.batch = 8, .threads = 2, .slice = 2}) == 0);
+}
+
+TEST_CASE("neither does a step of a sequence with states") {
+  CHECK(allocations(test::streaming_model(), {}, {{"h", "hn"}, {"c", "cn"}, {"tail", "new_tail"}}) == 0);
 }
 
 TEST_CASE("neither does one in int8") {

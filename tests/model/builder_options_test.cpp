@@ -45,3 +45,14 @@ TEST_CASE("a recurrent layer may read the sequence both ways, with or without bi
   CHECK(gru.linear_before_reset);
   CHECK(gru.functions.size() == 4);
 }
+
+TEST_CASE("a recurrent layer begins with states and gives the last ones where it is told to") {
+  auto b = ModelBuilder<float>("m").input({4, 6}).transpose({1, 0, 2});
+  const NodeId x = b.last();
+  const NodeId h = b.layer(Input{{1, batch_dim, 5}}, {}).last();
+  const NodeId c = b.layer(Input{{1, batch_dim, 5}}, {}).last();
+  CHECK(b.from(x).lstm(5, {.states = {h, c}, .with_last_states = true}).shape() == Shape{6, 1, 1, 5});
+  CHECK(b.build().node(b.last()).src == std::vector<NodeId>{x, h, c});
+  CHECK(b.from(x).gru(5, {.states = {h}, .with_last_states = true}).shape() == Shape{5, 1, 1, 5});
+  CHECK_THROWS_WITH(b.from(x).gru(5, {.states = {h, c}}), ContainsSubstring("takes 1 to 2 sources"));
+}

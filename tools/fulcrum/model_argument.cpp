@@ -48,6 +48,23 @@ CLI::Option* ModelArgument::add_to(CLI::App& command, const std::string& help) {
   return command.add_option("MODEL", text, help);
 }
 
+void ModelArgument::add_states_to(CLI::App& command) {
+  command.add_option("--state", states,
+                     "IN=OUT: an input that takes what an output gave in the step before, 0 at first; once for each. "
+                     "The other inputs and the results then are sequences, with the steps as first axis");
+}
+
+std::vector<State> ModelArgument::state_pairs() const {
+  std::vector<State> pairs;
+  for (const std::string& text : states) {
+    const std::size_t at = text.find('=');
+    if (at == std::string::npos || at == 0 || at + 1 == text.size())
+      throw Error("--state " + text, "is no IN=OUT", "name an input and an output, for example --state h=hn");
+    pairs.push_back({text.substr(0, at), text.substr(at + 1)});
+  }
+  return pairs;
+}
+
 Model<float> ModelArgument::load(std::uint64_t seed) const {
   constexpr std::string_view prefix = "zoo:";
   if (text.starts_with(prefix)) {
@@ -57,6 +74,7 @@ Model<float> ModelArgument::load(std::uint64_t seed) const {
   }
   OnnxImportOptions options;
   options.input_shapes = input_shapes;
+  for (const State& state : state_pairs()) options.unshaped_inputs.insert(state.input);
   for (const std::string& dim : dims) {
     const std::size_t at = dim.rfind('=');
     std::int64_t extent = 0;

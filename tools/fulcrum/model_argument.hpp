@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <fulcrum/analysis/is_quantized.hpp>
+#include <fulcrum/exec/state.hpp>
 
 /// What a command says of the model it works on: zoo:NAME (weights from a seed) or an .onnx file.
 struct ModelArgument {
@@ -13,10 +14,17 @@ struct ModelArgument {
   std::vector<std::string> dims;             ///< NAME=EXTENT, of the file's symbolic dimensions
   std::vector<std::string> sets;             ///< NAME=VALUE, of the file's inputs
   std::vector<fulcrum::Shape> input_shapes;  ///< what the other inputs will be given; binds what `dims` leaves open
+  std::vector<std::string> states;           ///< IN=OUT, of inputs that `input_shapes` leaves out
 
   /// Adds MODEL, --dim and --set to a command.
   /// \return the MODEL option, to say whether it must be given
   CLI::Option* add_to(CLI::App& command, const std::string& help = "zoo:NAME or an .onnx file");
+
+  /// Adds --state to a command that runs step by step.
+  void add_states_to(CLI::App& command);
+  /// What --state says.
+  /// \throws fulcrum::Error when one is no IN=OUT
+  [[nodiscard]] std::vector<fulcrum::State> state_pairs() const;
 
   [[nodiscard]] bool given() const noexcept { return !text.empty(); }
   /// Remarks of the import go to standard error.

@@ -1,7 +1,9 @@
-// fulcrum run: one inference from files to files.
+// fulcrum run: one inference, or a sequence of them, from files to files.
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -11,6 +13,7 @@
 #include <fulcrum/data/npy.hpp>
 #include <fulcrum/exec/onednn.hpp>
 #include <fulcrum/exec/reference.hpp>
+#include <fulcrum/exec/streaming_executor.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
 #include <nlohmann/json.hpp>
 
@@ -36,21 +39,86 @@ Precision precision_of(const RunOptions& options, const Model<float>& model) {
   return precision_for(model, options.precision);
 }
 
+/// What a model takes and gives besides its states.
+struct Interface {
+  std::vector<NodeId> inputs;
+  std::vector<NodeId> outputs;
+};
+
+Interface interface_of(const Model<float>& model, const std::vector<State>& states) {
+  Interface result;
+  for (const NodeId id : model.inputs()) {
+    if (std::none_of(states.begin(), states.end(), [&](const State& s) { return s.input == model.node(id).name; }))
+      result.inputs.push_back(id);
+  }
+  const std::vector<Shape> shapes = infer_shapes(model, 1);
+  std::vector<Shape> src_shapes, dst_shapes;
+  for (const NodeId id : model.inputs()) src_shapes.push_back(shapes[id]);
+  for (const NodeId id : model.outputs()) dst_shapes.push_back(shapes[id]);
+  for (const std::size_t k : bind_states(model, states, std::move(src_shapes), std::move(dst_shapes)).dst)
+    result.outputs.push_back(model.outputs()[k]);
+  return result;
+}
+
+/// Shapes of the sources of one step.
+std::vector<Shape> step_shapes(const RunOptions& options, const std::vector<Tensor<float>>& src) {
+  std::vector<Shape> shapes;
+  for (std::size_t i = 0; i < src.size(); ++i) {
+    Shape shape = src[i].dims();
+    if (!options.model.states.empty()) {
+      if (shape.empty() || shape[0] != src[0].dim(0)) {
+        throw Error("--input " + options.inputs[i], "holds " + to_string(shape) + ", not as many steps as the others",
+                    "with --state, the first axis of every input is the steps");
+      }
+      shape.erase(shape.begin());
+    }
+    shapes.push_back(std::move(shape));
+  }
+  return shapes;
+}
+
+/// The batch that the sources hold.
 /// \throws Error naming the file whose shape its input does not take
-void check_sources(const RunOptions& options, const Model<float>& model, const std::vector<Tensor<float>>& src) {
-  const std::vector<NodeId> inputs = model.inputs();
-  if (inputs.size() != src.size()) {
-    throw Error("--input", "names " + std::to_string(src.size()) + " file(s) for a model with " +
-                               std::to_string(inputs.size()) + " input(s)");
+std::int64_t batch_of_sources(const RunOptions& options, const Model<float>& model, const Interface& interface,
+                              const std::vector<Shape>& given) {
+  if (interface.inputs.size() != given.size()) {
+    throw Error("--input", "names " + std::to_string(given.size()) + " file(s) for a model with " +
+                               std::to_string(interface.inputs.size()) + " input(s)");
   }
-  const std::vector<Shape> shapes = infer_shapes(model, batch_of<float>(model, src));
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const Node<float>& node = model.node(inputs[i]);
-    const Shape given = src[i].dims();
-    if (given == shapes[inputs[i]]) continue;
-    throw Error("--input " + options.inputs[i], "holds " + to_string(given) + " but input '" + node.name + "' takes " +
-                                                    to_string(std::get<Input>(node.layer).shape));
+  const auto declared = [&](std::size_t i) { return std::get<Input>(model.node(interface.inputs[i]).layer).shape; };
+  std::int64_t batch = 1;
+  for (std::size_t i = given.size(); i-- > 0;) {
+    const Shape shape = declared(i);
+    const auto at = std::find(shape.begin(), shape.end(), batch_dim) - shape.begin();
+    if (given[i].size() != shape.size() || at == static_cast<std::ptrdiff_t>(shape.size())) continue;
+    batch = std::max<std::int64_t>(given[i][static_cast<std::size_t>(at)], 1);
   }
+  const std::vector<Shape> shapes = infer_shapes(model, batch);
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    if (given[i] == shapes[interface.inputs[i]]) continue;
+    throw Error("--input " + options.inputs[i],
+                "holds " + to_string(given[i]) + (options.model.states.empty() ? "" : " in each step") +
+                    " but input '" + model.node(interface.inputs[i]).name + "' takes " + to_string(declared(i)));
+  }
+  return batch;
+}
+
+/// Runs an executor with states on sequences, whose first axis is the steps.
+template <Executor E>
+std::vector<Tensor<float>> run_steps(E executor, const std::vector<Tensor<float>>& src, std::int64_t steps) {
+  std::vector<Tensor<float>> dst;
+  for (Shape shape : executor.dst_shapes()) {
+    shape.insert(shape.begin(), steps);
+    dst.emplace_back(shape);
+  }
+  const auto at = [&](auto& tensors, std::int64_t step) {
+    std::vector<decltype(tensors.front().flat().data())> pointers;
+    for (auto& tensor : tensors)
+      pointers.push_back(tensor.flat().data() + static_cast<std::ptrdiff_t>(tensor.flat().size()) / steps * step);
+    return pointers;
+  };
+  for (std::int64_t step = 0; step < steps; ++step) executor.execute(at(src, step), at(dst, step));
+  return dst;
 }
 
 /// The values of a file as what the input takes: numbers are rounded to its element type, with a remark where that
@@ -72,7 +140,9 @@ Tensor<float> as_element(NpyArray array, const std::string& path, const Node<flo
 }
 
 std::vector<Tensor<float>> results_of(const RunOptions& options, const Model<float>& model,
-                                      const std::vector<Tensor<float>>& src) {
+                                      const std::vector<Tensor<float>>& src, std::int64_t batch) {
+  const std::vector<State> states = options.model.state_pairs();
+  const std::int64_t steps = states.empty() || src.empty() ? 1 : src[0].dim(0);
   const Precision precision = precision_of(options, model);
   if (options.executor == "reference") {
     if (precision == Precision::bf16) {
@@ -83,38 +153,43 @@ std::vector<Tensor<float>> results_of(const RunOptions& options, const Model<flo
       throw Error(options.model.text, "is not quantized",
                   "quantize it first: fulcrum compress MODEL --quantize int8 --data fashion-mnist -o int8.onnx");
     }
-    return ReferenceExecutor<float>(model, {.quantized = options.roundings == "keep"}).run(src);
+    ReferenceExecutor<float> executor(model, {.quantized = options.roundings == "keep", .batch = batch});
+    if (states.empty()) return executor.run(src);
+    return run_steps(StreamingExecutor(std::move(executor), model, states), src, steps);
   }
   RunConfig onednn;
-  onednn.batch = batch_of<float>(model, src);
+  onednn.batch = batch;
   onednn.threads = options.threads;
   onednn.precision = precision;
   onednn.roundings = roundings_from(options.roundings);
-  return OnednnExecutor(model, onednn).run(src);
+  if (states.empty()) return OnednnExecutor(model, onednn).run(src);
+  return run_steps(OnednnExecutor(model, onednn, states), src, steps);
 }
 
 void run(RunOptions& options) {
   std::vector<NpyArray> arrays;
   for (const std::string& path : options.inputs) {
     arrays.push_back(load_npy_array(path));
-    options.model.input_shapes.push_back(arrays.back().values.dims());
+    Shape shape = arrays.back().values.dims();
+    if (!options.model.states.empty() && !shape.empty()) shape.erase(shape.begin());  // the steps
+    options.model.input_shapes.push_back(std::move(shape));
   }
   const Model<float> model = options.model.load();
-  const std::vector<NodeId> inputs = model.inputs();
+  const auto [inputs, outputs] = interface_of(model, options.model.state_pairs());
   std::vector<Tensor<float>> src;
   for (std::size_t i = 0; i < arrays.size(); ++i) {
     src.push_back(i < inputs.size() ? as_element(std::move(arrays[i]), options.inputs[i], model.node(inputs[i]))
                                     : std::move(arrays[i].values));
   }
-  if (options.outputs.size() > model.outputs().size()) {
+  if (options.outputs.size() > outputs.size()) {
     throw Error("--output", "names " + std::to_string(options.outputs.size()) + " files for a model with " +
-                                std::to_string(model.outputs().size()) + " result(s)");
+                                std::to_string(outputs.size()) + " result(s)");
   }
-  check_sources(options, model, src);
-  const std::vector<Tensor<float>> dst = results_of(options, model, src);
+  const std::int64_t batch = batch_of_sources(options, model, {inputs, outputs}, step_shapes(options, src));
+  const std::vector<Tensor<float>> dst = results_of(options, model, src, batch);
   const std::vector<ElementType> elements = infer_elements(model);
   for (std::size_t i = 0; i < options.outputs.size(); ++i) {
-    save_npy(dst[i], options.outputs[i], elements[model.outputs()[i]]);
+    save_npy(dst[i], options.outputs[i], elements[outputs[i]]);
   }
   const std::string precision(name_of(precision_of(options, model)));
   if (options.json) {
@@ -137,8 +212,9 @@ void run(RunOptions& options) {
 
 void add_run(CLI::App& app) {
   auto options = std::make_shared<RunOptions>();
-  CLI::App* command = app.add_subcommand("run", "Run a model once on NumPy files");
+  CLI::App* command = app.add_subcommand("run", "Run a model once on NumPy files, or step by step on a sequence");
   options->model.add_to(*command)->required();
+  options->model.add_states_to(*command);
   command
       ->add_option("--input", options->inputs,
                    "source values, .npy of any numbers, the batch as first axis; once for each model input, in order")
@@ -157,6 +233,8 @@ void add_run(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--threads", options->threads, "threads of the executor")->capture_default_str();
   command->add_flag("--json", options->json, "print one JSON object");
-  command->footer("Example:\n  fulcrum run model.onnx --input images.npy --output probabilities.npy --precision bf16");
+  command->footer(
+      "Examples:\n  fulcrum run model.onnx --input images.npy --output probabilities.npy --precision bf16\n"
+      "  fulcrum run vad.onnx --state state=stateN --set sr=16000 --input frames.npy --output speech.npy");
   command->callback([options] { run(*options); });
 }

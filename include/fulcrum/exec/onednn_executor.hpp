@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include <fulcrum/core/linkage.hpp>
@@ -20,10 +21,13 @@ class Lane;
 
 /// One instance of a compiled model: its own activations, scratchpad and streams. One thread at a time may use it; for
 /// several, give each an executor of the same OnednnModel.
+///
+/// Where the model was compiled with states, a run is one step of a sequence: the executor keeps the states, in the
+/// memory that its steps read and write, and its inputs and outputs are the others.
 class OnednnExecutor {
 public:
   /// \throws Error as OnednnModel::compile()
-  FULCRUM_DECLARE OnednnExecutor(const Model<float>& model, const RunConfig& config);
+  FULCRUM_DECLARE OnednnExecutor(const Model<float>& model, const RunConfig& config, std::vector<State> states = {});
 
   FULCRUM_DECLARE explicit OnednnExecutor(std::shared_ptr<const OnednnModel> model);
 
@@ -35,7 +39,8 @@ public:
 
   [[nodiscard]] const OnednnModel& compiled() const noexcept { return *model_; }
 
-  /// Shapes of the model's inputs and outputs for the batch, and what runs, in order, for each slice.
+  /// Shapes of the model's inputs and outputs for the batch, but for those that are states, and what runs, in order,
+  /// for each slice.
   [[nodiscard]] const std::vector<Shape>& src_shapes() const noexcept { return model_->src_shapes(); }
   [[nodiscard]] const std::vector<Shape>& dst_shapes() const noexcept { return model_->dst_shapes(); }
   [[nodiscard]] const std::vector<StepInfo>& steps() const noexcept { return model_->steps(); }
@@ -50,7 +55,7 @@ public:
   /// one would lose it.
   /// Precondition: one pointer per input and per output, each to as many elements as its shape says.
   /// \throws Error naming the layer that its sources' values do not fit (an index out of range); the executor stays
-  ///         usable
+  ///         usable, but states may hold values of two steps until they are reset
   FULCRUM_DECLARE void execute(std::span<const float* const> src, std::span<float* const> dst);
 
   /// The same with the time of each step. `step_times` has one element per steps(). Where the batch runs in
@@ -58,7 +63,16 @@ public:
   FULCRUM_DECLARE void execute_timed(std::span<const float* const> src, std::span<float* const> dst,
                                      std::span<std::chrono::nanoseconds> step_times);
 
-  /// Runs one step again and again on whatever its buffers hold, for timing it by itself: the results mean nothing.
+  /// The states, and where they stand among the model's inputs and outputs.
+  [[nodiscard]] const StateBinding& states() const noexcept { return model_->states(); }
+  /// A new sequence begins: every state as State::initial has it.
+  void reset_states() { states_.reset(); }
+  /// What the next run takes of the state that is this input, in row-major order, to read and to write; until that run.
+  /// \throws Error when the model was compiled without it
+  [[nodiscard]] std::span<float> state(std::string_view input) { return states_.at(input); }
+
+  /// Runs one step again and again on whatever its buffers hold, for timing it by itself: the results mean nothing, nor
+  /// do states until they are reset.
   /// Precondition: as execute()
   /// \param times  one time per repetition, of the whole batch
   FULCRUM_DECLARE void time_step(std::size_t step, std::span<const float* const> src, std::span<float* const> dst,
@@ -75,9 +89,13 @@ private:
   template <class F>
   void for_slices(const F& f);
 
+  /// Runs all steps on arrays of all inputs and outputs, states included.
+  FULCRUM_DECLARE void run_lanes(const detail::StateBuffers::Arrays& arrays);
+
   FULCRUM_DECLARE [[nodiscard]] bool holds_nan(std::span<const float* const> src) const;
 
   std::shared_ptr<const OnednnModel> model_;
+  detail::StateBuffers states_;
   std::unique_ptr<OnednnExecutor> keeping_nan_;  // empty until it is needed
   // One, unless the batch runs in slices. (Shared pointers, because they are destroyed where Lane is incomplete.)
   std::vector<std::shared_ptr<detail::onednn::Lane>> lanes_;
@@ -103,8 +121,9 @@ static_assert(StepTimingExecutor<OnednnExecutor>);
 
 namespace fulcrum {
 
-FULCRUM_DEFINE OnednnExecutor::OnednnExecutor(const Model<float>& model, const RunConfig& config)
-    : OnednnExecutor(OnednnModel::compile(model, config)) {}
+FULCRUM_DEFINE OnednnExecutor::OnednnExecutor(const Model<float>& model, const RunConfig& config,
+                                              std::vector<State> states)
+    : OnednnExecutor(OnednnModel::compile(model, config, std::move(states))) {}
 
 template <class F>
 void OnednnExecutor::for_slices(const F& f) {
@@ -122,7 +141,8 @@ void OnednnExecutor::for_slices(const F& f) {
   if (failure) std::rethrow_exception(failure);
 }
 
-FULCRUM_DEFINE OnednnExecutor::OnednnExecutor(std::shared_ptr<const OnednnModel> model) : model_(std::move(model)) {
+FULCRUM_DEFINE OnednnExecutor::OnednnExecutor(std::shared_ptr<const OnednnModel> model)
+    : model_(std::move(model)), states_(model_->states()) {
   for (int lane = 0; lane < slices().lanes; ++lane)
     lanes_.push_back(std::make_shared<detail::onednn::Lane>(model_->program()));
   lane_times_.assign(lanes_.size(), std::vector<std::chrono::nanoseconds>(model_->steps().size()));
@@ -134,20 +154,28 @@ FULCRUM_DEFINE std::vector<Tensor<float>> OnednnExecutor::run(std::span<const Te
 
 FULCRUM_DEFINE void OnednnExecutor::execute(std::span<const float* const> src, std::span<float* const> dst) {
   detail::expect_arrays(src.size(), dst.size(), src_shapes().size(), dst_shapes().size());
-  if (model_->schedule().loses_nan && holds_nan(src)) {
+  const detail::StateBuffers::Arrays arrays = states_.arrays(src, dst);
+  if (model_->schedule().loses_nan && holds_nan(arrays.src)) {
     if (!keeping_nan_) keeping_nan_ = std::make_unique<OnednnExecutor>(model_->keeping_nan());
-    return keeping_nan_->execute(src, dst);
+    keeping_nan_->run_lanes(states_.arrays(src, dst, true));  // whose steps may read a state after they wrote it
+  } else {
+    run_lanes(arrays);
   }
+  states_.advance();
+}
+
+FULCRUM_DEFINE void OnednnExecutor::run_lanes(const detail::StateBuffers::Arrays& arrays) {
   const detail::ThreadScope scope(model_->config().threads);
   for_slices([&](std::size_t lane, std::int64_t slice) {
-    lanes_[lane]->point_at(src, dst, slice);
+    lanes_[lane]->point_at(arrays.src, arrays.dst, slice);
     lanes_[lane]->run(threads_of_lane());
   });
 }
 
 FULCRUM_DEFINE bool OnednnExecutor::holds_nan(std::span<const float* const> src) const {
   for (std::size_t i = 0; i < src.size(); ++i) {
-    if (detail::onednn::holds_nan({src[i], static_cast<std::size_t>(element_count(src_shapes()[i]))})) return true;
+    if (detail::onednn::holds_nan({src[i], static_cast<std::size_t>(element_count(model_->states().src_shapes[i]))}))
+      return true;
   }
   return false;
 }
@@ -157,11 +185,13 @@ FULCRUM_DEFINE void OnednnExecutor::execute_timed(std::span<const float* const> 
   detail::expect_arrays(src.size(), dst.size(), src_shapes().size(), dst_shapes().size());
   detail::expect_step_times(step_times.size(), steps().size());
   for (auto& times : lane_times_) std::fill(times.begin(), times.end(), std::chrono::nanoseconds(0));
+  const detail::StateBuffers::Arrays arrays = states_.arrays(src, dst);
   const detail::ThreadScope scope(model_->config().threads);
   for_slices([&](std::size_t lane, std::int64_t slice) {
-    lanes_[lane]->point_at(src, dst, slice);
+    lanes_[lane]->point_at(arrays.src, arrays.dst, slice);
     lanes_[lane]->run_timed(threads_of_lane(), lane_times_[lane]);
   });
+  states_.advance();
   std::fill(step_times.begin(), step_times.end(), std::chrono::nanoseconds(0));
   for (const auto& times : lane_times_) {
     for (std::size_t i = 0; i < times.size(); ++i) step_times[i] += times[i] / slices().lanes;
@@ -171,9 +201,10 @@ FULCRUM_DEFINE void OnednnExecutor::execute_timed(std::span<const float* const> 
 FULCRUM_DEFINE void OnednnExecutor::time_step(std::size_t step, std::span<const float* const> src,
                                               std::span<float* const> dst, std::span<std::chrono::nanoseconds> times) {
   detail::expect_arrays(src.size(), dst.size(), src_shapes().size(), dst_shapes().size());
+  const detail::StateBuffers::Arrays arrays = states_.arrays(src, dst);
   const detail::ThreadScope scope(model_->config().threads);
   for (std::size_t lane = 0; lane < lanes_.size(); ++lane)
-    lanes_[lane]->point_at(src, dst, static_cast<std::int64_t>(lane));  // a slice of its own to write
+    lanes_[lane]->point_at(arrays.src, arrays.dst, static_cast<std::int64_t>(lane));  // a slice of its own to write
   for (std::chrono::nanoseconds& time : times) {
     const auto before = std::chrono::steady_clock::now();
     for_slices([&](std::size_t lane, std::int64_t /*slice*/) { lanes_[lane]->run_one(threads_of_lane(), step); });

@@ -10,6 +10,7 @@
 
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/units.hpp>
+#include <fulcrum/exec/state.hpp>
 #include <fulcrum/exec/step_info.hpp>
 #include <fulcrum/run/memory_use.hpp>
 #include <fulcrum/schedule/schedule.hpp>
@@ -32,10 +33,11 @@ public:
   /// the memory. `config.instances` is not read: any number of executors may share a compiled model.
   /// \throws Error when the configuration is out of range or names no layer, the CPU lacks the precision (unless
   ///         missing_precision says to run in f32), int8 is asked of a model without quantized weights, or oneDNN
-  ///         refuses a layer
+  ///         refuses a layer; and as bind_states() where the states do not fit the model
+  /// \param states     inputs whose next values are outputs: each executor keeps its own
   /// \param constants  packed weights that other compiled models may hold already; empty: none
   FULCRUM_DECLARE [[nodiscard]] static std::shared_ptr<const OnednnModel> compile(
-      const Model<float>& model, const RunConfig& config,
+      const Model<float>& model, const RunConfig& config, std::vector<State> states = {},
       std::shared_ptr<detail::onednn::ConstantStore> constants = {});
 
   [[nodiscard]] const RunConfig& config() const noexcept { return schedule_.config; }
@@ -53,12 +55,16 @@ public:
   /// What the user should know: fallbacks, layers that run in another precision than asked.
   [[nodiscard]] const std::vector<std::string>& notes() const noexcept { return schedule_.notes; }
 
-  /// Shapes of the model's inputs and outputs for the batch.
+  /// Shapes of the model's inputs and outputs for the batch, but for those that are states.
   [[nodiscard]] const std::vector<Shape>& src_shapes() const noexcept { return src_shapes_; }
   [[nodiscard]] const std::vector<Shape>& dst_shapes() const noexcept { return dst_shapes_; }
 
+  /// The states, and where they stand among the inputs and outputs.
+  [[nodiscard]] const StateBinding& states() const noexcept { return states_; }
+
   /// The same model with every function that loses a NaN (Schedule::loses_nan) as a step of its own that does not;
   /// slower. Compiled at the first call, from the model, whose weights stay in memory for that.
+  /// All its inputs and outputs are its users': it has no states.
   /// \throws Error as compile()
   FULCRUM_DECLARE [[nodiscard]] std::shared_ptr<const OnednnModel> keeping_nan() const;
 
@@ -66,13 +72,14 @@ public:
   [[nodiscard]] const detail::onednn::Program& program() const noexcept { return *program_; }
 
 private:
-  FULCRUM_DECLARE OnednnModel(const Model<float>& model, const RunConfig& config,
+  FULCRUM_DECLARE OnednnModel(const Model<float>& model, const RunConfig& config, std::vector<State> states,
                               std::shared_ptr<detail::onednn::ConstantStore> constants, bool keeps_nan);
 
   FULCRUM_DECLARE [[nodiscard]] std::vector<Shape> of_batch(std::vector<Shape> shapes) const;
 
   Schedule schedule_;
   std::shared_ptr<const detail::onednn::Program> program_;
+  StateBinding states_;
   std::vector<Shape> src_shapes_;
   std::vector<Shape> dst_shapes_;
   std::vector<StepInfo> steps_;

@@ -23,7 +23,8 @@ namespace fulcrum {
 class OnednnModelCache {
 public:
   /// \param config  of all batch sizes; config.batch is not read
-  FULCRUM_DECLARE explicit OnednnModelCache(Model<float> model, RunConfig config = {});
+  /// \param states  as OnednnModel::compile() takes them
+  FULCRUM_DECLARE explicit OnednnModelCache(Model<float> model, RunConfig config = {}, std::vector<State> states = {});
 
   /// The model compiled for `batch` samples.
   /// \throws Error as OnednnModel::compile(); the next call tries again
@@ -42,6 +43,7 @@ private:
 
   Model<float> model_;
   RunConfig config_;
+  std::vector<State> states_;
   std::shared_ptr<detail::onednn::ConstantStore> constants_;
   std::mutex mutex_;
   std::map<std::int64_t, Compiled> compiled_;
@@ -57,8 +59,11 @@ private:
 
 namespace fulcrum {
 
-FULCRUM_DEFINE OnednnModelCache::OnednnModelCache(Model<float> model, RunConfig config)
-    : model_(std::move(model)), config_(std::move(config)), constants_(detail::onednn::make_constant_store()) {}
+FULCRUM_DEFINE OnednnModelCache::OnednnModelCache(Model<float> model, RunConfig config, std::vector<State> states)
+    : model_(std::move(model)),
+      config_(std::move(config)),
+      states_(std::move(states)),
+      constants_(detail::onednn::make_constant_store()) {}
 
 FULCRUM_DEFINE std::size_t OnednnModelCache::weight_bytes() const { return constants_->bytes(); }
 
@@ -78,7 +83,7 @@ FULCRUM_DEFINE std::shared_ptr<const OnednnModel> OnednnModelCache::at(std::int6
   try {
     RunConfig config = config_;
     config.batch = batch;
-    auto made = OnednnModel::compile(model_, config, constants_);
+    auto made = OnednnModel::compile(model_, config, states_, constants_);
     promise.set_value(made);
     return made;
   } catch (...) {

@@ -66,7 +66,7 @@ class TimedExecutor {
 public:
   FULCRUM_DECLARE TimedExecutor(const Model<float>& model, const RunConfig& config,
                                 std::shared_ptr<onednn::ConstantStore> constants)
-      : executor_(OnednnModel::compile(model, config, std::move(constants))),
+      : executor_(OnednnModel::compile(model, config, {}, std::move(constants))),
         buffers_(executor_.src_shapes(), executor_.dst_shapes(), 0,
                  source_ranges(model, infer_shapes(model, config.batch)), 0),
         step_times_(executor_.compiled().steps().size()),

@@ -73,7 +73,8 @@ public:
     return append(MatMul{options.transpose_src, options.transpose_weights, options.scale}, {last_, other});
   }
 
-  /// Steps a cell along a sequence: (steps, n, input) → (steps, directions, n, hidden).
+  /// Steps a cell along a sequence: (steps, n, input) → (steps, directions, n, hidden); as Recurrent has it with
+  /// states.
   ModelBuilder& lstm(std::int64_t hidden, const RecurrentOptions& options = {}) {
     return recurrent(RecurrentKind::lstm, hidden, options);
   }
@@ -399,7 +400,11 @@ ModelBuilder<T>& ModelBuilder<T>::recurrent(RecurrentKind cell, std::int64_t hid
     layer.functions.push_back({ActivationKind::sigmoid});
     for (std::size_t i = 1; i < layer.functions_per_direction(); ++i) layer.functions.push_back({ActivationKind::tanh});
   }
-  return append(std::move(layer), {last_});
+  layer.with_hidden_state = options.with_last_states;
+  layer.with_cell_state = options.with_last_states && cell == RecurrentKind::lstm;
+  std::vector<NodeId> sources{last_};
+  sources.insert(sources.end(), options.states.begin(), options.states.end());
+  return append(std::move(layer), std::move(sources));
 }
 
 template <class T>

@@ -2,7 +2,9 @@
 /// \file
 /// What the layers of a ModelBuilder may be told beside their sizes.
 
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include <fulcrum/layers/recurrent.hpp>
 #include <fulcrum/layers/window.hpp>
@@ -39,6 +41,12 @@ struct RecurrentOptions {
   RecurrentDirection direction = RecurrentDirection::forward;
   bool bias = true;
   bool linear_before_reset = false;  ///< GRU: as PyTorch and cuDNN compute it
+  /// Values of the graph: the first hidden state (directions, n, hidden), and of an LSTM the first cell state. Those
+  /// that are not given are 0.
+  std::vector<std::size_t> states{};
+  /// Behind the hidden state after each step come one row more, the hidden state after the last one, and of an LSTM
+  /// another, the cell state after it.
+  bool with_last_states = false;
 };
 
 }  // namespace fulcrum

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,8 @@ struct OnnxImportOptions {
   /// Shapes that the inputs which are not bound will have, in the graph's order: they bind symbolic dimensions where
   /// `dims` does not.
   std::vector<Shape> input_shapes{};
+  /// Inputs that `input_shapes` leaves out, by name: the states of a model that runs step by step, say.
+  std::set<std::string> unshaped_inputs{};
 
   /// Values of inputs that are known already, by the input's name: they bind the input's shape, and stand where the
   /// graph needs a constant (weights, axes, a shape). An input that the graph takes otherwise as well stays an input.

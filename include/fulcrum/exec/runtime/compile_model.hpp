@@ -55,14 +55,16 @@ FULCRUM_DEFINE std::shared_ptr<detail::onednn::ConstantStore> detail::onednn::ma
 }
 
 FULCRUM_DEFINE std::shared_ptr<const OnednnModel> OnednnModel::compile(
-    const Model<float>& model, const RunConfig& config, std::shared_ptr<detail::onednn::ConstantStore> constants) {
+    const Model<float>& model, const RunConfig& config, std::vector<State> states,
+    std::shared_ptr<detail::onednn::ConstantStore> constants) {
   if (!constants) constants = detail::onednn::make_constant_store();
-  return std::shared_ptr<const OnednnModel>(new OnednnModel(model, config, std::move(constants), false));
+  return std::shared_ptr<const OnednnModel>(
+      new OnednnModel(model, config, std::move(states), std::move(constants), false));
 }
 
 FULCRUM_DEFINE std::shared_ptr<const OnednnModel> OnednnModel::keeping_nan() const {
   const std::lock_guard lock(mutex_);
-  if (!keeping_nan_) keeping_nan_.reset(new OnednnModel(source_, config(), constants_, true));
+  if (!keeping_nan_) keeping_nan_.reset(new OnednnModel(source_, config(), {}, constants_, true));
   return keeping_nan_;
 }
 
@@ -73,7 +75,7 @@ FULCRUM_DEFINE std::vector<Shape> OnednnModel::of_batch(std::vector<Shape> shape
   return shapes;
 }
 
-FULCRUM_DEFINE OnednnModel::OnednnModel(const Model<float>& model, const RunConfig& config,
+FULCRUM_DEFINE OnednnModel::OnednnModel(const Model<float>& model, const RunConfig& config, std::vector<State> states,
                                         std::shared_ptr<detail::onednn::ConstantStore> constants, bool keeps_nan) {
   const auto start = std::chrono::steady_clock::now();
   const Machine machine = current_machine();
@@ -102,14 +104,20 @@ FULCRUM_DEFINE OnednnModel::OnednnModel(const Model<float>& model, const RunConf
     steps_.back().bytes *= static_cast<double>(slices.count);
     memory_.weights += step.native_weights;
   }
-  src_shapes_ = of_batch(program.src_shapes);
-  dst_shapes_ = of_batch(program.dst_shapes);
+  states_ = bind_states(model, std::move(states), of_batch(program.src_shapes), of_batch(program.dst_shapes));
+  src_shapes_ = StateBinding::at(states_.src_shapes, states_.src);
+  dst_shapes_ = StateBinding::at(states_.dst_shapes, states_.dst);
   const std::set<detail::onednn::SharedConstant> constants_once(program.constants.begin(), program.constants.end());
   for (const detail::onednn::SharedConstant& constant : constants_once) {
     if (constant) memory_.weights += constant->memory.get_desc().get_size();
   }
   const auto lanes = static_cast<std::size_t>(slices.lanes);
   memory_.activations = lanes * program.arena_bytes;
+  for (BoundState& state : states_.states) {
+    state.in_place = detail::onednn::may_write_over(program, state.src, state.dst);
+    memory_.activations +=
+        (state.in_place ? 1 : 2) * sizeof(float) * static_cast<std::size_t>(element_count(state.shape));
+  }
   memory_.scratchpad = lanes * program.scratchpad_bytes;
   schedule_.model = Model<float>(schedule_.model.name());  // the program has what it needs of it
   program_ = std::make_shared<const detail::onednn::Program>(std::move(program));

@@ -3,6 +3,7 @@
 /// A compiled model as data: steps in order, each a oneDNN primitive or a function of Fulcrum's own, and where its
 /// arguments lie.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -59,5 +60,20 @@ struct Program {
   std::vector<Amendment> amendments;
   std::vector<std::string> notes;
 };
+
+/// Whether no step reads the model's input once one has begun to write the output, so that both may be the same bytes.
+[[nodiscard]] inline bool may_write_over(const Program& program, std::size_t input, std::size_t output) {
+  bool written = false;
+  for (const Step& step : program.steps) {
+    const auto touches = [&](Location::Place place, std::size_t index) {
+      return std::any_of(step.arguments.begin(), step.arguments.end(), [&](const Argument& argument) {
+        return argument.where.place == place && argument.where.index == index;
+      });
+    };
+    written = written || touches(Location::Place::output, output);
+    if (written && touches(Location::Place::input, input)) return false;
+  }
+  return true;
+}
 
 }  // namespace fulcrum::detail::onednn

@@ -38,12 +38,9 @@ public:
     }
     const std::set<std::string> inputs = names();
     for (const auto* values : {&options.known_inputs, &options.bound_inputs}) {
-      for (const auto& known : *values) {
-        if (inputs.count(known.first) == 0) {
-          throw Error("input '" + known.first + "'", "is not one of the model's", "it has " + listed(inputs));
-        }
-      }
+      for (const auto& known : *values) expect_input(inputs, known.first);
     }
+    for (const std::string& name : options.unshaped_inputs) expect_input(inputs, name);
   }
 
   [[nodiscard]] std::vector<GraphInput> bound() {
@@ -86,6 +83,11 @@ private:
     GraphInput input;
     std::vector<std::string> symbols;  ///< per axis; "": the extent is said
   };
+
+  static void expect_input(const std::set<std::string>& inputs, const std::string& name) {
+    if (inputs.contains(name)) return;
+    throw Error("input '" + name + "'", "is not one of the model's", "it has " + listed(inputs));
+  }
 
   void declare(const ::onnx::ValueInfoProto& input) {
     const std::string where = "input '" + input.name() + "'";
@@ -168,7 +170,7 @@ private:
     std::vector<const Declared*> given;
     std::set<std::string> names;
     for (const Declared& declared : inputs_) {
-      if (declared.input.bound) continue;
+      if (declared.input.bound || options_.unshaped_inputs.contains(declared.input.name)) continue;
       given.push_back(&declared);
       names.insert(declared.input.name);
     }
