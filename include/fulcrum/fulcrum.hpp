@@ -138,6 +138,7 @@
 #include <fulcrum/schedule/winograd.hpp>
 
 #include <fulcrum/cost/efficiency.hpp>
+#include <fulcrum/cost/error_summary.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/cost/machine_rates.hpp>
 #include <fulcrum/cost/predict.hpp>
@@ -167,6 +168,9 @@
 #include <fulcrum/load/scenario.hpp>
 #include <fulcrum/load/service_time.hpp>
 #include <fulcrum/load/simulate.hpp>
+#include <fulcrum/validate/error_card.hpp>
+#include <fulcrum/validate/statistics.hpp>
+#include <fulcrum/validate/validation.hpp>
 
 #include <fulcrum/plan/candidate.hpp>
 #include <fulcrum/plan/figures.hpp>
@@ -188,3 +192,4 @@
 #include <fulcrum/report/progress_bar.hpp>
 #include <fulcrum/report/table.hpp>
 #include <fulcrum/report/tradeoff_text.hpp>
+#include <fulcrum/report/validation_text.hpp>

@@ -8,6 +8,7 @@
 #include <fulcrum/run/latency_report_json.hpp>
 #include <fulcrum/run/run_config_json.hpp>
 
+#include <fulcrum/cost/error_summary_json.hpp>
 #include <fulcrum/cost/profile_file.hpp>
 
 #include <fulcrum/load/load_report_json.hpp>
@@ -16,3 +17,5 @@
 #include <fulcrum/report/html.hpp>
 #include <fulcrum/report/json.hpp>
 #include <fulcrum/report/pass_json.hpp>
+#include <fulcrum/report/validation_html.hpp>
+#include <fulcrum/report/validation_json.hpp>

@@ -1,7 +1,7 @@
 #pragma once
 /// \file
-/// Everything that runs on oneDNN (target fulcrum::onednn): the executor, training, measuring, calibration and the
-/// trade-off study.
+/// Everything that runs on oneDNN (target fulcrum::onednn): the executor, training, measuring, calibration,
+/// validation and the trade-off study.
 
 #include <fulcrum/onednn/environment.hpp>
 #include <fulcrum/onednn/precision_support.hpp>
@@ -36,6 +36,7 @@
 
 #include <fulcrum/load/queued_runner.hpp>
 #include <fulcrum/load/runner_load.hpp>
+#include <fulcrum/validate/run_validation.hpp>
 
 #include <fulcrum/plan/measure_in_turns.hpp>
 #include <fulcrum/plan/tradeoff.hpp>

@@ -24,6 +24,7 @@ set(rank_train 12)
 set(rank_measure 12)
 set(rank_calibrate 13)
 set(rank_load 14)
+set(rank_validate 14)
 set(rank_plan 15)
 set(rank_report 16)
 
@@ -34,7 +35,7 @@ set(shared_folders layers/kernels)
 set(restricted_headers
   "dnnl" "onednn exec train"
   "(onnx|google/protobuf)/" "onnx"
-  "nlohmann/" "passes run cost load report"
+  "nlohmann/" "passes run cost calibrate load validate report"
   "boost/" "load"
   "(CLI|catch2|benchmark)/" "none"
   "(iostream|regex|random)$" "none")

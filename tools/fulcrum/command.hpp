@@ -30,6 +30,7 @@ void add_train(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_compress(CLI::App& app);
 void add_tradeoff(CLI::App& app);
+void add_validate(CLI::App& app);
 void add_zoo(CLI::App& app);
 
 /// Prints one JSON document, and only that, to standard output.

@@ -92,6 +92,7 @@ int main(int argc, char** argv) {
   add_evaluate(app);
   add_compress(app);
   add_tradeoff(app);
+  add_validate(app);
   add_zoo(app);
   take_one_value_each(app);
   return static_cast<int>(run(app, exit_code, argc, argv));

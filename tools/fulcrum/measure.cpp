@@ -58,7 +58,11 @@ void predict_model(const ReportCommand& command) {
   const MachineProfile profile = profile_for_this_machine(command.profile);
   AnyPredictor predictor = CalibratedPredictor(profile);
   if (command.predictor == "roofline") predictor = RooflinePredictor(profile);
-  show(predictor(model, config), command.json);
+  LatencyReport report = predictor(model, config);
+  if (command.predictor == "calibrated" && profile.error_card) {
+    if (const auto note = error_note(*profile.error_card, config)) report.notes.push_back(*note);
+  }
+  show(report, command.json);
 }
 
 void measure_model(ReportCommand& command) {

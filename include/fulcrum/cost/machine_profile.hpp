@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include <fulcrum/core/environment.hpp>
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/cost/efficiency.hpp>
+#include <fulcrum/cost/error_summary.hpp>
 #include <fulcrum/cost/machine_rates.hpp>
 #include <fulcrum/run/latency_report.hpp>
 #include <fulcrum/schedule/layout_change.hpp>
@@ -68,7 +70,8 @@ struct MachineProfile {
   std::vector<LayoutChange> layout_changes;
   std::vector<Composition> composition;
   std::vector<Contention> contention;
-  std::vector<Jitter> jitter;  ///< per thread count by ascending p50_ms
+  std::vector<Jitter> jitter;              ///< per thread count by ascending p50_ms
+  std::optional<ErrorSummary> error_card;  ///< how good predictions were; absent when nobody has looked
 
   friend bool operator==(const MachineProfile&, const MachineProfile&) = default;
 

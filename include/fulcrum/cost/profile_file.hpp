@@ -8,6 +8,7 @@
 
 #include <fulcrum/core/file.hpp>
 #include <fulcrum/core/linkage.hpp>
+#include <fulcrum/cost/error_summary_json.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/run/environment_json.hpp>
 #include <fulcrum/run/json_values.hpp>
@@ -182,6 +183,7 @@ FULCRUM_DEFINE nlohmann::json to_json(const MachineProfile& profile) {
                                    {"share", rounded(c.share)}});
   }
   for (const EfficiencyModel& m : profile.efficiency) j["efficiency"].push_back(detail::efficiency_to_json(m));
+  if (profile.error_card) j["error_card"] = to_json(*profile.error_card);
   return j;
 }
 
@@ -230,6 +232,7 @@ FULCRUM_DEFINE MachineProfile machine_profile_from_json(const nlohmann::json& j)
     }
     for (const JsonReader& m : reader.at("efficiency").elements())
       profile.efficiency.push_back(detail::efficiency_from_json(m));
+    if (const auto card = reader.find("error_card")) profile.error_card = error_summary_from_json(*card);
     if (profile.rates.peaks.empty() || profile.rates.bandwidths.empty() || profile.rates.overheads.empty())
       throw Error("", "peaks, bandwidths or overheads are missing");
     return profile;
