@@ -137,6 +137,7 @@
 #include <fulcrum/schedule/value_types.hpp>
 #include <fulcrum/schedule/winograd.hpp>
 
+#include <fulcrum/cost/drift.hpp>
 #include <fulcrum/cost/efficiency.hpp>
 #include <fulcrum/cost/error_summary.hpp>
 #include <fulcrum/cost/machine_profile.hpp>

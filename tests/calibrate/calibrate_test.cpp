@@ -34,6 +34,9 @@ TEST_CASE("a calibration of a moment gives a whole profile that survives its fil
   CHECK_FALSE(profile.jitter.empty());
   CHECK_FALSE(profile.contention.empty());
   CHECK_FALSE(profile.layout_changes.empty());
+  REQUIRE(profile.drift_probe.size() == 1);
+  CHECK(profile.drift_probe[0].compute_us > 0.0);
+  CHECK(profile.drift_probe[0].memory_us > 0.0);
 
   std::set<KernelClass> classes;
   for (const EfficiencyModel& model : profile.efficiency) {

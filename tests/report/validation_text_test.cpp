@@ -15,6 +15,8 @@ TEST_CASE("the card says how many were how close, beside the machine's noise") {
   CHECK_THAT(text, ContainsSubstring("net <b>, int8, batch 4, 2 threads, 1 instance"));
   CHECK_THAT(text, ContainsSubstring("−50 %"));
   CHECK_THAT(text, ContainsSubstring("skipped (1 case) other, net in f32: could not be measured"));
+  CHECK_THAT(text, ContainsSubstring("by round: +12 % (memory −25 %) 0 % (memory 0 %)"));
+  CHECK_THAT(text, ContainsSubstring("all, at the machine's present speed"));
   CHECK_THAT(text, ContainsSubstring("note: a note"));
 }
 

@@ -55,6 +55,17 @@ TEST_CASE("every case is predicted once and measured in every round, with its st
   CHECK(error_card(v).noise.has_value());
 }
 
+TEST_CASE("a profile with a drift probe has errors at the present speed, one without has none") {
+  MachineProfile profile = profile_of_this_machine();
+  CHECK_FALSE(error_card(run_validation({tiny()}, profile, brief())).at_present_speed);
+  profile.drift_probe = {{1, 1e-3, 1e-3, 0.0}};  // that the machine has never been as fast as
+  const Validation v = run_validation({tiny()}, profile, brief());
+  REQUIRE(v.drifts.size() == 2);
+  CHECK(v.drifts[0].compute > 2.0);
+  for (const ValidationCase& c : v.cases) CHECK(c.error_at_present_speed().value() > c.error());
+  CHECK(error_card(v).at_present_speed->cases == 2);
+}
+
 TEST_CASE("a case that cannot be predicted says why, and the others are measured") {
   MachineProfile profile = profile_of_this_machine();
   std::erase_if(profile.rates.peaks, [](const PeakRate& p) { return p.precision == Precision::int8; });

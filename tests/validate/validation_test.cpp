@@ -16,6 +16,10 @@ TEST_CASE("a case is measured by the medians over its rounds") {
   CHECK(c.measured_p99_ms() == 8.0);
   CHECK(c.measured_throughput_per_s() == 200.0);
   CHECK(c.error() == Approx(0.5));
+  CHECK_FALSE(c.error_at_present_speed());
+  for (ValidationRound& round : c.rounds) round.slowdown = 1.5;
+  c.rounds[0].slowdown = 0.8;  // 3 ms are 2.4 ms then, against 2 ms that were measured
+  CHECK(c.error_at_present_speed().value() == Approx(0.2));
   c.why_not = "could not be measured";
   CHECK_FALSE(c.complete());
 }

@@ -9,6 +9,7 @@
 #include <fulcrum/cost/predictor.hpp>
 #include <fulcrum/exec/reference_factory.hpp>
 #include <fulcrum/measure/choose_precision.hpp>
+#include <fulcrum/measure/drift_probe.hpp>
 #include <fulcrum/measure/measure.hpp>
 #include <fulcrum/report/json.hpp>
 #include <fulcrum/report/latency_text.hpp>
@@ -32,6 +33,7 @@ struct ReportCommand {
   std::string executor = "onednn";
   double seconds = 1.0;
   bool cold_cache = false;
+  bool at_present_speed = false;
   bool json = false;
 };
 
@@ -59,6 +61,11 @@ void predict_model(const ReportCommand& command) {
   AnyPredictor predictor = CalibratedPredictor(profile);
   if (command.predictor == "roofline") predictor = RooflinePredictor(profile);
   LatencyReport report = predictor(model, config);
+  if (command.at_present_speed) {
+    const std::optional<Drift> drift = drift_since_calibration(profile);
+    if (!drift) throw Error("--at-present-speed", "needs a drift probe, which the profile lacks", "calibrate again");
+    report = at_present_speed(std::move(report), *drift);
+  }
   if (command.predictor == "calibrated" && profile.error_card) {
     if (const auto note = error_note(*profile.error_card, config)) report.notes.push_back(*note);
   }
@@ -77,13 +84,16 @@ void measure_model(ReportCommand& command) {
   options.max_duration = 10.0 * options.min_duration;
   options.cold_cache = command.cold_cache;
   if (on_reference) options.executors = reference_executors();
+  std::vector<std::string> notes;
   std::optional<MachineProfile> profile;
   if (!command.profile.empty()) {
     profile = profile_for_this_machine(command.profile);
     options.profile = &*profile;
+    if (const auto drift = drift_since_calibration(*profile)) {
+      if (auto note = drift_note(*drift)) notes.push_back(std::move(*note));
+    }
   }
   ProgressBar bar;
-  std::vector<std::string> notes;
   if (chooses) {
     const PrecisionChoice choice = choose_precision(model, config, {}, bar.sink());
     config.precision = choice.precision;
@@ -120,6 +130,8 @@ void add_predict(CLI::App& app) {
                   "calibrated: from what kernels reached on this machine; roofline: its rates alone, the least time")
       ->check(CLI::IsMember({"calibrated", "roofline"}))
       ->capture_default_str();
+  sub->add_flag("--at-present-speed", command->at_present_speed,
+                "time a little fixed work first, and scale the prediction by how fast the machine is now");
   sub->footer("Example:\n  fulcrum predict model.onnx --batch 8 --threads 2 --precision bf16");
   sub->callback([command] { predict_model(*command); });
 }

@@ -53,6 +53,7 @@ FULCRUM_DECLARE [[nodiscard]] MachineProfile calibrate(const CalibrateOptions& o
 #include <fulcrum/calibrate/detail/probe_source.hpp>
 #include <fulcrum/calibrate/detail/time_probe.hpp>
 #include <fulcrum/core/utc.hpp>
+#include <fulcrum/measure/drift_probe.hpp>
 
 namespace fulcrum::detail {
 
@@ -136,6 +137,7 @@ FULCRUM_DEFINE Calibration::Calibration(const CalibrateOptions& options, const P
 FULCRUM_DEFINE MachineProfile Calibration::run() && {
   time_memory();
   time_probes();
+  profile_.drift_probe = time_drift_probe(threads_);
   fit();
   check_networks();
   time_jitter();

@@ -13,6 +13,7 @@
 
 #include <fulcrum/core/environment.hpp>
 #include <fulcrum/core/linkage.hpp>
+#include <fulcrum/cost/drift.hpp>
 #include <fulcrum/cost/efficiency.hpp>
 #include <fulcrum/cost/error_summary.hpp>
 #include <fulcrum/cost/machine_rates.hpp>
@@ -71,6 +72,7 @@ struct MachineProfile {
   std::vector<Composition> composition;
   std::vector<Contention> contention;
   std::vector<Jitter> jitter;              ///< per thread count by ascending p50_ms
+  std::vector<DriftProbe> drift_probe;     ///< fixed work, by thread count; empty in older profiles
   std::optional<ErrorSummary> error_card;  ///< how good predictions were; absent when nobody has looked
 
   friend bool operator==(const MachineProfile&, const MachineProfile&) = default;

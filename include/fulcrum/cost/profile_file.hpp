@@ -183,6 +183,12 @@ FULCRUM_DEFINE nlohmann::json to_json(const MachineProfile& profile) {
                                    {"share", rounded(c.share)}});
   }
   for (const EfficiencyModel& m : profile.efficiency) j["efficiency"].push_back(detail::efficiency_to_json(m));
+  for (const DriftProbe& p : profile.drift_probe) {
+    j["drift_probe"].push_back({{"threads", p.threads},
+                                {"compute_us", rounded(p.compute_us)},
+                                {"memory_us", rounded(p.memory_us)},
+                                {"noise", rounded(p.noise)}});
+  }
   if (profile.error_card) j["error_card"] = to_json(*profile.error_card);
   return j;
 }
@@ -232,6 +238,12 @@ FULCRUM_DEFINE MachineProfile machine_profile_from_json(const nlohmann::json& j)
     }
     for (const JsonReader& m : reader.at("efficiency").elements())
       profile.efficiency.push_back(detail::efficiency_from_json(m));
+    if (const auto probes = reader.find("drift_probe")) {
+      for (const JsonReader& p : probes->elements()) {
+        profile.drift_probe.push_back({p.at("threads").integer<int>(1), p.at("compute_us").number(0.0),
+                                       p.at("memory_us").number(0.0), p.at("noise").number(0.0)});
+      }
+    }
     if (const auto card = reader.find("error_card")) profile.error_card = error_summary_from_json(*card);
     if (profile.rates.peaks.empty() || profile.rates.bandwidths.empty() || profile.rates.overheads.empty())
       throw Error("", "peaks, bandwidths or overheads are missing");

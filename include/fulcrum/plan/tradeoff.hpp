@@ -18,6 +18,7 @@
 #include <fulcrum/core/utc.hpp>
 #include <fulcrum/cost/predictor.hpp>
 #include <fulcrum/exec/int8_options.hpp>
+#include <fulcrum/measure/drift_probe.hpp>
 #include <fulcrum/onednn/environment.hpp>
 #include <fulcrum/plan/measure_in_turns.hpp>
 #include <fulcrum/plan/selection.hpp>
@@ -197,6 +198,7 @@ FULCRUM_DEFINE TradeoffStudy run_tradeoff(const Model<float>& model, const Datas
   study.environment = onednn_environment();
   study.environment.seed = options.seed;
   check_profile_matches(profile, study.environment);
+  const std::optional<Drift> drift = drift_since_calibration(profile);
   const int cores = std::max(study.environment.cores, 1);
   const ConfigurationSpace space = options.space ? *options.space : default_space(cores);
   study.candidates = enumerate(space, cores);
@@ -248,6 +250,9 @@ FULCRUM_DEFINE TradeoffStudy run_tradeoff(const Model<float>& model, const Datas
   study.candidates = with_front(std::move(study.candidates));
   study.recommendation = recommend(study.candidates, options.objective, study.baseline_accuracy);
   study.notes = detail::study_notes(study, options);
+  if (drift) {
+    if (auto note = drift_note(*drift)) study.notes.push_back(std::move(*note));
+  }
   study.duration = std::chrono::steady_clock::now() - started;
   if (progress) progress({1.0, "done", to_string(options.objective)});
   return study;

@@ -65,6 +65,7 @@ FULCRUM_DECLARE std::string html_error_table(const ErrorCard& card) {
                      "td", 1);
   };
   add("all", card.p50);
+  if (card.at_present_speed) add("all, at the machine's present speed", *card.at_present_speed);
   for (const auto* groups : {&card.by_model, &card.by_precision, &card.by_batch, &card.by_arrangement}) {
     for (const GroupErrors& group : *groups) add(group.label, group.figures);
   }

@@ -21,15 +21,16 @@ namespace fulcrum {
 /// {"cases", "within_5", "within_10", "within_20", "mape", "bias", "largest"}; all but the count are shares.
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const ErrorFigures& figures);
 
-/// {"p50" {…}, "skipped", "p99" {"cases", "within_25"}, "spearman", "coverage" {"p50", "p99"}, "choices"
+/// {"p50" {…}, "at_present_speed" {…}, "skipped", "p99" {"cases", "within_25"}, "spearman", "coverage" {"p50", "p99"},
+/// "choices"
 /// {"arrangement", "precision"}, "noise" {"median", "p90"}, "by_model" […], "by_precision", "by_batch",
 /// "by_arrangement", "kernels" […], "unpredicted_share", "unrealized_share", "outside_share", "worst" (numbers of
 /// cases)}; what is not known is null.
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const ErrorCard& card);
 
-/// {"created_utc", "profile_created_utc", "duration_s", "environment", "notes", "cases" […], "card" {…}}. A case has
-/// its configuration, "model", "predicted" {"p50_ms", "p99_ms", "throughput_per_s", "p50_range_ms", "p99_range_ms"},
-/// "measured" (medians, or null), "error", "rounds" […], "steps" […], "why_not".
+/// {"created_utc", "profile_created_utc", "duration_s", "environment", "notes", "drifts" […], "cases" […], "card" {…}}.
+/// A case has its configuration, "model", "predicted" {"p50_ms", "p99_ms", "throughput_per_s", "p50_range_ms",
+/// "p99_range_ms"}, "measured" (medians, or null), "error", "rounds" […], "steps" […], "why_not".
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const Validation& validation);
 
 /// What to_json() wrote; what follows from the rest (the card, medians, errors) is not read.
@@ -92,8 +93,11 @@ FULCRUM_DECLARE nlohmann::json case_to_json(const ValidationCase& c) {
   }
   nlohmann::json& rounds = j["rounds"] = nlohmann::json::array();
   for (const ValidationRound& r : c.rounds) {
-    rounds.push_back(
-        {{"p50_ms", r.p50_ms}, {"p99_ms", r.p99_ms}, {"throughput_per_s", r.throughput_per_s}, {"samples", r.samples}});
+    rounds.push_back({{"p50_ms", r.p50_ms},
+                      {"p99_ms", r.p99_ms},
+                      {"throughput_per_s", r.throughput_per_s},
+                      {"samples", r.samples},
+                      {"slowdown", number_or_null(r.slowdown)}});
   }
   nlohmann::json& steps = j["steps"] = nlohmann::json::array();
   for (const ValidatedStep& s : c.steps) {
@@ -118,8 +122,12 @@ FULCRUM_DECLARE ValidationCase case_from_json(const JsonReader& j) {
   c.p50_range = range_from_json(predicted.find("p50_range_ms"));
   c.p99_range = range_from_json(predicted.find("p99_range_ms"));
   for (const JsonReader& r : j.at("rounds").elements()) {
-    c.rounds.push_back({r.at("p50_ms").number(0.0), r.at("p99_ms").number(0.0), r.at("throughput_per_s").number(0.0),
-                        r.at("samples").integer<std::int64_t>(0)});
+    c.rounds.push_back({r.at("p50_ms").number(0.0),
+                        r.at("p99_ms").number(0.0),
+                        r.at("throughput_per_s").number(0.0),
+                        r.at("samples").integer<std::int64_t>(0),
+                        {}});
+    if (const auto slowdown = r.find("slowdown")) c.rounds.back().slowdown = slowdown->number(0.0);
   }
   for (const JsonReader& s : j.at("steps").elements()) {
     ValidatedStep step{s.at("name").text(), s.at("kind").text(), s.at("kernel").text(), {}, {}};
@@ -142,6 +150,7 @@ FULCRUM_DEFINE nlohmann::json to_json(const ErrorFigures& f) {
 FULCRUM_DEFINE nlohmann::json to_json(const ErrorCard& card) {
   nlohmann::json j{
       {"p50", to_json(card.p50)},
+      {"at_present_speed", card.at_present_speed ? to_json(*card.at_present_speed) : nlohmann::json(nullptr)},
       {"skipped", card.skipped},
       {"p99", {{"cases", card.p99_cases}, {"within_25", card.p99_within_25}}},
       {"spearman", number_or_null(card.spearman)},
@@ -168,10 +177,12 @@ FULCRUM_DEFINE nlohmann::json to_json(const ErrorCard& card) {
 }
 
 FULCRUM_DEFINE nlohmann::json to_json(const Validation& validation) {
-  nlohmann::json j{{"created_utc", validation.created_utc},  {"profile_created_utc", validation.profile_created_utc},
-                   {"duration_s", validation.duration_s},    {"environment", to_json(validation.environment)},
-                   {"notes", valid_utf8(validation.notes)},  {"cases", nlohmann::json::array()},
-                   {"card", to_json(error_card(validation))}};
+  nlohmann::json j{{"created_utc", validation.created_utc}, {"profile_created_utc", validation.profile_created_utc},
+                   {"duration_s", validation.duration_s},   {"environment", to_json(validation.environment)},
+                   {"notes", valid_utf8(validation.notes)}, {"drifts", nlohmann::json::array()},
+                   {"cases", nlohmann::json::array()},      {"card", to_json(error_card(validation))}};
+  for (const Drift& d : validation.drifts)
+    j["drifts"].push_back({{"compute", d.compute}, {"memory", d.memory}, {"noise", d.noise}});
   for (const ValidationCase& c : validation.cases) j["cases"].push_back(detail::case_to_json(c));
   return j;
 }
@@ -183,6 +194,10 @@ FULCRUM_DEFINE Validation validation_from_json(const JsonReader& j) {
   validation.duration_s = j.at("duration_s").number(0.0);
   validation.environment = environment_from_json(j.at("environment"));
   validation.notes = j.at("notes").texts();
+  if (const auto drifts = j.find("drifts")) {
+    for (const JsonReader& d : drifts->elements())
+      validation.drifts.push_back({d.at("compute").number(0.0), d.at("memory").number(0.0), d.at("noise").number(0.0)});
+  }
   for (const JsonReader& c : j.at("cases").elements()) validation.cases.push_back(detail::case_from_json(c));
   return validation;
 }

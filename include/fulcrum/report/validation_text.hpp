@@ -51,6 +51,7 @@ FULCRUM_DECLARE std::string errors_table(const ErrorCard& card) {
                {"bias", Align::right},
                {"largest", Align::right}});
   add_error_row(table, "all", card.p50);
+  if (card.at_present_speed) add_error_row(table, "all, at the machine's present speed", *card.at_present_speed);
   for (const auto* groups : {&card.by_model, &card.by_precision, &card.by_batch, &card.by_arrangement}) {
     if (groups->size() < 2) continue;
     table.add_rule();
@@ -127,6 +128,15 @@ FULCRUM_DECLARE std::string worst_table(const Validation& validation, const Erro
   return "\n" + table.to_string();
 }
 
+/// How fast the machine was in each round.
+FULCRUM_DECLARE std::string drifts_text(const std::vector<Drift>& drifts) {
+  if (drifts.empty()) return {};
+  std::string text = "time of fixed work against calibration, by round:";
+  for (const Drift& d : drifts)
+    text += " " + format_change(d.compute - 1.0) + " (memory " + format_change(d.memory - 1.0) + ")";
+  return text + "\n";
+}
+
 /// Cases that were skipped, one line for each reason.
 FULCRUM_DECLARE std::string skipped_text(const Validation& validation) {
   std::map<std::string, std::vector<const ValidationCase*>> reasons;
@@ -165,6 +175,8 @@ FULCRUM_DEFINE std::string to_text(const Validation& validation) {
   text += detail::worst_table(validation, card);
   const std::string skipped = detail::skipped_text(validation);
   if (!skipped.empty()) text += "\n" + skipped;
+  const std::string speed = detail::drifts_text(validation.drifts);
+  if (!speed.empty()) text += "\n" + speed;
   if (!validation.notes.empty()) text += "\n" + detail::notes_text(validation.notes);
   return text;
 }

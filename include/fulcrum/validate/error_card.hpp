@@ -47,7 +47,9 @@ struct Coverage {
 };
 
 struct ErrorCard {
-  ErrorFigures p50;                ///< errors of medians over all complete cases
+  ErrorFigures p50;  ///< errors of medians over all complete cases
+  std::optional<ErrorFigures>
+      at_present_speed;            ///< of the same predictions, scaled to the machine's speed in each round
   std::int64_t skipped = 0;        ///< cases that could not be predicted or measured
   std::int64_t p99_cases = 0;      ///< with enough samples for a 99th percentile (fewest_p99_samples a round)
   double p99_within_25 = 0.0;      ///< share of them with an error of at most ±25 %
@@ -234,16 +236,19 @@ FULCRUM_DEFINE ErrorCard error_card(const Validation& validation) {
   const std::vector<const ValidationCase*> cases = detail::complete_cases(validation);
   ErrorCard card;
   card.skipped = static_cast<std::int64_t>(validation.cases.size() - cases.size());
+  std::vector<double> scaled;
   std::vector<double> ratios, p99_ratios, predicted, measured;
   for (const ValidationCase* c : cases) {
     predicted.push_back(c->predicted_p50_ms);
     measured.push_back(c->measured_p50_ms());
     ratios.push_back(predicted.back() / measured.back());
+    if (const auto error = c->error_at_present_speed()) scaled.push_back(1.0 + *error);
     const bool enough = std::all_of(c->rounds.begin(), c->rounds.end(),
                                     [](const ValidationRound& r) { return r.samples >= fewest_p99_samples; });
     if (enough) p99_ratios.push_back(c->predicted_p99_ms / c->measured_p99_ms());
   }
   card.p50 = error_figures(ratios);
+  if (!scaled.empty()) card.at_present_speed = error_figures(scaled);
   card.p99_cases = static_cast<std::int64_t>(p99_ratios.size());
   card.p99_within_25 = share_within(p99_ratios, 0.25);
   card.spearman = spearman(predicted, measured);

@@ -18,6 +18,7 @@
 #include <fulcrum/cost/predict.hpp>
 #include <fulcrum/exec/int8_options.hpp>
 #include <fulcrum/exec/onednn_runner.hpp>
+#include <fulcrum/measure/drift_probe.hpp>
 #include <fulcrum/measure/measure.hpp>
 #include <fulcrum/measure/turns.hpp>
 #include <fulcrum/model/random_sources.hpp>
@@ -50,11 +51,10 @@ struct ValidationOptions {
 /// next, so that a drift of the machine meets all alike. Nothing else should run meanwhile.
 ///
 /// int8 of a network that is not quantized is timed with scales from random sources, which do for timing. A case that
-/// cannot be predicted or measured says why and is left out of further rounds.
-/// \param models   float or quantized
-/// \param profile  of this machine
-/// \param progress called between measurements
-/// \throws Error when an option is out of range, there is no model, or the profile is another machine's
+/// cannot be predicted or measured says why and is left out of further rounds. Before each round the profile's drift
+/// probe is repeated, so that errors are known at the present speed as well. \param models   float or quantized \param
+/// profile  of this machine \param progress called between measurements \throws Error when an option is out of range,
+/// there is no model, or the profile is another machine's
 FULCRUM_DECLARE [[nodiscard]] Validation run_validation(const std::vector<Model<float>>& models,
                                                         const MachineProfile& profile,
                                                         const ValidationOptions& options = {},
@@ -146,10 +146,12 @@ FULCRUM_DECLARE void add_cases(std::vector<OpenCase>& cases, const Model<float>&
   }
 }
 
-FULCRUM_DECLARE void measure_case(OpenCase& open, const MeasureOptions& options) {
+FULCRUM_DECLARE void measure_case(OpenCase& open, const MeasureOptions& options, const std::optional<Drift>& drift) {
   const LatencyReport report = measure(*open.model, open.result.config, options);
+  std::optional<double> slowdown;
+  if (drift) slowdown = at_present_speed(open.predicted, *drift).latency.p50 / open.predicted.latency.p50;
   open.result.rounds.push_back({report.latency.p50.count(), report.latency.p99.count(), report.throughput_per_s,
-                                report.latency.samples / std::max(report.config.instances, 1)});
+                                report.latency.samples / std::max(report.config.instances, 1), slowdown});
   if (open.step_us.empty()) {
     open.measured = report;
     open.step_us.resize(report.layers.size());
@@ -210,8 +212,13 @@ FULCRUM_DEFINE Validation run_validation(const std::vector<Model<float>>& models
   how.layer_runs = 30;
   how.seed = options.seed;
   const std::size_t total = cases.size() * static_cast<std::size_t>(options.rounds);
+  std::optional<Drift> drift;
   for (std::size_t turn = 0; turn < total; ++turn) {
     const std::size_t round = turn / cases.size();
+    if (turn % cases.size() == 0) {
+      drift = drift_since_calibration(profile);
+      if (drift) validation.drifts.push_back(*drift);
+    }
     detail::OpenCase& open = cases[whose_turn(round, turn % cases.size(), cases.size())];
     if (progress) {
       progress({predicting + (1.0 - predicting) * static_cast<double>(turn) / static_cast<double>(total),
@@ -220,7 +227,7 @@ FULCRUM_DEFINE Validation run_validation(const std::vector<Model<float>>& models
     }
     if (!open.result.why_not.empty()) continue;
     try {
-      detail::measure_case(open, how);
+      detail::measure_case(open, how, drift);
     } catch (const std::exception& error) {
       open.result.why_not = std::string("could not be measured: ") + error.what();
     }

@@ -9,6 +9,7 @@
 
 #include <fulcrum/core/environment.hpp>
 #include <fulcrum/core/linkage.hpp>
+#include <fulcrum/cost/drift.hpp>
 #include <fulcrum/run/run_config.hpp>
 #include <fulcrum/validate/statistics.hpp>
 
@@ -26,8 +27,9 @@ struct PredictedRange {
 struct ValidationRound {
   double p50_ms = 0.0;
   double p99_ms = 0.0;
-  double throughput_per_s = 0.0;  ///< samples
-  std::int64_t samples = 0;       ///< inferences that were timed
+  double throughput_per_s = 0.0;     ///< samples
+  std::int64_t samples = 0;          ///< inferences that were timed
+  std::optional<double> slowdown{};  ///< of the prediction at the speed that the machine had; absent: that is not known
 
   friend bool operator==(const ValidationRound&, const ValidationRound&) = default;
 };
@@ -64,6 +66,18 @@ struct ValidationCase {
   /// predicted / measured − 1 of the median. \throws Error when there are no rounds
   [[nodiscard]] double error() const { return predicted_p50_ms / measured_p50_ms() - 1.0; }
 
+  /// The same of the prediction at the speed that the machine had in each round: the middle one of the rounds' errors.
+  /// Nothing where that is not known.
+  [[nodiscard]] std::optional<double> error_at_present_speed() const {
+    std::vector<double> ratios;
+    for (const ValidationRound& round : rounds) {
+      if (!round.slowdown) return std::nullopt;
+      ratios.push_back(*round.slowdown * predicted_p50_ms / round.p50_ms);
+    }
+    if (ratios.empty()) return std::nullopt;
+    return median_of_figures(std::move(ratios)) - 1.0;
+  }
+
   friend bool operator==(const ValidationCase&, const ValidationCase&) = default;
 
 private:
@@ -80,6 +94,7 @@ struct Validation {
   std::string profile_created_utc;  ///< of the profile that predicted
   double duration_s = 0.0;
   Environment environment;
+  std::vector<Drift> drifts;  ///< before each round; empty when the profile has no drift probe
   std::vector<ValidationCase> cases;
   std::vector<std::string> notes;
 
