@@ -126,6 +126,7 @@
 #include <fulcrum/schedule/loops.hpp>
 #include <fulcrum/schedule/machine.hpp>
 #include <fulcrum/schedule/make_schedule.hpp>
+#include <fulcrum/schedule/memory_plan.hpp>
 #include <fulcrum/schedule/model_as_run.hpp>
 #include <fulcrum/schedule/movement.hpp>
 #include <fulcrum/schedule/plan_steps.hpp>
@@ -142,6 +143,7 @@
 #include <fulcrum/cost/error_summary.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/cost/machine_rates.hpp>
+#include <fulcrum/cost/memory.hpp>
 #include <fulcrum/cost/predict.hpp>
 #include <fulcrum/cost/predictor.hpp>
 #include <fulcrum/cost/roofline.hpp>

@@ -10,6 +10,7 @@
 
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
+#include <fulcrum/cost/memory.hpp>
 #include <fulcrum/cost/roofline.hpp>
 #include <fulcrum/run/latency_report.hpp>
 #include <fulcrum/schedule/make_schedule.hpp>
@@ -153,6 +154,7 @@ FULCRUM_DEFINE LatencyReport predict(const Schedule& schedule, const MachineProf
   const double relative = std::hypot(std::sqrt(uncertain.variance()) / std::max(total_us, 1e-9), composition.sd);
   report.interval = detail::interval_of(report, relative);
 
+  if (!schedule.realized) report.memory = predicted_memory(schedule, machine_of(profile));
   report.notes = schedule.notes;
   const int wanted = config.instances * config.threads;
   if (wanted > profile.environment.cores) {

@@ -106,7 +106,7 @@ struct LatencyReport {
   std::vector<RunBlock> blocks;   ///< the run in parts, in the order of time; empty in a prediction
   std::vector<StepLatency> layers;
   Milliseconds creation{};         ///< time to prepare the model before the first inference; 0 in a prediction
-  MemoryUse memory;                ///< 0 in a prediction, and where the executor does not tell
+  MemoryUse memory;                ///< 0 where an executor does not tell, and in a prediction of what one made
   std::vector<std::string> notes;  ///< what the reader should know ("the machine was noisy: …")
   Environment environment;
 

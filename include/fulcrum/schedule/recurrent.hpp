@@ -36,6 +36,28 @@ enum class RecurrentWeights : std::uint8_t {
   return 4;
 }
 
+/// Hidden units side by side: a panel is all weights of one gate of as many units, (columns, units).
+inline constexpr int recurrent_units = 16;
+
+/// The steps that one product with the source is for: as many as fill some MB with what it gives.
+/// \param rows  that it gives for each step of a sample: gates · hidden units, in whole panels
+[[nodiscard]] constexpr std::int64_t recurrent_chunk(std::int64_t steps, std::int64_t samples,
+                                                     std::int64_t rows) noexcept {
+  constexpr std::int64_t most_floats = std::int64_t{4} << 20;
+  const std::int64_t most = std::clamp<std::int64_t>(most_floats / (samples * rows), 1, steps);
+  const std::int64_t chunks = (steps + most - 1) / most;
+  return (steps + chunks - 1) / chunks;
+}
+
+/// Floats that the loops hold in between: what the source gives, cell states (or update gates), reset states.
+/// \param src  (steps, samples, input)
+[[nodiscard]] inline std::int64_t recurrent_scratch_floats(const Recurrent<float>& layer, const Shape& src) {
+  const std::int64_t padded = (layer.hidden() + recurrent_units - 1) / recurrent_units * recurrent_units;
+  const std::int64_t rows = gates_of(layer.cell) * padded;
+  const std::int64_t chunk = layer.with_lengths ? src[0] : recurrent_chunk(src[0], src[1], rows);
+  return layer.directions() * src[1] * (chunk * rows + padded + layer.hidden()) + layer.hidden();
+}
+
 namespace detail {
 
 /// The scales of weights (directions, rows, …) that are s8 with zero point 0: one for each row of each direction.

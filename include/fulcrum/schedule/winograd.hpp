@@ -38,6 +38,26 @@ FULCRUM_DECLARE [[nodiscard]] double executed_flops(const Step& step);
   return winograd_products * g.ic * g.oc;
 }
 
+/// Rows of tiles that go through transform, products and transform back at a time: as many as fill about 8 MB with
+/// transformed tiles, in passes of equal size.
+/// \param rows     of tiles, of all samples; ≥ 1
+/// \param columns  tiles of a row; ≥ 1
+[[nodiscard]] constexpr std::int64_t winograd_pass_rows(std::int64_t rows, std::int64_t columns, std::int64_t ic,
+                                                        std::int64_t oc) noexcept {
+  constexpr std::int64_t most_bytes = std::int64_t{8} << 20;
+  const std::int64_t row_bytes = winograd_products * (ic + oc) * columns * static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t most = std::clamp<std::int64_t>(most_bytes / row_bytes, 1, rows);
+  const std::int64_t passes = (rows + most - 1) / most;
+  return (rows + passes - 1) / passes;
+}
+
+/// Tiles of a pass, which hold winograd_products · (ic + oc) floats each.
+[[nodiscard]] constexpr std::int64_t winograd_pass_tiles(const StepGeometry& g) noexcept {
+  const std::int64_t rows = g.n * ((g.oh + winograd_tile - 1) / winograd_tile);
+  const std::int64_t columns = (g.ow + winograd_tile - 1) / winograd_tile;
+  return winograd_pass_rows(rows, columns, g.ic, g.oc) * columns;
+}
+
 /// Whether machines of these instruction sets (Environment::isa) run convolutions so: those with AVX2 alone, on which
 /// it was timed.
 [[nodiscard]] constexpr bool isa_runs_winograd(std::string_view isa) noexcept { return isa.starts_with("avx2"); }

@@ -92,7 +92,7 @@ TEST_CASE("in several passes where the tiles of an image would not stay in the c
   conv.images = 3;
   conv.ic = conv.oc = 32;
   conv.dst_height = conv.dst_width = 150;
-  conv.pass_rows = winograd_pass_rows(conv);
+  conv.pass_rows = winograd_pass_rows(conv.rows(), conv.columns(), conv.ic, conv.oc);
   CHECK(conv.pass_rows < conv.rows());
   CHECK(conv.rows() % conv.pass_rows != 0);  // the last pass is a shorter one
   CHECK(difference(model, {.batch = 3, .threads = 2, .slice = 3}, 1) < f32_tolerance);

@@ -21,9 +21,6 @@
 
 namespace fulcrum::detail::onednn {
 
-/// Hidden units side by side: a panel is all weights of one gate of as many units, (columns, units).
-inline constexpr int recurrent_units = 16;
-
 /// Columns of a panel that lie together: of a unit, two bf16 in 32 bits; four integers of 24 bits in three times 32,
 /// the first three in the upper bits, the fourth in what is left below them, its upper byte first.
 [[nodiscard]] constexpr int recurrent_columns(RecurrentWeights weights) noexcept {

@@ -58,16 +58,6 @@ struct WinogradConv {
   [[nodiscard]] std::int64_t pass_tiles() const { return pass_rows * columns(); }
 };
 
-/// Rows of a pass: as many as fill about 8 MB with transformed tiles, in passes of equal size.
-[[nodiscard]] inline std::int64_t winograd_pass_rows(const WinogradConv& conv) {
-  constexpr std::int64_t most_bytes = std::int64_t{8} << 20;
-  const auto element = static_cast<std::int64_t>(sizeof(float));
-  const std::int64_t row_bytes = winograd_products * (conv.ic + conv.oc) * conv.columns() * element;
-  const std::int64_t most = std::clamp<std::int64_t>(most_bytes / row_bytes, 1, conv.rows());
-  const std::int64_t passes = (conv.rows() + most - 1) / most;
-  return (conv.rows() + passes - 1) / passes;
-}
-
 /// The tiles of a pass as pixels of an image with a group of channels per product: (1, 36 · channels, 1, tiles).
 [[nodiscard]] inline Desc winograd_tiles_desc(std::int64_t channels, std::int64_t tiles) {
   return blocked_channels_desc({1, winograd_products * channels, 1, tiles}, DType::f32, winograd_channels);

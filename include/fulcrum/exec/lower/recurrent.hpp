@@ -45,14 +45,6 @@ FULCRUM_DECLARE [[nodiscard]] std::vector<float> in_blocks(const RecurrentPanels
   return result;
 }
 
-/// The steps that one product with the source is for: as many as fill some MB with what it gives.
-FULCRUM_DECLARE [[nodiscard]] std::int64_t recurrent_chunk(const RecurrentCellPlan& plan) {
-  constexpr std::int64_t most_floats = std::int64_t{4} << 20;
-  const std::int64_t most = std::clamp<std::int64_t>(most_floats / (plan.samples * plan.rows()), 1, plan.steps);
-  const std::int64_t chunks = (plan.steps + most - 1) / most;
-  return (plan.steps + chunks - 1) / chunks;
-}
-
 FULCRUM_DECLARE [[nodiscard]] RecurrentCellPlan recurrent_plan(const Lowering& lowering, const FusionGroup& group,
                                                                const Recurrent<float>& layer) {
   const std::vector<NodeId>& src = lowering.node(group.primary).src;
@@ -72,7 +64,7 @@ FULCRUM_DECLARE [[nodiscard]] RecurrentCellPlan recurrent_plan(const Lowering& l
   plan.steps = x[0];
   plan.samples = x[1];
   // A sample's last step is where its length says, so that no part of the source is for all samples' steps.
-  plan.chunk = layer.with_lengths ? plan.steps : recurrent_chunk(plan);
+  plan.chunk = layer.with_lengths ? plan.steps : recurrent_chunk(plan.steps, plan.samples, plan.rows());
   plan.has_hidden = layer.states(src.size()) > 0;
   plan.has_cell = layer.states(src.size()) > 1;
   std::vector<float> given;

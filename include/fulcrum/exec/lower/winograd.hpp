@@ -57,7 +57,7 @@ FULCRUM_DECLARE [[nodiscard]] std::optional<Value> emit_winograd(Lowering& lower
   winograd.dst = *dst_strides;
   winograd.adds = tail.addend.has_value();
   winograd.range = *range_after_sum(lowering.model(), group);
-  winograd.pass_rows = winograd_pass_rows(winograd);
+  winograd.pass_rows = winograd_pass_rows(winograd.rows(), winograd.columns(), ic, oc);
 
   const Desc src_tiles = winograd_tiles_desc(ic, winograd.pass_tiles());
   const Desc dst_tiles = winograd_tiles_desc(oc, winograd.pass_tiles());

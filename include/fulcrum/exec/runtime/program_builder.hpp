@@ -15,10 +15,10 @@
 
 #include <fulcrum/exec/kernels/bf16_rounding.hpp>
 #include <fulcrum/exec/kernels/dynamic_quantize.hpp>
-#include <fulcrum/exec/runtime/memory_plan.hpp>
 #include <fulcrum/exec/runtime/program.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
 #include <fulcrum/onednn/layout.hpp>
+#include <fulcrum/schedule/memory_plan.hpp>
 #include <fulcrum/tensor/quantization.hpp>
 
 namespace fulcrum::detail::onednn {

@@ -1,4 +1,4 @@
-#include <fulcrum/exec/runtime/memory_plan.hpp>
+#include <fulcrum/schedule/memory_plan.hpp>
 
 #include <fulcrum/core/random.hpp>
 
