@@ -175,16 +175,19 @@
 #include <fulcrum/validate/statistics.hpp>
 #include <fulcrum/validate/validation.hpp>
 
+#include <fulcrum/plan/advice.hpp>
 #include <fulcrum/plan/candidate.hpp>
 #include <fulcrum/plan/figures.hpp>
 #include <fulcrum/plan/front.hpp>
 #include <fulcrum/plan/objective.hpp>
 #include <fulcrum/plan/pareto.hpp>
 #include <fulcrum/plan/recommendation.hpp>
+#include <fulcrum/plan/reduced_model.hpp>
 #include <fulcrum/plan/selection.hpp>
 #include <fulcrum/plan/space.hpp>
 #include <fulcrum/plan/study.hpp>
 
+#include <fulcrum/report/advice_text.hpp>
 #include <fulcrum/report/comparison_text.hpp>
 #include <fulcrum/report/explanation_text.hpp>
 #include <fulcrum/report/latency_text.hpp>

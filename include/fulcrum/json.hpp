@@ -13,6 +13,7 @@
 
 #include <fulcrum/load/load_report_json.hpp>
 
+#include <fulcrum/report/advice_json.hpp>
 #include <fulcrum/report/explanation_json.hpp>
 #include <fulcrum/report/html.hpp>
 #include <fulcrum/report/json.hpp>

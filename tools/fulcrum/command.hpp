@@ -16,6 +16,7 @@ enum class ExitCode {
 };
 
 /// Adds the commands; each runs in its own callback and throws fulcrum::Error on bad input.
+void add_advise(CLI::App& app);
 void add_info(CLI::App& app);
 void add_calibrate(CLI::App& app);
 void add_explain(CLI::App& app);

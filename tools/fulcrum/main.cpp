@@ -83,6 +83,7 @@ int main(int argc, char** argv) {
   add_calibrate(app);
   add_explain(app);
   add_predict(app);
+  add_advise(app);
   add_measure(app);
   ExitCode exit_code = ExitCode::success;
   add_compare(app, exit_code);
