@@ -8,8 +8,10 @@
 #include <fulcrum/calibrate/detail/time_probe.hpp>
 #include <fulcrum/cost/profile_file.hpp>
 #include <fulcrum/onednn/precision_support.hpp>
+#include <fulcrum/zoo/zoo.hpp>
 
 #include <support/catch.hpp>
+#include <support/random_model.hpp>
 
 using namespace fulcrum;
 
@@ -94,23 +96,52 @@ TEST_CASE("the same seed draws the same probes, and another seed others") {
   CHECK(differs);
 }
 
-TEST_CASE("probes are valid models of bounded size in every precision") {
+namespace {
+
+/// Which model of efficiency a step asks for.
+std::string model_of(const Step& step) {
+  return std::string(name_of(step.kernel)) + ", " + std::string(name_of(step.algorithm)) + " " +
+         std::string(loops_of(step));
+}
+
+/// Those that the first `count` probes teach.
+std::set<std::string> taught(int count) {
   detail::ProbeSource source(3, "avx2");
-  std::set<std::string> kinds;
-  for (int i = 0; i < 60; ++i) {
+  std::set<std::string> models;
+  for (int i = 0; i < count; ++i) {
     const detail::Probe probe = source.next();
-    CHECK(total_work(probe.model, probe.batch).flops < 3e9);
-    CHECK(parameter_count(probe.model) < 20'000'000);
+    CHECK(total_work(probe.model, probe.batch).flops < 1.5e10);
+    CHECK(parameter_count(probe.model) < 40'000'000);
     for (const Precision precision : all_precisions) {
       const Model<float> model = precision == Precision::int8 ? detail::quantized_probe(probe.model) : probe.model;
       const Schedule steps = make_schedule(model, {probe.batch, 1, 1, precision},
                                            {.isa = precision == Precision::bf16 ? "avx512" : "avx2"});
       CHECK_FALSE(steps.steps.empty());
-      CHECK_FALSE(steps.quantization_assumed);
-      for (const ScheduledStep& entry : steps.steps) kinds.insert(std::string(name_of(entry.step.kernel)));
+      for (const ScheduledStep& entry : steps.steps) models.insert(model_of(entry.step));
     }
   }
-  CHECK(kinds.size() == all_kernel_classes.size());
+  return models;
+}
+
+}  // namespace
+
+TEST_CASE("probes are valid models of bounded size, and teach every kind of step that networks are made of") {
+  const std::set<std::string> known = taught(250);
+  std::set<std::string> classes;
+  for (const std::string& model : known) classes.insert(model.substr(0, model.find(',')));
+  CHECK(classes.size() == all_kernel_classes.size());
+  const auto check = [&](const Model<float>& model) {
+    for (const Precision precision : {Precision::f32, Precision::int8}) {
+      const Schedule schedule = make_schedule(model, {.precision = precision}, {.isa = "avx2"});
+      for (const ScheduledStep& entry : schedule.steps) {
+        INFO(model.name() << ": " << entry.step.name << " " << entry.step.kind << ", " << model_of(entry.step));
+        CHECK(known.count(model_of(entry.step)) == 1);
+      }
+    }
+  };
+  for (std::uint64_t seed = 0; seed < 60; ++seed) check(test::RandomModel(seed).make(5));
+  for (const char* name : {"mobilenet_v2", "densenet121", "shufflenet_v2_x1_0", "regnet_y_400mf", "recommendation"})
+    check(zoo_model(name, 1));
 }
 
 TEST_CASE("the executor runs the steps and the movements that are expected of it") {

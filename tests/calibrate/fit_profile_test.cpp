@@ -93,3 +93,22 @@ TEST_CASE("jitter is relative to the median") {
   CHECK(jitter.mean_ratio == 1.5);
   CHECK(jitter.p99_9_ratio == 4.0);
 }
+
+TEST_CASE("an inference takes as much more than its steps as probes did, per precision and thread count") {
+  const std::vector<TimedNetwork> networks{{Precision::f32, 1, 105.0, 100.0},
+                                           {Precision::f32, 1, 104.0, 100.0},
+                                           {Precision::f32, 1, 300.0, 100.0},
+                                           {Precision::int8, 2, 90.0, 100.0},
+                                           {Precision::int8, 2, 50.0, 0.0}};
+  std::vector<Composition> composition = fit_composition(networks);
+  REQUIRE(composition.size() == 2);
+  CHECK(composition[0].precision == Precision::f32);
+  CHECK(composition[0].factor == Approx(1.05));
+  CHECK(composition[0].networks == 3);
+  CHECK(composition[1].factor == Approx(0.9));
+  // Scatter that single steps explain is not counted again; a machine that never scatters is not believed.
+  fit_scatter({{Precision::f32, 1, 120.0, 100.0, 0.0}, {Precision::f32, 1, 100.0, 120.0, 0.0}}, composition);
+  CHECK(composition[0].sd == Approx(1.4826 * std::log(1.2)));
+  fit_scatter({{Precision::f32, 1, 120.0, 100.0, 1.0}}, composition);
+  CHECK(composition[0].sd == Approx(0.03));
+}

@@ -134,3 +134,33 @@ TEST_CASE("a precision that was not calibrated is not guessed at") {
   CHECK_THROWS_WITH(predict(predicted_network(), {1, 0, 1, Precision::f32}, machine),
                     ContainsSubstring("threads: is 0"));
 }
+
+TEST_CASE("a prediction says where a measurement lies, the wider the less is known of its steps") {
+  const Model<float> model = ModelBuilder<float>("m").input({16, 16, 16}).conv(32, 3, {.padding = 1}).relu().build();
+  const LatencyReport unknown = predict(model, {}, synthetic::machine());
+  REQUIRE(unknown.interval.has_value());
+  CHECK(unknown.interval->p50_low < unknown.latency.p50);
+  CHECK(unknown.interval->p50_high > unknown.latency.p50);
+  CHECK(unknown.interval->p99_low < unknown.latency.p99);
+  CHECK(unknown.interval->throughput_low_per_s < unknown.throughput_per_s);
+  CHECK(unknown.interval->throughput_high_per_s > unknown.throughput_per_s);
+
+  MachineProfile profile = synthetic::machine();
+  const Step step = make_schedule(model, {}, machine_of(profile)).steps.front().step;
+  const std::vector<double> features = efficiency_features(step, roofline_point(step, profile.rates, 1));
+  EfficiencyModel known;
+  known.kernel = step.kernel;
+  known.noise = 0.05;
+  known.trend.assign(features.size() + 1, 0.0);
+  known.samples = {{features, 0.0, 0.0}};
+  profile.efficiency = {known};
+  profile.composition = {{Precision::f32, 1, 1.0, 0.03, 10}};
+  CHECK(profile.knows(step));
+  const LatencyReport sure = predict(model, {}, profile);
+  CHECK(sure.interval->p50_high / sure.latency.p50 < 0.6 * (unknown.interval->p50_high / unknown.latency.p50));
+  // 1.645 deviations of 5 % of the step and 3 % of the whole, in common.
+  CHECK(std::log(sure.interval->p50_high / sure.latency.p50) == Approx(1.645 * std::hypot(0.05, 0.03)).epsilon(0.1));
+  // What whole networks take beyond their steps.
+  profile.composition[0].factor = 1.1;
+  CHECK(predict(model, {}, profile).layers[0].latency / sure.layers[0].latency == Approx(1.1));
+}

@@ -56,11 +56,11 @@ void ModelArgument::add_states_to(CLI::App& command) {
 
 std::vector<State> ModelArgument::state_pairs() const {
   std::vector<State> pairs;
-  for (const std::string& text : states) {
-    const std::size_t at = text.find('=');
-    if (at == std::string::npos || at == 0 || at + 1 == text.size())
-      throw Error("--state " + text, "is no IN=OUT", "name an input and an output, for example --state h=hn");
-    pairs.push_back({text.substr(0, at), text.substr(at + 1)});
+  for (const std::string& pair : states) {
+    const std::size_t at = pair.find('=');
+    if (at == std::string::npos || at == 0 || at + 1 == pair.size())
+      throw Error("--state " + pair, "is no IN=OUT", "name an input and an output, for example --state h=hn");
+    pairs.push_back({pair.substr(0, at), pair.substr(at + 1)});
   }
   return pairs;
 }
