@@ -19,6 +19,7 @@
 #include <fulcrum/model/infer_shapes.hpp>
 #include <fulcrum/onednn/layout.hpp>
 #include <fulcrum/schedule/memory_plan.hpp>
+#include <fulcrum/onednn/thread_scope.hpp>
 #include <fulcrum/tensor/quantization.hpp>
 
 namespace fulcrum::detail::onednn {
@@ -413,6 +414,10 @@ private:
   }
 
   [[nodiscard]] SharedConstant reordered(const dnnl::memory& from, const Desc& wanted, Configured configured) {
+    // Where other work has the other CPUs, a thread that one waits for is some milliseconds late: few constants take
+    // as long by themselves.
+    constexpr std::size_t worth_a_team = std::size_t{16} << 20U;  // [B]
+    const ThreadScope scope(wanted.get_size() < worth_a_team ? 1 : threads_);
     configured.attributes.set_scratchpad_mode(dnnl::scratchpad_mode::library);
     const auto pd = reorder_forward(from.get_desc(), wanted, configured.attributes);
     auto to = std::make_shared<const ConstantMemory>(wanted);

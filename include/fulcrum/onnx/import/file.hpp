@@ -1,11 +1,18 @@
 #pragma once
 /// \file
-/// From the bytes of an ONNX file to a Model.
+/// From an ONNX file, or the bytes of one, to a Model.
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
 #include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include <google/protobuf/io/zero_copy_stream_impl.h>
 
 #include <fulcrum/core/file.hpp>
 #include <fulcrum/core/linkage.hpp>
@@ -16,23 +23,29 @@ namespace fulcrum {
 
 namespace detail {
 
-inline Model<float> import_onnx_bytes(std::string bytes, onnx_io::ExternalFolder folder, const std::string& where,
-                                      const std::string& name, const OnnxImportOptions& options) {
-  const std::size_t size = bytes.size();
+/// \param size   [B] of what parse(message) reads, which says whether it is a message
+template <class Parse>
+Model<float> import_onnx_message(std::size_t size, const Parse& parse, onnx_io::ExternalFolder folder,
+                                 const std::string& where, const std::string& name, const OnnxImportOptions& options) {
   try {
     ::onnx::ModelProto proto;
     if (size == 0) throw Error("", "is empty", "give a complete .onnx file");
     if (size > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
       throw Error("", "is larger than 2 GB", "export it with external data");
     }
-    if (!proto.ParseFromArray(bytes.data(), static_cast<int>(size))) {
-      throw Error("", "is no ONNX model, or is cut short", "give a complete .onnx file");
-    }
-    std::string().swap(bytes);  // the message has its own copy
+    if (!parse(proto)) throw Error("", "is no ONNX model, or is cut short", "give a complete .onnx file");
     return onnx_io::import_model(proto, std::move(folder), size, name, options);
   } catch (const Error& error) {
     throw Error(where, onnx_io::phrase(error), error.remedy());
   }
+}
+
+inline Model<float> import_onnx_bytes(std::string_view bytes, onnx_io::ExternalFolder folder, const std::string& where,
+                                      const std::string& name, const OnnxImportOptions& options) {
+  const auto parse = [&](::onnx::ModelProto& proto) {
+    return proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+  };
+  return import_onnx_message(bytes.size(), parse, std::move(folder), where, name, options);
 }
 
 }  // namespace detail
@@ -41,12 +54,27 @@ FULCRUM_DEFINE Model<float> import_onnx(const std::string& path, const OnnxImpor
   const std::size_t slash = path.rfind('/');
   std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
   if (name.size() > 5 && name.ends_with(".onnx")) name.resize(name.size() - 5);
-  return detail::import_onnx_bytes(read_file(path), detail::onnx_io::ExternalFolder(detail::folder_of(path)), path,
-                                   name, options);
+  detail::onnx_io::ExternalFolder folder(detail::folder_of(path));
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode))  // a pipe has no size to begin with
+    return detail::import_onnx_bytes(read_file(path), std::move(folder), path, name, options);
+  const detail::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) detail::cannot_read(path, errno);
+  // Piece by piece into the message, so that the weights are in memory once before they are the model's.
+  const auto parse = [&](::onnx::ModelProto& proto) {
+    constexpr int piece = 1 << 18;  // [B]
+    google::protobuf::io::FileInputStream stream(file.get(), piece);
+    const bool parsed = proto.ParseFromZeroCopyStream(&stream);
+    if (stream.GetErrno() == 0) return parsed;
+    std::string what = "cannot be read (";
+    throw Error("", what.append(std::strerror(stream.GetErrno())).append(")"), "check the disk");
+  };
+  return detail::import_onnx_message(static_cast<std::size_t>(status.st_size), parse, std::move(folder), path, name,
+                                     options);
 }
 
 FULCRUM_DEFINE Model<float> parse_onnx(std::string_view bytes, const OnnxImportOptions& options) {
-  return detail::import_onnx_bytes(std::string(bytes), {}, "ONNX model", "model", options);
+  return detail::import_onnx_bytes(bytes, {}, "ONNX model", "model", options);
 }
 
 }  // namespace fulcrum
