@@ -101,9 +101,9 @@ struct LatencyReport {
   double flops = 0.0;  ///< [FLOP] of one inference (of the batch)
   double bytes = 0.0;  ///< [B] of one inference
   LatencyStatistics latency;
-  double throughput_per_s = 0.0;  ///< samples per second of all instances together
+  double throughput_per_s = 0.0;               ///< samples per second of all instances together
   std::optional<PredictionInterval> interval;  ///< of a prediction, where the predictor states one
-  std::vector<RunBlock> blocks;   ///< the run in parts, in the order of time; empty in a prediction
+  std::vector<RunBlock> blocks;                ///< the run in parts, in the order of time; empty in a prediction
   std::vector<StepLatency> layers;
   Milliseconds creation{};         ///< time to prepare the model before the first inference; 0 in a prediction
   MemoryUse memory;                ///< 0 where an executor does not tell, and in a prediction of what one made

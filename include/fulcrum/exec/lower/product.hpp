@@ -148,7 +148,8 @@ FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const C
                                     any_desc(product.weights_dims, weights), bias, dst_desc,
                                     needs_border ? unpadded : geometry, attributes);
               };
-              auto pd = describe(any_desc(needs_border ? bordered(from, geometry) : from, src_dtype), any_desc(to, dst));
+              auto pd =
+                  describe(any_desc(needs_border ? bordered(from, geometry) : from, src_dtype), any_desc(to, dst));
               if (product.grouped && !attempt.int8 && takes_channels_last(pd, value, from, src_dtype)) {
                 const auto as_it_lies = describe(channels_last_desc(from, src_dtype), channels_last_desc(to, dst));
                 if (std::string_view(as_it_lies.impl_info_str()) == pd.impl_info_str()) return as_it_lies;

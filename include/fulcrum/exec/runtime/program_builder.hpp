@@ -18,8 +18,8 @@
 #include <fulcrum/exec/runtime/program.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
 #include <fulcrum/onednn/layout.hpp>
-#include <fulcrum/schedule/memory_plan.hpp>
 #include <fulcrum/onednn/thread_scope.hpp>
+#include <fulcrum/schedule/memory_plan.hpp>
 #include <fulcrum/tensor/quantization.hpp>
 
 namespace fulcrum::detail::onednn {
