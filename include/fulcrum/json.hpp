@@ -11,6 +11,8 @@
 #include <fulcrum/cost/error_summary_json.hpp>
 #include <fulcrum/cost/profile_file.hpp>
 
+#include <fulcrum/calibrate/calibration_data_json.hpp>
+
 #include <fulcrum/load/load_report_json.hpp>
 
 #include <fulcrum/report/advice_json.hpp>

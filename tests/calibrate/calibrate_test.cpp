@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <fulcrum/analysis/is_quantized.hpp>
 #include <fulcrum/calibrate/detail/probe_source.hpp>
 #include <fulcrum/calibrate/detail/time_probe.hpp>
 #include <fulcrum/cost/profile_file.hpp>
@@ -151,6 +152,7 @@ TEST_CASE("the executor runs the steps and the movements that are expected of it
     for (const Precision precision : all_precisions) {
       if (!cpu_supports(precision)) continue;
       const Model<float> model = precision == Precision::int8 ? detail::quantized_probe(probe.model) : probe.model;
+      if (precision == Precision::int8 && !is_quantized(model)) continue;
       const auto compiled = OnednnModel::compile(model, {.threads = 2, .precision = precision});
       const Schedule steps = make_schedule(model, compiled->config(), current_machine());
       const auto places = detail::match_steps(steps, compiled->schedule());

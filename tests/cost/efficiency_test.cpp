@@ -1,6 +1,6 @@
 #include <fulcrum/cost/efficiency.hpp>
 
-#include <set>
+#include <cmath>
 
 #include <support/catch.hpp>
 #include <support/synthetic_machine.hpp>
@@ -31,20 +31,26 @@ TEST_CASE("blocks that are not filled are told from those that are") {
 
 TEST_CASE("a model without samples says nothing") {
   const EfficiencyModel model;
-  CHECK(model.log_slowdown({1.0, 2.0}) == 0.0);
+  CHECK(model.slowdown({1.0, 2.0}).log == 0.0);
 }
 
 TEST_CASE("a lone sample answers for itself with its weight and the trend") {
   EfficiencyModel model;
   model.trend = {0.5, 2.0};
   model.samples = {{{1.0}, 0.0, 0.25}};
-  CHECK(model.log_slowdown({1.0}) == Approx(0.5 + 2.0 + 0.25));
+  CHECK(model.slowdown({1.0}).log == Approx(0.5 + 2.0 + 0.25));
 }
 
 TEST_CASE("far outside the samples the answer is that of the edge") {
   EfficiencyModel model;
   model.trend = {0.0, 1.0};
   model.samples = {{{0.0}, 0.0, 0.0}, {{1.0}, 0.0, 0.0}};
-  CHECK(model.log_slowdown({100.0}) == Approx(1.0));
-  CHECK(model.log_slowdown({-100.0}) == Approx(0.0));
+  CHECK(model.slowdown({100.0}).log == Approx(1.0));
+  CHECK(model.slowdown({-100.0}).log == Approx(0.0));
+  // And the less sure, the farther.
+  model.noise = 0.1;
+  model.spread = 0.5;
+  CHECK(model.slowdown({1.0}).sd == Approx(0.1));
+  CHECK(model.slowdown({3.0}).nearest == Approx(2.0));
+  CHECK(model.slowdown({3.0}).sd == Approx(std::hypot(0.1, 1.0)));
 }

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include <fulcrum/calibrate/calibrate.hpp>
+#include <fulcrum/calibrate/calibration_data_json.hpp>
 #include <fulcrum/core/file.hpp>
 #include <fulcrum/cost/profile_file.hpp>
 #include <fulcrum/onednn/environment.hpp>

@@ -1,18 +1,16 @@
 #pragma once
 /// \file
-/// What a calibration has timed so far: enough to fit a profile, and to go on after an interruption.
+/// What a calibration has timed so far: enough to fit a profile, and to go on after an interruption
+/// (calibration_data_json.hpp keeps it).
 
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include <fulcrum/calibrate/fit_profile.hpp>
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/cost/machine_rates.hpp>
-#include <fulcrum/run/json_values.hpp>
 #include <fulcrum/schedule/layout_change.hpp>
 
 namespace fulcrum {
@@ -31,11 +29,6 @@ struct CalibrationData {
   /// One value on its way.
   FULCRUM_DECLARE void add(const LayoutChange& change);
 };
-
-[[nodiscard]] FULCRUM_DECLARE nlohmann::json to_json(const CalibrationData& data);
-
-/// \throws Error when something is missing, of another type or out of range
-[[nodiscard]] FULCRUM_DECLARE CalibrationData calibration_data_from_json(const JsonReader& j);
 
 }  // namespace fulcrum
 
@@ -56,94 +49,6 @@ FULCRUM_DEFINE void CalibrationData::add(const LayoutChange& change) {
   int& count = seen[static_cast<std::size_t>(known - layout_changes.begin())];
   ++count;
   known->share += (change.share - known->share) / count;
-}
-
-FULCRUM_DEFINE nlohmann::json to_json(const CalibrationData& data) {
-  using nlohmann::json;
-  json j{{"probes", data.probes}, {"seconds", data.seconds}};
-  for (const char* key : {"bandwidths", "steps", "outside_us", "layout_changes"}) j[key] = json::array();
-  for (const Bandwidth& b : data.bandwidths)
-    j["bandwidths"].push_back({b.level, b.capacity_bytes, b.threads, b.byte_per_s});
-  for (const TimedStep& t : data.steps) {
-    const Step& s = t.step;
-    const StepGeometry& g = s.geometry;
-    j["steps"].push_back(
-        {name_of(s.kernel), name_of(s.algorithm), s.kind, name_of(s.arithmetic), name_of(s.src), name_of(s.dst),
-         json{g.n, g.ic, g.oc, g.ih, g.iw, g.oh, g.ow, g.kh, g.kw, g.stride, g.dilation, g.groups, g.extra_src, g.run},
-         g.inside, static_cast<int>(s.movement), s.average, s.functions,
-         json{s.flops, s.src_bytes, s.weight_bytes, s.dst_bytes, s.reread_bytes, s.reread_set, s.reuse_bytes,
-              s.reuse_weight_bytes, s.function_flops},
-         t.threads, s.team, t.time_us});
-  }
-  for (const auto& [threads, time_us] : data.outside_us) j["outside_us"].push_back({threads, time_us});
-  j["networks"] = json::array();
-  for (const TimedNetwork& n : data.networks)
-    j["networks"].push_back({name_of(n.precision), n.threads, n.latency_us, n.steps_us});
-  for (std::size_t i = 0; i < data.layout_changes.size(); ++i) {
-    const LayoutChange& c = data.layout_changes[i];
-    j["layout_changes"].push_back({name_of(c.precision), c.from, c.to, c.converts, c.channels, c.share, data.seen[i]});
-  }
-  return j;
-}
-
-FULCRUM_DEFINE CalibrationData calibration_data_from_json(const JsonReader& j) {
-  CalibrationData data;
-  data.probes = j.at("probes").integer<std::int64_t>(0);
-  data.seconds = j.at("seconds").number(0.0);
-  const auto row_of = [](const JsonReader& row, std::size_t width) {
-    std::vector<JsonReader> cells = row.elements();
-    if (cells.size() != width) row.fail("a list of " + std::to_string(width));
-    return cells;
-  };
-  for (const JsonReader& row : j.at("bandwidths").elements()) {
-    const std::vector<JsonReader> c = row_of(row, 4);
-    data.bandwidths.push_back({c[0].text(), c[1].number(0.0), c[2].integer<int>(1), c[3].number(1.0)});
-  }
-  for (const JsonReader& row : j.at("steps").elements()) {
-    const std::vector<JsonReader> c = row_of(row, 15);
-    TimedStep t;
-    Step& s = t.step;
-    StepGeometry& g = s.geometry;
-    s.kernel = c[0].name(kernel_class_from);
-    s.algorithm = c[1].name(algorithm_from);
-    s.kind = c[2].text();
-    s.arithmetic = c[3].name(precision_from);
-    s.src = c[4].name(dtype_from);
-    s.dst = c[5].name(dtype_from);
-    const std::vector<JsonReader> extents = row_of(c[6], 14);
-    const std::array members{&g.n,  &g.ic, &g.oc,     &g.ih,       &g.iw,     &g.oh,        &g.ow,
-                             &g.kh, &g.kw, &g.stride, &g.dilation, &g.groups, &g.extra_src, &g.run};
-    for (std::size_t i = 0; i < members.size(); ++i) *members[i] = extents[i].integer<std::int64_t>(0);
-    g.inside = c[7].number(0.0);
-    const int movement = c[8].integer<int>(0);
-    if (movement > static_cast<int>(Movement::taken)) c[8].fail("the number of a movement");
-    s.movement = static_cast<Movement>(movement);
-    s.average = c[9].boolean();
-    s.functions = c[10].integer<int>(0);
-    const std::vector<JsonReader> traffic = row_of(c[11], 9);
-    const std::array figures{&s.flops,      &s.src_bytes,   &s.weight_bytes,       &s.dst_bytes,     &s.reread_bytes,
-                             &s.reread_set, &s.reuse_bytes, &s.reuse_weight_bytes, &s.function_flops};
-    for (std::size_t i = 0; i < figures.size(); ++i) *figures[i] = traffic[i].number(0.0);
-    t.threads = s.threads = c[12].integer<int>(1);
-    s.team = c[13].integer<int>(1);
-    t.time_us = c[14].number();
-    data.steps.push_back(std::move(t));
-  }
-  for (const JsonReader& row : j.at("outside_us").elements()) {
-    const std::vector<JsonReader> c = row_of(row, 2);
-    data.outside_us.emplace_back(c[0].integer<int>(1), c[1].number());
-  }
-  for (const JsonReader& row : j.at("networks").elements()) {
-    const std::vector<JsonReader> c = row_of(row, 4);
-    data.networks.push_back({c[0].name(precision_from), c[1].integer<int>(1), c[2].number(0.0), c[3].number(0.0)});
-  }
-  for (const JsonReader& row : j.at("layout_changes").elements()) {
-    const std::vector<JsonReader> c = row_of(row, 7);
-    data.layout_changes.push_back({c[0].name(precision_from), c[1].text(), c[2].text(), c[3].boolean(),
-                                   c[4].integer<std::int64_t>(0), c[5].number(0.0)});
-    data.seen.push_back(c[6].integer<int>(1));
-  }
-  return data;
 }
 
 }  // namespace fulcrum

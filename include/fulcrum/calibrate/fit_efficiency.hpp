@@ -20,9 +20,9 @@ struct LeftOut {
   double residual = 0.0;  ///< measured − predicted from them
 };
 
-/// noise and spread ≥ 0 such that √(noise² + (spread · nearest)²) is the standard deviation of residuals: of greatest
-/// likelihood on a grid, with residuals beyond three deviations counted as three. With few samples, a prior of two of
-/// one third holds them up.
+/// noise > 0 and spread > 0 such that √(noise² + (spread · nearest)²) is the standard deviation of residuals: of
+/// greatest likelihood on a grid, with residuals beyond three deviations counted as three. With few samples, a prior of
+/// two of one third holds them up.
 FULCRUM_DECLARE std::pair<double, double> fit_deviation(const std::vector<LeftOut>& samples);
 
 }  // namespace detail
@@ -150,12 +150,14 @@ FULCRUM_DEFINE Smoothness best_smoothness(const std::vector<EfficiencySample>& s
 FULCRUM_DEFINE std::pair<double, double> fit_deviation(const std::vector<LeftOut>& samples) {
   constexpr std::array grid{0.0, 0.01, 0.02, 0.03, 0.045, 0.065, 0.09, 0.13, 0.18, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0};
   constexpr double prior = 2.0;
+  constexpr double least_spread = 0.18;  // samples that lie close together tell nothing of what is far from them all
   constexpr double prior_variance = 1.0 / 9.0;
   std::pair<double, double> best{1.0 / 3.0, 0.0};
   double best_cost = std::numeric_limits<double>::infinity();
   for (const double noise : grid) {
     if (noise == 0.0) continue;
     for (const double spread : grid) {
+      if (spread < least_spread) continue;
       double cost = prior * (std::log(noise) + 0.5 * prior_variance / (noise * noise));
       for (const LeftOut& sample : samples) {
         const double variance = noise * noise + spread * spread * sample.nearest * sample.nearest;
