@@ -32,6 +32,7 @@ TEST_CASE("a prediction at the present speed takes as much longer as what bounds
   report.latency.p50 = Milliseconds(10.0);
   report.latency.p99 = Milliseconds(20.0);
   report.throughput_per_s = 100.0;
+  report.interval = PredictionInterval{.p50_low = Milliseconds(8.0), .p50_high = Milliseconds(12.0)};
   report.layers = {{"a", "Conv", 0, 0, Milliseconds(4.0), Bound::compute},
                    {"b", "Dense", 0, 0, Milliseconds(4.0), Bound::memory},
                    {"c", "Relu", 0, 0, Milliseconds(1.0), Bound::overhead}};
@@ -42,6 +43,7 @@ TEST_CASE("a prediction at the present speed takes as much longer as what bounds
   CHECK(now.latency.p50.count() == Approx(17.0));  // 1 ms between the steps follows the arithmetic
   CHECK(now.latency.p99.count() == Approx(34.0));
   CHECK(now.throughput_per_s == Approx(100.0 / 1.7));
+  CHECK(now.interval->p50_high.count() == Approx(20.4));
   CHECK(now.notes.size() == 1);
   CHECK(at_present_speed(LatencyReport{}, {2.0, 2.0, 0.05}) == LatencyReport{});
 }

@@ -42,6 +42,7 @@ TEST_CASE("every case is predicted once and measured in every round, with its st
     CHECK(c.why_not.empty());
     CHECK(c.rounds.size() == 2);
     CHECK(c.predicted_p50_ms == predict(tiny(), c.config, profile).latency.p50.count());
+    CHECK(c.p50_range.has_value() == predict(tiny(), c.config, profile).interval.has_value());
     CHECK(c.measured_p50_ms() > 0.0);
     std::size_t both = 0;
     for (const ValidatedStep& step : c.steps) {

@@ -114,6 +114,11 @@ FULCRUM_DEFINE LatencyReport at_present_speed(LatencyReport predicted, const Dri
   LatencyStatistics& l = predicted.latency;
   for (Milliseconds* figure : {&l.min, &l.mean, &l.p50, &l.p90, &l.p95, &l.p99, &l.p99_9}) *figure *= factor;
   predicted.throughput_per_s /= factor;
+  if (std::optional<PredictionInterval>& i = predicted.interval) {
+    for (Milliseconds* figure : {&i->p50_low, &i->p50_high, &i->p99_low, &i->p99_high}) *figure *= factor;
+    i->throughput_low_per_s /= factor;
+    i->throughput_high_per_s /= factor;
+  }
   predicted.notes.push_back("at the present speed of the machine: " + detail::speed_text(factor) +
                             " than predicted from its profile");
   return predicted;

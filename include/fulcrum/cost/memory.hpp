@@ -130,13 +130,14 @@ FULCRUM_DEFINE bool ArenaPlanner::is_blocked(const ScheduledStep& entry) const {
   if (shape.size() < 4 || shape[1] <= 4) return false;
   switch (entry.step.kernel) {
     case KernelClass::convolution:
+    case KernelClass::grouped_convolution:
     case KernelClass::depthwise_convolution:
     case KernelClass::winograd_convolution:
     case KernelClass::pooling: return true;
     default: break;
   }
   // What only moves or changes elements leaves them in the layout that they have.
-  return entry.step.kernel != KernelClass::dense &&
+  return entry.step.kernel != KernelClass::dense && entry.step.kernel != KernelClass::matmul &&
          std::any_of(entry.src.begin(), entry.src.end(), [&](NodeId id) { return blocked_.contains(id); });
 }
 

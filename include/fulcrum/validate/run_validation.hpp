@@ -109,6 +109,10 @@ FULCRUM_DECLARE void predict_case(OpenCase& open, const MachineProfile& profile)
   open.result.predicted_p50_ms = open.predicted.latency.p50.count();
   open.result.predicted_p99_ms = open.predicted.latency.p99.count();
   open.result.predicted_throughput_per_s = open.predicted.throughput_per_s;
+  if (const std::optional<PredictionInterval>& i = open.predicted.interval) {
+    open.result.p50_range = {i->p50_low.count(), i->p50_high.count()};
+    open.result.p99_range = {i->p99_low.count(), i->p99_high.count()};
+  }
 }
 
 /// The cases of a network, predicted.
