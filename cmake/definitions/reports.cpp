@@ -3,3 +3,4 @@
 #define FULCRUM_DEFINES_report 1
 #include <fulcrum/fulcrum.hpp>
 #include <fulcrum/json.hpp>
+#include <fulcrum/calibrate/calibration_data_json.hpp>  // which no umbrella has

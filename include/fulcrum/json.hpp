@@ -11,8 +11,6 @@
 #include <fulcrum/cost/error_summary_json.hpp>
 #include <fulcrum/cost/profile_file.hpp>
 
-#include <fulcrum/calibrate/calibration_data_json.hpp>
-
 #include <fulcrum/load/load_report_json.hpp>
 
 #include <fulcrum/report/advice_json.hpp>

@@ -5,8 +5,9 @@ cmake_minimum_required(VERSION 3.25)
 #
 #   cmake -DROOT=<repository> -P umbrellas.cmake
 
-# In no umbrella: what calibrate() alone calls and only the code of engines needs, and what makes everybody compile Eigen.
-set(left_out "fulcrum/calibrate/fit_.*" "fulcrum/onednn/(adapter|layout|pinned_team|team|terms|thread_scope).hpp"
+# In no umbrella: what calibrate() and its tool alone call and only the code of engines needs, and what makes everybody
+# compile Eigen.
+set(left_out "fulcrum/calibrate/(fit_|calibration_data).*" "fulcrum/onednn/(adapter|layout|pinned_team|team|terms|thread_scope).hpp"
              fulcrum/tensor/matrix_view.hpp)
 list(JOIN left_out "|" left_out)
 
