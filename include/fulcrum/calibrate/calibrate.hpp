@@ -243,7 +243,7 @@ FULCRUM_DEFINE void Calibration::add(ProbeTiming timing, Precision precision) {
   if (timing.latency.p50 < short_enough)
     data_.outside_us.emplace_back(timing.threads, timing.outside_us);
   else
-    data_.networks.push_back({precision, timing.threads, Microseconds(timing.latency.p50).count(), timing.steps_us});
+    data_.networks.push_back({precision, timing.threads, timing.steps_us + timing.outside_us, timing.steps_us});
   for (TimedStep& step : timing.steps) data_.steps.push_back(std::move(step));
   for (const LayoutChange& seen : timing.layout_changes) data_.add(seen);
 }

@@ -21,7 +21,7 @@ struct TimedStep {
 struct TimedNetwork {
   Precision precision = Precision::f32;
   int threads = 1;
-  double latency_us = 0.0;  ///< median
+  double latency_us = 0.0;  ///< of an inference, where it was least disturbed
   double steps_us = 0.0;    ///< the sum of its steps' times
 };
 
