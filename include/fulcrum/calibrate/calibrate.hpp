@@ -281,10 +281,11 @@ FULCRUM_DEFINE void Calibration::check_networks() {
         const LatencyReport predicted = predict(
             model, {.batch = probe.batch, .threads = threads, .precision = precision, .slice = probe.batch}, profile_);
         const double p50 = Microseconds(predicted.latency.p50).count();
-        // Of the interval as it is without what is learnt here.
+        // Of the interval without the scatter of networks, which is learnt here.
+        const double scatter = profile_.composition_of(precision, threads).sd;
         const double sd = std::log(predicted.interval->p50_high / predicted.latency.p50) / 1.645;
         networks.push_back({precision, threads, Microseconds(timing.latency.p50).count(), p50,
-                            std::sqrt(std::max(sd * sd - 0.01, 0.0))});
+                            std::sqrt(std::max(sd * sd - scatter * scatter, 0.0))});
       }
     }
   }

@@ -56,8 +56,8 @@ FULCRUM_DEFINE StepPrediction predict_step(const Step& step, const MachineProfil
 
 namespace fulcrum::detail {
 
-/// With 90 % confidence, when ln(measured / predicted) of the median has the standard deviation `sd`. A tail is known
-/// half as well again.
+/// With 90 % confidence, when ln(measured / predicted) of the median has the standard deviation `sd`. How far the tail
+/// lies from the median has one of 0.1 besides.
 FULCRUM_DECLARE PredictionInterval interval_of(const LatencyReport& report, double sd);
 
 FULCRUM_DEFINE PredictionInterval interval_of(const LatencyReport& report, double sd) {
