@@ -39,6 +39,23 @@ double typical_error(const EfficiencyModel& model) {
 }
 }  // namespace
 
+TEST_CASE("parts of a roofline are found in the times that they make, whatever stands out") {
+  std::vector<detail::TimedParts> timed;
+  for (int i = 1; i <= 40; ++i) {
+    const double compute = 1.0 + i % 7, memory = 0.5 * (i % 5), functions = i % 3;
+    timed.push_back({{0.5, compute, memory, functions}, 2.0 * 0.5 + 1.5 * compute + 0.25 * memory + 4.0 * functions});
+  }
+  timed[5].time_us *= 10.0;
+  const std::optional<RooflineParts> parts = detail::fit_parts(timed);
+  REQUIRE(parts);
+  CHECK(parts->overhead == Approx(2.0).epsilon(0.05));
+  CHECK(parts->compute == Approx(1.5).epsilon(0.02));
+  CHECK(parts->memory == Approx(0.25).epsilon(0.05));
+  CHECK(parts->functions == Approx(4.0).epsilon(0.02));
+  timed.resize(20);
+  CHECK(!detail::fit_parts(timed));  // too few to tell
+}
+
 TEST_CASE("a known function is recovered at places that were not sampled") {
   const EfficiencyModel model = fit_efficiency(of_dense(Precision::bf16, 2), samples_of(120, 1, 0.0));
   CHECK(model.kernel == KernelClass::dense);

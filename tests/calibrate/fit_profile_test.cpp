@@ -95,17 +95,19 @@ TEST_CASE("jitter is relative to the median") {
 }
 
 TEST_CASE("an inference takes as much more than its steps as probes did, per precision and thread count") {
-  const std::vector<TimedNetwork> networks{{Precision::f32, 1, 105.0, 100.0},
-                                           {Precision::f32, 1, 104.0, 100.0},
-                                           {Precision::f32, 1, 300.0, 100.0},
-                                           {Precision::int8, 2, 90.0, 100.0},
-                                           {Precision::int8, 2, 50.0, 0.0}};
+  const std::vector<TimedNetwork> networks{
+      {Precision::f32, 1, 1050.0, 1000.0}, {Precision::f32, 1, 1040.0, 1000.0}, {Precision::f32, 1, 3000.0, 1000.0},
+      {Precision::f32, 1, 42.0, 40.0},     {Precision::f32, 1, 11.0, 10.0},     {Precision::f32, 1, 104.0, 100.0},
+      {Precision::int8, 2, 900.0, 1000.0}, {Precision::int8, 2, 50.0, 0.0},     {Precision::int8, 2, 9.0, 10.0}};
   std::vector<Composition> composition = fit_composition(networks);
   REQUIRE(composition.size() == 2);
   CHECK(composition[0].precision == Precision::f32);
   CHECK(composition[0].factor == Approx(1.05));
   CHECK(composition[0].networks == 3);
   CHECK(composition[1].factor == Approx(0.9));
+  // Of short ones, what lies between the steps is a time.
+  CHECK(fit_inference_overhead(networks, 1) == Approx(2.0));
+  CHECK(fit_inference_overhead(networks, 2) == 0.0);
   // Scatter that single steps explain is not counted again; a machine that never scatters is not believed.
   fit_scatter({{Precision::f32, 1, 120.0, 100.0, 0.0}, {Precision::f32, 1, 100.0, 120.0, 0.0}}, composition);
   CHECK(composition[0].sd == Approx(1.4826 * std::log(1.2)));

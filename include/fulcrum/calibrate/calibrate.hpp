@@ -238,12 +238,7 @@ FULCRUM_DEFINE std::vector<Probe> Calibration::loading_probes() {
 }
 
 FULCRUM_DEFINE void Calibration::add(ProbeTiming timing, Precision precision) {
-  // Of long inferences the difference of two large figures would say nothing.
-  constexpr Milliseconds short_enough(0.2);
-  if (timing.latency.p50 < short_enough)
-    data_.outside_us.emplace_back(timing.threads, timing.outside_us);
-  else
-    data_.networks.push_back({precision, timing.threads, timing.steps_us + timing.outside_us, timing.steps_us});
+  data_.networks.push_back({precision, timing.threads, timing.steps_us + timing.outside_us, timing.steps_us});
   for (TimedStep& step : timing.steps) data_.steps.push_back(std::move(step));
   for (const LayoutChange& seen : timing.layout_changes) data_.add(seen);
 }
@@ -253,13 +248,8 @@ FULCRUM_DEFINE void Calibration::fit() {
   profile_.layout_changes = data_.layout_changes;
   profile_.rates.peaks = fit_peaks(data_.steps);
   profile_.rates.overheads = fit_overheads(data_.steps, profile_.rates);
-  for (Overhead& overhead : profile_.rates.overheads) {
-    std::vector<double> outside;
-    for (const auto& [threads, time_us] : data_.outside_us) {
-      if (threads == overhead.threads) outside.push_back(time_us);
-    }
-    overhead.inference_us = std::max(0.0, median_of(std::move(outside)));
-  }
+  for (Overhead& overhead : profile_.rates.overheads)
+    overhead.inference_us = fit_inference_overhead(data_.networks, overhead.threads);
   profile_.efficiency = fit_efficiencies(data_.steps, profile_.rates);
   profile_.composition = fit_composition(data_.networks);
 }
@@ -284,7 +274,7 @@ FULCRUM_DEFINE void Calibration::check_networks() {
         // Of the interval without the scatter of networks, which is learnt here.
         const double scatter = profile_.composition_of(precision, threads).sd;
         const double sd = std::log(predicted.interval->p50_high / predicted.latency.p50) / 1.645;
-        networks.push_back({precision, threads, Microseconds(timing.latency.p50).count(), p50,
+        networks.push_back({precision, threads, timing.steps_us + timing.outside_us, p50,
                             std::sqrt(std::max(sd * sd - scatter * scatter, 0.0))});
       }
     }

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <fulcrum/calibrate/fit_profile.hpp>
@@ -21,10 +20,9 @@ struct CalibrationData {
   double seconds = 0.0;     ///< spent on them so far
   std::vector<Bandwidth> bandwidths;
   std::vector<TimedStep> steps;
-  std::vector<std::pair<int, double>> outside_us;  ///< threads; an inference − the sum of its steps [µs]
-  std::vector<TimedNetwork> networks;              ///< probes as a whole
-  std::vector<LayoutChange> layout_changes;        ///< `share` is the mean of what was seen
-  std::vector<int> seen;                           ///< how often each of them was looked at
+  std::vector<TimedNetwork> networks;        ///< probes as a whole
+  std::vector<LayoutChange> layout_changes;  ///< `share` is the mean of what was seen
+  std::vector<int> seen;                     ///< how often each of them was looked at
 
   /// One value on its way.
   FULCRUM_DECLARE void add(const LayoutChange& change);

@@ -30,7 +30,7 @@ namespace fulcrum {
 FULCRUM_DEFINE nlohmann::json to_json(const CalibrationData& data) {
   using nlohmann::json;
   json j{{"probes", data.probes}, {"seconds", data.seconds}};
-  for (const char* key : {"bandwidths", "steps", "outside_us", "layout_changes"}) j[key] = json::array();
+  for (const char* key : {"bandwidths", "steps", "layout_changes"}) j[key] = json::array();
   for (const Bandwidth& b : data.bandwidths)
     j["bandwidths"].push_back({b.level, b.capacity_bytes, b.threads, b.byte_per_s});
   for (const TimedStep& t : data.steps) {
@@ -44,7 +44,6 @@ FULCRUM_DEFINE nlohmann::json to_json(const CalibrationData& data) {
               s.reuse_weight_bytes, s.function_flops},
          t.threads, s.team, t.time_us});
   }
-  for (const auto& [threads, time_us] : data.outside_us) j["outside_us"].push_back({threads, time_us});
   j["networks"] = json::array();
   for (const TimedNetwork& n : data.networks)
     j["networks"].push_back({name_of(n.precision), n.threads, n.latency_us, n.steps_us});
@@ -97,10 +96,6 @@ FULCRUM_DEFINE CalibrationData calibration_data_from_json(const JsonReader& j) {
     s.team = c[13].integer<int>(1);
     t.time_us = c[14].number();
     data.steps.push_back(std::move(t));
-  }
-  for (const JsonReader& row : j.at("outside_us").elements()) {
-    const std::vector<JsonReader> c = row_of(row, 2);
-    data.outside_us.emplace_back(c[0].integer<int>(1), c[1].number());
   }
   for (const JsonReader& row : j.at("networks").elements()) {
     const std::vector<JsonReader> c = row_of(row, 4);

@@ -2,6 +2,8 @@
 /// \file
 /// From timed steps to an EfficiencyModel.
 
+#include <array>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -25,6 +27,16 @@ struct LeftOut {
 /// two of one third holds them up.
 FULCRUM_DECLARE std::pair<double, double> fit_deviation(const std::vector<LeftOut>& samples);
 
+/// A step's parts and how long it took.
+struct TimedParts {
+  std::array<double, 4> parts_us{};  ///< of parts_of()
+  double time_us = 0.0;              ///< > 0
+};
+
+/// The non-negative parts whose sums are nearest to the times, by relative error, with outliers weighed down. Absent
+/// with fewer than thirty steps.
+FULCRUM_DECLARE std::optional<RooflineParts> fit_parts(const std::vector<TimedParts>& timed);
+
 }  // namespace detail
 
 /// Fits the samples (features and log_slowdown given) of one class, precision and thread count. The smoothness is the
@@ -39,7 +51,6 @@ FULCRUM_DECLARE [[nodiscard]] EfficiencyModel fit_efficiency(EfficiencyModel mod
 #if FULCRUM_DEFINES(calibrate)
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -169,6 +180,46 @@ FULCRUM_DEFINE std::pair<double, double> fit_deviation(const std::vector<LeftOut
     }
   }
   return best;
+}
+
+FULCRUM_DEFINE std::optional<RooflineParts> fit_parts(const std::vector<TimedParts>& timed) {
+  constexpr std::size_t fewest = 30;
+  constexpr std::size_t width = 4;
+  constexpr int reweighted = 6;
+  constexpr int sweeps = 300;
+  if (timed.size() < fewest) return std::nullopt;
+  std::array<double, width> x{1.0, 1.0, 1.0, 0.0};
+  std::vector<double> weights(timed.size(), 1.0);
+  for (int round = 0; round < reweighted; ++round) {
+    // Least squares of Σⱼ xⱼ partⱼ / time − 1, one coordinate after another, none below zero.
+    Eigen::Matrix4d a = Eigen::Matrix4d::Zero();
+    Eigen::Vector4d b = Eigen::Vector4d::Zero();
+    for (std::size_t i = 0; i < timed.size(); ++i) {
+      const Eigen::Vector4d row = Eigen::Map<const Eigen::Vector4d>(timed[i].parts_us.data()) / timed[i].time_us;
+      a += weights[i] * row * row.transpose();
+      b += weights[i] * row;
+    }
+    for (int sweep = 0; sweep < sweeps; ++sweep) {
+      for (std::size_t j = 0; j < width; ++j) {
+        const auto at = static_cast<Eigen::Index>(j);
+        if (a(at, at) <= 0.0) continue;
+        const double gradient = a.row(at).dot(Eigen::Map<const Eigen::Vector4d>(x.data())) - b(at);
+        x[j] = std::max(0.0, x[j] - gradient / a(at, at));
+      }
+    }
+    for (std::size_t i = 0; i < timed.size(); ++i) {
+      double sum = 0.0;
+      for (std::size_t j = 0; j < width; ++j) sum += x[j] * timed[i].parts_us[j];
+      constexpr double soft = 0.05;
+      weights[i] = 1.0 / (soft + std::abs(sum / timed[i].time_us - 1.0));
+    }
+  }
+  // Of each step there has to be something.
+  const bool covers = std::all_of(timed.begin(), timed.end(), [&](const TimedParts& t) {
+    return x[0] * t.parts_us[0] + x[1] * t.parts_us[1] + x[2] * t.parts_us[2] > 0.0;
+  });
+  if (!covers) return std::nullopt;
+  return RooflineParts{x[0], x[1], x[2], x[3]};
 }
 
 }  // namespace fulcrum::detail

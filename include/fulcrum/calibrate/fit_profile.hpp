@@ -21,7 +21,7 @@ struct TimedStep {
 struct TimedNetwork {
   Precision precision = Precision::f32;
   int threads = 1;
-  double latency_us = 0.0;  ///< of an inference, where it was least disturbed
+  double latency_us = 0.0;  ///< of an inference
   double steps_us = 0.0;    ///< the sum of its steps' times
 };
 
@@ -47,6 +47,10 @@ FULCRUM_DECLARE [[nodiscard]] std::vector<Overhead> fit_overheads(const std::vec
 
 namespace detail {
 
+/// Of inferences that take longer, what lies between the steps shows as a share; of shorter ones, as a time. Of long
+/// ones, the difference of two large figures would say nothing.
+inline constexpr double short_inference_us = 200.0;
+
 /// Samples with equal features become one, with their median. Otherwise a sample left out would be predicted from its
 /// own twin, and the fit would take its noise for shape.
 FULCRUM_DECLARE std::vector<EfficiencySample> merged(std::vector<EfficiencySample> samples);
@@ -54,7 +58,7 @@ FULCRUM_DECLARE std::vector<EfficiencySample> merged(std::vector<EfficiencySampl
 }  // namespace detail
 
 /// One EfficiencyModel per class, algorithm, precision and thread count that was timed.
-/// \param rates        complete: the slowdown is relative to their roofline
+/// \param rates        complete: models are relative to the parts of their roofline
 /// \param max_samples  of each model; evenly thinned out beyond, for the fit's time grows with their cube
 FULCRUM_DECLARE [[nodiscard]] std::vector<EfficiencyModel> fit_efficiencies(const std::vector<TimedStep>& timed,
                                                                             const MachineRates& rates,
@@ -73,8 +77,12 @@ struct CheckedNetwork {
   double sd = 0.0;  ///< of ln(measured / predicted), as far as its steps tell
 };
 
-/// Composition per precision and thread count: the median of an inference over the sum of its steps.
+/// Composition per precision and thread count: the median of an inference over the sum of its steps, of those that take
+/// long enough to tell.
 FULCRUM_DECLARE [[nodiscard]] std::vector<Composition> fit_composition(const std::vector<TimedNetwork>& networks);
+
+/// Per thread count, the median of what inferences that hardly take longer than their steps take beside them [µs].
+FULCRUM_DECLARE [[nodiscard]] double fit_inference_overhead(const std::vector<TimedNetwork>& networks, int threads);
 
 /// Sets how far networks scatter around their predictions beyond what their steps tell.
 FULCRUM_DECLARE void fit_scatter(const std::vector<CheckedNetwork>& networks, std::vector<Composition>& composition);
@@ -146,21 +154,34 @@ namespace fulcrum {
 
 FULCRUM_DEFINE std::vector<EfficiencyModel> fit_efficiencies(const std::vector<TimedStep>& timed,
                                                              const MachineRates& rates, std::size_t max_samples) {
-  std::map<std::tuple<KernelClass, Algorithm, std::string, Precision, int>, std::vector<EfficiencySample>> groups;
+  struct Timed {
+    std::vector<double> features;
+    detail::TimedParts parts;
+    double roofline_us;
+  };
+  std::map<std::tuple<KernelClass, Algorithm, std::string, Precision, int>, std::vector<Timed>> groups;
   for (const TimedStep& t : timed) {
     if (t.time_us <= 0.0 || !rates.knows(t.step.arithmetic)) continue;
     const RooflinePoint roofline = roofline_point(t.step, rates, t.threads);
     groups[{t.step.kernel, t.step.algorithm, std::string(loops_of(t.step)), t.step.arithmetic, t.threads}].push_back(
-        {efficiency_features(t.step, roofline), std::log(t.time_us / roofline.time_us()), 0.0});
+        {efficiency_features(t.step, roofline), {parts_of(t.step, roofline), t.time_us}, roofline.time_us()});
   }
   std::vector<EfficiencyModel> models;
-  for (auto& [key, all] : groups) {
+  for (auto& [key, group] : groups) {
+    EfficiencyModel model;
+    std::tie(model.kernel, model.algorithm, model.layer, model.precision, model.threads) = key;
+    std::vector<detail::TimedParts> parts;
+    for (const Timed& t : group) parts.push_back(t.parts);
+    model.parts = detail::fit_parts(parts);
+    std::vector<EfficiencySample> all;
+    for (Timed& t : group) {
+      const double by_parts = model.parts_us(t.parts.parts_us, t.roofline_us);
+      all.push_back({std::move(t.features), std::log(t.parts.time_us / by_parts), 0.0});
+    }
     std::vector<EfficiencySample> samples = detail::merged(std::move(all));
     std::vector<EfficiencySample> kept;
     const std::size_t count = std::min(samples.size(), max_samples);
     for (std::size_t i = 0; i < count; ++i) kept.push_back(std::move(samples[i * samples.size() / count]));
-    EfficiencyModel model;
-    std::tie(model.kernel, model.algorithm, model.layer, model.precision, model.threads) = key;
     models.push_back(fit_efficiency(std::move(model), std::move(kept)));
   }
   return models;
@@ -207,7 +228,7 @@ FULCRUM_DEFINE std::vector<Contention> fit_contention(const std::vector<Contende
 FULCRUM_DEFINE std::vector<Composition> fit_composition(const std::vector<TimedNetwork>& networks) {
   std::map<std::pair<Precision, int>, std::vector<double>> groups;
   for (const TimedNetwork& n : networks) {
-    if (n.steps_us > 0.0) groups[{n.precision, n.threads}].push_back(n.latency_us / n.steps_us);
+    if (n.steps_us >= detail::short_inference_us) groups[{n.precision, n.threads}].push_back(n.latency_us / n.steps_us);
   }
   std::vector<Composition> result;
   for (auto& [key, ratios] : groups) {
@@ -218,6 +239,15 @@ FULCRUM_DEFINE std::vector<Composition> fit_composition(const std::vector<TimedN
     result.push_back(composition);
   }
   return result;
+}
+
+FULCRUM_DEFINE double fit_inference_overhead(const std::vector<TimedNetwork>& networks, int threads) {
+  std::vector<double> outside;
+  for (const TimedNetwork& n : networks) {
+    if (n.threads == threads && n.steps_us > 0.0 && n.steps_us < detail::short_inference_us)
+      outside.push_back(n.latency_us - n.steps_us);
+  }
+  return std::max(0.0, detail::median_of(std::move(outside)));
 }
 
 FULCRUM_DEFINE void fit_scatter(const std::vector<CheckedNetwork>& networks, std::vector<Composition>& composition) {

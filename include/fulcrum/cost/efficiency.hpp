@@ -3,9 +3,11 @@
 /// How far from the roofline a step of a given shape stays on a machine: interpolated between steps that were timed.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,10 +19,24 @@
 
 namespace fulcrum {
 
+/// How often a step takes each part of its roofline: a sum, where the roofline itself takes the larger of computing and
+/// moving data. What kernels of one class have in common is in here, so that less is left to interpolate.
+struct RooflineParts {
+  double overhead = 1.0;
+  double compute = 1.0;  ///< with what blocks of 16 channels leave unused
+  double memory = 1.0;
+  double functions = 0.0;
+
+  friend bool operator==(const RooflineParts&, const RooflineParts&) = default;
+};
+
+/// The parts of a step's roofline [µs], in the order of RooflineParts.
+FULCRUM_DECLARE [[nodiscard]] std::array<double, 4> parts_of(const Step& step, const RooflinePoint& roofline);
+
 /// A timed step as a point in feature space.
 struct EfficiencySample {
   std::vector<double> features;  ///< of efficiency_features()
-  double log_slowdown = 0.0;     ///< ln(time / roofline time)
+  double log_slowdown = 0.0;     ///< ln(time / time by the model's parts)
   double weight = 0.0;           ///< in the interpolation; set by fit_efficiency()
 
   friend bool operator==(const EfficiencySample&, const EfficiencySample&) = default;
@@ -28,12 +44,12 @@ struct EfficiencySample {
 
 /// How far a step stays from its roofline, and how sure that is.
 struct Slowdown {
-  double log = 0.0;      ///< ln(time / roofline time)
+  double log = 0.0;      ///< ln(time / time by the parts of the roofline)
   double sd = 0.0;       ///< standard deviation of `log`
   double nearest = 0.0;  ///< distance in feature space to the nearest step that was timed; 1 is far
 };
 
-/// ln(time / roofline time) of the steps of one class, algorithm, precision and thread count, as a function of their
+/// ln(time / time by `parts`) of the steps of one class, algorithm, precision and thread count, as a function of their
 /// features x:
 ///
 ///     trend₀ + Σⱼ trendⱼ₊₁ xⱼ + Σᵢ weightᵢ k(|x − xᵢ| / length_scale),   k(d) = (1 + √3 d) e^(−√3 d)
@@ -48,6 +64,7 @@ struct EfficiencyModel {
   std::string layer;                     ///< of plain loops: whose ("Gather"); otherwise empty
   Precision precision = Precision::f32;  ///< the step's arithmetic
   int threads = 1;
+  std::optional<RooflineParts> parts;  ///< absent: too few steps were timed to tell, and the roofline itself stands in
   double length_scale = 1.0;
   double loo_error = 0.0;  ///< median |predicted / measured − 1| of each sample, predicted from all the others
   double noise = 0.0;      ///< standard deviation of a step like one that was timed
@@ -59,6 +76,13 @@ struct EfficiencyModel {
 
   /// \param features  of efficiency_features() for a step of this class
   FULCRUM_DECLARE [[nodiscard]] Slowdown slowdown(const std::vector<double>& features) const;
+
+  /// What a step takes by `parts` alone [µs].
+  [[nodiscard]] double parts_us(const Step& step, const RooflinePoint& roofline) const {
+    return parts_us(parts_of(step, roofline), roofline.time_us());
+  }
+  /// \param of_step  parts_of() the step
+  FULCRUM_DECLARE [[nodiscard]] double parts_us(const std::array<double, 4>& of_step, double roofline_us) const;
 };
 
 /// Whose plain loops run a step, where each layer has loops of its own; otherwise empty.
@@ -118,6 +142,27 @@ namespace fulcrum {
 
 FULCRUM_DEFINE std::string_view loops_of(const Step& step) {
   return step.algorithm == Algorithm::loops ? step.primary_kind() : std::string_view();
+}
+
+FULCRUM_DEFINE std::array<double, 4> parts_of(const Step& step, const RooflinePoint& roofline) {
+  double used = 1.0;
+  const bool multiplies = step.kernel == KernelClass::convolution || step.kernel == KernelClass::grouped_convolution ||
+                          step.kernel == KernelClass::dense || step.kernel == KernelClass::matmul;
+  if (multiplies) {
+    constexpr std::int64_t block = 16;
+    const StepGeometry& g = step.geometry;
+    const std::int64_t groups = std::max<std::int64_t>(g.groups, 1);
+    const auto element = static_cast<std::int64_t>(size_of(step.src));
+    used = detail::utilization(std::max<std::int64_t>(g.oc / groups, 1), block) *
+           detail::utilization(std::max<std::int64_t>(g.ic / groups, 1) * element, block);
+  }
+  return {roofline.overhead_us, roofline.compute_us / used, roofline.memory_us, roofline.function_us};
+}
+
+FULCRUM_DEFINE double EfficiencyModel::parts_us(const std::array<double, 4>& of_step, double roofline_us) const {
+  if (!parts) return roofline_us;
+  const auto [overhead, compute, memory, functions] = of_step;
+  return parts->overhead * overhead + parts->compute * compute + parts->memory * memory + parts->functions * functions;
 }
 
 FULCRUM_DEFINE std::vector<double> efficiency_features(const Step& step, const RooflinePoint& roofline) {

@@ -146,14 +146,19 @@ FULCRUM_DEFINE Slowdown MachineProfile::slowdown(const Step& step, const Rooflin
   constexpr double unknown = 0.7;  // nearly a factor of two either way
   if (below == nullptr && above == nullptr) return {0.0, unknown, unknown};
   const std::vector<double> features = efficiency_features(step, roofline);
+  const auto by_model = [&](const EfficiencyModel& model) {
+    Slowdown slowdown = model.slowdown(features);
+    slowdown.log += std::log(model.parts_us(step, roofline) / roofline.time_us());
+    return slowdown;
+  };
   Slowdown result;
   if (below == nullptr || above == nullptr || below == above) {
-    result = (below != nullptr ? below : above)->slowdown(features);
+    result = by_model(below != nullptr ? *below : *above);
   } else {
     const double share = std::log(static_cast<double>(threads) / below->threads) /
                          std::log(static_cast<double>(above->threads) / below->threads);
-    const Slowdown a = below->slowdown(features);
-    const Slowdown b = above->slowdown(features);
+    const Slowdown a = by_model(*below);
+    const Slowdown b = by_model(*above);
     result = {(1.0 - share) * a.log + share * b.log, std::max(a.sd, b.sd), std::max(a.nearest, b.nearest)};
   }
   // Borrowed figures are as sure as their kind is alike.

@@ -16,7 +16,7 @@
 namespace fulcrum {
 
 /// Written into every profile; a reader takes no other. It changes when fields or efficiency_features() do.
-inline constexpr int profile_format = 3;
+inline constexpr int profile_format = 4;
 
 namespace detail {
 
@@ -70,7 +70,7 @@ FULCRUM_DECLARE nlohmann::json rounded_array(const std::vector<double>& values) 
 }
 
 FULCRUM_DECLARE nlohmann::json efficiency_to_json(const EfficiencyModel& m) {
-  // One row per sample: the features, ln(time / roofline time), the weight.
+  // One row per sample: the features, ln(time / time by the parts), the weight.
   nlohmann::json rows = nlohmann::json::array();
   for (const EfficiencySample& sample : m.samples) {
     std::vector<double> row = sample.features;
@@ -78,17 +78,19 @@ FULCRUM_DECLARE nlohmann::json efficiency_to_json(const EfficiencyModel& m) {
     row.push_back(sample.weight);
     rows.push_back(rounded_array(row));
   }
-  return {{"kernel", name_of(m.kernel)},
-          {"algorithm", name_of(m.algorithm)},
-          {"layer", m.layer},
-          {"precision", name_of(m.precision)},
-          {"threads", m.threads},
-          {"length_scale", m.length_scale},
-          {"leave_one_out_error", rounded(m.loo_error)},
-          {"noise", rounded(m.noise)},
-          {"spread", rounded(m.spread)},
-          {"trend", rounded_array(m.trend)},
-          {"samples_features_log_slowdown_weight", std::move(rows)}};
+  nlohmann::json j{{"kernel", name_of(m.kernel)},
+                   {"algorithm", name_of(m.algorithm)},
+                   {"layer", m.layer},
+                   {"precision", name_of(m.precision)},
+                   {"threads", m.threads},
+                   {"length_scale", m.length_scale},
+                   {"leave_one_out_error", rounded(m.loo_error)},
+                   {"noise", rounded(m.noise)},
+                   {"spread", rounded(m.spread)},
+                   {"trend", rounded_array(m.trend)},
+                   {"samples_features_log_slowdown_weight", std::move(rows)}};
+  if (m.parts) j["parts"] = rounded_array({m.parts->overhead, m.parts->compute, m.parts->memory, m.parts->functions});
+  return j;
 }
 
 FULCRUM_DECLARE EfficiencyModel efficiency_from_json(const JsonReader& j) {
@@ -98,6 +100,14 @@ FULCRUM_DECLARE EfficiencyModel efficiency_from_json(const JsonReader& j) {
   m.layer = j.at("layer").text();
   m.precision = j.at("precision").name(precision_from);
   m.threads = j.at("threads").integer<int>(1);
+  if (const auto given = j.find("parts")) {
+    const std::vector<double> parts = given->numbers();
+    const bool valid = parts.size() == 4 &&
+                       std::all_of(parts.begin(), parts.end(), [](double x) { return x >= 0.0; }) &&
+                       std::any_of(parts.begin(), parts.begin() + 3, [](double x) { return x > 0.0; });
+    if (!valid) given->fail("a list of 4 numbers of at least 0, one of the first three above it");
+    m.parts = {parts[0], parts[1], parts[2], parts[3]};
+  }
   m.length_scale = j.at("length_scale").number(1e-6);
   m.loo_error = j.at("leave_one_out_error").number(0.0);
   m.noise = j.at("noise").number(0.0);

@@ -55,6 +55,7 @@ struct InstanceSamples {
   Clock::duration creation{};                   ///< it took to make the instance
   std::vector<StepInfo> step_infos;             ///< only of the first instance; empty: it does not time its steps
   std::vector<std::vector<nanoseconds>> steps;  ///< by step, then by run; only of the first instance
+  std::vector<nanoseconds> timed_runs;          ///< the runs whose steps these are, whole
 };
 
 /// Sources and results of one instance: several sets of sources when they rotate.
@@ -169,6 +170,7 @@ FULCRUM_DEFINE InstanceSamples run_instance(const PreparedModel& model, const In
     samples.step_infos = executor.steps();
     samples.steps.resize(step_times.size());
     for (auto& times : samples.steps) times.reserve(static_cast<std::size_t>(step_runs));
+    samples.timed_runs.reserve(static_cast<std::size_t>(step_runs));
   }
 
   control.barrier.arrive_and_wait();
@@ -193,7 +195,10 @@ FULCRUM_DEFINE InstanceSamples run_instance(const PreparedModel& model, const In
       continue;
     }
     if (run >= step_runs || (run >= 3 && Clock::now() - steps_start > plan.step_duration)) break;
-    executor.execute_timed(buffers.src(), buffers.dst(), step_times);
+    const std::span<const float* const> src = buffers.src();
+    const Clock::time_point before = Clock::now();
+    executor.execute_timed(src, buffers.dst(), step_times);
+    samples.timed_runs.push_back(Clock::now() - before);
     for (std::size_t i = 0; i < step_times.size(); ++i) samples.steps[i].push_back(step_times[i]);
   }
   if (index == 0) control.steps_done.store(true);
