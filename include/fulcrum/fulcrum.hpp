@@ -184,6 +184,7 @@
 #include <fulcrum/plan/recommendation.hpp>
 #include <fulcrum/plan/reduced_model.hpp>
 #include <fulcrum/plan/selection.hpp>
+#include <fulcrum/plan/service_plan.hpp>
 #include <fulcrum/plan/space.hpp>
 #include <fulcrum/plan/study.hpp>
 

@@ -11,7 +11,10 @@
 #include <fulcrum/cost/error_summary_json.hpp>
 #include <fulcrum/cost/profile_file.hpp>
 
+#include <fulcrum/load/arrivals_json.hpp>
 #include <fulcrum/load/load_report_json.hpp>
+
+#include <fulcrum/plan/service_plan_json.hpp>
 
 #include <fulcrum/report/advice_json.hpp>
 #include <fulcrum/report/explanation_json.hpp>

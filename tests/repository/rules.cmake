@@ -35,7 +35,7 @@ set(shared_folders layers/kernels)
 set(restricted_headers
   "dnnl" "onednn exec train"
   "(onnx|google/protobuf)/" "onnx"
-  "nlohmann/" "passes run cost calibrate load validate report"
+  "nlohmann/" "passes run cost calibrate load validate plan report"
   "boost/" "load"
   "(CLI|catch2|benchmark)/" "none"
   "(iostream|regex|random)$" "none")
