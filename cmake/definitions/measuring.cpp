@@ -5,3 +5,5 @@
 #include <fulcrum/fulcrum.hpp>
 #include <fulcrum/json.hpp>
 #include <fulcrum/onednn.hpp>
+#include <fulcrum/plan/plan_service.hpp>      // which no umbrella has
+#include <fulcrum/plan/service_variants.hpp>  // which no umbrella has

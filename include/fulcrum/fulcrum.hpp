@@ -184,7 +184,11 @@
 #include <fulcrum/plan/recommendation.hpp>
 #include <fulcrum/plan/reduced_model.hpp>
 #include <fulcrum/plan/selection.hpp>
+#include <fulcrum/plan/service_answer.hpp>
 #include <fulcrum/plan/service_plan.hpp>
+#include <fulcrum/plan/service_simulation.hpp>
+#include <fulcrum/plan/service_space.hpp>
+#include <fulcrum/plan/service_study.hpp>
 #include <fulcrum/plan/space.hpp>
 #include <fulcrum/plan/study.hpp>
 
@@ -197,6 +201,7 @@
 #include <fulcrum/report/pass_text.hpp>
 #include <fulcrum/report/profile_text.hpp>
 #include <fulcrum/report/progress_bar.hpp>
+#include <fulcrum/report/service_text.hpp>
 #include <fulcrum/report/table.hpp>
 #include <fulcrum/report/tradeoff_text.hpp>
 #include <fulcrum/report/validation_text.hpp>

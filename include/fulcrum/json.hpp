@@ -21,5 +21,6 @@
 #include <fulcrum/report/html.hpp>
 #include <fulcrum/report/json.hpp>
 #include <fulcrum/report/pass_json.hpp>
+#include <fulcrum/report/service_json.hpp>
 #include <fulcrum/report/validation_html.hpp>
 #include <fulcrum/report/validation_json.hpp>

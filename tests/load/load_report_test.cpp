@@ -78,8 +78,35 @@ TEST_CASE("batches are counted by size") {
   auto records = steady(13);
   for (std::size_t i = 0; i < 12; ++i) records[i].batch = i < 8 ? 4 : 2;
   const LoadReport report = summarize_load(records);
-  CHECK(report.batches == std::vector<BatchCount>{{1, 1}, {2, 2}, {4, 2}});
+  REQUIRE(report.batches.size() == 3);
+  const std::int64_t expected[][2] = {{1, 1}, {2, 2}, {4, 2}};
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(report.batches[i].size == expected[i][0]);
+    CHECK(report.batches[i].batches == expected[i][1]);
+    CHECK(report.batches[i].service.p50.count() == Approx(4.0));
+    CHECK(report.batches[i].service.samples == expected[i][0] * expected[i][1]);
+  }
   CHECK(report.mean_batch == Approx(13.0 / 5.0));
+}
+
+TEST_CASE("the queue's length over time is its mean by Little's law, and its most") {
+  auto records = steady(1000);
+  for (std::size_t i = 500; i < 600; ++i) records[i].started = records[i].finished = 6s;  // a stall of a second
+  const LoadReport report = summarize_load(records);
+  REQUIRE(report.timeline.size() == 100);
+  double waited = 0.0, area = 0.0;
+  std::int64_t most = 0;
+  for (const RequestRecord& record : records) waited += Seconds(record.queued()).count();
+  for (const QueueLength& part : report.timeline) {
+    area += part.mean * report.duration.count() / 100.0;
+    most = std::max(most, part.most);
+    CHECK(part.mean <= static_cast<double>(part.most));
+  }
+  CHECK(area == Approx(waited));
+  CHECK(most == 100);
+  CHECK(report.timeline[10].most == 1);
+  for (RequestRecord& record : records) record.started = record.scheduled;
+  for (const QueueLength& part : summarize_load(records).timeline) CHECK(part.most == 0);
 }
 
 TEST_CASE("a queue that grows is said") {

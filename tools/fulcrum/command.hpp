@@ -10,7 +10,7 @@ enum class ExitCode {
   success = 0,
   failure = 1,     ///< an Error: something in files or options
   usage = 2,       ///< the command line could not be understood
-  slo_missed = 3,  ///< load: the bound on the tail could not be shown to hold
+  slo_missed = 3,  ///< load: the bound on the tail could not be shown to hold; plan: nothing qualifies
   regression = 4,  ///< compare: the new run is slower
   too_noisy = 5,   ///< compare: that cannot be told
 };
@@ -26,6 +26,8 @@ void add_measure(CLI::App& app);
 void add_compare(CLI::App& app, ExitCode& exit_code);
 /// \param exit_code  as of add_compare()
 void add_load(CLI::App& app, ExitCode& exit_code);
+/// \param exit_code  as of add_compare()
+void add_plan(CLI::App& app, ExitCode& exit_code);
 void add_run(CLI::App& app);
 void add_train(CLI::App& app);
 void add_evaluate(CLI::App& app);

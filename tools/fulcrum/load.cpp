@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <fulcrum/core/file.hpp>
 #include <fulcrum/cost/predict.hpp>
 #include <fulcrum/load/generate_load.hpp>
 #include <fulcrum/load/load_report_json.hpp>
@@ -15,9 +16,11 @@
 #include <fulcrum/load/simulate.hpp>
 #include <fulcrum/measure/measure.hpp>
 #include <fulcrum/onednn/environment.hpp>
+#include <fulcrum/plan/service_plan_json.hpp>
 #include <fulcrum/report/load_text.hpp>
 #include <fulcrum/report/progress_bar.hpp>
 
+#include "arrivals_argument.hpp"
 #include "command.hpp"
 #include "int8.hpp"
 #include "model_argument.hpp"
@@ -31,8 +34,9 @@ namespace {
 struct LoadCommand {
   ModelArgument model;
   RunConfigArgument run;
-  std::string scenario = "server", arrivals = "poisson", trace, when_full = "reject", simulate, profile;
-  double rate = 0.0, variation = 2.0, burst_factor = 10.0, burst_share = 0.1, burst_seconds = 1.0;
+  ArrivalsArgument arrivals;
+  std::string scenario = "server", when_full = "reject", simulate, profile, config, report;
+  double rate = 0.0;
   double duration = 10.0, warm_up = 1.0, slo_ms = 0.0, percentile = 0.99, confidence = 0.99;
   double max_delay_ms = 0.0, timeout_ms = 0.0;
   std::int64_t samples = 0, max_requests = 0;
@@ -47,33 +51,12 @@ std::chrono::nanoseconds from_ms(double ms, const char* option) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(Milliseconds(ms));
 }
 
-/// Bursts that make up a share of the time, with a rate so many times that of the calm, and the mean rate asked for.
-BurstArrivals bursts(const LoadCommand& command) {
-  if (!(command.burst_share > 0.0 && command.burst_share < 1.0))
-    throw Error("--burst-share", "is out of range", "give a share of the time above 0 and below 1");
-  const double calm = command.rate / (1.0 - command.burst_share + command.burst_share * command.burst_factor);
-  return {calm, calm * command.burst_factor, Seconds(command.burst_seconds * (1.0 / command.burst_share - 1.0)),
-          Seconds(command.burst_seconds)};
-}
-
-ArrivalProcess arrivals_of(const LoadCommand& command) {
-  if (!command.trace.empty()) {
-    const TraceArrivals trace = load_trace(command.trace);
-    return command.rate > 0.0 ? at_rate(trace, command.rate) : ArrivalProcess(trace);
-  }
-  if (!(command.rate > 0.0)) throw Error("--rate", "is missing", "say how many requests come per second");
-  if (command.arrivals == "constant") return ConstantArrivals{command.rate};
-  if (command.arrivals == "gamma") return GammaArrivals{command.rate, command.variation};
-  if (command.arrivals == "bursts") return bursts(command);
-  return PoissonArrivals{command.rate};
-}
-
 Scenario scenario_of(const LoadCommand& command) {
   if (command.scenario == "single") return SingleStream{};
   if (command.scenario == "multi")
     return MultiStream{command.samples > 0 ? command.samples : MultiStream{}.samples_per_query};
   if (command.scenario == "offline") return Offline{command.samples > 0 ? command.samples : Offline{}.samples};
-  return Server{arrivals_of(command)};
+  return Server{command.arrivals.process(command.rate)};
 }
 
 /// How long each batch size takes alone with its instances busy.
@@ -111,8 +94,31 @@ LoadReport simulated(const Scenario& scenario, const ServiceModel& service, cons
   return report;
 }
 
-void load(const LoadCommand& command, bool has_slo, ExitCode& exit_code) {
-  const Scenario scenario = scenario_of(command);
+/// The command with what a plan says in place of what the command line leaves open.
+LoadCommand as_planned(LoadCommand command, ServicePlan& plan, bool has_slo) {
+  if (!command.model.given()) command.model.text = plan.model;
+  command.batching = plan.batching;
+  command.queue = plan.queue;
+  command.when_full = name_of(plan.queue.when_full);
+  command.max_delay_ms = Milliseconds(plan.batching.max_delay).count();
+  command.timeout_ms = Milliseconds(plan.queue.timeout).count();
+  if (!has_slo && plan.slo) command.slo_ms = plan.slo->count();
+  if (command.rate > 0.0) plan.arrivals = at_rate(plan.arrivals, command.rate);
+  return command;
+}
+
+void load(LoadCommand command, bool has_slo, bool has_arrivals, ExitCode& exit_code) {
+  std::optional<ServicePlan> plan;
+  if (!command.config.empty()) {
+    plan = load_service_plan(command.config);
+    command = as_planned(std::move(command), *plan, has_slo);
+    has_slo = has_slo || plan->slo.has_value();
+  }
+  if (!command.model.given())
+    throw Error("MODEL", "is missing", "give zoo:NAME or an .onnx file, or --config plan.json");
+  if (!command.report.empty()) check_writable(command.report);
+  const bool as_the_plan = plan && !has_arrivals && command.scenario == "server";
+  const Scenario scenario = as_the_plan ? Scenario(Server{plan->arrivals}) : scenario_of(command);
   validate(scenario);
   RunnerOptions runner_options;
   runner_options.batching = command.batching;
@@ -132,7 +138,7 @@ void load(const LoadCommand& command, bool has_slo, ExitCode& exit_code) {
   validate(options.tail);
 
   Model<float> model = command.model.load();
-  const RunConfig config = command.run.for_model(model);
+  const RunConfig config = plan ? plan->config : command.run.for_model(model);
   if (config.precision == Precision::int8 && !is_quantized(model)) {
     remark("the model is not quantized: timed with scales from random inputs, its results would mean nothing");
     model = quantized_for_timing(model);
@@ -178,7 +184,7 @@ void load(const LoadCommand& command, bool has_slo, ExitCode& exit_code) {
 void add_load(CLI::App& app, ExitCode& exit_code) {
   auto command = std::make_shared<LoadCommand>();
   CLI::App* sub = app.add_subcommand("load", "Measure latency and throughput under load, with a queue and batching");
-  command->model.add_to(*sub)->required();
+  command->model.add_to(*sub);
   command->run.add_to(*sub);
   sub->remove_option(sub->get_option("--batch"));  // batches are formed of what waits
   command->run.add_instances_to(*sub);
@@ -189,20 +195,7 @@ void add_load(CLI::App& app, ExitCode& exit_code) {
       ->check(CLI::IsMember({"server", "single", "multi", "offline"}))
       ->capture_default_str();
   sub->add_option("--rate", command->rate, "requests per second");
-  sub->add_option("--arrivals", command->arrivals, "constant, poisson, gamma (see --variation) or bursts")
-      ->check(CLI::IsMember({"constant", "poisson", "gamma", "bursts"}))
-      ->capture_default_str();
-  sub->add_option("--variation", command->variation, "of gamma: deviation of a gap over its mean; poisson has 1")
-      ->capture_default_str();
-  sub->add_option("--burst-factor", command->burst_factor, "rate of a burst over that between bursts")
-      ->check(CLI::Range(1.0, 1e6))
-      ->capture_default_str();
-  sub->add_option("--burst-share", command->burst_share, "share of the time that is a burst")->capture_default_str();
-  sub->add_option("--burst-length", command->burst_seconds, "mean length of a burst, s")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  sub->add_option("--trace", command->trace,
-                  "a CSV file whose first column is when requests came, s; --rate makes it faster or slower");
+  command->arrivals.add_to(*sub);
   sub->add_option("--samples", command->samples, "of a query of multi (default: 8), of offline (default: 24,576)")
       ->check(CLI::PositiveNumber);
   const std::map<std::string, double> units{{"ms", 0.001}, {"s", 1.0}, {"min", 60.0}, {"h", 3600.0}};
@@ -235,10 +228,22 @@ void add_load(CLI::App& app, ExitCode& exit_code) {
       ->check(CLI::IsMember({"measured", "predicted"}));
   sub->add_option("--profile", command->profile,
                   "a profile of this machine, for --simulate predicted (default: the one calibrate keeps)");
+  CLI::Option* config =
+      sub->add_option("--config", command->config,
+                      "a file that plan wrote: the model and how to serve it, the load and the bound; MODEL, --rate, "
+                      "--arrivals and --slo-p99-ms take the place of what it says");
+  for (const char* name : {"--threads", "--instances", "--precision", "--layer-precision", "--slice", "--max-batch",
+                           "--max-delay-ms", "--preferred-batches", "--queue", "--when-full", "--timeout-ms"})
+    config->excludes(name);
+  sub->add_option("--report", command->report, "write an HTML page with plots");
   sub->add_option("--seed", command->seed, "of arrivals and sources")->capture_default_str();
   sub->add_flag("--json", command->json, "print one JSON object");
   sub->footer(
       "Ends with 3 when a bound was given and could not be shown to hold.\n"
-      "Example:\n  fulcrum load model.onnx --rate 200 --duration 20s --slo-p99-ms 10 --max-batch 8 --max-delay-ms 2");
-  sub->callback([command, slo, &exit_code] { load(*command, slo->count() > 0, exit_code); });
+      "Example:\n  fulcrum load model.onnx --rate 200 --duration 20s --slo-p99-ms 10 --max-batch 8 --max-delay-ms 2\n"
+      "  fulcrum load --config plan.json --duration 60s");
+  sub->callback([command, sub, slo, &exit_code] {
+    const bool has_arrivals = sub->count("--arrivals") + sub->count("--trace") > 0;
+    load(*command, slo->count() > 0, has_arrivals, exit_code);
+  });
 }

@@ -88,6 +88,7 @@ int main(int argc, char** argv) {
   ExitCode exit_code = ExitCode::success;
   add_compare(app, exit_code);
   add_load(app, exit_code);
+  add_plan(app, exit_code);
   add_run(app);
   add_train(app);
   add_evaluate(app);

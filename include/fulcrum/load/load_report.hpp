@@ -36,10 +36,11 @@ struct RequestCounts {
   friend bool operator==(const RequestCounts&, const RequestCounts&) = default;
 };
 
-/// How many batches of a size ran.
+/// How many batches of a size ran, and how long they took.
 struct BatchCount {
   std::int64_t size = 0;
   std::int64_t batches = 0;
+  LatencyStatistics service{};  ///< of their samples, from when the batch began to run; of one batch all take as long
 
   friend bool operator==(const BatchCount&, const BatchCount&) = default;
 };
@@ -54,6 +55,15 @@ struct LoadBlock {
   double throughput_per_s = 0.0;  ///< samples done in the time in which those of the block were due
 
   friend bool operator==(const LoadBlock&, const LoadBlock&) = default;
+};
+
+/// The queue in a part of the run.
+struct QueueLength {
+  Seconds start{};
+  double mean = 0.0;  ///< samples that were due and did not run yet, over the time
+  std::int64_t most = 0;
+
+  friend bool operator==(const QueueLength&, const QueueLength&) = default;
 };
 
 /// Queries with a latency above the bin before and up to this one.
@@ -134,6 +144,7 @@ struct LoadReport {
   std::vector<BatchCount> batches;    ///< by size, ascending
   double mean_batch = 0.0;            ///< samples of a batch
   std::vector<LoadBlock> blocks;      ///< ten, or fewer where there are fewer queries
+  std::vector<QueueLength> timeline;  ///< a hundred parts of the same length; empty where nothing came
   std::vector<LatencyBin> histogram;  ///< four bins to a doubling; empty ones are left out
   /// By how much neighbouring latencies are alike: the variance of how many of a block are in the slowest 1 − p over
   /// what it would be if they were independent; ≥ 1. n queries say as much as n / correlation independent ones.

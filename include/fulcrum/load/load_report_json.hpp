@@ -14,9 +14,10 @@ namespace fulcrum {
 /// "requests" {"issued", "done", "rejected", "dropped", "expired", "failed"}, "queries", "samples_per_query",
 /// "latency_ms", "queue_ms", "service_ms" (each {"min", "mean", "p50", "p90", "p95", "p99", "p99_9", "mad", "max",
 /// "samples"}), "tail" {"percentile", "confidence", "tolerance", "observed_ms", "estimate_ms"}, "slo" {"bound_ms",
-/// "over_slo", "needed", "holds"} or null, "over_slo" (its), "batches" [{"size", "batches"}], "mean_batch", "blocks"
-/// [{"start_s", "queries", "unfinished", "p50_ms", "p99_ms", "queue_p50_ms", "throughput_per_s"}], "histogram"
-/// [{"up_to_ms", "queries"}], "correlation", "lag_us" {"p50", "p99", "max"}, "notes", "environment"}.
+/// "over_slo", "needed", "holds"} or null, "over_slo" (its), "batches" [{"size", "batches", "service_ms"}],
+/// "mean_batch", "blocks" [{"start_s", "queries", "unfinished", "p50_ms", "p99_ms", "queue_p50_ms",
+/// "throughput_per_s"}], "queue_length" [{"start_s", "mean", "most"}], "histogram" [{"up_to_ms", "queries"}],
+/// "correlation", "lag_us" {"p50", "p99", "max"}, "notes", "environment"}.
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const LoadReport& report);
 
 /// The report that to_json() wrote.
@@ -98,7 +99,13 @@ FULCRUM_DEFINE nlohmann::json to_json(const LoadReport& report) {
     j["over_slo"] = report.slo->over;
   }
   nlohmann::json& batches = j["batches"] = nlohmann::json::array();
-  for (const BatchCount& batch : report.batches) batches.push_back({{"size", batch.size}, {"batches", batch.batches}});
+  for (const BatchCount& batch : report.batches) {
+    batches.push_back({{"size", batch.size}, {"batches", batch.batches}, {"service_ms", to_json(batch.service)}});
+    batches.back()["service_ms"]["samples"] = batch.service.samples;
+  }
+  nlohmann::json& timeline = j["queue_length"] = nlohmann::json::array();
+  for (const QueueLength& part : report.timeline)
+    timeline.push_back({{"start_s", part.start.count()}, {"mean", part.mean}, {"most", part.most}});
   nlohmann::json& blocks = j["blocks"] = nlohmann::json::array();
   for (const LoadBlock& block : report.blocks) {
     blocks.push_back({{"start_s", block.start.count()},
@@ -148,8 +155,19 @@ FULCRUM_DEFINE LoadReport load_report_from_json(const JsonReader& j) {
     report.slo = BoundCheck{ms(slo->at("bound_ms")), count(slo->at("over_slo")), count(slo->at("needed")),
                             slo->at("holds").boolean()};
   }
-  for (const JsonReader& batch : j.at("batches").elements())
-    report.batches.push_back({count(batch.at("size")), count(batch.at("batches"))});
+  for (const JsonReader& batch : j.at("batches").elements()) {
+    report.batches.push_back({count(batch.at("size")), count(batch.at("batches")), {}});
+    if (const auto service = batch.find("service_ms")) {  // which older files lack
+      report.batches.back().service = latency_statistics_from_json(*service);
+      report.batches.back().service.samples = count(service->at("samples"));
+    }
+  }
+  if (const auto timeline = j.find("queue_length")) {
+    for (const JsonReader& part : timeline->elements()) {
+      report.timeline.push_back(
+          {Seconds(part.at("start_s").number(0.0)), part.at("mean").number(0.0), count(part.at("most"))});
+    }
+  }
   for (const JsonReader& block : j.at("blocks").elements()) {
     report.blocks.push_back({Seconds(block.at("start_s").number(0.0)), count(block.at("queries")),
                              count(block.at("unfinished")), ms(block.at("p50_ms")), ms(block.at("p99_ms")),

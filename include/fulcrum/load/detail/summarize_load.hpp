@@ -147,6 +147,43 @@ inline std::vector<LatencyBin> latency_histogram(std::span<const nanoseconds> la
   return bins;
 }
 
+/// The queue over time: what was due and did not run yet.
+inline std::vector<QueueLength> queue_timeline(std::span<const RequestRecord> records, nanoseconds start,
+                                               nanoseconds end) {
+  constexpr std::int64_t parts = 100;
+  if (end <= start) return {};
+  std::vector<nanoseconds> left;  // when each left the queue; they came in the order of the records
+  left.reserve(records.size());
+  for (const RequestRecord& record : records) left.push_back(std::max(record.started, record.scheduled));
+  if (!std::is_sorted(left.begin(), left.end())) std::sort(left.begin(), left.end());
+  std::vector<QueueLength> timeline(parts);
+  const auto edge = [&](std::int64_t part) { return start + (end - start) * part / parts; };
+  nanoseconds now = start;
+  std::int64_t waiting = 0, part = 0;
+  const auto go_to = [&](nanoseconds time) {  // what comes and goes at one time was never there
+    while (now < time && part < parts) {
+      const nanoseconds until = std::min(time, edge(part + 1));
+      QueueLength& at = timeline[static_cast<std::size_t>(part)];
+      at.mean += static_cast<double>(waiting) * Seconds(until - now).count();
+      if (until > now) at.most = std::max(at.most, waiting);
+      now = until;
+      if (now == edge(part + 1)) ++part;
+    }
+  };
+  std::size_t came = 0, gone = 0;
+  while (gone < left.size()) {
+    const bool comes = came < records.size() && records[came].scheduled <= left[gone];
+    go_to(comes ? records[came].scheduled : left[gone]);
+    comes ? (++came, ++waiting) : (++gone, --waiting);
+  }
+  const double length = Seconds(end - start).count() / static_cast<double>(parts);
+  for (std::int64_t i = 0; i < parts; ++i) {
+    timeline[static_cast<std::size_t>(i)].start = edge(i) - start;
+    timeline[static_cast<std::size_t>(i)].mean /= length;
+  }
+  return timeline;
+}
+
 inline void append_load_notes(LoadReport& report) {
   if (report.blocks.size() < 10) return;
   const auto mean_of = [&](std::size_t first, std::size_t last) {
@@ -199,7 +236,7 @@ FULCRUM_DEFINE LoadReport summarize_load(std::span<const RequestRecord> all, con
   if (queries.empty()) return report;
 
   std::vector<nanoseconds> queue, service, latency, with_unfinished;
-  std::vector<std::int64_t> samples_of_size;
+  std::vector<std::vector<nanoseconds>> service_of_size;
   nanoseconds end{0};
   for (const RequestRecord& record : records) {
     ++report.requests.issued;
@@ -215,8 +252,8 @@ FULCRUM_DEFINE LoadReport summarize_load(std::span<const RequestRecord> all, con
     queue.push_back(record.queued());
     service.push_back(record.service());
     const auto size = static_cast<std::size_t>(std::max(record.batch, 0));
-    if (size >= samples_of_size.size()) samples_of_size.resize(size + 1);
-    ++samples_of_size[size];
+    if (size >= service_of_size.size()) service_of_size.resize(size + 1);
+    service_of_size[size].push_back(record.service());
   }
   for (const detail::QueryLatency& query : queries) {
     with_unfinished.push_back(query.latency);
@@ -228,11 +265,11 @@ FULCRUM_DEFINE LoadReport summarize_load(std::span<const RequestRecord> all, con
   report.service = detail::load_latency(service);
   // A batch of which some samples came before the run was counted is one in part.
   double batches = 0.0;
-  for (std::size_t i = 1; i < samples_of_size.size(); ++i) {
-    const std::int64_t samples = samples_of_size[i];
+  for (std::size_t i = 1; i < service_of_size.size(); ++i) {
+    const auto samples = static_cast<std::int64_t>(service_of_size[i].size());
     const auto size = static_cast<std::int64_t>(i);
     if (samples == 0) continue;
-    report.batches.push_back({size, (samples + size - 1) / size});
+    report.batches.push_back({size, (samples + size - 1) / size, detail::load_latency(service_of_size[i]).statistics});
     batches += static_cast<double>(samples) / static_cast<double>(size);
   }
   if (batches > 0.0) report.mean_batch = static_cast<double>(report.requests.done) / batches;
@@ -251,6 +288,7 @@ FULCRUM_DEFINE LoadReport summarize_load(std::span<const RequestRecord> all, con
   report.correlation = detail::tail_correlation(queries, observed);
   report.blocks = detail::load_blocks(records, queries, static_cast<std::size_t>(options.samples_per_query), end);
   for (LoadBlock& block : report.blocks) block.start -= start;
+  report.timeline = detail::queue_timeline(records, start, end);
   detail::append_load_notes(report);
   return report;
 }

@@ -1,0 +1,195 @@
+// fulcrum plan: how to serve a model at a rate, within a bound on the tail of the latency.
+
+#include <charconv>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <fulcrum/core/file.hpp>
+#include <fulcrum/onednn/environment.hpp>
+#include <fulcrum/onnx/export.hpp>
+#include <fulcrum/plan/plan_service.hpp>
+#include <fulcrum/plan/service_plan_json.hpp>
+#include <fulcrum/plan/service_variants.hpp>
+#include <fulcrum/report/progress_bar.hpp>
+#include <fulcrum/report/service_json.hpp>
+#include <fulcrum/report/service_text.hpp>
+
+#include "arrivals_argument.hpp"
+#include "command.hpp"
+#include "model_argument.hpp"
+#include "profile_argument.hpp"
+
+using namespace fulcrum;
+
+namespace {
+
+struct PlanCommand {
+  ModelArgument model;
+  ArrivalsArgument arrivals;
+  std::string rate, data, profile, report, output;
+  std::vector<std::string> variants, precisions;
+  std::vector<double> sparsities;
+  std::vector<std::int64_t> batches;
+  double slo_ms = 0.0, percentile = 0.99, confidence = 0.99, max_accuracy_drop = 0.0, headroom = 0.1,
+         time_limit = 150.0;
+  int cores = 0;
+  std::uint64_t seed = 0;
+  bool json = false;
+};
+
+ServiceTarget target_of(const PlanCommand& command, bool has_budget) {
+  ServiceTarget target;
+  double rate = 0.0;
+  if (command.rate == "max") {
+    target.highest_rate = true;
+    rate = command.arrivals.trace.empty() ? 1.0 : 0.0;
+  } else {
+    const char* const end = command.rate.data() + command.rate.size();
+    const auto [stop, failure] = std::from_chars(command.rate.data(), end, rate);
+    if (failure != std::errc() || stop != end || !(rate > 0.0))
+      throw Error("--rate " + command.rate, "is no rate", "give requests per second, or max");
+  }
+  target.arrivals = command.arrivals.process(rate);
+  target.slo = Milliseconds(command.slo_ms);
+  target.tail.percentile = command.percentile;
+  target.tail.confidence = command.confidence;
+  if (has_budget) target.max_accuracy_drop_points = command.max_accuracy_drop;
+  validate(target);
+  return target;
+}
+
+/// The variant that the plan serves, as a model that can be opened again: the one that was given, or a file beside the
+/// plan's.
+std::string model_for_plan(const PlanCommand& command, const ServiceStudy& study,
+                           const std::vector<ServedModel>& models) {
+  namespace fs = std::filesystem;
+  const std::size_t variant = study.candidates[*study.answer.chosen].variant;
+  const std::string& given = variant == 0 || study.variants[variant].precision == Precision::bf16
+                                 ? command.model.text
+                                 : study.variants[variant].name;
+  const bool zoo = command.model.text.starts_with("zoo:");
+  const bool from_file =
+      variant == 0 || std::find(command.variants.begin(), command.variants.end(), given) != command.variants.end();
+  const bool plain = command.model.dims.empty() && command.model.sets.empty() && command.seed == 0;
+  const fs::path folder = fs::absolute(fs::path(command.output)).parent_path();
+  if ((variant == 0 || study.variants[variant].precision == Precision::bf16) && zoo && plain) return command.model.text;
+  if (from_file && plain) return fs::relative(fs::absolute(given), folder).string();
+  fs::path file = command.output;
+  file.replace_extension(".onnx");
+  export_onnx(*models[variant].model, file.string());
+  return file.filename().string();
+}
+
+void plan(const PlanCommand& command, bool has_budget, ExitCode& exit_code) {
+  ServiceOptions options;
+  options.target = target_of(command, has_budget);
+  options.cores = command.cores;
+  options.headroom = command.headroom;
+  options.time_limit = Seconds(command.time_limit);
+  options.seed = command.seed;
+  options.data = command.data;
+  for (const std::string& file : {command.report, command.output}) {
+    if (!file.empty()) check_writable(file);
+  }
+  if (has_budget && command.data.empty())
+    throw Error("--max-accuracy-drop", "needs data to tell the accuracy", "give --data fashion-mnist or a folder");
+  const int usable = std::max(onednn_environment().cores, 1);
+  ServiceSpace space = default_service_space(command.cores > 0 ? std::min(command.cores, usable) : usable);
+  if (!command.batches.empty()) space.max_batches = command.batches;
+  options.space = space;
+
+  const Model<float> model = command.model.load(command.seed);
+  ServiceVariantOptions variant_options;
+  variant_options.threads = usable;
+  variant_options.seed = command.seed;
+  if (!command.precisions.empty()) {
+    variant_options.precisions.clear();
+    for (const std::string& name : command.precisions) variant_options.precisions.push_back(precision_from(name));
+  }
+  if (!command.sparsities.empty()) variant_options.sparsities = command.sparsities;
+  std::optional<Dataset> train_set, test_set;
+  if (!command.data.empty()) {
+    train_set = load_dataset(command.data, Split::train);
+    test_set = load_dataset(command.data, Split::test);
+    variant_options.train_set = &*train_set;
+    variant_options.test_set = &*test_set;
+  }
+  const MachineProfile profile = profile_for_this_machine(command.profile);
+  ProgressBar bar;
+  const ProgressSink sink = bar.sink();
+  std::vector<ServedModel> models = service_variants(model, variant_options, sink);
+  if (!models.front().model) throw Error("model '" + model.name() + "'", models.front().variant.why_not);
+  for (const std::string& file : command.variants) {
+    ModelArgument argument;
+    argument.text = file;
+    const Model<float> other = argument.load(command.seed);
+    models.push_back(service_variant(file, other, precision_for(other, ""), models.front(), variant_options));
+  }
+  ServiceStudy study = plan_service(models, profile, options, sink);
+  bar.clear();
+  if (!study.answer.chosen) exit_code = ExitCode::slo_missed;
+  if (!command.output.empty() && study.answer.chosen) {
+    study.plan.model = model_for_plan(command, study, models);
+    write_file_atomically(command.output, to_json(study.plan).dump(2) + "\n");
+  }
+  if (command.json) {
+    print_json(to_json(study).dump());
+    return;
+  }
+  print(to_text(study));
+  if (!command.output.empty() && study.answer.chosen) print("\nplan: " + command.output + "\n");
+  if (!command.output.empty() && !study.answer.chosen) print("\nno plan was written\n");
+}
+
+}  // namespace
+
+void add_plan(CLI::App& app, ExitCode& exit_code) {
+  auto command = std::make_shared<PlanCommand>();
+  CLI::App* sub =
+      app.add_subcommand("plan", "Find how to serve a model at a rate, within a bound on the tail of the latency");
+  command->model.add_to(*sub)->required();
+  sub->add_option("--rate", command->rate, "requests per second, or max: the highest within the bound")->required();
+  sub->add_option("--slo-p99-ms,--slo-ms", command->slo_ms, "largest latency at the percentile, ms")->required();
+  command->arrivals.add_to(*sub);
+  sub->add_option("--percentile", command->percentile, "the percentile that the bound is for")->capture_default_str();
+  sub->add_option("--confidence", command->confidence, "with which it must hold")->capture_default_str();
+  sub->add_option(
+      "--data", command->data,
+      "fashion-mnist, or a folder with its four IDX files: int8 finds its ranges there, and accuracy is told");
+  CLI::Option* budget = sub->add_option("--max-accuracy-drop", command->max_accuracy_drop,
+                                        "accuracy that may be lost against f32, percentage points");
+  sub->add_option("--cores", command->cores, "cores that may be used (default: all)")->check(CLI::PositiveNumber);
+  sub->add_option("--headroom", command->headroom,
+                  "by which the highest rate should exceed the one wanted, as a share; the fewest cores with that win")
+      ->capture_default_str();
+  sub->add_option("--precisions", command->precisions, "precisions to consider, with commas (default: all)")
+      ->delimiter(',');
+  sub->add_option("--sparsities", command->sparsities, "shares of weights to prune, with commas (default: none)")
+      ->delimiter(',');
+  sub->add_option(
+         "--variants", command->variants,
+         "other forms of the model to consider, .onnx, with commas: quantized, pruned by channels, smaller ones")
+      ->delimiter(',');
+  sub->add_option("--batches", command->batches, "largest batches, with commas (default: 1,2,4,8,16,32)")
+      ->delimiter(',');
+  sub->add_option("--profile", command->profile,
+                  "a profile of this machine (default: the one calibrate keeps; made when there is none)");
+  sub->add_option("--time-limit", command->time_limit, "s after which no further load begins that is not needed")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  sub->add_option("-o,--output", command->output,
+                  "write the plan, .json, for load --config; a variant that was made goes beside it, as .onnx");
+  sub->add_option("--report", command->report, "write an HTML page with plots");
+  sub->add_option("--seed", command->seed, "of arrivals and sources")->capture_default_str();
+  sub->add_flag("--json", command->json, "print one JSON object");
+  sub->footer(
+      "Ends with 3 when nothing on this machine keeps the bound at the rate.\n"
+      "Examples:\n"
+      "  fulcrum plan model.onnx --rate 200 --slo-p99-ms 10 -o plan.json\n"
+      "  fulcrum plan model.onnx --rate max --slo-p99-ms 5 --max-accuracy-drop 0.5 --data fashion-mnist");
+  sub->callback([command, budget, &exit_code] { plan(*command, budget->count() > 0, exit_code); });
+}
