@@ -20,7 +20,9 @@
 #include <fulcrum/report/explanation_json.hpp>
 #include <fulcrum/report/html.hpp>
 #include <fulcrum/report/json.hpp>
+#include <fulcrum/report/load_html.hpp>
 #include <fulcrum/report/pass_json.hpp>
+#include <fulcrum/report/service_html.hpp>
 #include <fulcrum/report/service_json.hpp>
 #include <fulcrum/report/validation_html.hpp>
 #include <fulcrum/report/validation_json.hpp>

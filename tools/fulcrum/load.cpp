@@ -17,10 +17,12 @@
 #include <fulcrum/measure/measure.hpp>
 #include <fulcrum/onednn/environment.hpp>
 #include <fulcrum/plan/service_plan_json.hpp>
+#include <fulcrum/report/load_html.hpp>
 #include <fulcrum/report/load_text.hpp>
 #include <fulcrum/report/progress_bar.hpp>
 
 #include "arrivals_argument.hpp"
+#include "chart_js.hpp"
 #include "command.hpp"
 #include "int8.hpp"
 #include "model_argument.hpp"
@@ -170,6 +172,8 @@ void load(LoadCommand command, bool has_slo, bool has_arrivals, ExitCode& exit_c
   }
   bar.clear();
   if (report.slo ? !report.slo->holds : has_slo) exit_code = ExitCode::slo_missed;
+  if (!command.report.empty())
+    write_file_atomically(command.report, html_report(report, beside ? &*beside : nullptr, chart_js()));
   if (command.json) {
     nlohmann::json j = to_json(report);
     if (beside) j["simulated"] = to_json(*beside);
@@ -177,6 +181,7 @@ void load(LoadCommand command, bool has_slo, bool has_arrivals, ExitCode& exit_c
     return;
   }
   print(to_text(report, beside ? &*beside : nullptr));
+  if (!command.report.empty()) print("\nreport: " + command.report + "\n");
 }
 
 }  // namespace

@@ -15,10 +15,12 @@
 #include <fulcrum/plan/service_plan_json.hpp>
 #include <fulcrum/plan/service_variants.hpp>
 #include <fulcrum/report/progress_bar.hpp>
+#include <fulcrum/report/service_html.hpp>
 #include <fulcrum/report/service_json.hpp>
 #include <fulcrum/report/service_text.hpp>
 
 #include "arrivals_argument.hpp"
+#include "chart_js.hpp"
 #include "command.hpp"
 #include "model_argument.hpp"
 #include "profile_argument.hpp"
@@ -136,6 +138,7 @@ void plan(const PlanCommand& command, bool has_budget, ExitCode& exit_code) {
     study.plan.model = model_for_plan(command, study, models);
     write_file_atomically(command.output, to_json(study.plan).dump(2) + "\n");
   }
+  if (!command.report.empty()) write_file_atomically(command.report, html_report(study, chart_js()));
   if (command.json) {
     print_json(to_json(study).dump());
     return;
@@ -143,6 +146,7 @@ void plan(const PlanCommand& command, bool has_budget, ExitCode& exit_code) {
   print(to_text(study));
   if (!command.output.empty() && study.answer.chosen) print("\nplan: " + command.output + "\n");
   if (!command.output.empty() && !study.answer.chosen) print("\nno plan was written\n");
+  if (!command.report.empty()) print("report: " + command.report + "\n");
 }
 
 }  // namespace

@@ -208,14 +208,16 @@ FULCRUM_DEFINE ServiceAnswer described(const ServiceStudy& study, ServiceAnswer 
         detail::formatted(" at p%g.", 100.0 * study.target.tail.percentile);
   }
   if (variant.accuracy) {
-    answer.reason += " Its accuracy is " + format_accuracy(*variant.accuracy);
-    if (study.variants.front().accuracy && candidate.variant != 0)
-      answer.reason += ", " + format_points(100.0 * (*variant.accuracy - *study.variants.front().accuracy)) +
-                       " against " + study.variants.front().name;
-    answer.reason += ".";
+    answer.cost = "Its accuracy is " + format_accuracy(*variant.accuracy);
+    const ServiceVariant& first = study.variants.front();
+    if (first.accuracy && candidate.variant != 0)
+      answer.cost += ", " + format_points(100.0 * (*variant.accuracy - *first.accuracy)) + " against " + first.name;
+    answer.cost += ".";
   } else if (variant.output_snr_db) {
-    answer.reason += detail::formatted(" Its results differ from those of %s by a signal-to-noise ratio of %.1f dB.",
-                                       study.variants.front().name.c_str(), *variant.output_snr_db);
+    answer.cost = "Its results differ from those of " + study.variants.front().name +
+                  (std::isfinite(*variant.output_snr_db)
+                       ? detail::formatted(" by a signal-to-noise ratio of %.1f dB.", *variant.output_snr_db)
+                       : std::string(" in nothing."));
   }
   answer.bound = detail::what_bounds(study, *subject, answer.max_rate_per_s);
   answer.next = detail::what_comes_next(study, subject);

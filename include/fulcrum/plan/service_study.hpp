@@ -101,7 +101,8 @@ struct ServiceAnswer {
   std::optional<std::int64_t> machines{};
   std::string bound{};   ///< what keeps the rate from being higher, in a sentence
   std::string next{};    ///< which candidates come next, in sentences
-  std::string reason{};  ///< the answer in sentences
+  std::string cost{};    ///< in accuracy, or in difference of results, in a sentence; empty: not known
+  std::string reason{};  ///< the answer in a sentence or two
 };
 
 /// The whole study, ready to be printed, written as JSON or shown as a page.

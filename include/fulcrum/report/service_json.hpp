@@ -11,9 +11,9 @@ namespace fulcrum {
 
 /// {"model", "data", "target" {"rate_per_s" or null, "arrivals", "slo_ms", "percentile", "confidence",
 /// "max_accuracy_drop_points"}, "cores", "answer" {"qualifies", "candidate" or null, "nearest" or null,
-/// "max_rate_per_s", "headroom", "cores", "machines" or null, "reason", "bound", "next"}, "plan" {a ServicePlan},
-/// "variants" [{"name", "precision", "accuracy", "output_snr_db", "why_not"}], "candidates" [{"variant", "config",
-/// "max_batch", "max_delay_ms", "predicted" and "simulated" {"tail_ms", "max_rate_per_s", "capacity_per_s",
+/// "max_rate_per_s", "headroom", "cores", "machines" or null, "reason", "cost", "bound", "next"}, "plan" {a
+/// ServicePlan}, "variants" [{"name", "precision", "accuracy", "output_snr_db", "why_not"}], "candidates" [{"variant",
+/// "config", "max_batch", "max_delay_ms", "predicted" and "simulated" {"tail_ms", "max_rate_per_s", "capacity_per_s",
 /// "service_ms"} or null, "measured_rate_per_s", "measured", "why_not"}], "runs" [{"candidate", "rate_per_s", "within",
 /// "predicted_tail_ms", "simulated_tail_ms", "report" {a LoadReport}}], "curves" {"predicted", "simulated": [{
 /// "rate_per_s", "p50_ms", "tail_ms", "throughput_per_s"}]}, "notes", "environment", "started_at", "duration_s"}.
@@ -86,6 +86,7 @@ FULCRUM_DEFINE nlohmann::json to_json(const ServiceStudy& study) {
                  {"cores", answer.cores},
                  {"machines", answer.machines ? nlohmann::json(*answer.machines) : nlohmann::json(nullptr)},
                  {"reason", valid_utf8(answer.reason)},
+                 {"cost", valid_utf8(answer.cost)},
                  {"bound", valid_utf8(answer.bound)},
                  {"next", valid_utf8(answer.next)}};
   j["plan"] = answer.chosen ? to_json(study.plan) : nlohmann::json(nullptr);

@@ -66,7 +66,7 @@ FULCRUM_DEFINE std::string to_text(const ServiceStudy& study) {
   const std::string percentile = detail::formatted("p%g", 100.0 * study.target.tail.percentile);
   std::string text = printable(study.model) + ": " + to_string(study.target) + ", on up to " +
                      std::to_string(study.cores) + (study.cores == 1 ? " core" : " cores") + "\n\n";
-  for (const std::string* part : {&study.answer.reason, &study.answer.bound, &study.answer.next}) {
+  for (const std::string* part : {&study.answer.reason, &study.answer.cost, &study.answer.bound, &study.answer.next}) {
     if (!part->empty()) text += printable(*part) + "\n";
   }
   Table table({{"way to serve", Align::left},

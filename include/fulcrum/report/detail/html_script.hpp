@@ -65,20 +65,22 @@ const tooltip = (title, lines) => ({
   padding: 10, titleFont: {size: 13}, bodyFont: {size: 12.5}, callbacks: {title, label: lines},
 });
 
-// Lines, shaded areas and words on top of a chart: options.plugins.guides = {vertical, horizontal, labels}.
+// Lines, shaded areas and words on top of a chart: options.plugins.guides = {vertical, horizontal, labels}. Shaded is
+// what lies to the right of a vertical line, and below a horizontal one or (above: true) above it.
 const guides = {
   id: 'guides',
   beforeDatasetsDraw(chart, _, options) {
     const {ctx, chartArea: area, scales: {x, y}} = chart;
     ctx.save();
     ctx.fillStyle = color('shade');
-    if (options.vertical) {
+    if (options.vertical && !options.vertical.plain) {
       const at = Math.min(Math.max(x.getPixelForValue(options.vertical.at), area.left), area.right);
       ctx.fillRect(at, area.top, area.right - at, area.bottom - area.top);
     }
     if (options.horizontal) {
       const at = Math.min(Math.max(y.getPixelForValue(options.horizontal.at), area.top), area.bottom);
-      ctx.fillRect(area.left, at, area.right - area.left, area.bottom - at);
+      const top = options.horizontal.above ? area.top : at;
+      ctx.fillRect(area.left, top, area.right - area.left, (options.horizontal.above ? at : area.bottom) - top);
     }
     ctx.restore();
   },
