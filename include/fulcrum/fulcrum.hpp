@@ -64,6 +64,7 @@
 #include <fulcrum/model/random_sources.hpp>
 #include <fulcrum/model/rewrite.hpp>
 
+#include <fulcrum/analysis/channel_dependencies.hpp>
 #include <fulcrum/analysis/channel_gate.hpp>
 #include <fulcrum/analysis/fusion.hpp>
 #include <fulcrum/analysis/independent_samples.hpp>
@@ -104,14 +105,17 @@
 #include <fulcrum/zoo/zoo.hpp>
 
 #include <fulcrum/passes/calibration.hpp>
+#include <fulcrum/passes/channel_saliency.hpp>
 #include <fulcrum/passes/fake_quant_with_min_max.hpp>
 #include <fulcrum/passes/fake_quantize.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
 #include <fulcrum/passes/prune.hpp>
+#include <fulcrum/passes/prune_channels.hpp>
 #include <fulcrum/passes/quantize.hpp>
 #include <fulcrum/passes/quantize_dynamic.hpp>
 #include <fulcrum/passes/range_observer.hpp>
 #include <fulcrum/passes/read_through_concat.hpp>
+#include <fulcrum/passes/remove_channels.hpp>
 #include <fulcrum/passes/signal_to_noise.hpp>
 #include <fulcrum/passes/simplify_arithmetic.hpp>
 
@@ -179,6 +183,7 @@
 #include <fulcrum/plan/candidate.hpp>
 #include <fulcrum/plan/figures.hpp>
 #include <fulcrum/plan/front.hpp>
+#include <fulcrum/plan/model_cost.hpp>
 #include <fulcrum/plan/objective.hpp>
 #include <fulcrum/plan/pareto.hpp>
 #include <fulcrum/plan/recommendation.hpp>

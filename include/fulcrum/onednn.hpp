@@ -23,6 +23,7 @@
 #include <fulcrum/train/optimizer.hpp>
 #include <fulcrum/train/parameter_hooks.hpp>
 #include <fulcrum/train/schedule.hpp>
+#include <fulcrum/train/taylor_saliency.hpp>
 #include <fulcrum/train/trainable_parameter.hpp>
 #include <fulcrum/train/trainer.hpp>
 

@@ -1,4 +1,4 @@
-// fulcrum compress: passes over a model, in the order prune, fake-quantize, quantize.
+// fulcrum compress: passes over a model, in the order prune channels, prune, fake-quantize, quantize.
 
 #include <charconv>
 #include <cstdint>
@@ -21,6 +21,7 @@
 #include "command.hpp"
 #include "int8.hpp"
 #include "model_argument.hpp"
+#include "prune_channels_argument.hpp"
 
 using namespace fulcrum;
 
@@ -28,6 +29,7 @@ namespace {
 
 struct CompressCommand {
   ModelArgument model;
+  PruneChannelsArgument channels;
   std::string output, prune, scope = "global", fake_quantize, quantize, calibrate = "minmax", data;
   double percentile = 99.99;
   std::int64_t samples = 512;
@@ -87,8 +89,8 @@ void remark_growth(const CompressCommand& command, const Model<float>& model) {
 }
 
 void compress(const CompressCommand& command) {
-  if (command.prune.empty() && command.fake_quantize.empty() && command.quantize.empty()) {
-    throw Error("compress", "was told nothing to do", "give --prune, --fake-quantize or --quantize");
+  if (!command.channels.given() && command.prune.empty() && command.fake_quantize.empty() && command.quantize.empty()) {
+    throw Error("compress", "was told nothing to do", "give --prune-channels, --prune, --fake-quantize or --quantize");
   }
   if (!command.quantize.empty() && command.quantize != "int8" && command.quantize != "dynamic") {
     throw Error("--quantize " + command.quantize, "is not known", "use int8 or dynamic");
@@ -108,6 +110,12 @@ void compress(const CompressCommand& command) {
   Model<float> model = command.model.load();
   nlohmann::json reports;
   std::string text;
+  if (command.channels.given()) {
+    auto result = command.channels.prune(model, command.data);
+    model = std::move(result.model);
+    reports["prune_channels"] = to_json(result.report);
+    text += to_text(result.report, command.channels.unit()) + "\n";
+  }
   if (!command.prune.empty()) {
     auto result = prune(model, prune_options(command));
     model = std::move(result.model);
@@ -151,6 +159,7 @@ void add_compress(CLI::App& app) {
   CLI::App* sub = app.add_subcommand("compress", "Prune and quantize a model and write it as ONNX");
   command->model.add_to(*sub)->required();
   sub->add_option("-o,--output", command->output, "the compressed model, .onnx")->required();
+  command->channels.add_to(*sub);
   sub->add_option("--prune", command->prune, "threshold=T keeps |w| > T; sparsity=S sets the share S of weights to 0");
   sub->add_option("--scope", command->scope, "what sparsity counts: each layer, or all together (global)")
       ->check(CLI::IsMember({"layer", "global"}))
@@ -171,7 +180,9 @@ void add_compress(CLI::App& app) {
          "--weight-bits", command->weight_bits,
          "8, or 7 for CPUs without VNNI, which lose sums of full 8-bit products (default: what this CPU needs)")
       ->check(CLI::IsMember({7, 8}));
-  sub->add_option("--data", command->data, "data set whose training images calibrate: fashion-mnist or a folder");
+  sub->add_option("--data", command->data,
+                  "data set whose training images calibrate (and give gradients to --saliency taylor): fashion-mnist "
+                  "or a folder");
   sub->add_option("--calibrate-on", command->calibrate_on,
                   "instead of --data: a .npy file of samples that calibrate, once for each input");
   sub->add_option("--samples", command->samples, "training images to calibrate on")
@@ -180,6 +191,8 @@ void add_compress(CLI::App& app) {
   sub->add_flag("--json", command->json, "print one JSON object");
   sub->footer(
       "Examples:\n"
+      "  fulcrum compress model.onnx -o narrow.onnx --prune-channels flops=0.5\n"
+      "  fulcrum compress model.onnx -o narrow.onnx --prune-channels latency-ms=2 --batch 8 --threads 2\n"
       "  fulcrum compress model.onnx -o pruned.onnx --prune sparsity=0.5 --scope global\n"
       "  fulcrum compress model.onnx -o int8.onnx --quantize int8 --calibrate percentile --data fashion-mnist\n"
       "  fulcrum compress model.onnx -o dynamic.onnx --quantize dynamic");

@@ -7,12 +7,15 @@
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/passes/fake_quantize.hpp>
 #include <fulcrum/passes/prune.hpp>
+#include <fulcrum/passes/prune_channels.hpp>
 #include <fulcrum/passes/quantize.hpp>
 #include <fulcrum/run/json_values.hpp>
 
 namespace fulcrum {
 
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const PruneReport& report);
+
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const PruneChannelsReport& report);
 
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const FakeQuantizeReport& report);
 
@@ -41,6 +44,24 @@ FULCRUM_DEFINE nlohmann::json to_json(const PruneReport& report) {
           {"sparsity", report.sparsity},
           {"sqnr_db", number_or_null(report.sqnr_db)},
           {"layers", layers}};
+}
+
+FULCRUM_DEFINE nlohmann::json to_json(const PruneChannelsReport& report) {
+  nlohmann::json groups = nlohmann::json::array();
+  for (const PruneChannelsReport::Group& g : report.groups)
+    groups.push_back({{"layer", g.layer}, {"tied", g.tied}, {"channels", g.channels}, {"kept", g.kept}});
+  nlohmann::json fixed = nlohmann::json::array();
+  for (const FixedChannels& f : report.fixed) fixed.push_back({{"layer", f.layer}, {"reason", f.reason}});
+  return {{"flops_before", report.flops_before},
+          {"flops_after", report.flops_after},
+          {"parameters_before", report.parameters_before},
+          {"parameters_after", report.parameters_after},
+          {"cost_before", report.cost_before},
+          {"cost_after", report.cost_after},
+          {"limit", report.limit},
+          {"reached", report.reached},
+          {"groups", groups},
+          {"fixed", fixed}};
 }
 
 FULCRUM_DEFINE nlohmann::json to_json(const FakeQuantizeReport& report) {

@@ -9,6 +9,7 @@
 #include <fulcrum/passes/fake_quantize.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
 #include <fulcrum/passes/prune.hpp>
+#include <fulcrum/passes/prune_channels.hpp>
 #include <fulcrum/passes/quantize.hpp>
 #include <fulcrum/plan/figures.hpp>
 #include <fulcrum/report/table.hpp>
@@ -16,6 +17,9 @@
 namespace fulcrum {
 
 FULCRUM_DECLARE [[nodiscard]] std::string to_text(const PruneReport& report);
+
+/// \param unit  of the cost that the target is about; empty: FLOPs
+FULCRUM_DECLARE [[nodiscard]] std::string to_text(const PruneChannelsReport& report, const std::string& unit = "");
 
 FULCRUM_DECLARE [[nodiscard]] std::string to_text(const FakeQuantizeReport& report);
 
@@ -62,6 +66,30 @@ FULCRUM_DEFINE std::string to_text(const PruneReport& report) {
   table.add_row({"all", format_count(report.elements), format_count(report.kept),
                  detail::formatted("%.1f %%", 100.0 * report.sparsity), "", detail::format_decibels(report.sqnr_db)});
   return table.to_string();
+}
+
+FULCRUM_DEFINE std::string to_text(const PruneChannelsReport& report, const std::string& unit) {
+  Table table({{"channels of"}, {"before", Align::right}, {"kept", Align::right}, {"also cut"}});
+  for (const PruneChannelsReport::Group& g : report.groups) {
+    const std::string more = g.tied.size() > 1 ? " and " + std::to_string(g.tied.size() - 1) + " more" : "";
+    table.add_row(
+        {g.layer, format_count(g.channels), format_count(g.kept), g.tied.empty() ? "" : g.tied.front() + more});
+  }
+  std::string text = table.to_string();
+  for (const FixedChannels& fixed : report.fixed)
+    text += "stays: " + printable(fixed.layer) + ": " + printable(fixed.reason) + "\n";
+  const auto ratio = [](double after, double before) { return detail::formatted("%.3f of before", after / before); };
+  text += "FLOPs " + format_count(static_cast<std::int64_t>(report.flops_before)) + " → " +
+          format_count(static_cast<std::int64_t>(report.flops_after)) + " (" +
+          ratio(report.flops_after, report.flops_before) + "), parameters " + format_count(report.parameters_before) +
+          " → " + format_count(report.parameters_after) + "\n";
+  if (!unit.empty()) {
+    text += "predicted " + detail::formatted("%.4g", report.cost_before) + " → " +
+            detail::formatted("%.4g ", report.cost_after) + unit + " (" + ratio(report.cost_after, report.cost_before) +
+            ")\n";
+  }
+  if (!report.reached) text += "the target is out of reach: this is as far as channels can go\n";
+  return text;
 }
 
 FULCRUM_DEFINE std::string to_text(const FakeQuantizeReport& report) {

@@ -1,0 +1,59 @@
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include <fulcrum/model/builder.hpp>
+#include <fulcrum/onnx/export.hpp>
+#include <fulcrum/onnx/import.hpp>
+
+#include <support/catch.hpp>
+#include "program.hpp"
+
+using namespace fulcrum;
+using test::Finished;
+using test::run_tool;
+
+namespace {
+
+void write_model(const test::TemporaryFolder& folder) {
+  ModelBuilder<float> b("net", 3);
+  b.input({3, 8, 8}).conv(32, 3, {.padding = 1}).batch_normalization().relu();
+  const NodeId shortcut = b.last();
+  b.conv(64, 1).relu().conv(32, 3, {.padding = 1}).add(shortcut).relu().global_average_pool().flatten().dense(10);
+  export_onnx(std::move(b).build(), folder.path("model.onnx"));
+}
+
+}  // namespace
+
+TEST_CASE("compress takes channels out until a share of the FLOPs is left, and writes a smaller plain model") {
+  const test::TemporaryFolder folder;
+  write_model(folder);
+  for (const char* how : {"", " --saliency l1 --channel-scope global", " --saliency bn"}) {
+    INFO(how);
+    const Finished finished =
+        run_tool(folder, "compress model.onnx -o narrow.onnx --json --prune-channels flops=0.5" + std::string(how));
+    REQUIRE(finished.exit_code == 0);
+    const auto report = nlohmann::json::parse(finished.output).at("passes").at("prune_channels");
+    CHECK(report.at("reached") == true);
+    const Model<float> narrow = import_onnx(folder.path("narrow.onnx"));
+    CHECK(total_work(narrow, 1).flops <= 0.5 * total_work(import_onnx(folder.path("model.onnx")), 1).flops);
+    CHECK(parameter_count(narrow) < parameter_count(import_onnx(folder.path("model.onnx"))));
+  }
+  const Finished text = run_tool(folder, "compress model.onnx -o narrow.onnx --prune-channels flops=0.5");
+  CHECK(text.output.find("FLOPs ") != std::string::npos);
+}
+
+TEST_CASE("compress says what is wrong with a target for channels") {
+  const test::TemporaryFolder folder;
+  write_model(folder);
+  const auto errors = [&](const std::string& how) {
+    const Finished finished = run_tool(folder, "compress model.onnx -o narrow.onnx " + how);
+    CHECK(finished.exit_code == 1);
+    return finished.errors;
+  };
+  CHECK_THAT(errors("--prune-channels half"), ContainsSubstring("give flops=SHARE or latency-ms=X"));
+  CHECK_THAT(errors("--prune-channels flops=1.5"), ContainsSubstring("leaves all FLOPs"));
+  CHECK_THAT(errors("--prune-channels flops=x"), ContainsSubstring("has no number above 0"));
+  CHECK_THAT(errors("--prune-channels flops=0.5 --saliency taylor"), ContainsSubstring("give --data"));
+  CHECK_THAT(errors("--prune-channels flops=0.5 --keep-channels nowhere"), ContainsSubstring("nowhere"));
+}
