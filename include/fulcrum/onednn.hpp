@@ -16,7 +16,10 @@
 #include <fulcrum/exec/onednn_runner.hpp>
 
 #include <fulcrum/train/batches.hpp>
+#include <fulcrum/train/distillation.hpp>
 #include <fulcrum/train/fake_quantize_hook.hpp>
+#include <fulcrum/train/gradual_prune_hook.hpp>
+#include <fulcrum/train/learned_step_hook.hpp>
 #include <fulcrum/train/loss.hpp>
 #include <fulcrum/train/mask_hook.hpp>
 #include <fulcrum/train/network.hpp>

@@ -160,6 +160,8 @@ TEST_CASE("a runner that does not return every value is refused") {
 
 TEST_CASE("calibration methods are known by name") {
   CHECK(calibration_method_from("minmax") == CalibrationMethod::minmax);
-  CHECK(calibration_method_from(name_of(CalibrationMethod::percentile)) == CalibrationMethod::percentile);
-  CHECK_THROWS_WITH(calibration_method_from("entropy"), ContainsSubstring("minmax or percentile"));
+  for (const CalibrationMethod method :
+       {CalibrationMethod::percentile, CalibrationMethod::entropy, CalibrationMethod::mse})
+    CHECK(calibration_method_from(name_of(method)) == method);
+  CHECK_THROWS_WITH(calibration_method_from("median"), ContainsSubstring("entropy or mse"));
 }

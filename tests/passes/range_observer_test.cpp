@@ -1,7 +1,10 @@
 #include <fulcrum/passes/range_observer.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
+
+#include <fulcrum/core/random.hpp>
 
 #include <support/catch.hpp>
 
@@ -93,4 +96,62 @@ TEST_CASE("a percentile outside (0, 100] is refused") {
   CHECK_THROWS_WITH(PercentileObserver(0.0), ContainsSubstring("(0, 100]"));
   CHECK_THROWS_AS(PercentileObserver(100.1), Error);
   CHECK_THROWS_AS(PercentileObserver(std::nan("")), Error);
+}
+
+namespace {
+
+/// Numbers of a bell curve, and one outlier far away.
+std::vector<float> bell_with_outlier(bool both_signs) {
+  std::vector<float> values;
+  Random random(7);
+  for (int i = 0; i < 100000; ++i) {
+    double sum = 0.0;
+    for (int k = 0; k < 12; ++k) sum += random.uniform();
+    const double x = sum - 6.0;
+    values.push_back(static_cast<float>(both_signs ? x : std::abs(x)));
+  }
+  values.push_back(60.0F);
+  return values;
+}
+
+}  // namespace
+
+TEST_CASE("entropy cuts off an outlier and keeps the bell, and the squared error cuts a part of it") {
+  for (const bool both_signs : {false, true}) {
+    EntropyObserver entropy;
+    MseObserver mse;
+    entropy.observe(bell_with_outlier(both_signs));
+    mse.observe(bell_with_outlier(both_signs));
+    CHECK(entropy.range().max > 2.5F);
+    CHECK(entropy.range().max < 20.0F);
+    CHECK(mse.range().max < 58.0F);
+    for (const Range range : {entropy.range(), mse.range()}) CHECK((range.min < 0.0F) == both_signs);
+  }
+}
+
+TEST_CASE("the squared-error range loses less by rounding than the whole one") {
+  const std::vector<float> values = bell_with_outlier(true);
+  MseObserver mse;
+  mse.observe(values);
+  const auto error = [&](float largest) {
+    double sum = 0.0;
+    for (const float x : values) {
+      const double scale = static_cast<double>(largest) / 127.0;
+      const double q = std::min(std::max(std::nearbyint(static_cast<double>(x) / scale), -127.0), 127.0);
+      sum += (q * scale - static_cast<double>(x)) * (q * scale - static_cast<double>(x));
+    }
+    return sum;
+  };
+  CHECK(error(mse.range().max) < error(60.0F));
+}
+
+TEST_CASE("values that fill their range evenly are not cut by entropy or squared error") {
+  EntropyObserver entropy;
+  MseObserver mse;
+  entropy.observe(ramp(20000, 0.01F));
+  mse.observe(ramp(20000, 0.01F));
+  CHECK(entropy.range().max > 190.0F);
+  CHECK(mse.range().max > 190.0F);
+  CHECK(EntropyObserver().range() == Range{0, 0});
+  CHECK(MseObserver().range() == Range{0, 0});
 }

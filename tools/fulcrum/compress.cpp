@@ -132,7 +132,7 @@ void compress(const CompressCommand& command) {
     QuantizeOptions options = int8_options_for_this_cpu();
     if (command.weight_bits != 0) {
       options.weight_bits = command.weight_bits;
-      options.unsigned_values = command.weight_bits == 7;
+      options.unsigned_values = options.unsigned_values || command.weight_bits == 7;
     }
     options.method = calibration_method_from(command.calibrate);
     options.percentile = command.percentile;
@@ -172,14 +172,15 @@ void add_compress(CLI::App& app) {
       "--quantize", command->quantize,
       "int8: integer weights and activations; dynamic: the same with ranges found at run time, without samples");
   sub->add_option("--calibrate", command->calibrate, "how ranges of activations are found")
-      ->check(CLI::IsMember({"minmax", "percentile"}))
+      ->check(CLI::IsMember({"minmax", "percentile", "entropy", "mse"}))
       ->capture_default_str();
   sub->add_option("--percentile", command->percentile, "share of magnitudes kept by --calibrate percentile")
       ->capture_default_str();
   sub->add_option(
          "--weight-bits", command->weight_bits,
-         "8, or 7 for CPUs without VNNI, which lose sums of full 8-bit products (default: what this CPU needs)")
-      ->check(CLI::IsMember({7, 8}));
+         "2 to 8 bits of a weight; at most 7 for CPUs without VNNI, which lose sums of full 8-bit products (default: "
+         "what this CPU needs)")
+      ->check(CLI::Range(2, 8));
   sub->add_option("--data", command->data,
                   "data set whose training images calibrate (and give gradients to --saliency taylor): fashion-mnist "
                   "or a folder");

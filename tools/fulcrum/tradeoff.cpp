@@ -86,7 +86,7 @@ void add_tradeoff(CLI::App& app) {
       ->delimiter(',');
   sub->add_option("--batches", command->batches, "batch sizes, with commas (default: 1,4,16,64)")->delimiter(',');
   sub->add_option("--calibrate", command->calibrate, "how int8 finds ranges of activations")
-      ->check(CLI::IsMember({"minmax", "percentile"}))
+      ->check(CLI::IsMember({"minmax", "percentile", "entropy", "mse"}))
       ->capture_default_str();
   sub->add_option("--seed", command->seed, "of the calibration sample and the random sources")->capture_default_str();
   sub->add_flag("--json", command->json, "print one JSON object");

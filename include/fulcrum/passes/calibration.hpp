@@ -26,15 +26,25 @@ namespace fulcrum {
 enum class CalibrationMethod : std::uint8_t {
   minmax,      ///< all values fit
   percentile,  ///< the largest magnitudes are clipped, the rest gets a finer scale
+  entropy,     ///< clipped where the rounded distribution tells most about the values (EntropyObserver)
+  mse,         ///< clipped where the squared error is smallest (MseObserver)
 };
 
 [[nodiscard]] constexpr std::string_view name_of(CalibrationMethod method) noexcept {
-  return method == CalibrationMethod::minmax ? "minmax" : "percentile";
+  switch (method) {
+    case CalibrationMethod::minmax: return "minmax";
+    case CalibrationMethod::percentile: return "percentile";
+    case CalibrationMethod::entropy: return "entropy";
+    case CalibrationMethod::mse: return "mse";
+  }
+  return "";
 }
 
-/// \throws Error when the name is neither minmax nor percentile
+/// \throws Error when there is no such method
 [[nodiscard]] inline CalibrationMethod calibration_method_from(std::string_view name) {
-  return enum_from("calibration method", name, std::array{CalibrationMethod::minmax, CalibrationMethod::percentile});
+  return enum_from("calibration method", name,
+                   std::array{CalibrationMethod::minmax, CalibrationMethod::percentile, CalibrationMethod::entropy,
+                              CalibrationMethod::mse});
 }
 
 /// How to quantize a model.
@@ -43,7 +53,8 @@ struct QuantizeOptions {
   double percentile = 99.99;            ///< of |x|, (0, 100]; for CalibrationMethod::percentile
   std::int64_t calibration_batch = 64;  ///< samples that go through the model at a time; ≥ 1
   std::vector<std::string> skip = {};   ///< names of convolutions, dense and recurrent layers that stay in float
-  /// Bits of a weight, 7 or 8. Two products of u8 with 7 bits fit into 16 bits, in which CPUs without VNNI add them.
+  /// Bits of a weight, 2 to 8, kept as integers of 8 bits. Two products of u8 with 7 bits fit into 16 bits, in which
+  /// CPUs without VNNI add them.
   int weight_bits = 8;
   /// Values of both signs become u8 with a zero point, not s8: CPUs without VNNI multiply only unsigned by signed.
   bool unsigned_values = false;
@@ -59,7 +70,7 @@ using ModelRunner = std::function<std::vector<Tensor<float>>(const Model<float>&
 
 namespace detail {
 
-using RangeObserver = std::variant<MinMaxObserver, PercentileObserver>;
+using RangeObserver = std::variant<MinMaxObserver, PercentileObserver, EntropyObserver, MseObserver>;
 
 /// \throws Error naming the layer whose values are not finite
 FULCRUM_DECLARE void observe(RangeObserver& observer, const std::string& layer, std::span<const float> values);
@@ -107,7 +118,12 @@ FULCRUM_DEFINE ValueRanges calibrate_ranges(const Model<float>& model, const Ten
 namespace fulcrum::detail {
 
 inline RangeObserver make_observer(const QuantizeOptions& options) {
-  if (options.method == CalibrationMethod::percentile) return PercentileObserver(options.percentile);
+  switch (options.method) {
+    case CalibrationMethod::minmax: break;
+    case CalibrationMethod::percentile: return PercentileObserver(options.percentile);
+    case CalibrationMethod::entropy: return EntropyObserver();
+    case CalibrationMethod::mse: return MseObserver();
+  }
   return MinMaxObserver();
 }
 

@@ -61,7 +61,7 @@ FULCRUM_DECLARE [[nodiscard]] Quantization quantization_for(const Range& range, 
 
 namespace detail {
 
-/// \throws Error when weights are asked for with other bits than 7 or 8
+/// \throws Error when weights are asked for with other bits than 2 to 8
 FULCRUM_DECLARE void expect_weight_bits(const QuantizeOptions& options);
 
 /// Gives the weights of a convolution, dense or recurrent layer their scales: one for each output channel, or for each
@@ -122,8 +122,8 @@ FULCRUM_DEFINE QuantizeResult quantize_post_training(const Model<float>& model, 
 namespace detail {
 
 FULCRUM_DEFINE void expect_weight_bits(const QuantizeOptions& options) {
-  if (options.weight_bits != 7 && options.weight_bits != 8) {
-    throw Error("weight bits", "are " + std::to_string(options.weight_bits), "give 7 or 8");
+  if (options.weight_bits < 2 || options.weight_bits > 8) {
+    throw Error("weight bits", "are " + std::to_string(options.weight_bits), "give 2 to 8");
   }
 }
 

@@ -178,7 +178,9 @@ FULCRUM_DEFINE std::vector<std::string> study_notes(const TradeoffStudy& study, 
     notes.push_back("int8 ranges: smallest and largest value on " + std::to_string(options.calibration_images) +
                     " training images");
   } else {
-    notes.push_back("int8 ranges: percentile" + formatted(" %.6g", options.quantization.percentile) + " on " +
+    const bool percentile = options.quantization.method == CalibrationMethod::percentile;
+    notes.push_back("int8 ranges: " + std::string(name_of(options.quantization.method)) +
+                    (percentile ? formatted(" %.6g", options.quantization.percentile) : std::string()) + " on " +
                     std::to_string(options.calibration_images) + " training images");
   }
   return notes;
