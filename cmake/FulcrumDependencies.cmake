@@ -1,7 +1,8 @@
 # What the targets stand on. Read by this project's own build and by the installed fulcrum-config.cmake, so that both
 # find the same things in the same way.
 #
-#   in   fulcrum_components   which of "onednn", "onnx" and "load" are wanted beside the core ("compiled" needs the first two)
+#   in   fulcrum_components   which of "onednn", "onnx", "load" and "serve" are wanted beside the core ("compiled" needs the
+#                             first two)
 #   out  fulcrum_missing      empty, or one sentence that says what is missing and how to get it
 
 # fulcrum_find(<package> <lowest version> "<Debian packages>" [CONFIG]). The version is compared here because some packages'
@@ -39,4 +40,7 @@ if("onnx" IN_LIST fulcrum_components)
 endif()
 if("load" IN_LIST fulcrum_components)
   fulcrum_find(Boost 1.74 "libboost-dev" CONFIG)  # headers alone; CMake's own module for it is to go
+endif()
+if("serve" IN_LIST fulcrum_components)
+  fulcrum_find(OpenSSL 3.0 "libssl-dev")
 endif()

@@ -10,7 +10,8 @@ packages=(
   libeigen3-dev libxtensor-dev libxsimd-dev nlohmann-json3-dev zlib1g-dev
   libdnnl-dev ocl-icd-opencl-dev  # oneDNN's CMake file asks for OpenCL, its package does not
   libonnx-dev libprotobuf-dev protobuf-compiler
-  libboost-dev  # Boost.Math: its headers alone
+  libboost-dev  # Boost.Math, Boost.Asio and Boost.Beast: headers alone
+  libssl-dev  # of the server
   # the tool, the tests, the benchmarks
   libcli11-dev libjs-chart.js
   catch2 libbenchmark-dev

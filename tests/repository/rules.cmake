@@ -27,6 +27,7 @@ set(rank_load 14)
 set(rank_validate 14)
 set(rank_plan 15)
 set(rank_report 16)
+set(rank_serve 16)
 
 # Folders inside a folder are its own affair, but for these.
 set(shared_folders layers/kernels)
@@ -35,8 +36,9 @@ set(shared_folders layers/kernels)
 set(restricted_headers
   "dnnl" "onednn exec train"
   "(onnx|google/protobuf)/" "onnx"
-  "nlohmann/" "passes run cost calibrate load validate plan report"
-  "boost/" "load"
+  "nlohmann/" "passes run cost calibrate load validate plan report serve"
+  "boost/" "load serve"
+  "openssl/" "serve"
   "(CLI|catch2|benchmark)/" "none"
   "(iostream|regex|random)$" "none")
 

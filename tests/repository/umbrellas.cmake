@@ -1,7 +1,8 @@
 cmake_minimum_required(VERSION 3.25)
 # Each public header stands in exactly the umbrella that offers what it needs: fulcrum/onednn.hpp when oneDNN is among
 # what it includes or it is a part of training or of oneDNN's face; fulcrum/onnx.hpp when ONNX is; fulcrum/json.hpp when
-# nlohmann/json is; fulcrum/load.hpp when Boost is; fulcrum/fulcrum.hpp when none is.
+# nlohmann/json is; fulcrum/load.hpp when Boost is; fulcrum/fulcrum.hpp when none is. The folder serve/, which needs all of them, has
+# fulcrum/serve.hpp for itself.
 #
 #   cmake -DROOT=<repository> -P umbrellas.cmake
 
@@ -43,11 +44,16 @@ set(expected_onednn "")
 set(expected_onnx "")
 set(expected_json "")
 set(expected_load "")
+set(expected_serve "")
 foreach(header IN LISTS headers)
   if(NOT header MATCHES "^fulcrum/[a-z]+/[a-z0-9_]+\\.hpp$")
     continue()  # an umbrella, or not public
   endif()
   if(header MATCHES "^(${left_out})")
+    continue()
+  endif()
+  if(header MATCHES "^fulcrum/serve/")
+    list(APPEND expected_serve ${header})
     continue()
   endif()
   closure(${header} all)
@@ -91,7 +97,7 @@ foreach(header IN LISTS headers)
   endif()
 endforeach()
 
-foreach(umbrella IN ITEMS fulcrum json load onednn onnx)
+foreach(umbrella IN ITEMS fulcrum json load onednn onnx serve)
   set(missing ${expected_${umbrella}})
   list(REMOVE_ITEM missing ${includes_fulcrum/${umbrella}.hpp})
   set(wrong ${includes_fulcrum/${umbrella}.hpp})

@@ -29,6 +29,8 @@ void add_load(CLI::App& app, ExitCode& exit_code);
 /// \param exit_code  as of add_compare()
 void add_plan(CLI::App& app, ExitCode& exit_code);
 void add_run(CLI::App& app);
+/// \param exit_code  as of add_compare()
+void add_serve(CLI::App& app, ExitCode& exit_code);
 void add_train(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_compress(CLI::App& app);

@@ -1,0 +1,341 @@
+#pragma once
+/// \file
+/// A connection: requests off a stream, one after the other, and replies onto it.
+
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cstddef>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/error.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+
+#include <fulcrum/serve/detail/http_front.hpp>
+
+namespace fulcrum::detail {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+
+/// A body that lies in parts, which are written without being put together.
+struct PartsBody {
+  using value_type = std::vector<asio::const_buffer>;
+
+  static std::uint64_t size(const value_type& parts) { return asio::buffer_size(parts); }
+
+  class writer {
+  public:
+    struct const_buffers_type {
+      using value_type = asio::const_buffer;
+      using const_iterator = std::vector<asio::const_buffer>::const_iterator;
+      const_iterator first, last;
+      [[nodiscard]] const_iterator begin() const { return first; }
+      [[nodiscard]] const_iterator end() const { return last; }
+    };
+    template <bool isRequest, class Fields>
+    writer(const http::header<isRequest, Fields>&, const value_type& parts) : parts_(parts) {}
+    void init(beast::error_code& error) { error = {}; }
+    boost::optional<std::pair<const_buffers_type, bool>> get(beast::error_code& error) {
+      error = {};
+      return {{{parts_.begin(), parts_.end()}, false}};
+    }
+
+  private:
+    const value_type& parts_;
+  };
+};
+
+/// What a server does with all its sessions.
+class SessionBase {
+public:
+  SessionBase() = default;
+  SessionBase(const SessionBase&) = delete;
+  SessionBase& operator=(const SessionBase&) = delete;
+  virtual ~SessionBase() = default;
+  /// From any thread: ends after what it is at, at once if that is nothing.
+  virtual void wind_up() = 0;
+};
+
+/// \tparam Stream  a beast::tcp_stream, or TLS on one
+template <class Stream>
+class HttpSession : public SessionBase, public std::enable_shared_from_this<HttpSession<Stream>> {
+public:
+  HttpSession(Stream&& stream, std::shared_ptr<HttpFront> front, const ServerLimits& limits, std::string peer)
+      : stream_(std::move(stream)),
+        front_(std::move(front)),
+        limits_(limits),
+        buffer_(limits.header_bytes + 65'536),
+        peer_(std::move(peer)) {
+    front_->connections_open.fetch_add(1, std::memory_order_relaxed);
+  }
+  ~HttpSession() override { front_->connections_open.fetch_sub(1, std::memory_order_relaxed); }
+
+  void start() {
+    asio::dispatch(stream_.get_executor(), [self = this->shared_from_this()] {
+      if constexpr (is_tls) {
+        self->deadline(self->limits_.handshake);
+        self->stream_.async_handshake(Stream::server, [self](beast::error_code error) {
+          if (!error) self->read_header();
+        });
+      } else {
+        self->read_header();
+      }
+    });
+  }
+
+  void wind_up() override {
+    asio::post(stream_.get_executor(), [self = this->shared_from_this()] {
+      self->winding_up_ = true;
+      if (self->idle_) self->close();
+    });
+  }
+
+private:
+  static constexpr bool is_tls = requires(Stream & s) { s.next_layer(); };
+
+  void deadline(std::chrono::milliseconds time) { beast::get_lowest_layer(stream_).expires_after(time); }
+
+  [[nodiscard]] std::chrono::milliseconds transfer_time(std::size_t bytes) const {
+    return limits_.transfer + std::chrono::milliseconds(1000 * bytes / limits_.least_rate);
+  }
+
+  void close() {
+    beast::error_code ignored;
+    auto& socket = beast::get_lowest_layer(stream_).socket();
+    socket.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
+    socket.close(ignored);
+  }
+
+  void read_header() {
+    parser_.emplace();
+    parser_->header_limit(static_cast<std::uint32_t>(limits_.header_bytes));
+    parser_->body_limit(std::numeric_limits<std::uint64_t>::max());  // bodies are read here, not by it
+    call_.reset();
+    idle_ = buffer_.size() == 0;
+    deadline(limits_.idle);
+    http::async_read_header(
+        stream_, buffer_, *parser_,
+        [self = this->shared_from_this()](beast::error_code error, std::size_t) { self->on_header(error); });
+  }
+
+  void on_header(beast::error_code error) {
+    idle_ = false;
+    if (error == http::error::end_of_stream || error == beast::error::timeout) return close();
+    if (error) {
+      if (error.category() != http::make_error_code(http::error::bad_method).category()) return close();
+      keep_alive_ = false;
+      unread_ = true;
+      return send(
+          error_reply(error == http::error::header_limit ? 431 : 400, "the request is no HTTP: " + error.message()));
+    }
+    call_ = std::make_shared<InferenceCall>();
+    call_->arrived = ServeClock::now();
+    const auto& head = parser_->get();
+    keep_alive_ = head.keep_alive();
+    version_ = head.version();
+    head_only_ = head.method() == http::verb::head;
+    const auto text = [&](beast::string_view name) {
+      const beast::string_view value = head[name];
+      return std::string(value.data(), value.size());
+    };
+    request_ = std::make_shared<HttpRequest>();
+    problem_.reset();
+    request_->method = std::string(head.method_string());
+    request_->target = std::string(head.target());
+    request_->peer = peer_;
+    request_->authorization = text("Authorization");
+    request_->timeout_ms = text("X-Request-Timeout-Ms");
+    request_->routing_key = text("X-Routing-Key");
+    request_->call = call_;
+    const std::string encoding = text("Content-Encoding");
+    if (!encoding.empty() && encoding != "identity")
+      problem_ = {415, "bodies are taken as they are: send no Content-Encoding"};
+    const std::string json_bytes = text("Inference-Header-Content-Length");
+    if (!json_bytes.empty()) {
+      std::size_t bytes = 0;
+      const char* end = json_bytes.data() + json_bytes.size();
+      const auto parsed = std::from_chars(json_bytes.data(), end, bytes);
+      if (parsed.ec == std::errc{} && parsed.ptr == end)
+        request_->json_bytes = bytes;
+      else
+        problem_ = {400, "Inference-Header-Content-Length is no number"};
+    }
+    const std::string expect = text("Expect");
+    if (!expect.empty() && !beast::iequals(expect, "100-continue"))
+      return refuse(417, "Expect: only 100-continue is known");
+    if (parser_->chunked()) return expect.empty() ? read_chunks() : go_on();
+    const auto length = parser_->content_length();
+    const std::uint64_t size = length ? *length : 0;
+    if (size > limits_.body_bytes)
+      return refuse(413, "the body has more than " + std::to_string(limits_.body_bytes) + " bytes");
+    body_bytes_ = static_cast<std::size_t>(size);
+    if (!expect.empty() && buffer_.size() == 0 && size > 0) return go_on();
+    read_body();
+  }
+
+  /// Refuses a request whose body is not read, so that the connection cannot go on.
+  void refuse(int status, const std::string& message) {
+    keep_alive_ = false;
+    unread_ = true;
+    send(error_reply(status, message));
+  }
+
+  void go_on() {
+    static constexpr std::string_view text = "HTTP/1.1 100 Continue\r\n\r\n";
+    deadline(limits_.transfer);
+    asio::async_write(stream_, asio::buffer(text.data(), text.size()),
+                      [self = this->shared_from_this()](beast::error_code error, std::size_t) {
+                        if (error) return self->close();
+                        self->parser_->chunked() ? self->read_chunks() : self->read_body();
+                      });
+  }
+
+  /// Bytes of the body that are JSON.
+  std::size_t json_part(std::size_t body) {
+    const std::size_t json = request_->json_bytes.value_or(body);
+    if (json <= body) return json;
+    problem_ = {400, "Inference-Header-Content-Length is more than the body has"};
+    return body;
+  }
+
+  /// Reads the body to where it is used: so that what follows the JSON begins at a cache line.
+  void read_body() {
+    const std::size_t json = json_part(body_bytes_);
+    const std::size_t before = (64 - json % 64) % 64;
+    call_->body.resize(before + body_bytes_);
+    std::byte* body = call_->body.data() + before;
+    call_->json = {reinterpret_cast<const char*>(body), json};
+    call_->binary = {body + json, body_bytes_ - json};
+    const std::size_t here = std::min(buffer_.size(), body_bytes_);
+    asio::buffer_copy(asio::buffer(body, here), buffer_.data());
+    buffer_.consume(here);
+    if (here == body_bytes_) return answer();
+    deadline(transfer_time(body_bytes_));
+    asio::async_read(stream_, asio::buffer(body + here, body_bytes_ - here),
+                     [self = this->shared_from_this()](beast::error_code error, std::size_t) {
+                       error ? self->close() : self->answer();
+                     });
+  }
+
+  void read_chunks() {
+    chunks_.emplace(std::move(*parser_));
+    chunks_->body_limit(limits_.body_bytes);
+    deadline(transfer_time(limits_.body_bytes));
+    http::async_read(
+        stream_, buffer_, *chunks_, [self = this->shared_from_this()](beast::error_code error, std::size_t) {
+          if (error == http::error::body_limit) {
+            self->keep_alive_ = false;
+            self->unread_ = true;
+            return self->send(
+                error_reply(413, "the body has more than " + std::to_string(self->limits_.body_bytes) + " bytes"));
+          }
+          if (error) return self->close();
+          const std::string body = std::move(self->chunks_->get().body());
+          self->chunks_.reset();
+          self->parser_.emplace();
+          const std::size_t json = self->json_part(body.size());
+          const std::size_t before = (64 - json % 64) % 64;
+          InferenceCall& call = *self->call_;
+          call.body.resize(before + body.size());
+          if (!body.empty()) std::memcpy(call.body.data() + before, body.data(), body.size());
+          call.json = {reinterpret_cast<const char*>(call.body.data() + before), json};
+          call.binary = {call.body.data() + before + json, body.size() - json};
+          self->answer();
+        });
+  }
+
+  void answer() {
+    if (problem_) return send(error_reply(problem_->first, problem_->second));
+    beast::get_lowest_layer(stream_).expires_never();  // the runner's time is no fault of the client
+    front_->handle(request_, [self = this->shared_from_this()](HttpReply reply) {
+      // Shared, as a handler has to be copyable here and there; it is taken once.
+      auto shared = std::make_shared<HttpReply>(std::move(reply));
+      asio::dispatch(self->stream_.get_executor(), [self, shared] { self->send(std::move(*shared)); });
+    });
+  }
+
+  void send(HttpReply reply) {
+    reply_ = std::move(reply);
+    request_.reset();
+    response_.emplace();
+    response_->result(static_cast<unsigned>(reply_.status));
+    response_->version(version_);
+    response_->set(http::field::content_type,
+                   beast::string_view(reply_.content_type.data(), reply_.content_type.size()));
+    for (const auto& [name, value] : reply_.headers) response_->set(name, value);
+    if (winding_up_) keep_alive_ = false;
+    response_->keep_alive(keep_alive_);
+    std::vector<asio::const_buffer>& parts = response_->body();
+    parts.push_back(asio::buffer(reply_.body));
+    for (const auto& part : reply_.more) parts.push_back(asio::buffer(part.data(), part.size()));
+    response_->content_length(asio::buffer_size(parts));
+    if (head_only_) parts.clear();
+    deadline(transfer_time(asio::buffer_size(parts)));
+    http::async_write(stream_, *response_, [self = this->shared_from_this()](beast::error_code error, std::size_t) {
+      self->response_.reset();
+      self->reply_ = {};
+      if (error || !self->keep_alive_) return self->finish(error);
+      self->read_header();
+    });
+  }
+
+  /// Lets the client read what was written: a socket closed with unread bytes resets the connection.
+  void finish(beast::error_code error) {
+    if (error || !unread_) return close();
+    beast::error_code ignored;
+    beast::get_lowest_layer(stream_).socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    linger(8);
+  }
+  void linger(int times) {
+    if (times == 0) return close();
+    deadline(std::chrono::milliseconds(2000));
+    beast::get_lowest_layer(stream_).async_read_some(
+        asio::buffer(dropped_), [self = this->shared_from_this(), times](beast::error_code error, std::size_t) {
+          error ? self->close() : self->linger(times - 1);
+        });
+  }
+
+  Stream stream_;
+  std::shared_ptr<HttpFront> front_;
+  ServerLimits limits_;
+  beast::flat_buffer buffer_;
+  std::string peer_;
+  std::optional<http::request_parser<http::empty_body>> parser_;
+  std::optional<http::request_parser<http::string_body>> chunks_;
+  std::shared_ptr<HttpRequest> request_;
+  std::shared_ptr<InferenceCall> call_;
+  std::size_t body_bytes_ = 0;
+  std::optional<std::pair<int, std::string>> problem_;  // of the header; said when the body was read
+  HttpReply reply_;
+  std::optional<http::response<PartsBody>> response_;
+  std::array<char, 4096> dropped_{};
+  unsigned version_ = 11;
+  bool keep_alive_ = true;
+  bool head_only_ = false;
+  bool idle_ = true;
+  bool unread_ = false;  // the client is still sending what nobody will read
+  bool winding_up_ = false;
+};
+
+}  // namespace fulcrum::detail

@@ -1,0 +1,194 @@
+#pragma once
+/// \file
+/// What serve/server.hpp declares: the listener, the threads, the end.
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <sys/socket.h>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/ip/address.hpp>
+
+#include <fulcrum/serve/detail/http_session.hpp>
+#include <fulcrum/serve/server.hpp>
+
+namespace fulcrum::detail {
+
+class ServerProcess {
+public:
+  explicit ServerProcess(const ServerOptions& options)
+      : options_((validate(options), options)),
+        service_(std::make_shared<InferenceService>(options)),
+        front_(std::make_shared<HttpFront>(service_)),
+        context_(std::make_shared<asio::io_context>(options.io_threads)),
+        work_(context_->get_executor()),
+        acceptor_(asio::make_strand(*context_)) {
+    listen();
+    accept();
+    for (int i = 0; i < options_.io_threads; ++i) threads_.emplace_back([context = context_] { context->run(); });
+    watchman_ = std::thread([this] { keep_watch(); });
+  }
+  ServerProcess(const ServerProcess&) = delete;
+  ServerProcess& operator=(const ServerProcess&) = delete;
+  ~ServerProcess() { static_cast<void>(drain()); }
+
+  std::vector<std::string> load() {
+    std::vector<std::string> problems = service_->repository().load_all();
+    for (const std::string& problem : problems) service_->log("model_refused", {{"reason", problem}});
+    front_->set_ready(true);
+    service_->log("ready", {{"port", port_}});
+    return problems;
+  }
+
+  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  [[nodiscard]] bool ready() const noexcept { return front_->ready(); }
+  [[nodiscard]] ModelRepository& repository() noexcept { return service_->repository(); }
+
+  bool drain() {
+    const std::lock_guard draining(draining_);
+    if (threads_.empty()) return drained_;
+    front_->set_ready(false);
+    service_->log("draining", {{"in_flight", service_->on_their_way()}});
+    std::this_thread::sleep_for(options_.drain_delay);
+    const auto until = ServeClock::now() + options_.drain_timeout;
+    asio::post(acceptor_.get_executor(), [this] {
+      beast::error_code ignored;
+      acceptor_.close(ignored);
+    });
+    for (const std::shared_ptr<SessionBase>& session : sessions()) session->wind_up();
+    while (front_->connections_open.load() > 0 && ServeClock::now() < until)
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    drained_ = service_->on_their_way() == 0;
+    front_->jobs().stop();
+    context_->stop();
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+    {
+      const std::lock_guard lock(watching_);
+      ended_ = true;
+    }
+    watch_.notify_one();
+    watchman_.join();
+    service_->log("ended", {{"all_answered", drained_}});
+    return drained_;
+  }
+
+private:
+  void listen() {
+    beast::error_code error;
+    const auto check = [&](const char* what) {
+      if (error)
+        throw Error(options_.address + ":" + std::to_string(options_.port),
+                    std::string(what) + " (" + error.message() + ")", "choose another address or port");
+    };
+    const auto address = asio::ip::make_address(options_.address, error);
+    check("is no address");
+    const asio::ip::tcp::endpoint endpoint(address, options_.port);
+    acceptor_.open(endpoint.protocol(), error);
+    check("cannot be listened at");
+    acceptor_.set_option(asio::socket_base::reuse_address(true), error);
+    if (options_.share_port) {
+      const int on = 1;
+      static_cast<void>(::setsockopt(acceptor_.native_handle(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on));
+    }
+    acceptor_.bind(endpoint, error);
+    check("cannot be listened at");
+    acceptor_.listen(asio::socket_base::max_listen_connections, error);
+    check("cannot be listened at");
+    port_ = acceptor_.local_endpoint().port();
+  }
+
+  void accept() {
+    acceptor_.async_accept(asio::make_strand(*context_), [this](beast::error_code error, asio::ip::tcp::socket socket) {
+      if (error == asio::error::operation_aborted || !acceptor_.is_open()) return;
+      if (error) {  // no descriptor is left, say: what is open goes on
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        return accept();
+      }
+      take(std::move(socket));
+      accept();
+    });
+  }
+
+  void take(asio::ip::tcp::socket socket) {
+    if (front_->connections_open.load() >= options_.limits.connections) {
+      front_->connections_refused.fetch_add(1, std::memory_order_relaxed);
+      return;  // the socket is closed
+    }
+    front_->connections_accepted.fetch_add(1, std::memory_order_relaxed);
+    beast::error_code error;
+    socket.set_option(asio::ip::tcp::no_delay(true), error);
+    const auto remote = socket.remote_endpoint(error);
+    const std::string peer = error ? std::string("?") : remote.address().to_string();
+    const auto session = std::make_shared<HttpSession<beast::tcp_stream>>(beast::tcp_stream(std::move(socket)), front_,
+                                                                          options_.limits, peer);
+    {
+      const std::lock_guard lock(mutex_);
+      std::erase_if(sessions_, [](const auto& one) { return one.expired(); });
+      sessions_.push_back(session);
+    }
+    session->start();
+  }
+
+  std::vector<std::shared_ptr<SessionBase>> sessions() {
+    std::vector<std::shared_ptr<SessionBase>> result;
+    const std::lock_guard lock(mutex_);
+    for (const std::weak_ptr<SessionBase>& one : sessions_) {
+      if (auto session = one.lock()) result.push_back(std::move(session));
+    }
+    return result;
+  }
+
+  void keep_watch() {
+    constexpr std::chrono::milliseconds tick(50);
+    std::unique_lock lock(watching_);
+    while (!ended_) {
+      watch_.wait_for(lock, tick, [this] { return ended_; });
+      lock.unlock();
+      service_->watch(tick);
+      lock.lock();
+    }
+  }
+
+  ServerOptions options_;
+  std::shared_ptr<InferenceService> service_;
+  std::shared_ptr<HttpFront> front_;
+  std::shared_ptr<asio::io_context> context_;
+  asio::executor_work_guard<asio::io_context::executor_type> work_;  // requests that run are no work of its own
+  asio::ip::tcp::acceptor acceptor_;
+  std::uint16_t port_ = 0;
+  std::mutex mutex_;
+  std::vector<std::weak_ptr<SessionBase>> sessions_;
+  std::mutex draining_;
+  bool drained_ = true;
+  std::mutex watching_;
+  std::condition_variable watch_;
+  bool ended_ = false;
+  std::thread watchman_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace fulcrum::detail
+
+namespace fulcrum {
+
+FULCRUM_DEFINE InferenceServer::InferenceServer(const ServerOptions& options)
+    : process_(std::make_shared<detail::ServerProcess>(options)) {}
+
+FULCRUM_LINKAGE InferenceServer::~InferenceServer() = default;
+
+FULCRUM_DEFINE std::vector<std::string> InferenceServer::load() { return process_->load(); }
+FULCRUM_DEFINE std::uint16_t InferenceServer::port() const noexcept { return process_->port(); }
+FULCRUM_DEFINE bool InferenceServer::ready() const noexcept { return process_->ready(); }
+FULCRUM_DEFINE ModelRepository& InferenceServer::repository() noexcept { return process_->repository(); }
+FULCRUM_DEFINE bool InferenceServer::drain() { return process_->drain(); }
+
+}  // namespace fulcrum

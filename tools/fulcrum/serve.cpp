@@ -1,0 +1,108 @@
+// fulcrum serve: a folder of models, over HTTP.
+
+#include <csignal>
+#include <memory>
+#include <string>
+
+#include <unistd.h>
+
+#include <fulcrum/run/json_values.hpp>
+#include <fulcrum/serve/server.hpp>
+
+#include "command.hpp"
+
+using namespace fulcrum;
+
+namespace {
+
+struct ServeCommand {
+  std::string config, log = "-";
+  ServerOptions options;
+  double idle_s = 60.0, transfer_s = 10.0, hang_ms = 500.0, drain_delay_s = 0.0, drain_timeout_s = 30.0;
+  bool no_changes = false, not_quietly = false;
+};
+
+std::chrono::milliseconds milliseconds(double count) {
+  return std::chrono::milliseconds(static_cast<std::int64_t>(count));
+}
+
+/// Serves until a signal says to end.
+void serve(const ServeCommand& command, ExitCode& exit_code) {
+  ServerOptions options = command.options;
+  options.limits.idle = milliseconds(1000.0 * command.idle_s);
+  options.limits.transfer = milliseconds(1000.0 * command.transfer_s);
+  options.hang_after = milliseconds(command.hang_ms);
+  options.drain_delay = milliseconds(1000.0 * command.drain_delay_s);
+  options.drain_timeout = milliseconds(1000.0 * command.drain_timeout_s);
+  options.changes = !command.no_changes;
+  options.repository.quietly = !command.not_quietly;
+  if (!command.config.empty()) {
+    try {
+      options.repository.defaults = model_settings_from_json(read_json_file(command.config));
+    } catch (const Error& error) {
+      throw Error(command.config + ": " + error.where(), error.problem(), error.remedy());
+    }
+  }
+  options.log = [](std::string_view line) {
+    std::string text(line);
+    text += '\n';
+    static_cast<void>(!::write(STDERR_FILENO, text.data(), text.size()));  // one call: lines of threads stay whole
+  };
+  // Before any thread is started, so that all of them leave the signals to this one.
+  sigset_t ends;
+  sigemptyset(&ends);
+  sigaddset(&ends, SIGTERM);
+  sigaddset(&ends, SIGINT);
+  static_cast<void>(pthread_sigmask(SIG_BLOCK, &ends, nullptr));
+  std::signal(SIGPIPE, SIG_IGN);
+
+  InferenceServer server(options);
+  print("listening on http://" + options.address + ":" + std::to_string(server.port()) + "\n");
+  std::fflush(stdout);
+  for (const std::string& problem : server.load()) remark(problem);
+  print("ready\n");
+  std::fflush(stdout);
+  int signal = 0;
+  static_cast<void>(sigwait(&ends, &signal));
+  if (!server.drain()) {
+    remark("requests that took longer than --drain-timeout were cut");
+    exit_code = ExitCode::failure;
+  }
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, ExitCode& exit_code) {
+  auto command = std::make_shared<ServeCommand>();
+  CLI::App* sub = app.add_subcommand("serve", "Serve a folder of models over HTTP (KServe v2)");
+  ServerOptions& options = command->options;
+  sub->add_option("--models", options.repository.folder, "a folder of NAME/VERSION/model.onnx")->required();
+  sub->add_option("--host", options.address, "address to listen at; 0.0.0.0: on every network")->capture_default_str();
+  sub->add_option("--port", options.port, "0: one that is free, which is printed")->capture_default_str();
+  sub->add_option("--config", command->config,
+                  "a plan of fulcrum plan, for models that have no config.json of their own");
+  sub->add_option("--io-threads", options.io_threads, "threads that talk to clients")->capture_default_str();
+  sub->add_option("--max-body", options.limits.body_bytes, "bytes of a request's body")
+      ->transform(CLI::AsSizeValue(false))
+      ->default_str("64MiB");
+  sub->add_option("--max-header", options.limits.header_bytes, "bytes of a request's header")->capture_default_str();
+  sub->add_option("--max-connections", options.limits.connections, "open at the same time")->capture_default_str();
+  sub->add_option("--idle-timeout", command->idle_s, "from a response to the next request's header, s")
+      ->capture_default_str();
+  sub->add_option("--transfer-timeout", command->transfer_s,
+                  "for a body to come or a response to be taken, s, beside what its size needs at 128 KiB/s")
+      ->capture_default_str();
+  sub->add_option("--hang-after-ms", command->hang_ms, "an instance that runs longer is replaced")
+      ->capture_default_str();
+  sub->add_option("--drain-delay", command->drain_delay_s,
+                  "not ready, but still taking connections, for so long before ending, s")
+      ->capture_default_str();
+  sub->add_option("--drain-timeout", command->drain_timeout_s, "for requests to be finished when ending, s")
+      ->capture_default_str();
+  sub->add_flag("--no-changes", command->no_changes, "clients may not load or unload models");
+  sub->add_flag("--loud", command->not_quietly, "compile new versions at normal priority");
+  sub->footer(
+      "SIGTERM and SIGINT finish what was begun and end. docs/serving.md has the endpoints.\n"
+      "Example:\n  fulcrum serve --models models --port 8080\n  curl localhost:8080/v2/models/NAME");
+  sub->callback([command, &exit_code] { serve(*command, exit_code); });
+}
