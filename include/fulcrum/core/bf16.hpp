@@ -5,6 +5,8 @@
 #include <bit>
 #include <cstdint>
 
+#include <fulcrum/core/language.hpp>
+
 namespace fulcrum {
 
 /// bfloat16 storage. Arithmetic is done in float; construction rounds as IEEE 754 has it, and as ONNX's Cast does: to

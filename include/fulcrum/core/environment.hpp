@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include <fulcrum/core/language.hpp>
+
 namespace fulcrum {
 
 /// Machine, limits and versions behind a figure. Filled by current_environment() in core/cpu.hpp; library versions are

@@ -21,6 +21,8 @@
 ///
 /// A source of the library defines FULCRUM_DEFINES_folder as 1 for each folder whose definitions it holds.
 
+#include <fulcrum/core/language.hpp>
+
 #ifdef FULCRUM_COMPILED
 #define FULCRUM_DECLARE
 #define FULCRUM_DEFINE

@@ -5,6 +5,8 @@
 #include <functional>
 #include <string>
 
+#include <fulcrum/core/language.hpp>
+
 namespace fulcrum {
 
 /// One sign of life.

@@ -9,6 +9,8 @@
 #include <span>
 #include <utility>
 
+#include <fulcrum/core/language.hpp>
+
 namespace fulcrum {
 
 /// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014) with the few

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include <fulcrum/core/language.hpp>
+
 namespace fulcrum {
 
 /// How the integers that a layer takes in an int8 model relate to those it gives.

@@ -14,6 +14,7 @@
 #include <span>
 #include <type_traits>
 
+#include <fulcrum/core/language.hpp>
 #include <fulcrum/load/request_record.hpp>
 
 namespace fulcrum {

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include <fulcrum/core/language.hpp>
+
 namespace fulcrum {
 
 enum class RequestStatus : std::uint8_t {

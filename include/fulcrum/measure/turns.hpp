@@ -4,6 +4,8 @@
 
 #include <cstddef>
 
+#include <fulcrum/core/language.hpp>
+
 namespace fulcrum {
 
 /// Whose turn it is: forwards in even rounds and backwards in odd ones, so that a drift of the machine meets all alike.

@@ -9,6 +9,8 @@
 #include <span>
 #include <vector>
 
+#include <fulcrum/core/language.hpp>
+
 namespace fulcrum {
 
 /// Whether less or more of a figure is better.

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 
+#include <fulcrum/core/language.hpp>
+
 namespace fulcrum {
 
 /// Memory that a compiled model and one instance of it take, in bytes.

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/core/language.hpp>
+
 namespace fulcrum {
 
 /// A buffer that is written in one step and read for the last time in another.

@@ -6,6 +6,8 @@
 #include <limits>
 #include <new>
 
+#include <fulcrum/core/language.hpp>
+
 namespace fulcrum {
 
 inline constexpr std::size_t tensor_alignment = 64;  ///< bytes

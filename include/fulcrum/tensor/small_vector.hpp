@@ -6,6 +6,8 @@
 
 #include <xtensor/xstorage.hpp>
 
+#include <fulcrum/core/language.hpp>
+
 namespace fulcrum {
 
 /// For what is made anew in every run and has as many elements as a tensor has axes: up to 8 take nothing from the

@@ -1,0 +1,6 @@
+// Compiled with arithmetic that knows no NaN.
+// expect: Fulcrum checks for NaN and infinity: compile without -ffast-math
+// options: -ffinite-math-only
+#include <fulcrum/fulcrum.hpp>
+
+int main() { return 0; }
