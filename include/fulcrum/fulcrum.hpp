@@ -121,8 +121,10 @@
 #include <fulcrum/passes/simplify_arithmetic.hpp>
 
 #include <fulcrum/run/compare.hpp>
+#include <fulcrum/run/compare_rounds.hpp>
 #include <fulcrum/run/latency_report.hpp>
 #include <fulcrum/run/memory_use.hpp>
+#include <fulcrum/run/rank_test.hpp>
 #include <fulcrum/run/run_config.hpp>
 
 #include <fulcrum/schedule/algorithm.hpp>
@@ -143,6 +145,7 @@
 #include <fulcrum/schedule/value_types.hpp>
 #include <fulcrum/schedule/winograd.hpp>
 
+#include <fulcrum/cost/calibration_note.hpp>
 #include <fulcrum/cost/drift.hpp>
 #include <fulcrum/cost/efficiency.hpp>
 #include <fulcrum/cost/error_summary.hpp>

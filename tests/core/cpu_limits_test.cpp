@@ -70,3 +70,11 @@ TEST_CASE("pinning to no CPU or to one that is not there is refused") {
 }
 
 TEST_CASE("the quota of this process is a number of CPUs or no limit") { CHECK(current_cpu_quota() >= 0.0); }
+
+TEST_CASE("threads that would never get their turn are refused") {
+  CHECK(most_threads_on(1) == 64);
+  CHECK(most_threads_on(64) == 1024);
+  CHECK_NOTHROW(expect_threads(64));
+  CHECK_THROWS_WITH(expect_threads(100'000),
+                    ContainsSubstring("100000 threads: are more than") && ContainsSubstring("best one for each core"));
+}

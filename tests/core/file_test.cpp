@@ -1,10 +1,16 @@
 #include <fulcrum/core/file.hpp>
 
+#include <array>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <string>
+#include <thread>
 
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <support/catch.hpp>
 #include <support/temporary_folder.hpp>
@@ -38,7 +44,34 @@ TEST_CASE("a file or a pipe that holds more than may be is refused") {
   write_file_atomically(path, "12345");
   CHECK(read_file(path, 5) == "12345");
   CHECK_THROWS_WITH(read_file(path, 4), ContainsSubstring("a: holds more than 4 bytes"));
-  CHECK_THROWS_WITH(read_file("/dev/zero", 100'000), ContainsSubstring("/dev/zero: holds more than 100000 bytes"));
+  const std::string pipe = folder.path("pipe");
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  std::thread writer([&] { std::ofstream(pipe) << std::string(100'000, 'x'); });
+  CHECK_THROWS_WITH(read_file(pipe, 50'000), ContainsSubstring("pipe: holds more than 50000 bytes"));
+  writer.join();
+}
+
+TEST_CASE("a device is no file, and a pipe is one when somebody writes to it") {
+  const TemporaryFolder folder;
+  CHECK_THROWS_WITH(read_file("/dev/zero"), ContainsSubstring("/dev/zero: is a device, not a file"));
+  CHECK_THROWS_WITH(read_file("/dev/null"), ContainsSubstring("/dev/null: is a device, not a file"));
+  const std::string pipe = folder.path("pipe");
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK_THROWS_WITH(read_file(pipe), ContainsSubstring("pipe: is a pipe that nobody writes to"));
+  std::thread writer([&] { std::ofstream(pipe) << std::string(200'000, 'x'); });
+  CHECK(read_file(pipe).size() == 200'000);
+  writer.join();
+  // A writer that takes its time is waited for.
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe(ends.data()) == 0);
+  std::thread late([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1200));
+    CHECK(::write(ends[1], "late", 4) == 4);
+    ::close(ends[1]);
+  });
+  CHECK(read_file("/proc/self/fd/" + std::to_string(ends[0])) == "late");
+  late.join();
+  ::close(ends[0]);
 }
 
 TEST_CASE("an output that cannot be written is refused and nothing is left behind") {

@@ -98,6 +98,8 @@ TEST_CASE("a damaged or foreign .npy file is refused with what is wrong") {
                     ContainsSubstring("whose shape cannot be read"));
   CHECK_THROWS_WITH(load(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }", one)),
                     ContainsSubstring("does not fit its 4 bytes"));
+  CHECK_THROWS_WITH(load(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }", one) + "x"),
+                    ContainsSubstring("holds 1 bytes behind its array of shape (1)"));
 }
 
 TEST_CASE("a header that claims more than any memory holds takes none") {

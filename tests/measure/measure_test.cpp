@@ -180,6 +180,13 @@ TEST_CASE("progress is told before and after, never less than all in the end") {
 TEST_CASE("what cannot run is refused") {
   CHECK_THROWS_WITH(measure(network(), {1, 0, 1, Precision::f32}, brief()), ContainsSubstring("threads: is 0"));
   CHECK_THROWS_AS(measure(network(), {1, 1, 1, Precision::int8}, brief()), Error);  // not quantized
+  CHECK_THROWS_WITH(measure(network(), {1, 100, 10, Precision::f32}, brief()), ContainsSubstring("1000 threads: are"));
+  for (const double seconds :
+       {0.0, -1.0, 1e300, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    MeasureOptions options = brief();
+    options.min_duration = Seconds(seconds);
+    CHECK_THROWS_WITH(measure(network(), {}, options), ContainsSubstring("time to measure for: is"));
+  }
 }
 
 TEST_CASE("throughput counts the runs of all instances in the time they share") {

@@ -17,6 +17,8 @@ TEST_CASE("the JSON of a comparison has every figure with its noise and verdict"
                              {"new", 2.0},
                              {"ratio", 2.0},
                              {"noise", {{"low", 2.0}, {"high", 2.0}}},
+                             {"p_value", *comparison.p50.p_value},
+                             {"chance_worse", 1.0},
                              {"verdict", "regression"}}));
   CHECK(j["throughput_per_s"]["ratio"] == 0.5);
   CHECK(j["p99_ms"]["new"] == 4.0);

@@ -29,6 +29,21 @@ TEST_CASE("a mean far above the median speaks of interruptions") {
   CHECK(was_interrupted(latency));
 }
 
+TEST_CASE("a measurement is noisy when its runs or its blocks are far apart, a prediction never") {
+  LatencyReport report;
+  report.kind = ReportKind::measured;
+  report.latency.p50 = report.latency.mean = Milliseconds(1.0);
+  report.blocks = {{Milliseconds(0.95), {}, 1.0}, {Milliseconds(1.1), {}, 1.0}};
+  CHECK_FALSE(is_noisy(report));
+  report.blocks.push_back({Milliseconds(1.3), {}, 1.0});
+  CHECK(is_noisy(report));
+  report.blocks.clear();
+  report.latency.mad = Milliseconds(0.06);
+  CHECK(is_noisy(report));
+  report.kind = ReportKind::predicted;
+  CHECK_FALSE(is_noisy(report));
+}
+
 TEST_CASE("an empty report claims no time and no bound") {
   const LatencyReport report;
   CHECK(report.latency.p50.count() == 0.0);

@@ -34,8 +34,8 @@ inline LatencyReport random_report(Random& random) {
   r.model = random_text(random);
   r.config.slice = static_cast<std::int64_t>(random.below(4));
   r.config.batch = static_cast<std::int64_t>(1 + random.below(1000)) * std::max<std::int64_t>(r.config.slice, 1);
-  r.config.threads = static_cast<int>(1 + random.below(100));
-  r.config.instances = static_cast<int>(1 + random.below(100));
+  r.config.threads = static_cast<int>(1 + random.below(64));
+  r.config.instances = static_cast<int>(1 + random.below(64));
   r.config.precision = all_precisions[random.below(all_precisions.size())];
   r.config.missing_precision = random.below(2) == 0 ? MissingPrecision::refuse : MissingPrecision::f32;
   for (std::uint64_t i = random.below(4); i > 0; --i)

@@ -29,6 +29,10 @@ TEST_CASE("numbers out of range are refused by name") {
   CHECK_THROWS_WITH(validate(RunConfig{.batch = 0}), ContainsSubstring("batch: is 0"));
   CHECK_THROWS_WITH(validate(RunConfig{.threads = 0}), ContainsSubstring("threads: is 0"));
   CHECK_THROWS_WITH(validate(RunConfig{.instances = -2}), ContainsSubstring("instances: is -2"));
+  CHECK_THROWS_WITH(validate(RunConfig{.batch = largest_batch + 1}), ContainsSubstring("from 1 to 16777216"));
+  CHECK_THROWS_WITH(validate(RunConfig{.threads = 100'000}), ContainsSubstring("threads: is 100000"));
+  CHECK_THROWS_WITH(validate(RunConfig{.threads = 4096, .instances = 4096}),
+                    ContainsSubstring("threads of all instances: is 16777216"));
   CHECK_NOTHROW(validate(RunConfig{.batch = 4, .slice = 2}));
   CHECK_THROWS_WITH(validate(RunConfig{.batch = 4, .slice = 3}), ContainsSubstring("slice 3"));
   CHECK_THROWS_WITH(validate(RunConfig{.batch = 4, .slice = -1}), ContainsSubstring("slice -1"));

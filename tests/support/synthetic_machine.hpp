@@ -36,7 +36,7 @@ inline MachineProfile machine() {
   profile.environment.affinity = {0, 1};
   profile.environment.versions["oneDNN"] = "2.6.3";
   profile.created_utc = "2024-05-01T12:00:00Z";
-  profile.duration_s = 12.5;
+  profile.duration_s = 75.0;
   profile.rates = rates();
   return profile;
 }

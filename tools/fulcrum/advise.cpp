@@ -31,7 +31,7 @@ void advise_model(const AdviseCommand& command) {
   const RunConfig config = command.run.for_model(model);
   const Advice advice = advise(model, config, profile_for_this_machine(command.profile), command.options);
   if (command.json)
-    print_json(to_json(advice).dump());
+    print_document("advice", to_json(advice));
   else
     print(to_text(advice));
 }

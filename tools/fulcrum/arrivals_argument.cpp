@@ -2,6 +2,8 @@
 
 #include <fulcrum/core/error.hpp>
 
+#include "option_values.hpp"
+
 using namespace fulcrum;
 
 void ArrivalsArgument::add_to(CLI::App& command) {
@@ -11,11 +13,11 @@ void ArrivalsArgument::add_to(CLI::App& command) {
   command.add_option("--variation", variation, "of gamma: deviation of a gap over its mean; poisson has 1")
       ->capture_default_str();
   command.add_option("--burst-factor", burst_factor, "rate of a burst over that between bursts")
-      ->check(CLI::Range(1.0, 1e6))
+      ->check(between(1.0, 1e6))
       ->capture_default_str();
   command.add_option("--burst-share", burst_share, "share of the time that is a burst")->capture_default_str();
   command.add_option("--burst-length", burst_seconds, "mean length of a burst, s")
-      ->check(CLI::PositiveNumber)
+      ->check(above_zero(1e6))
       ->capture_default_str();
   command.add_option("--trace", trace,
                      "a CSV file whose first column is when requests came, s; --rate makes it faster or slower");

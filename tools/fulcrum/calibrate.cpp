@@ -16,6 +16,7 @@
 #include <fulcrum/report/progress_bar.hpp>
 
 #include "command.hpp"
+#include "option_values.hpp"
 #include "profile_argument.hpp"
 
 using namespace fulcrum;
@@ -77,7 +78,7 @@ void run(const CalibrateCommand& command) {
   save_profile(profile, path);
   std::filesystem::remove(part);
   if (command.json)
-    print_json(to_json(profile).dump());
+    print_document("machine-profile", to_json(profile));
   else
     print(to_text(profile) + path + " written\n");
 }
@@ -90,7 +91,7 @@ void add_calibrate(CLI::App& app) {
   sub->add_option("-o,--output", command->output,
                   "the profile, .json (default: " + std::string("~/.cache/fulcrum/profile.json") + ")");
   sub->add_option("--seconds", command->seconds, "time to spend, about; more gives better predictions (default: 75)")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero(86400.0));
   sub->add_flag("--thorough", command->thorough, "spend about 13 minutes");
   sub->add_flag("--restart", command->restart, "begin anew where an interrupted calibration could go on");
   sub->add_flag("--json", command->json, "print the profile as one JSON object as well");

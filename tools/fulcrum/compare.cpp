@@ -1,9 +1,6 @@
 // fulcrum compare: whether a run is slower than an earlier one, for continuous integration.
 
-#include <cmath>
-#include <cstdlib>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include <fulcrum/report/comparison_text.hpp>
@@ -11,6 +8,7 @@
 #include <fulcrum/run/latency_report_json.hpp>
 
 #include "command.hpp"
+#include "comparison_argument.hpp"
 
 using namespace fulcrum;
 
@@ -18,30 +16,16 @@ namespace {
 
 struct CompareCommand {
   std::string baseline, current;
-  std::string fail_above = "5%";
+  FailAboveArgument fail_above;
   bool json = false;
 };
-
-/// "5%" and "5" are 0.05; nothing when it is no percentage of 0 or more.
-std::optional<double> share_of(const std::string& percentage) {
-  char* end = nullptr;
-  const double value = std::strtod(percentage.c_str(), &end);
-  const std::string rest = end;
-  const bool valid = end != percentage.c_str() && (rest.empty() || rest == "%" || rest == " %");
-  if (!valid || !std::isfinite(value) || value < 0.0) return std::nullopt;
-  return value / 100.0;
-}
-
-std::string check_percentage(const std::string& text) {
-  return share_of(text) ? "" : "'" + text + "' is no percentage of 0 or more";
-}
 
 ExitCode compare_files(const CompareCommand& command) {
   const LatencyReport baseline = load_report(command.baseline);
   const LatencyReport current = load_report(command.current);
-  const RunComparison comparison = compare_runs(baseline, current, *share_of(command.fail_above));
+  const RunComparison comparison = compare_runs(baseline, current, command.fail_above.share());
   if (command.json) {
-    print_json(to_json(comparison).dump());
+    print_document("comparison", to_json(comparison));
   } else {
     const auto line = [](const char* name, const std::string& file, const LatencyReport& report) {
       return std::string(name) + printable(file) + ": " + printable(report.model) + ", " +
@@ -50,12 +34,7 @@ ExitCode compare_files(const CompareCommand& command) {
     print(line("baseline ", command.baseline, baseline) + line("new      ", command.current, current) + "\n" +
           to_text(comparison));
   }
-  switch (comparison.verdict) {
-    case Verdict::no_regression: return ExitCode::success;
-    case Verdict::regression: return ExitCode::regression;
-    case Verdict::too_noisy: return ExitCode::too_noisy;
-  }
-  return ExitCode::failure;
+  return exit_code_of(comparison.verdict);
 }
 
 }  // namespace
@@ -65,9 +44,7 @@ void add_compare(CLI::App& app, ExitCode& exit_code) {
   CLI::App* sub = app.add_subcommand("compare", "Compare two reports of `measure --json`: is the new run slower");
   sub->add_option("BASELINE", command->baseline, "the earlier report, .json")->required();
   sub->add_option("NEW", command->current, "the report to judge, .json")->required();
-  sub->add_option("--fail-above", command->fail_above, "slowdown that is allowed, in percent")
-      ->check(check_percentage)
-      ->capture_default_str();
+  command->fail_above.add_to(*sub);
   sub->add_flag("--json", command->json, "print one JSON object");
   sub->footer(
       "Ends with 0 when there is no regression, with 4 when the new run is slower by more than is allowed and by more "

@@ -21,6 +21,7 @@
 #include "command.hpp"
 #include "int8.hpp"
 #include "model_argument.hpp"
+#include "option_values.hpp"
 #include "prune_channels_argument.hpp"
 
 using namespace fulcrum;
@@ -146,7 +147,7 @@ void compress(const CompressCommand& command) {
   export_onnx(model, command.output);
   remark_growth(command, model);
   if (command.json) {
-    print_json(nlohmann::json{{"model", model.name()}, {"output", command.output}, {"passes", reports}}.dump());
+    print_document("compression", {{"model", model.name()}, {"output", command.output}, {"passes", reports}});
   } else {
     print(text + command.output + " written\n");
   }
@@ -174,8 +175,9 @@ void add_compress(CLI::App& app) {
   sub->add_option("--calibrate", command->calibrate, "how ranges of activations are found")
       ->check(CLI::IsMember({"minmax", "percentile", "entropy", "mse"}))
       ->capture_default_str();
-  sub->add_option("--percentile", command->percentile, "share of magnitudes kept by --calibrate percentile")
-      ->capture_default_str();
+  sub->add_option("--percentile", command->percentile,
+                  "percentage of magnitudes kept by --calibrate percentile (default: 99.99)")
+      ->check(above_zero(100.0));
   sub->add_option(
          "--weight-bits", command->weight_bits,
          "2 to 8 bits of a weight; at most 7 for CPUs without VNNI, which lose sums of full 8-bit products (default: "
@@ -187,7 +189,7 @@ void add_compress(CLI::App& app) {
   sub->add_option("--calibrate-on", command->calibrate_on,
                   "instead of --data: a .npy file of samples that calibrate, once for each input");
   sub->add_option("--samples", command->samples, "training images to calibrate on")
-      ->check(CLI::PositiveNumber)
+      ->check(between(1, 1e9))
       ->capture_default_str();
   sub->add_flag("--json", command->json, "print one JSON object");
   sub->footer(

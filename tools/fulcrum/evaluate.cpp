@@ -14,6 +14,7 @@
 #include "command.hpp"
 #include "int8.hpp"
 #include "model_argument.hpp"
+#include "option_values.hpp"
 
 using namespace fulcrum;
 
@@ -49,7 +50,7 @@ void evaluate(const EvaluateOptions& options) {
     nlohmann::json result = to_json(report);
     result["model"] = model.name();
     result["precision"] = name_of(precision);
-    print_json(result.dump());
+    print_document("evaluation", std::move(result));
     return;
   }
   char line[128];
@@ -73,9 +74,9 @@ void add_evaluate(CLI::App& app) {
       ->check(CLI::IsMember({"keep", "leave_out"}))
       ->capture_default_str();
   command->add_option("--batch", options->batch, "samples per inference")
-      ->check(CLI::PositiveNumber)
+      ->check(between(1, 1e6))
       ->capture_default_str();
-  command->add_option("--threads", options->threads, "threads (default: all usable cores)")->check(CLI::PositiveNumber);
+  command->add_option("--threads", options->threads, "threads (default: all usable cores)")->check(between(1, 4096));
   command->add_flag("--json", options->json, "print one JSON object");
   command->footer("Example:\n  fulcrum evaluate model.onnx --data fashion-mnist --precision bf16");
   command->callback([options] { evaluate(*options); });

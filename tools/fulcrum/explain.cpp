@@ -33,7 +33,7 @@ void explain_model(const ExplainCommand& command) {
   }
   const Explanation explanation = explain(model, config);
   if (command.json)
-    print_json(to_json(explanation).dump());
+    print_document("explanation", to_json(explanation));
   else
     print(to_text(explanation));
 }

@@ -14,6 +14,7 @@
 
 #include "command.hpp"
 #include "model_argument.hpp"
+#include "option_values.hpp"
 
 using namespace fulcrum;
 
@@ -54,7 +55,7 @@ void info(const InfoCommand& command) {
     for (const Precision precision : all_precisions)
       result["precisions"][std::string(name_of(precision))] = cpu_supports(precision);
     if (command.model.given()) result["model"] = model_json(command.model.load(), command.batch);
-    print_json(result.dump());
+    print_document("info", std::move(result));
     return;
   }
   if (command.model.given()) {
@@ -85,7 +86,9 @@ void add_info(CLI::App& app) {
   auto command = std::make_shared<InfoCommand>();
   CLI::App* sub = app.add_subcommand("info", "Show this machine, or a model's layers, parameters and FLOPs");
   command->model.add_to(*sub);
-  sub->add_option("--batch", command->batch, "samples that shapes and FLOPs are for")->capture_default_str();
+  sub->add_option("--batch", command->batch, "samples that shapes and FLOPs are for")
+      ->check(between(1, static_cast<double>(largest_batch)))
+      ->capture_default_str();
   sub->add_flag("--json", command->json, "print one JSON object");
   sub->footer("Example:\n  fulcrum info zoo:fashion_cnn");
   sub->callback([command] { info(*command); });

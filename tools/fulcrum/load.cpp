@@ -26,6 +26,7 @@
 #include "command.hpp"
 #include "int8.hpp"
 #include "model_argument.hpp"
+#include "option_values.hpp"
 #include "profile_argument.hpp"
 #include "run_config_argument.hpp"
 
@@ -177,7 +178,7 @@ void load(LoadCommand command, bool has_slo, bool has_arrivals, ExitCode& exit_c
   if (command.json) {
     nlohmann::json j = to_json(report);
     if (beside) j["simulated"] = to_json(*beside);
-    print_json(j.dump());
+    print_document("load-report", std::move(j));
     return;
   }
   print(to_text(report, beside ? &*beside : nullptr));
@@ -199,10 +200,10 @@ void add_load(CLI::App& app, ExitCode& exit_code) {
          "the other; offline: all at once")
       ->check(CLI::IsMember({"server", "single", "multi", "offline"}))
       ->capture_default_str();
-  sub->add_option("--rate", command->rate, "requests per second");
+  sub->add_option("--rate", command->rate, "requests per second")->check(above_zero());
   command->arrivals.add_to(*sub);
   sub->add_option("--samples", command->samples, "of a query of multi (default: 8), of offline (default: 24,576)")
-      ->check(CLI::PositiveNumber);
+      ->check(between(1, 1e8));
   const std::map<std::string, double> units{{"ms", 0.001}, {"s", 1.0}, {"min", 60.0}, {"h", 3600.0}};
   sub->add_option("--duration", command->duration, "of the load: 20s, 5min")
       ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::CASE_SENSITIVE))
@@ -211,9 +212,10 @@ void add_load(CLI::App& app, ExitCode& exit_code) {
       ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::CASE_SENSITIVE))
       ->default_str("1s");
   sub->add_option("--max-requests", command->max_requests, "end after so many (default: no limit)")
-      ->check(CLI::PositiveNumber);
+      ->check(between(1, 1e8));
   CLI::Option* slo = sub->add_option("--slo-p99-ms,--slo-ms", command->slo_ms,
-                                     "largest latency at the percentile, ms; exit code 3 when it does not hold");
+                                     "largest latency at the percentile, ms; exit code 3 when it does not hold")
+                         ->check(above_zero());
   sub->add_option("--percentile", command->percentile, "the percentile that the bound is for")->capture_default_str();
   sub->add_option("--confidence", command->confidence, "with which it must hold")->capture_default_str();
   sub->add_option("--max-batch", command->batching.max_batch, "requests that run together at most")

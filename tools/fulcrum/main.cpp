@@ -6,15 +6,25 @@
 #include <string>
 
 #include <fulcrum/core/error.hpp>
+#include <fulcrum/core/utc.hpp>
 #include <fulcrum/report/table.hpp>
+#include <nlohmann/json.hpp>
 
 #include "command.hpp"
+#include "option_values.hpp"
 
 void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
 void print_json(const std::string& text) {
   print(text);
   print("\n");
+}
+
+void print_document(const std::string& schema, nlohmann::json document) {
+  document["schema"] = "fulcrum/" + schema + "/1";
+  document["fulcrum_version"] = FULCRUM_VERSION;
+  if (!document.contains("created_utc")) document["created_utc"] = fulcrum::utc_now();
+  print_json(document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 void remark(const std::string& text) { std::fprintf(stderr, "fulcrum: %s\n", text.c_str()); }
@@ -84,8 +94,8 @@ int main(int argc, char** argv) {
   add_explain(app);
   add_predict(app);
   add_advise(app);
-  add_measure(app);
   ExitCode exit_code = ExitCode::success;
+  add_measure(app, exit_code);
   add_compare(app, exit_code);
   add_load(app, exit_code);
   add_plan(app, exit_code);
@@ -94,9 +104,10 @@ int main(int argc, char** argv) {
   add_train(app);
   add_evaluate(app);
   add_compress(app);
-  add_tradeoff(app);
+  add_tradeoff(app, exit_code);
   add_validate(app);
   add_zoo(app);
   take_one_value_each(app);
+  check_option_values(app);
   return static_cast<int>(run(app, exit_code, argc, argv));
 }

@@ -1,6 +1,7 @@
 // fulcrum predict and fulcrum measure: the same question, answered by the cost model and by the clock.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,13 +12,21 @@
 #include <fulcrum/measure/choose_precision.hpp>
 #include <fulcrum/measure/drift_probe.hpp>
 #include <fulcrum/measure/measure.hpp>
+#include <fulcrum/measure/turns.hpp>
+#include <fulcrum/plan/measure_in_turns.hpp>
+#include <fulcrum/report/comparison_text.hpp>
 #include <fulcrum/report/json.hpp>
 #include <fulcrum/report/latency_text.hpp>
 #include <fulcrum/report/progress_bar.hpp>
+#include <fulcrum/run/compare_json.hpp>
+#include <fulcrum/run/compare_rounds.hpp>
+#include <fulcrum/run/latency_report_json.hpp>
 
 #include "command.hpp"
+#include "comparison_argument.hpp"
 #include "int8.hpp"
 #include "model_argument.hpp"
+#include "option_values.hpp"
 #include "profile_argument.hpp"
 #include "run_config_argument.hpp"
 
@@ -35,13 +44,41 @@ struct ReportCommand {
   bool cold_cache = false;
   bool at_present_speed = false;
   bool json = false;
+  std::string baseline, against;
+  FailAboveArgument fail_above;
+  std::optional<double> slo_p99_ms;
+  int rounds = 10;
 };
 
 void show(const LatencyReport& report, bool json) {
   if (json)
-    print_json(to_json(report).dump());
+    print_document("latency-report", to_json(report));
   else
     print(to_text(report));
+}
+
+/// A bound, or a baseline: what the run is held against.
+void show_with_verdict(const LatencyReport& report, const ReportCommand& command, ExitCode& exit_code) {
+  std::optional<RunComparison> comparison;
+  if (!command.baseline.empty()) {
+    comparison = compare_runs(load_report(command.baseline), report, command.fail_above.share());
+    exit_code = exit_code_of(comparison->verdict);
+  }
+  const bool missed = command.slo_p99_ms && !(report.latency.p99.count() <= *command.slo_p99_ms);
+  if (missed) exit_code = ExitCode::slo_missed;
+  if (command.json) {
+    nlohmann::json j = to_json(report);
+    if (comparison) j["comparison"] = to_json(*comparison);
+    if (command.slo_p99_ms) j["slo"] = {{"p99_ms", *command.slo_p99_ms}, {"met", !missed}};
+    print_document("latency-report", std::move(j));
+    return;
+  }
+  print(to_text(report));
+  if (comparison) print("\nagainst " + printable(command.baseline) + ":\n" + to_text(*comparison));
+  if (command.slo_p99_ms) {
+    print("\np99 " + format_latency(report.latency.p99) + (missed ? " misses" : " is within") + " the bound of " +
+          format_latency(Milliseconds(*command.slo_p99_ms)) + "\n");
+  }
 }
 
 /// The model and how to run it; a model without scales gets some when it is to run in int8.
@@ -72,7 +109,62 @@ void predict_model(const ReportCommand& command) {
   show(report, command.json);
 }
 
-void measure_model(ReportCommand& command) {
+/// Two models in turns: which machine state meets one meets the other.
+void measure_against(const ReportCommand& command, ExitCode& exit_code) {
+  if (command.run.precision == "auto")
+    throw Error("--precision auto", "chooses for one model", "name a precision for both, or leave it out");
+  ReportCommand other = command;
+  other.model.text = command.against;
+  const auto [model, config] = model_and_config(command);
+  const auto [baseline, baseline_config] = model_and_config(other);
+  MeasureOptions options;
+  options.min_duration = Seconds(command.seconds / command.rounds);
+  options.max_duration = 10.0 * options.min_duration;
+  options.cold_cache = command.cold_cache;
+  if (command.executor == "reference") options.executors = reference_executors();
+  ProgressBar bar;
+  std::vector<LatencyReport> was, is;
+  for (int round = 0; round < command.rounds; ++round) {
+    for (std::size_t place = 0; place < 2; ++place) {
+      bar.show({(2.0 * round + static_cast<double>(place)) / (2.0 * command.rounds),
+                "round " + std::to_string(round + 1) + " of " + std::to_string(command.rounds), ""});
+      if (whose_turn(static_cast<std::size_t>(round), place, 2) == 0)
+        was.push_back(measure(baseline, baseline_config, options));
+      else
+        is.push_back(measure(model, config, options));
+    }
+  }
+  bar.clear();
+  const RunComparison comparison = compare_rounds(was, is, command.fail_above.share());
+  exit_code = exit_code_of(comparison.verdict);
+  LatencyReport report = merge_rounds(is);
+  const LatencyReport merged_baseline = merge_rounds(was);
+  const bool missed = command.slo_p99_ms && !(report.latency.p99.count() <= *command.slo_p99_ms);
+  if (missed) exit_code = ExitCode::slo_missed;
+  if (command.json) {
+    nlohmann::json j = to_json(report);
+    j["baseline"] = to_json(merged_baseline);
+    j["comparison"] = to_json(comparison);
+    if (command.slo_p99_ms) j["slo"] = {{"p99_ms", *command.slo_p99_ms}, {"met", !missed}};
+    print_document("latency-report", std::move(j));
+    return;
+  }
+  const auto line = [](const char* name, const std::string& text, const LatencyReport& of) {
+    return std::string(name) + printable(text) + ": " + printable(of.model) + ", " + printable(to_string(of.config)) +
+           "\n";
+  };
+  print(line("baseline ", command.against, merged_baseline) + line("new      ", command.model.text, report) + "\n" +
+        to_text(comparison));
+  if (missed) print("p99 " + format_latency(report.latency.p99) + " misses the bound\n");
+}
+
+void measure_model(ReportCommand& command, ExitCode& exit_code) {
+  if (!command.baseline.empty()) static_cast<void>(load_report(command.baseline));  // before time is spent
+  if (!command.against.empty()) {
+    if (!command.profile.empty())
+      throw Error("--profile", "says what bounds the layers of one model", "leave it out beside --against");
+    return measure_against(command, exit_code);
+  }
   const bool chooses = command.run.precision == "auto";
   const bool on_reference = command.executor == "reference";
   if (chooses && on_reference)
@@ -106,7 +198,7 @@ void measure_model(ReportCommand& command) {
   LatencyReport report = measure(model, config, options, bar.sink());
   bar.clear();
   report.notes.insert(report.notes.begin(), notes.begin(), notes.end());
-  show(report, command.json);
+  show_with_verdict(report, command, exit_code);
 }
 
 CLI::App* add_report(CLI::App& app, const char* name, const char* description, const std::string& more_precisions,
@@ -136,7 +228,7 @@ void add_predict(CLI::App& app) {
   sub->callback([command] { predict_model(*command); });
 }
 
-void add_measure(CLI::App& app) {
+void add_measure(CLI::App& app, ExitCode& exit_code) {
   auto command = std::make_shared<ReportCommand>();
   CLI::App* sub = add_report(app, "measure", "Measure latency and throughput",
                              ", or auto: the fastest, layer by layer where that pays", command);
@@ -146,9 +238,31 @@ void add_measure(CLI::App& app) {
       ->capture_default_str();
   sub->add_option("--seconds", command->seconds,
                   "time to measure for; slow models take up to ten times as long, until there are 50 samples")
-      ->check(CLI::PositiveNumber)
+      ->check(above_zero(86400.0))
       ->capture_default_str();
   sub->add_flag("--cold-cache", command->cold_cache, "use other sources each time, so that none is in a cache");
-  sub->footer("Example:\n  fulcrum measure model.onnx --batch 8 --threads 1 --instances 2 --precision int8");
-  sub->callback([command] { measure_model(*command); });
+  sub->add_option("--slo-p99-ms", command->slo_p99_ms, "largest p99, ms; exit code 3 when it is missed")
+      ->check(above_zero());
+  CLI::Option* baseline =
+      sub->add_option("--baseline", command->baseline,
+                      "an earlier report of `measure --json`: exit code 4 when this run is slower, 5 when that cannot "
+                      "be told");
+  CLI::Option* against = sub->add_option("--against", command->against,
+                                         "a model to compare with, measured in turns with MODEL: exit codes as of "
+                                         "--baseline, and a much finer comparison");
+  against->excludes(baseline);
+  command->fail_above.add_to(*sub);
+  sub->add_option("--rounds", command->rounds, "turns of each model, with --against")
+      ->check(between(fewest_rounds, 1000))
+      ->needs(against)
+      ->capture_default_str();
+  sub->footer(
+      "Ends with 3 when a bound is missed; with --baseline or --against with 4 when the model is slower by more than "
+      "is "
+      "allowed and by more than its noise, and with 5 when it is too noisy to tell.\n\n"
+      "Examples:\n"
+      "  fulcrum measure model.onnx --batch 8 --threads 1 --instances 2 --precision int8\n"
+      "  fulcrum measure model.onnx --baseline main.json --fail-above 10%\n"
+      "  fulcrum measure new.onnx --against old.onnx");
+  sub->callback([command, &exit_code] { measure_model(*command, exit_code); });
 }

@@ -9,6 +9,7 @@
 #include <fulcrum/zoo/zoo.hpp>
 
 #include "command.hpp"
+#include "option_values.hpp"
 
 using namespace fulcrum;
 
@@ -78,11 +79,17 @@ Model<float> ModelArgument::load(std::uint64_t seed) const {
   for (const std::string& dim : dims) {
     const std::size_t at = dim.rfind('=');
     std::int64_t extent = 0;
-    if (at != std::string::npos) std::from_chars(dim.data() + at + 1, dim.data() + dim.size(), extent);
-    if (extent < 1) throw Error("--dim " + dim, "is no NAME=EXTENT", "for example --dim batch=4");
-    options.dims[dim.substr(0, at)] = extent;
+    const char* const end = dim.data() + dim.size();
+    const bool whole = at != std::string::npos && at > 0 &&
+                       std::from_chars(dim.data() + at + 1, end, extent) == std::from_chars_result{end, std::errc()};
+    if (!whole || extent < 1) throw Error("--dim " + dim, "is no NAME=EXTENT", "for example --dim batch=4");
+    if (!options.dims.emplace(dim.substr(0, at), extent).second) given_twice("--dim", dim, dim.substr(0, at));
   }
-  for (const std::string& set : sets) options.bound_inputs.insert(set_input(set));
+  for (const std::string& set : sets) {
+    auto input = set_input(set);
+    const std::string name = input.first;
+    if (!options.bound_inputs.insert(std::move(input)).second) given_twice("--set", set, name);
+  }
   options.note = remark;
   return import_onnx(text, options);
 }

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include <fulcrum/calibrate/calibrate.hpp>
+#include <fulcrum/core/file.hpp>
 #include <fulcrum/cost/profile_file.hpp>
 #include <fulcrum/onednn/environment.hpp>
 #include <fulcrum/report/progress_bar.hpp>
@@ -47,10 +48,13 @@ MachineProfile profile_for_this_machine(const std::string& path) {
       remark(error.what());
     }
   }
-  remark("this machine has no profile yet: calibrating it once, to be kept in " + kept);
+  make_parent_folder(kept);  // before a minute of work, not after
+  check_writable(kept);
+  const CalibrateOptions options;
+  remark("this machine has no profile yet: calibrating it once, for about " +
+         std::to_string(static_cast<int>(options.budget.count())) + " s, to be kept in " + kept);
   ProgressBar bar;
-  MachineProfile profile = calibrate({}, bar.sink());
-  make_parent_folder(kept);
+  MachineProfile profile = calibrate(options, bar.sink());
   save_profile(profile, kept);
   return profile;
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <fulcrum/analysis/infer_elements.hpp>
+#include <fulcrum/core/units.hpp>
 #include <fulcrum/data/npy.hpp>
 #include <fulcrum/exec/onednn.hpp>
 #include <fulcrum/exec/reference.hpp>
@@ -131,6 +132,12 @@ Tensor<float> as_element(NpyArray array, const std::string& path, const Node<flo
     changed = changed || (converted != x && !(std::isnan(x) && std::isnan(converted)));
     x = converted;
   }
+  const auto values = array.values.flat();
+  const auto odd = std::count_if(values.begin(), values.end(), [](float x) { return !std::isfinite(x); });
+  if (odd > 0) {
+    remark(path + ": holds " + format_count(odd) + " of " + format_count(static_cast<long long>(values.size())) +
+           " values that are NaN or infinite; so may be the results");
+  }
   const std::string what = path + ": " + std::string(name_of(array.element)) + " for input '" + input.name + "'";
   if (changed)
     remark(what + " of " + std::string(name_of(wanted)) + ": what that does not hold is rounded");
@@ -171,6 +178,8 @@ void run(RunOptions& options) {
   for (const std::string& path : options.inputs) {
     arrays.push_back(load_npy_array(path));
     Shape shape = arrays.back().values.dims();
+    if (!shape.empty() && shape[0] == 0)
+      throw Error("--input " + path, "holds nothing: " + to_string(shape), "give one sample or more");
     if (!options.model.states.empty() && !shape.empty()) shape.erase(shape.begin());  // the steps
     options.model.input_shapes.push_back(std::move(shape));
   }
@@ -199,7 +208,7 @@ void run(RunOptions& options) {
                                 {"input_shape", src[0].dims()},
                                 {"output_shape", dst.front().dims()},
                                 {"output", options.outputs[0]}};
-    print_json(result.dump());
+    print_document("run", result);
     return;
   }
   for (std::size_t i = 0; i < options.outputs.size(); ++i) {

@@ -1,6 +1,7 @@
 #include "run_config_argument.hpp"
 
 #include "model_argument.hpp"
+#include "option_values.hpp"
 
 using namespace fulcrum;
 
@@ -44,7 +45,9 @@ RunConfig RunConfigArgument::for_model(const Model<float>& model) const {
     const std::size_t at = text.rfind('=');
     if (at == std::string::npos || at == 0)
       throw Error("--layer-precision " + text, "is not NAME=PRECISION", "write for example conv1=f32");
-    result.layer_precision[text.substr(0, at)] = precision_from(text.substr(at + 1));
+    const std::string name = text.substr(0, at);
+    if (!result.layer_precision.emplace(name, precision_from(text.substr(at + 1))).second)
+      given_twice("--layer-precision", text, name);
   }
   validate(result);
   return result;

@@ -32,7 +32,7 @@ struct TradeoffCommand {
   bool json = false;
 };
 
-void tradeoff(const TradeoffCommand& command, bool has_slo, bool has_budget) {
+void tradeoff(const TradeoffCommand& command, bool has_slo, bool has_budget, ExitCode& exit_code) {
   TradeoffOptions options;
   if (has_slo) options.objective.slo_p99 = Milliseconds(command.slo_p99_ms);
   if (has_budget) options.objective.max_accuracy_drop_points = command.max_accuracy_drop;
@@ -57,9 +57,10 @@ void tradeoff(const TradeoffCommand& command, bool has_slo, bool has_budget) {
   ProgressBar bar;
   const TradeoffStudy study = run_tradeoff(model, train_set, test_set, profile, options, bar.sink());
   bar.clear();
+  if ((has_slo || has_budget) && !study.recommendation.candidate) exit_code = ExitCode::slo_missed;
   if (!command.report.empty()) write_file_atomically(command.report, html_report(study, profile, chart_js()));
   if (command.json) {
-    print_json(to_json(study).dump());
+    print_document("tradeoff-study", to_json(study));
     return;
   }
   print(to_text(study));
@@ -68,7 +69,7 @@ void tradeoff(const TradeoffCommand& command, bool has_slo, bool has_budget) {
 
 }  // namespace
 
-void add_tradeoff(CLI::App& app) {
+void add_tradeoff(CLI::App& app, ExitCode& exit_code) {
   auto command = std::make_shared<TradeoffCommand>();
   CLI::App* sub = app.add_subcommand("tradeoff", "Find the best way to run a model on this machine: the main job");
   command->model.add_to(*sub, "zoo:NAME or an .onnx file, in float")->required();
@@ -91,7 +92,9 @@ void add_tradeoff(CLI::App& app) {
   sub->add_option("--seed", command->seed, "of the calibration sample and the random sources")->capture_default_str();
   sub->add_flag("--json", command->json, "print one JSON object");
   sub->footer(
+      "Ends with 3 when nothing that was measured meets the target.\n\n"
       "Example:\n  fulcrum tradeoff model.onnx --data fashion-mnist --slo-p99-ms 2 --max-accuracy-drop 0.5 --report "
       "report.html");
-  sub->callback([command, slo, budget] { tradeoff(*command, slo->count() > 0, budget->count() > 0); });
+  sub->callback(
+      [command, slo, budget, &exit_code] { tradeoff(*command, slo->count() > 0, budget->count() > 0, exit_code); });
 }

@@ -17,6 +17,7 @@
 
 #include "command.hpp"
 #include "model_argument.hpp"
+#include "option_values.hpp"
 
 using namespace fulcrum;
 
@@ -52,15 +53,13 @@ void train_model(const TrainCommand& command) {
       epochs.push_back(
           {{"loss", epoch.loss}, {"train_accuracy", epoch.train_accuracy.value()}, {"seconds", epoch.seconds}});
     }
-    print_json(nlohmann::json{
-        {"model", result.model.name()},
-        {"output", command.output},
-        {"seed", command.options.seed},
-        {"accuracy", test.accuracy},
-        {"samples", test.samples},
-        {"training_seconds", seconds},
-        {"epochs",
-         epochs}}.dump());
+    print_document("training", {{"model", result.model.name()},
+                                {"output", command.output},
+                                {"seed", command.options.seed},
+                                {"accuracy", test.accuracy},
+                                {"samples", test.samples},
+                                {"training_seconds", seconds},
+                                {"epochs", epochs}});
     return;
   }
   Table table(
@@ -84,14 +83,18 @@ void add_train(CLI::App& app) {
   command->model.add_to(*sub, "zoo:NAME for fresh weights, or an .onnx file to go on from")->required();
   sub->add_option("--data", command->data, "fashion-mnist, or a folder with its four IDX files")->required();
   sub->add_option("-o,--output", command->output, "the trained model, .onnx")->required();
-  sub->add_option("--epochs", command->options.epochs, "passes over the training set")->capture_default_str();
-  sub->add_option("--batch", command->options.batch, "samples per step")->capture_default_str();
-  sub->add_option("--learning-rate", command->options.learning_rate, "peak of the schedule")->capture_default_str();
+  sub->add_option("--epochs", command->options.epochs, "passes over the training set")
+      ->check(between(1, 100000))
+      ->capture_default_str();
+  sub->add_option("--batch", command->options.batch, "samples per step")->check(between(1, 1e6))->capture_default_str();
+  sub->add_option("--learning-rate", command->options.learning_rate, "peak of the schedule")
+      ->check(above_zero(1000.0))
+      ->capture_default_str();
   sub->add_option("--seed", command->options.seed,
                   "weights and order of the samples; the same seed gives the same model")
       ->capture_default_str();
   sub->add_option("--threads", command->options.threads, "threads (default: all usable cores)")
-      ->check(CLI::PositiveNumber);
+      ->check(between(1, 4096));
   sub->add_flag("--json", command->json, "print one JSON object");
   sub->footer("Example:\n  fulcrum train zoo:fashion_cnn --data fashion-mnist -o model.onnx --epochs 5 --seed 1");
   sub->callback([command] { train_model(*command); });

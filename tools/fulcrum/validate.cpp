@@ -19,6 +19,7 @@
 #include "chart_js.hpp"
 #include "command.hpp"
 #include "model_argument.hpp"
+#include "option_values.hpp"
 #include "profile_argument.hpp"
 
 using namespace fulcrum;
@@ -90,11 +91,12 @@ void validate_predictions(const ValidateCommand& command) {
   }
   if (!command.from.empty() && (command.store || !command.models.empty()))
     throw Error("--from", "reads an earlier run and measures nothing", "leave out MODEL and --store");
+  if (command.store) check_writable(command.profile.empty() ? default_profile_path() : command.profile);
   const Validation validation = validation_of(command);
   if (!command.csv.empty()) write_file_atomically(command.csv, validation_csv(validation));
   if (!command.html.empty()) write_file_atomically(command.html, html_report(validation, chart_js()));
   if (command.json)
-    print_json(to_json(validation).dump());
+    print_document("validation", to_json(validation));
   else
     print(to_text(validation));
 }
@@ -113,10 +115,10 @@ void add_validate(CLI::App& app) {
   sub->add_option("--profile", command->profile,
                   "a profile of this machine (default: the one calibrate keeps; made when there is none)");
   sub->add_option("--rounds", command->rounds, "turns that each case gets; two or more show the machine's own noise")
-      ->check(CLI::PositiveNumber)
+      ->check(between(1, 10000))
       ->capture_default_str();
   sub->add_option("--seconds", command->seconds, "time for a case in each round; slow ones take up to four times that")
-      ->check(CLI::PositiveNumber)
+      ->check(above_zero(86400.0))
       ->capture_default_str();
   sub->add_option("--seed", command->seed, "of the weights of the zoo and the random sources")->capture_default_str();
   sub->add_option("--csv", command->csv, "write one line per case");

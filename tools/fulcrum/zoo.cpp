@@ -66,7 +66,7 @@ void list_zoo(const ZooCommand& command) {
                    std::string(entry.description)});
   }
   if (command.json)
-    print_json(nlohmann::json{{"models", models}}.dump());
+    print_document("zoo", {{"models", models}});
   else
     print(table.to_string());
 }

@@ -2,6 +2,8 @@
 /// \file
 /// Which CPUs this process may use, how much of them, and pinning a thread to some of them.
 
+#include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -42,6 +44,16 @@ FULCRUM_DECLARE [[nodiscard]] std::vector<CgroupDirectory> cgroup_cpu_directorie
 /// process stopped for the rest of each period, which is the worst that can happen to a tail latency.
 FULCRUM_DECLARE [[nodiscard]] int usable_cores(int affinity_cpus, double quota);
 
+/// How many threads a process may start on so many cores: 16 to a core, and 64 on any machine. More of them take turns
+/// so seldom that nothing they run ever ends.
+[[nodiscard]] constexpr std::int64_t most_threads_on(int cores) noexcept {
+  return std::max<std::int64_t>(64, std::int64_t{16} * cores);
+}
+
+/// \param threads  that are to run at once on this machine
+/// \throws Error when they are more than most_threads_on() the cores this process may use
+FULCRUM_DECLARE void expect_threads(std::int64_t threads);
+
 /// Ids of the CPUs the calling thread may run on, ascending.
 /// \throws Error when the system does not say
 FULCRUM_DECLARE [[nodiscard]] std::vector<int> current_affinity();
@@ -81,9 +93,7 @@ FULCRUM_DECLARE [[nodiscard]] double current_cpu_quota();
 #include <pthread.h>
 #include <sched.h>
 
-#include <algorithm>
 #include <cmath>
-#include <cstdint>
 #include <fstream>
 #include <sstream>
 #include <string_view>
@@ -216,6 +226,15 @@ FULCRUM_DEFINE double current_cpu_quota() {
       tighten(parse_cgroup_v1_quota(text(at.path + "/cpu.cfs_quota_us"), text(at.path + "/cpu.cfs_period_us")));
   }
   return quota;
+}
+
+FULCRUM_DEFINE void expect_threads(std::int64_t threads) {
+  const int cores = usable_cores(static_cast<int>(current_affinity().size()), current_cpu_quota());
+  if (const std::int64_t most = most_threads_on(cores); threads > most) {
+    throw Error(std::to_string(threads) + " threads",
+                "are more than " + std::to_string(cores) + " usable core(s) can take turns with",
+                "give at most " + std::to_string(most) + ", best one for each core");
+  }
 }
 
 }  // namespace fulcrum

@@ -29,6 +29,8 @@ public:
 
   [[nodiscard]] int get() const noexcept { return descriptor_; }
   [[nodiscard]] bool valid() const noexcept { return descriptor_ >= 0; }
+  /// Whose close is the caller's business from now on.
+  [[nodiscard]] int release() noexcept { return std::exchange(descriptor_, -1); }
   /// Closes now; false with errno set when the last bytes could not be written.
   [[nodiscard]] bool close() noexcept { return ::close(std::exchange(descriptor_, -1)) == 0; }
 
@@ -37,6 +39,10 @@ private:
 };
 
 FULCRUM_DECLARE [[noreturn]] void cannot_read(const std::string& path, int error);
+
+/// Opens a file or a pipe for reading, and does not wait for ever for a pipe's writer.
+/// \throws Error when it is missing, a folder, a device, a pipe nobody writes to, or unreadable
+FULCRUM_DECLARE [[nodiscard]] int open_to_read(const std::string& path);
 
 /// Writes everything; false with errno set when that fails.
 FULCRUM_DECLARE [[nodiscard]] bool write_all(int descriptor, std::string_view bytes) noexcept;
@@ -48,9 +54,9 @@ FULCRUM_DECLARE [[nodiscard]] std::string folder_of(const std::string& path);
 
 }  // namespace detail
 
-/// The bytes of a file (or of a pipe, until its end).
+/// The bytes of a file, or of a pipe until its end. Nobody may write to a pipe yet: that is waited for, for a second.
 /// \param most  bytes that it may hold, for what is known to be small
-/// \throws Error when it is missing, a folder or unreadable, or holds more
+/// \throws Error when it is missing, a folder, a device, a pipe nobody writes to or unreadable, or holds more
 FULCRUM_DECLARE [[nodiscard]] std::string read_file(const std::string& path,
                                                     std::size_t most = std::numeric_limits<std::size_t>::max());
 
@@ -71,8 +77,10 @@ FULCRUM_DECLARE void check_writable(const std::string& path);
 #if FULCRUM_DEFINES(core)
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
@@ -107,6 +115,33 @@ FULCRUM_DEFINE void cannot_read(const std::string& path, int error) {
   std::string what = "cannot be read (";
   what.append(std::strerror(error)).append(")");
   throw Error(path, what, "check the path and its permissions");
+}
+
+/// Whether somebody has the other end of a pipe open. Takes nothing out of it.
+FULCRUM_DECLARE [[nodiscard]] bool has_writer(int pipe) noexcept {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return true;
+  const FileDescriptor out(ends[0]);
+  const FileDescriptor in(ends[1]);
+  return ::tee(pipe, in.get(), 1, SPLICE_F_NONBLOCK) != 0;  // 0: no data, and none can come
+}
+
+FULCRUM_DEFINE int open_to_read(const std::string& path) {
+  // Opening a pipe waits for its writer, and reading a device may never end: look before either can happen.
+  FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat status {};
+  if (!file.valid() || ::fstat(file.get(), &status) != 0) cannot_read(path, errno);
+  if (S_ISDIR(status.st_mode)) cannot_read(path, EISDIR);
+  if (S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode)) throw Error(path, "is a device, not a file", "give a file");
+  if (S_ISFIFO(status.st_mode)) {
+    constexpr int patience_ms = 1000;
+    ::pollfd wanted{file.get(), POLLIN, 0};
+    if (::poll(&wanted, 1, patience_ms) == 0 && !has_writer(file.get()))
+      throw Error(path, "is a pipe that nobody writes to", "give a file");
+  }
+  if (const int flags = ::fcntl(file.get(), F_GETFL); flags != -1)
+    static_cast<void>(::fcntl(file.get(), F_SETFL, flags & ~O_NONBLOCK));
+  return file.release();
 }
 
 FULCRUM_DECLARE [[noreturn]] void cannot_write(const std::string& path, int error) {
@@ -153,10 +188,9 @@ FULCRUM_DECLARE [[nodiscard]] std::pair<int, std::string> create_temporary(const
 namespace fulcrum {
 
 FULCRUM_DEFINE std::string read_file(const std::string& path, std::size_t most) {
-  const detail::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const detail::FileDescriptor file(detail::open_to_read(path));
   struct stat status {};
-  if (!file.valid() || ::fstat(file.get(), &status) != 0) detail::cannot_read(path, errno);
-  if (S_ISDIR(status.st_mode)) detail::cannot_read(path, EISDIR);
+  if (::fstat(file.get(), &status) != 0) detail::cannot_read(path, errno);
 
   const auto check_size = [&](std::size_t size) {
     if (size > most)

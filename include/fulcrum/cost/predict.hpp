@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <fulcrum/core/linkage.hpp>
+#include <fulcrum/cost/calibration_note.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/cost/memory.hpp>
 #include <fulcrum/cost/roofline.hpp>
@@ -163,6 +164,7 @@ FULCRUM_DEFINE LatencyReport predict(const Schedule& schedule, const MachineProf
   }
   if (schedule.quantization_assumed)
     report.notes.push_back("the model is not quantized: predicted as if a quantization pass had been over it");
+  for (std::string& note : calibration_notes(profile)) report.notes.push_back(std::move(note));
   return report;
 }
 

@@ -20,6 +20,14 @@ inline constexpr int profile_format = 4;
 
 namespace detail {
 
+/// What figures of a machine are at most, so that a damaged file is found where it is read: predictions would be
+/// infinite, or nothing. Rates are those of a thousand of today's largest machines.
+inline constexpr double most_flop_per_s = 1e18;
+inline constexpr double most_byte_per_s = 1e16;
+inline constexpr double most_bytes = 1e15;
+inline constexpr double most_time_us = 1e9;
+inline constexpr double most_ratio = 1e4;
+
 /// Six significant digits: more than a clock is worth, and short.
 FULCRUM_DECLARE double rounded(double value);
 
@@ -46,6 +54,7 @@ FULCRUM_DECLARE [[nodiscard]] MachineProfile load_profile(const std::string& pat
 #if FULCRUM_DEFINES(cost)
 
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -108,11 +117,14 @@ FULCRUM_DECLARE EfficiencyModel efficiency_from_json(const JsonReader& j) {
     if (!valid) given->fail("a list of 4 numbers of at least 0, one of the first three above it");
     m.parts = {parts[0], parts[1], parts[2], parts[3]};
   }
-  m.length_scale = j.at("length_scale").number(1e-6);
-  m.loo_error = j.at("leave_one_out_error").number(0.0);
-  m.noise = j.at("noise").number(0.0);
-  m.spread = j.at("spread").number(0.0);
+  m.length_scale = j.at("length_scale").number(1e-6, most_ratio);
+  m.loo_error = j.at("leave_one_out_error").number(0.0, most_ratio);
+  m.noise = j.at("noise").number(0.0, most_ratio);
+  m.spread = j.at("spread").number(0.0, most_ratio);
   m.trend = j.at("trend").numbers();
+  for (const double value : m.trend) {
+    if (std::abs(value) > most_ratio) j.at("trend").fail("a list of numbers from -10,000 to 10,000");
+  }
   Step step;
   step.kernel = m.kernel;
   step.algorithm = m.algorithm;
@@ -123,6 +135,9 @@ FULCRUM_DECLARE EfficiencyModel efficiency_from_json(const JsonReader& j) {
     std::vector<double> values = row.numbers();
     if (values.size() != width + 2) row.fail("a list of " + std::to_string(width + 2) + " numbers");
     EfficiencySample sample;
+    for (const double value : values) {
+      if (std::abs(value) > most_ratio) row.fail("a list of numbers from -10,000 to 10,000");
+    }
     sample.weight = values.back();
     values.pop_back();
     sample.log_slowdown = values.back();
@@ -215,43 +230,48 @@ FULCRUM_DEFINE MachineProfile machine_profile_from_json(const nlohmann::json& j)
     profile.duration_s = reader.at("duration_s").number(0.0);
     profile.environment = environment_from_json(reader.at("environment"));
     for (const JsonReader& p : reader.at("peaks").elements()) {
-      profile.rates.peaks.push_back(
-          {p.at("precision").name(precision_from), p.at("threads").integer<int>(1), p.at("flop_per_s").number(1.0)});
+      profile.rates.peaks.push_back({p.at("precision").name(precision_from), p.at("threads").integer<int>(1),
+                                     p.at("flop_per_s").number(1e3, detail::most_flop_per_s)});
     }
     for (const JsonReader& b : reader.at("bandwidths").elements()) {
-      profile.rates.bandwidths.push_back({b.at("level").text(), b.at("capacity_bytes").number(0.0),
-                                          b.at("threads").integer<int>(1), b.at("byte_per_s").number(1.0)});
+      profile.rates.bandwidths.push_back({b.at("level").text(), b.at("capacity_bytes").number(0.0, detail::most_bytes),
+                                          b.at("threads").integer<int>(1),
+                                          b.at("byte_per_s").number(1e3, detail::most_byte_per_s)});
     }
     for (const JsonReader& o : reader.at("overheads").elements()) {
-      profile.rates.overheads.push_back(
-          {o.at("threads").integer<int>(1), o.at("step_us").number(0.0), o.at("inference_us").number(0.0)});
+      profile.rates.overheads.push_back({o.at("threads").integer<int>(1),
+                                         o.at("step_us").number(0.0, detail::most_time_us),
+                                         o.at("inference_us").number(0.0, detail::most_time_us)});
     }
     for (const JsonReader& x : reader.at("jitter").elements()) {
-      profile.jitter.push_back({x.at("threads").integer<int>(1), x.at("p50_ms").number(1e-9),
-                                x.at("min_ratio").number(0.0), x.at("mean_ratio").number(0.0),
-                                x.at("p90_ratio").number(0.0), x.at("p95_ratio").number(0.0),
-                                x.at("p99_ratio").number(0.0), x.at("p99_9_ratio").number(0.0)});
+      profile.jitter.push_back(
+          {x.at("threads").integer<int>(1), x.at("p50_ms").number(1e-9, detail::most_time_us),
+           x.at("min_ratio").number(0.0, detail::most_ratio), x.at("mean_ratio").number(0.0, detail::most_ratio),
+           x.at("p90_ratio").number(0.0, detail::most_ratio), x.at("p95_ratio").number(0.0, detail::most_ratio),
+           x.at("p99_ratio").number(0.0, detail::most_ratio), x.at("p99_9_ratio").number(0.0, detail::most_ratio)});
     }
     for (const JsonReader& c : reader.at("composition").elements()) {
       profile.composition.push_back({c.at("precision").name(precision_from), c.at("threads").integer<int>(1),
-                                     c.at("factor").number(1e-3), c.at("sd").number(0.0),
-                                     c.at("networks").integer<int>(0)});
+                                     c.at("factor").number(1e-3, detail::most_ratio),
+                                     c.at("sd").number(0.0, detail::most_ratio), c.at("networks").integer<int>(0)});
     }
     for (const JsonReader& c : reader.at("contention").elements()) {
       profile.contention.push_back({c.at("instances").integer<int>(2), c.at("threads").integer<int>(1),
-                                    c.at("factor").number(1.0), c.at("extra_step_us").number(0.0)});
+                                    c.at("factor").number(1.0, detail::most_ratio),
+                                    c.at("extra_step_us").number(0.0, detail::most_time_us)});
     }
     for (const JsonReader& c : reader.at("layout_changes").elements()) {
       profile.layout_changes.push_back({c.at("precision").name(precision_from), c.at("from").text(), c.at("to").text(),
                                         c.at("converts").boolean(), c.at("channels").integer<std::int64_t>(0),
-                                        c.at("share").number(0.0)});
+                                        c.at("share").number(0.0, detail::most_ratio)});
     }
     for (const JsonReader& m : reader.at("efficiency").elements())
       profile.efficiency.push_back(detail::efficiency_from_json(m));
     if (const auto probes = reader.find("drift_probe")) {
       for (const JsonReader& p : probes->elements()) {
-        profile.drift_probe.push_back({p.at("threads").integer<int>(1), p.at("compute_us").number(0.0),
-                                       p.at("memory_us").number(0.0), p.at("noise").number(0.0)});
+        profile.drift_probe.push_back(
+            {p.at("threads").integer<int>(1), p.at("compute_us").number(0.0, detail::most_time_us),
+             p.at("memory_us").number(0.0, detail::most_time_us), p.at("noise").number(0.0, detail::most_ratio)});
       }
     }
     if (const auto card = reader.find("error_card")) profile.error_card = error_summary_from_json(*card);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <fulcrum/core/error.hpp>
+#include <fulcrum/core/file.hpp>
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/shape.hpp>
 
@@ -41,7 +42,8 @@ namespace fulcrum::detail {
 /// A file read through zlib, which passes plain files on as they are.
 class GzipReader {
 public:
-  explicit GzipReader(std::string path) : path_(std::move(path)), file_(gzopen(path_.c_str(), "rb"), &gzclose_r) {
+  explicit GzipReader(std::string path)
+      : path_(std::move(path)), file_(gzdopen(open_to_read(path_), "rb"), &gzclose_r) {
     if (!file_) throw Error(path_, std::string("cannot be opened: ") + std::strerror(errno));
     gzbuffer(file_.get(), 1U << 17U);
   }

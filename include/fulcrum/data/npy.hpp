@@ -29,8 +29,8 @@ struct NpyArray {
 };
 
 /// The array of a .npy file in floats: float16, float32, float64 (rounded), integers of 8 to 64 bits (exact up to 2^24)
-/// and truth values (0 or 1), in C or Fortran order, little-endian. Bytes after the array are ignored.
-/// \throws Error when the file is missing, cut short, no .npy file or of another element type
+/// and truth values (0 or 1), in C or Fortran order, little-endian.
+/// \throws Error when the file is missing, cut short, longer than its array, no .npy file or of another element type
 FULCRUM_DECLARE [[nodiscard]] NpyArray load_npy_array(const std::string& path);
 
 /// Its values alone.
@@ -218,6 +218,12 @@ FULCRUM_DEFINE NpyArray load_npy_array(const std::string& path) {
     what += to_string(header.shape);
     what.append(" does not fit its ").append(std::to_string(data.size())).append(" bytes of elements");
     throw Error(path, what, "copy the file again");
+  }
+  if (data.size() != static_cast<std::size_t>(count) * size) {
+    throw Error(path,
+                "holds " + std::to_string(data.size() - static_cast<std::size_t>(count) * size) +
+                    " bytes behind its array of shape " + to_string(header.shape),
+                "save one array into a file, with numpy.save");
   }
   const auto elements = [&]<class From>(From, ElementType element) {
     return detail::npy_elements<From>(data, header.shape, header.fortran_order, element);

@@ -31,7 +31,8 @@ class OnednnModel {
 public:
   /// Schedules the model for this machine (make_schedule()), lets oneDNN choose layouts, packs the weights and plans
   /// the memory. `config.instances` is not read: any number of executors may share a compiled model.
-  /// \throws Error when the configuration is out of range or names no layer, the CPU lacks the precision (unless
+  /// \throws Error when the configuration is out of range or names no layer, there are more threads than
+  ///         expect_threads() lets this machine have, the CPU lacks the precision (unless
   ///         missing_precision says to run in f32), int8 is asked of a model without quantized weights, or oneDNN
   ///         refuses a layer; and as bind_states() where the states do not fit the model
   /// \param states     inputs whose next values are outputs: each executor keeps its own

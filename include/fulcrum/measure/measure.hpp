@@ -39,6 +39,9 @@ struct MeasureOptions {
   ExecutorFactory executors = {};           ///< what runs the model; empty: oneDNN's
 };
 
+/// \throws Error when a duration is no finite one of 0 or more, nothing is to be timed, or it would take over a day
+FULCRUM_DECLARE void validate(const MeasureOptions& options);
+
 namespace detail {
 
 FULCRUM_DECLARE InstancePlan instance_plan(const RunConfig& config, const MeasureOptions& options,
@@ -66,7 +69,8 @@ FULCRUM_DECLARE void fill_bounds(LatencyReport& report, const Schedule& schedule
 /// More threads than usable cores is allowed but slow: OpenMP threads that wait for one that is not running spin or
 /// sleep until the system lets it run.
 /// \param progress  called before and after, never while anything is timed
-/// \throws Error when the configuration is out of range, or as the factory does (oneDNN's: the CPU lacks the precision,
+/// \throws Error when the configuration or the options are out of range, there are more threads than the machine takes
+///         (expect_threads()), or as the factory does (oneDNN's: the CPU lacks the precision,
 ///         or int8 is asked of a model that is not quantized); what an executor throws comes out as it is
 FULCRUM_DECLARE [[nodiscard]] LatencyReport measure(const Model<float>& model, const RunConfig& config,
                                                     const MeasureOptions& options = {},
@@ -169,9 +173,24 @@ FULCRUM_DEFINE void fill_bounds(LatencyReport& report, const Schedule& schedule,
 
 namespace fulcrum {
 
+FULCRUM_DEFINE void validate(const MeasureOptions& options) {
+  constexpr Seconds day(86400.0);
+  const auto check = [&](const char* name, Seconds value, Seconds least) {
+    if (!(value >= least && value <= day)) {
+      throw Error(name, "is " + std::to_string(value.count()) + " s",
+                  "give a time " + std::string(least.count() > 0.0 ? "above 0" : "from 0") + " to 86,400 s");
+    }
+  };
+  check("warm-up", options.warm_up, Seconds(0.0));
+  check("time to measure for", options.min_duration, Seconds(1e-9));
+  check("longest time to measure for", options.max_duration, Seconds(1e-9));
+}
+
 FULCRUM_DEFINE LatencyReport measure(const Model<float>& model, const RunConfig& config, const MeasureOptions& options,
                                      const ProgressSink& progress) {
   validate(config);
+  validate(options);
+  expect_threads(std::int64_t{config.threads} * config.instances);
   const auto say = [&](double fraction, const std::string& stage) {
     if (progress) progress({fraction, stage, to_string(config)});
   };

@@ -61,7 +61,9 @@ FULCRUM_DEFINE std::string format_latency(Milliseconds latency) {
     return detail::formatted("%.*f %s", decimals, value, unit);
   };
   if (size >= 999.5) return digits("s", ms / 1000.0);
-  return size >= 0.9995 ? digits("ms", ms) : digits("µs", ms * 1000.0);
+  if (size >= 0.9995) return digits("ms", ms);
+  // What is shorter than a hundredth of a microsecond is nobody's latency, but may be somebody's bound.
+  return size == 0.0 || size >= 5e-6 ? digits("µs", ms * 1000.0) : detail::formatted("%.3g µs", ms * 1000.0);
 }
 
 }  // namespace fulcrum

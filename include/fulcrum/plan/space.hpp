@@ -17,7 +17,7 @@ namespace fulcrum {
 struct ConfigurationSpace {
   std::vector<Precision> precisions{all_precisions.begin(), all_precisions.end()};
   std::vector<double> sparsities{0.0, 0.5, 0.7};    ///< share of all weights pruned (global magnitude), each in [0, 1)
-  std::vector<std::int64_t> batches{1, 4, 16, 64};  ///< samples per inference, each ≥ 1
+  std::vector<std::int64_t> batches{1, 4, 16, 64};  ///< samples per inference, each 1 … 65,536
   std::vector<int> threads{1};                      ///< threads of each instance, each ≥ 1
   std::vector<int> instances{1};                    ///< copies side by side, each ≥ 1
 };
@@ -62,7 +62,8 @@ FULCRUM_DEFINE std::vector<Candidate> enumerate(const ConfigurationSpace& space,
   const auto positive = [](auto n) { return n >= 1; };
   detail::expect_axis(space.sparsities, "sparsities", "from 0 to below 1",
                       [](double s) { return s >= 0.0 && s < 1.0; });
-  detail::expect_axis(space.batches, "batches", "of 1 or more", positive);
+  detail::expect_axis(space.batches, "batches", "from 1 to 65,536",
+                      [](std::int64_t n) { return n >= 1 && n <= 65536; });  // larger ones take minutes and memory
   detail::expect_axis(space.threads, "threads", "of 1 or more", positive);
   detail::expect_axis(space.instances, "instances", "of 1 or more", positive);
 

@@ -88,6 +88,7 @@ FULCRUM_DEFINE std::string to_text(const RunComparison& comparison) {
                {"new", Align::right},
                {"change", Align::right},
                {"with noise", Align::right},
+               {"p-value", Align::right},
                {"verdict"}});
   const auto add = [&](const std::string& name, const FigureChange& change, const std::string& baseline,
                        const std::string& current) {
@@ -95,6 +96,7 @@ FULCRUM_DEFINE std::string to_text(const RunComparison& comparison) {
                    change.noise
                        ? detail::format_ratio(change.noise->low) + " … " + detail::format_ratio(change.noise->high)
                        : "not known",
+                   change.p_value ? detail::formatted(*change.p_value < 0.001 ? "%.0e" : "%.3f", *change.p_value) : "",
                    change.verdict ? detail::words_of(*change.verdict) : "not judged"});
   };
   const auto latency = [](double ms) { return format_latency(Milliseconds(ms)); };

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include <fulcrum/core/error.hpp>
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/run/latency_report.hpp>
+#include <fulcrum/run/rank_test.hpp>
 
 namespace fulcrum {
 
@@ -66,8 +68,14 @@ struct Interval {
 struct FigureChange {
   double baseline = 0.0;
   double current = 0.0;
-  double ratio = 1.0;              ///< current / baseline: how much has changed
-  std::optional<Interval> noise;   ///< where the ratio may lie as well; absent when that is not known
+  double ratio = 1.0;             ///< current / baseline: how much has changed
+  std::optional<Interval> noise;  ///< where the ratio may lie as well; absent when that is not known
+  /// The chance that repetitions without a difference lie so far on the worse side; absent when the noise is not known
+  /// or there is none.
+  std::optional<double> p_value;
+  /// The chance that a repetition of the current run is worse than one of the baseline: 0.5 where there is no
+  /// difference. Absent as the p-value.
+  std::optional<double> chance_worse;
   std::optional<Verdict> verdict;  ///< absent when the figure is not judged
 };
 
@@ -119,6 +127,11 @@ FULCRUM_DECLARE std::optional<Interval> ratio_noise(const std::vector<double>& b
 /// \param noise     of the slowdown
 FULCRUM_DECLARE Verdict verdict_of(double slowdown, const std::optional<Interval>& noise, double fail_above);
 
+/// Fills p_value and chance_worse from repetitions of both runs.
+/// \param sign  1: larger is worse; −1: smaller is
+FULCRUM_DECLARE void fill_tests(FigureChange& change, std::vector<double> baseline, std::vector<double> current,
+                                double sign);
+
 FULCRUM_DECLARE FigureChange latency_change(const LatencyReport& baseline, const LatencyReport& current,
                                             double fail_above, Milliseconds LatencyStatistics::*whole,
                                             Milliseconds RunBlock::*part);
@@ -137,6 +150,10 @@ FULCRUM_DECLARE void append_difference_notes(std::vector<std::string>& notes, co
 /// The noise of a ratio is what the ratios of pairs of blocks are, one of each run: the middle 90 % of them. It does
 /// not shrink with the number of blocks as the error of a mean would: between two runs a machine drifts at least as far
 /// as within one, and that does not average out over a run.
+///
+/// Besides, each figure has the p-value of the test of Mann and Whitney on the blocks and the chance that a block of
+/// the current run is worse (rank_test.hpp). Blocks of one run are no independent samples, so these say how clear the
+/// difference is, and the noise above decides.
 ///
 /// A figure is a regression when it is worse by more than `fail_above` and nothing within its noise is as good as
 /// before; no regression when nothing within its noise is worse by more than `fail_above`; otherwise too noisy to tell.
@@ -209,6 +226,16 @@ FULCRUM_DEFINE Verdict verdict_of(double slowdown, const std::optional<Interval>
   return noise->high <= 1.0 + fail_above ? Verdict::no_regression : Verdict::too_noisy;
 }
 
+FULCRUM_DEFINE void fill_tests(FigureChange& change, std::vector<double> baseline, std::vector<double> current,
+                               double sign) {
+  if (baseline.size() < fewest_blocks || current.size() < fewest_blocks) return;
+  for (std::vector<double>* values : {&baseline, &current}) {
+    for (double& value : *values) value *= sign;
+  }
+  change.p_value = mann_whitney_above(current, baseline);
+  change.chance_worse = chance_above(current, baseline);
+}
+
 FULCRUM_DEFINE FigureChange latency_change(const LatencyReport& baseline, const LatencyReport& current,
                                            double fail_above, Milliseconds LatencyStatistics::*whole,
                                            Milliseconds RunBlock::*part) {
@@ -218,6 +245,7 @@ FULCRUM_DEFINE FigureChange latency_change(const LatencyReport& baseline, const 
   change.current = (current.latency.*whole).count();
   change.ratio = change.current / change.baseline;
   change.noise = ratio_noise(block_figures(baseline, figure), block_figures(current, figure), change.ratio);
+  fill_tests(change, block_figures(baseline, figure), block_figures(current, figure), 1.0);
   change.verdict = verdict_of(change.ratio, change.noise, fail_above);
   return change;
 }
@@ -230,6 +258,7 @@ FULCRUM_DEFINE FigureChange throughput_change(const LatencyReport& baseline, con
   change.current = current.throughput_per_s;
   change.ratio = change.current / change.baseline;
   change.noise = ratio_noise(block_figures(baseline, figure), block_figures(current, figure), change.ratio);
+  fill_tests(change, block_figures(baseline, figure), block_figures(current, figure), -1.0);
   std::optional<Interval> slowdowns;
   if (change.noise) slowdowns = {1.0 / change.noise->high, 1.0 / change.noise->low};
   change.verdict = verdict_of(1.0 / change.ratio, slowdowns, fail_above);

@@ -11,8 +11,8 @@
 
 namespace fulcrum {
 
-/// {"baseline", "new", "ratio", "noise" {"low", "high"}, "verdict"}; noise is null when it is not known, the verdict
-/// when the figure is not judged.
+/// {"baseline", "new", "ratio", "noise" {"low", "high"}, "p_value", "chance_worse", "verdict"}; noise, p-value and
+/// chance are null when they are not known, the verdict when the figure is not judged.
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const FigureChange& change);
 
 /// {"name", "kind", "baseline_ms", "new_ms"}; a time is null where the run lacks the layer.
@@ -32,6 +32,8 @@ FULCRUM_DEFINE nlohmann::json to_json(const FigureChange& change) {
                    {"new", change.current},
                    {"ratio", change.ratio},
                    {"noise", nullptr},
+                   {"p_value", number_or_null(change.p_value)},
+                   {"chance_worse", number_or_null(change.chance_worse)},
                    {"verdict", nullptr}};
   if (change.noise) j["noise"] = {{"low", change.noise->low}, {"high", change.noise->high}};
   if (change.verdict) j["verdict"] = name_of(*change.verdict);

@@ -51,8 +51,9 @@ public:
   /// \throws Error when this is no object
   FULCRUM_DECLARE [[nodiscard]] std::vector<std::pair<std::string, JsonReader>> members() const;
 
-  /// \throws Error when this is no finite number or one below `least`
-  FULCRUM_DECLARE [[nodiscard]] double number(double least = std::numeric_limits<double>::lowest()) const;
+  /// \throws Error when this is no finite number or one outside least … most
+  FULCRUM_DECLARE [[nodiscard]] double number(double least = std::numeric_limits<double>::lowest(),
+                                              double most = std::numeric_limits<double>::max()) const;
 
   /// \throws Error when this is no whole number or one outside least … most
   template <std::integral Integer>
@@ -158,12 +159,15 @@ FULCRUM_DEFINE std::vector<std::pair<std::string, JsonReader>> JsonReader::membe
   return result;
 }
 
-FULCRUM_DEFINE double JsonReader::number(double least) const {
+FULCRUM_DEFINE double JsonReader::number(double least, double most) const {
   const bool any = least == std::numeric_limits<double>::lowest();
-  const std::string expected = any ? "a number" : "a number of " + figure(least) + " or more";
+  const std::string expected = most < std::numeric_limits<double>::max()
+                                   ? "a number from " + figure(least) + " to " + figure(most)
+                               : any ? "a number"
+                                     : "a number of " + figure(least) + " or more";
   if (value_ == nullptr || !value_->is_number()) fail(expected);
   const double result = value_->get<double>();
-  if (!std::isfinite(result) || result < least) fail(expected);
+  if (!std::isfinite(result) || result < least || result > most) fail(expected);
   return result;
 }
 

@@ -113,6 +113,10 @@ struct LatencyReport {
   friend bool operator==(const LatencyReport&, const LatencyReport&) = default;
 };
 
+/// Whether a measurement says more of what else the machine did than it should: half of its runs are more than 5 % away
+/// from the median, some were interrupted, or the medians of its blocks are more than 20 % apart.
+FULCRUM_DECLARE [[nodiscard]] bool is_noisy(const LatencyReport& report);
+
 /// Of the time that the layers of an int8 run take together, the share [0, 1] of those that take real numbers instead
 /// of integers: what int8 does not make faster. Nothing where the layers' types or times are not known.
 FULCRUM_DECLARE [[nodiscard]] std::optional<double> share_outside_int8(const LatencyReport& report);
@@ -122,6 +126,17 @@ FULCRUM_DECLARE [[nodiscard]] std::optional<double> share_outside_int8(const Lat
 #if FULCRUM_DEFINES(run)
 
 namespace fulcrum {
+
+FULCRUM_DEFINE bool is_noisy(const LatencyReport& report) {
+  if (report.kind != ReportKind::measured) return false;
+  Milliseconds lowest = report.latency.p50;
+  Milliseconds highest = lowest;
+  for (const RunBlock& block : report.blocks) {
+    lowest = block.p50 < lowest ? block.p50 : lowest;
+    highest = block.p50 > highest ? block.p50 : highest;
+  }
+  return report.latency.mad > 0.05 * report.latency.p50 || was_interrupted(report.latency) || highest > 1.2 * lowest;
+}
 
 FULCRUM_DEFINE std::optional<double> share_outside_int8(const LatencyReport& report) {
   Milliseconds all{}, outside{};

@@ -55,7 +55,7 @@ FULCRUM_DECLARE [[nodiscard]] std::optional<PredictionInterval> prediction_inter
 
 /// A prediction or a measurement: {"kind", "model", what a RunConfig has (run_config_json.hpp), "flops", "bytes",
 /// "latency_ms" {…}, "samples", "throughput_per_s", "blocks" […], "layers" […], "outside_int8" (share_outside_int8(),
-/// or null), "creation_ms", "memory_bytes" {…}, "notes", "environment"}.
+/// or null), "creation_ms", "memory_bytes" {…}, "noisy" (is_noisy()), "notes", "environment"}.
 /// Where a prediction has an interval, "latency_ms" also holds "p50_low", "p50_high", "p99_low" and "p99_high", and
 /// "throughput_low_per_s" and "throughput_high_per_s" stand beside the throughput.
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const LatencyReport& report);
@@ -161,6 +161,7 @@ FULCRUM_DEFINE nlohmann::json to_json(const LatencyReport& report) {
   j["outside_int8"] = number_or_null(share_outside_int8(report));
   j["creation_ms"] = report.creation.count();
   j["memory_bytes"] = to_json(report.memory);
+  j["noisy"] = is_noisy(report);
   j["notes"] = valid_utf8(report.notes);
   j["environment"] = to_json(report.environment);
   return j;

@@ -76,9 +76,14 @@ enum class Roundings : std::uint8_t {
   return enum_from("roundings", name, std::array{Roundings::keep, Roundings::leave_out});
 }
 
+/// The largest batch, and the most threads of all instances together, of any machine. How many threads this machine
+/// takes is for expect_threads() to say.
+inline constexpr std::int64_t largest_batch = std::int64_t{1} << 24U;
+inline constexpr std::int64_t most_threads = 4096;
+
 /// How a model is run. Prediction, execution and measurement take the same one, and reports carry it.
 struct RunConfig {
-  std::int64_t batch = 1;                ///< samples per inference; ≥ 1
+  std::int64_t batch = 1;                ///< samples per inference; 1 … largest_batch
   int threads = 1;                       ///< threads of each instance; ≥ 1
   int instances = 1;                     ///< copies that run side by side, each on its own threads; ≥ 1
   Precision precision = Precision::f32;  ///< int8 takes a model that a quantization pass has been over
@@ -95,7 +100,8 @@ struct RunConfig {
   friend bool operator==(const RunConfig&, const RunConfig&) = default;
 };
 
-/// \throws Error when a number is below its least value, the slice does not divide the batch, or roundings are to be
+/// \throws Error when a number is out of its range, there are more than most_threads threads together, the slice does
+/// not divide the batch, or roundings are to be
 ///         left out of int8
 FULCRUM_DECLARE void validate(const RunConfig& config);
 
@@ -115,12 +121,14 @@ FULCRUM_DEFINE UseAlgorithm use_algorithm_from(std::string_view name) {
 }
 
 FULCRUM_DEFINE void validate(const RunConfig& config) {
-  const auto check = [](const char* name, std::int64_t value) {
-    if (value < 1) throw Error(name, "is " + std::to_string(value), "give a number of 1 or more");
+  const auto check = [](const char* name, std::int64_t value, std::int64_t most) {
+    if (value < 1 || value > most)
+      throw Error(name, "is " + std::to_string(value), "give a number from 1 to " + std::to_string(most));
   };
-  check("batch", config.batch);
-  check("threads", config.threads);
-  check("instances", config.instances);
+  check("batch", config.batch, largest_batch);
+  check("threads", config.threads, most_threads);
+  check("instances", config.instances, most_threads);
+  check("threads of all instances", std::int64_t{config.threads} * config.instances, most_threads);
   if (config.roundings == Roundings::leave_out && config.precision == Precision::int8)
     throw Error("roundings", "are what int8 is and cannot be left out", "run in f32 or bf16 without them");
   if (config.slice < 0 || (config.slice > 0 && config.batch % config.slice != 0)) {

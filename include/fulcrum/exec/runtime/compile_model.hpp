@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/core/cpu_limits.hpp>
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/lower/compile.hpp>
 #include <fulcrum/exec/onednn_model.hpp>
@@ -57,6 +58,8 @@ FULCRUM_DEFINE std::shared_ptr<detail::onednn::ConstantStore> detail::onednn::ma
 FULCRUM_DEFINE std::shared_ptr<const OnednnModel> OnednnModel::compile(
     const Model<float>& model, const RunConfig& config, std::vector<State> states,
     std::shared_ptr<detail::onednn::ConstantStore> constants) {
+  validate(config);
+  expect_threads(config.threads);
   if (!constants) constants = detail::onednn::make_constant_store();
   return std::shared_ptr<const OnednnModel>(
       new OnednnModel(model, config, std::move(states), std::move(constants), false));

@@ -326,6 +326,7 @@ FULCRUM_DEFINE QueuedRunner::QueuedRunner(const Model<float>& model, const RunCo
   RunConfig config = given;
   config.batch = 1;
   validate(config);
+  expect_threads(std::int64_t{config.threads} * config.instances);
   detail::RunnerPlan plan;
   plan.sizes = sizes_;
   for (const std::int64_t size : sizes_) {

@@ -57,7 +57,7 @@ FULCRUM_DEFINE Model<float> import_onnx(const std::string& path, const OnnxImpor
   detail::onnx_io::ExternalFolder folder(detail::folder_of(path));
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode))  // a pipe has no size to begin with
-    return detail::import_onnx_bytes(read_file(path), std::move(folder), path, name, options);
+    return detail::import_onnx_bytes(read_file(path, std::size_t{1} << 31U), std::move(folder), path, name, options);
   const detail::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.valid()) detail::cannot_read(path, errno);
   // Piece by piece into the message, so that the weights are in memory once before they are the model's.

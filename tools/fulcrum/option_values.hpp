@@ -1,0 +1,24 @@
+#pragma once
+// What values options take: said once for all commands, before anything is loaded.
+
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+/// A number from `least` to `most`.
+[[nodiscard]] CLI::Validator between(double least, double most);
+
+/// A number above 0, to `most`.
+[[nodiscard]] CLI::Validator above_zero(double most = 1e9);
+
+/// The same for a share: above 0 and below 1.
+[[nodiscard]] CLI::Validator share();
+
+/// Every option of every command refuses the empty text and, where it takes numbers, whatever is no plain finite number
+/// of its type: CLI11 would clamp what does not fit 64 bits, read "010" as 8 and take "-1" for a seed.
+void check_option_values(CLI::App& app);
+
+/// Refuses a text NAME=VALUE whose name was given before.
+/// \param option  that it was given to ("--dim")
+/// \throws fulcrum::Error always
+[[noreturn]] void given_twice(const std::string& option, const std::string& text, const std::string& name);
