@@ -139,6 +139,7 @@
 #include <fulcrum/schedule/plan_steps.hpp>
 #include <fulcrum/schedule/recurrent.hpp>
 #include <fulcrum/schedule/schedule.hpp>
+#include <fulcrum/schedule/sparse.hpp>
 #include <fulcrum/schedule/step.hpp>
 #include <fulcrum/schedule/step_geometry.hpp>
 #include <fulcrum/schedule/step_threads.hpp>

@@ -9,6 +9,7 @@
 #include <fulcrum/exec/onednn.hpp>
 #include <fulcrum/model/random_sources.hpp>
 #include <fulcrum/onednn/environment.hpp>
+#include <fulcrum/passes/prune.hpp>
 #include <fulcrum/passes/quantize.hpp>
 #include <fulcrum/passes/quantize_dynamic.hpp>
 #include <fulcrum/schedule/make_schedule.hpp>
@@ -162,6 +163,34 @@ TEST_CASE("Winograd's algorithm is planned where it runs, and not where the conf
       ModelBuilder<float>("image").input({64, 56, 56}).conv(64, 3, {.padding = 1}).relu().build();
   for (const UseAlgorithm use : {UseAlgorithm::automatic, UseAlgorithm::always, UseAlgorithm::never})
     compare_plan(model, {.threads = 2, .algorithms = {.winograd = use}});
+}
+
+TEST_CASE("sparse products are planned where they run, and not where the configuration forbids them") {
+  Model<float> model = ModelBuilder<float>("image")
+                           .input({32, 14, 14})
+                           .conv(128, 3, {.padding = 1})
+                           .relu()
+                           .conv(128, 1)
+                           .gelu()
+                           .conv(64, 3, {.stride = {2, 2}, .padding = 1})
+                           .sigmoid()
+                           .flatten()
+                           .dense(50)
+                           .build();
+  model = prune(model, {.sparsity = 0.95}).model;
+  for (const UseAlgorithm use : {UseAlgorithm::automatic, UseAlgorithm::always, UseAlgorithm::never}) {
+    for (const std::int64_t batch : {1, 4}) {
+      const RunConfig config{.batch = batch, .threads = 2, .algorithms = {.sparse = use}};
+      const Counts counts = compare_plan(model, config);
+      CHECK(counts.amended == 0);
+      const Schedule plan = make_schedule(model, config, current_machine());
+      const auto sparse = std::count_if(plan.steps.begin(), plan.steps.end(), [](const ScheduledStep& entry) {
+        return entry.step.algorithm == Algorithm::sparse;
+      });
+      if (use == UseAlgorithm::always) CHECK(sparse == 4);
+      if (use == UseAlgorithm::never) CHECK(sparse == 0);
+    }
+  }
 }
 
 TEST_CASE("a rounding is a part of a run in f32 unless it is left out: the groups planned are those that run") {

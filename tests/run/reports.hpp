@@ -42,6 +42,8 @@ inline LatencyReport random_report(Random& random) {
     r.config.layer_precision[random_text(random)] = all_precisions[random.below(all_precisions.size())];
   r.config.algorithms.winograd =
       std::array{UseAlgorithm::automatic, UseAlgorithm::always, UseAlgorithm::never}[random.below(3)];
+  r.config.algorithms.sparse =
+      std::array{UseAlgorithm::automatic, UseAlgorithm::always, UseAlgorithm::never}[random.below(3)];
   r.flops = random_figure(random);
   r.bytes = random_figure(random);
   r.latency = {ms(), ms(), ms(), ms(), ms(), ms(), ms(), ms(), static_cast<std::int64_t>(random() >> 1U)};

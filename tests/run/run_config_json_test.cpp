@@ -13,7 +13,7 @@ TEST_CASE("everything in a configuration comes back from its JSON") {
                          MissingPrecision::f32,
                          {{"conv1", Precision::f32}, {"größe", Precision::bf16}},
                          4,
-                         {.winograd = UseAlgorithm::never},
+                         {.winograd = UseAlgorithm::never, .sparse = UseAlgorithm::always},
                          Roundings::keep};
   const json j = json::parse(to_json(config).dump());
   CHECK(j == json({{"batch", 8},
@@ -23,7 +23,7 @@ TEST_CASE("everything in a configuration comes back from its JSON") {
                    {"missing_precision", "f32"},
                    {"layer_precision", {{"conv1", "f32"}, {"größe", "bf16"}}},
                    {"slice", 4},
-                   {"algorithms", {{"winograd", "never"}}},
+                   {"algorithms", {{"winograd", "never"}, {"sparse", "always"}}},
                    {"roundings", "keep"}}));
   CHECK(run_config_from_json(j) == config);
   CHECK(run_config_from_json(to_json(RunConfig{})) == RunConfig{});

@@ -9,6 +9,7 @@ TEST_CASE("by default a model runs one sample on one thread in f32, and nothing 
   CHECK(config == RunConfig{.batch = 1, .threads = 1, .instances = 1, .precision = Precision::f32});
   CHECK(config.missing_precision == MissingPrecision::refuse);
   CHECK(config.algorithms.winograd == UseAlgorithm::automatic);
+  CHECK(config.algorithms.sparse == UseAlgorithm::automatic);
   CHECK(config.slice == 0);
 }
 
@@ -20,8 +21,9 @@ TEST_CASE("a configuration reads as a sentence part, and says what is not the de
                             .precision = Precision::bf16,
                             .layer_precision = {{"conv1", Precision::f32}},
                             .slice = 2,
-                            .algorithms = {.winograd = UseAlgorithm::never}}) ==
-        "bf16, batch 8, 1 thread, 1 instance, slices of 2, conv1 in f32, Winograd's algorithm never");
+                            .algorithms = {.winograd = UseAlgorithm::never, .sparse = UseAlgorithm::always}}) ==
+        "bf16, batch 8, 1 thread, 1 instance, slices of 2, conv1 in f32, Winograd's algorithm never, sparse products "
+        "always");
 }
 
 TEST_CASE("numbers out of range are refused by name") {

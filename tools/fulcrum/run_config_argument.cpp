@@ -28,6 +28,12 @@ void RunConfigArgument::add_to(CLI::App& command, const std::string& more_precis
   command.add_option("--winograd", winograd, "Winograd's algorithm for 3x3 convolutions in f32: auto, always or never")
       ->check(CLI::IsMember({"auto", "always", "never"}))
       ->capture_default_str();
+  command
+      .add_option("--sparse", sparse,
+                  "products in f32 by the weights that are not 0 alone: auto (where that should be faster), always or "
+                  "never")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->capture_default_str();
 }
 
 void RunConfigArgument::add_instances_to(CLI::App& command) {
@@ -41,6 +47,7 @@ RunConfig RunConfigArgument::for_model(const Model<float>& model) const {
       precision.empty() && result.roundings == Roundings::leave_out ? Precision::f32 : precision_for(model, precision);
   result.missing_precision = missing_precision_from(missing_precision);
   result.algorithms.winograd = use_algorithm_from(winograd);
+  result.algorithms.sparse = use_algorithm_from(sparse);
   for (const std::string& text : layer_precision) {
     const std::size_t at = text.rfind('=');
     if (at == std::string::npos || at == 0)

@@ -13,10 +13,12 @@ struct RunConfigArgument {
   std::string precision;                     ///< empty: int8 for a quantized model, else f32
   std::vector<std::string> layer_precision;  ///< NAME=PRECISION
   std::string winograd = "auto";
+  std::string sparse = "auto";
   std::string missing_precision = "refuse";
   std::string roundings = "keep";
 
-  /// Adds --batch, --threads, --precision, --layer-precision, --missing-precision, --roundings, --slice and --winograd.
+  /// Adds --batch, --threads, --precision, --layer-precision, --missing-precision, --roundings, --slice, --winograd and
+  /// --sparse.
   /// \param more_precisions  behind "f32, bf16 or int8" in the help of --precision
   void add_to(CLI::App& command, const std::string& more_precisions = "");
   /// Adds --instances.

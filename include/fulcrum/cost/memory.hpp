@@ -133,11 +133,12 @@ FULCRUM_DEFINE bool ArenaPlanner::is_blocked(const ScheduledStep& entry) const {
     case KernelClass::grouped_convolution:
     case KernelClass::depthwise_convolution:
     case KernelClass::winograd_convolution:
+    case KernelClass::sparse_convolution:
     case KernelClass::pooling: return true;
     default: break;
   }
   // What only moves or changes elements leaves them in the layout that they have.
-  return entry.step.kernel != KernelClass::dense && entry.step.kernel != KernelClass::matmul &&
+  return kernel_of_layout(entry.step.kernel) != KernelClass::dense && entry.step.kernel != KernelClass::matmul &&
          std::any_of(entry.src.begin(), entry.src.end(), [&](NodeId id) { return blocked_.contains(id); });
 }
 

@@ -40,6 +40,9 @@ struct AlgorithmPolicy {
   /// direct convolution; an infinity or NaN in the source makes up to 8×8 results around it NaN; transformed weights
   /// are four times as large.
   UseAlgorithm winograd = UseAlgorithm::automatic;
+  /// Products in f32 by the weights that are not 0 alone (schedule/sparse.hpp). An infinity or NaN in the source counts
+  /// only where its weight is not 0.
+  UseAlgorithm sparse = UseAlgorithm::automatic;
 
   friend bool operator==(const AlgorithmPolicy&, const AlgorithmPolicy&) = default;
 };
@@ -149,6 +152,8 @@ FULCRUM_DEFINE std::string to_string(const RunConfig& config) {
     text += ", " + layer + " in " + std::string(name_of(precision));
   if (config.algorithms.winograd != UseAlgorithm::automatic)
     text += ", Winograd's algorithm " + std::string(name_of(config.algorithms.winograd));
+  if (config.algorithms.sparse != UseAlgorithm::automatic)
+    text += ", sparse products " + std::string(name_of(config.algorithms.sparse));
   return text;
 }
 

@@ -14,9 +14,9 @@
 
 namespace fulcrum {
 
-/// {"winograd"}
+/// {"winograd", "sparse"}
 [[nodiscard]] inline nlohmann::json to_json(const AlgorithmPolicy& algorithms) {
-  return {{"winograd", name_of(algorithms.winograd)}};
+  return {{"winograd", name_of(algorithms.winograd)}, {"sparse", name_of(algorithms.sparse)}};
 }
 
 /// What is absent is the default.
@@ -40,6 +40,7 @@ namespace fulcrum {
 FULCRUM_DEFINE AlgorithmPolicy algorithm_policy_from_json(const JsonReader& j) {
   AlgorithmPolicy algorithms;
   if (const auto winograd = j.find("winograd")) algorithms.winograd = winograd->name(use_algorithm_from);
+  if (const auto sparse = j.find("sparse")) algorithms.sparse = sparse->name(use_algorithm_from);
   return algorithms;
 }
 

@@ -71,7 +71,8 @@ namespace fulcrum::detail {
 FULCRUM_DEFINE std::vector<SampleStep> sample_steps(const Model<float>& model, const RunConfig& config,
                                                     const Machine& machine) {
   const auto flops = [](const Step& step) {
-    return step.kernel == KernelClass::winograd_convolution ? executed_flops(step) : step.flops;
+    const bool spares = step.algorithm == Algorithm::winograd || step.algorithm == Algorithm::sparse;
+    return spares ? executed_flops(step) : step.flops;
   };
   const auto steps_of = [&](std::int64_t batch) {
     Schedule schedule;

@@ -82,7 +82,8 @@ FULCRUM_DEFINE std::optional<LayoutChange> joining_place(const Schedule& schedul
 FULCRUM_DEFINE std::vector<ValueEdge> value_edges(const Schedule& schedule) {
   std::vector<std::string> maker(schedule.shapes.size());
   for (const NodeId id : schedule.inputs) maker[id] = "input";
-  for (const ScheduledStep& entry : schedule.steps) maker[entry.dst] = std::string(name_of(entry.step.kernel));
+  for (const ScheduledStep& entry : schedule.steps)
+    maker[entry.dst] = std::string(name_of(kernel_of_layout(entry.step.kernel)));
 
   std::vector<ValueEdge> edges;
   const auto add = [&](NodeId value, std::size_t before, std::string to, DType dst) {
@@ -100,7 +101,8 @@ FULCRUM_DEFINE std::vector<ValueEdge> value_edges(const Schedule& schedule) {
     for (std::size_t s = 0; s < entry.src.size(); ++s) {
       const bool in_place = entry.may_overwrite_sum || entry.step.algorithm == Algorithm::integer_product;
       const char* sum = in_place ? "sum" : "copied_sum";
-      add(entry.src[s], i, s < entry.own_src ? std::string(name_of(entry.step.kernel)) : sum, entry.src_dtypes[s]);
+      add(entry.src[s], i, s < entry.own_src ? std::string(name_of(kernel_of_layout(entry.step.kernel))) : sum,
+          entry.src_dtypes[s]);
     }
   }
   for (const NodeId value : schedule.outputs) add(value, schedule.steps.size(), "output", DType::f32);

@@ -14,6 +14,7 @@
 #include <fulcrum/schedule/machine.hpp>
 #include <fulcrum/schedule/recurrent.hpp>
 #include <fulcrum/schedule/schedule.hpp>
+#include <fulcrum/schedule/sparse.hpp>
 #include <fulcrum/schedule/step_geometry.hpp>
 #include <fulcrum/schedule/step_threads.hpp>
 #include <fulcrum/schedule/value_types.hpp>
@@ -53,6 +54,9 @@ public:
   /// How a Recurrent layer keeps its recurrent weights.
   FULCRUM_DECLARE [[nodiscard]] RecurrentWeights recurrent_weights_of(NodeId id) const;
 
+  /// Share of the weights of a product that are not 0.
+  FULCRUM_DECLARE [[nodiscard]] double density_of(NodeId id) const;
+
   /// The group's parts that run one after the other where its primary does not take all that is after it.
   FULCRUM_DECLARE [[nodiscard]] std::vector<FusionGroup> parts_of(const FusionGroup& group) const;
 
@@ -75,11 +79,13 @@ private:
   bool keeps_nan_;
   RunConfig config_;
   bool winograd_;
+  bool runs_sparse_;
   std::vector<Shape> shapes_;
   std::vector<Work> work_;
   std::vector<NodeId> origin_;
   ValueTypes types_;
   mutable std::map<NodeId, RecurrentWeights> recurrent_weights_;  // as far as somebody has asked: it looks at them all
+  mutable std::map<NodeId, double> densities_;                    // likewise
 };
 
 namespace detail {
@@ -106,6 +112,7 @@ FULCRUM_DEFINE StepPlanner::StepPlanner(const Model<float>& model, const RunConf
       keeps_nan_(keeps_nan),
       config_(config),
       winograd_(isa_runs_winograd(machine.isa) && !keeps_nan),  // it spreads NaNs
+      runs_sparse_(isa_runs_sparse(machine.isa)),
       shapes_(infer_shapes(model, config.batch)),
       work_(infer_work(model, shapes_)),
       types_(model, shapes_, config) {
@@ -210,7 +217,34 @@ FULCRUM_DEFINE ScheduledStep StepPlanner::step_of(const FusionGroup& group) cons
     step.algorithm = Algorithm::winograd;
     step.weight_bytes = sizeof(float) * static_cast<double>(winograd_weight_elements(step.geometry) + step.geometry.oc);
   }
+  if (!keeps_nan_ && !loops && step.arithmetic == Precision::f32 && config_.algorithms.sparse != UseAlgorithm::never &&
+      has_sparse_form(model_, group, step.geometry)) {
+    const double density = density_of(group.primary);
+    const bool always = config_.algorithms.sparse == UseAlgorithm::always;
+    if (always || (runs_sparse_ && density < 1.0 - break_even_sparsity(step.geometry))) {
+      const bool dense = std::holds_alternative<Dense<float>>(node.layer);
+      step.kernel = dense ? KernelClass::sparse_dense : KernelClass::sparse_convolution;
+      step.algorithm = Algorithm::sparse;
+      step.density = density;
+      const auto weights =
+          static_cast<double>(step.geometry.ic * step.geometry.oc * step.geometry.kh * step.geometry.kw);
+      step.weight_bytes = density * weights * static_cast<double>(sparse_weight_bytes(step.geometry)) +
+                          sizeof(float) * static_cast<double>(step.geometry.oc);
+    }
+  }
   return entry;
+}
+
+FULCRUM_DEFINE double StepPlanner::density_of(NodeId id) const {
+  const auto known = densities_.find(id);
+  if (known != densities_.end()) return known->second;
+  const Layer<float>& layer = model_.node(id).layer;
+  const auto* conv = std::get_if<Conv<float>>(&layer);
+  const SharedTensor<float>& weights = (conv != nullptr ? conv->weights : std::get<Dense<float>>(layer).weights).value;
+  const std::span<const float> all = weights->flat();
+  const double density =
+      static_cast<double>(count_nonzeros(all)) / static_cast<double>(std::max<std::size_t>(all.size(), 1));
+  return densities_.emplace(id, density).first->second;
 }
 
 FULCRUM_DEFINE RecurrentWeights StepPlanner::recurrent_weights_of(NodeId id) const {
@@ -332,7 +366,9 @@ FULCRUM_DEFINE void plan_steps(Schedule& schedule, const Machine& machine) {
       schedule.groups.push_back(group);
       schedule.loses_nan = schedule.loses_nan || planner.loses_nan(group);
       planner.keep(group.dst, planner.types_of(group).dst);
-      if (!is_view(model, group.primary)) schedule.steps.push_back(planner.step_of(group));
+      if (is_view(model, group.primary)) continue;
+      schedule.steps.push_back(planner.step_of(group));
+      schedule.loses_nan = schedule.loses_nan || schedule.steps.back().step.algorithm == Algorithm::sparse;
     }
   }
   schedule.dtypes.clear();

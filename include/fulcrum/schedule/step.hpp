@@ -22,8 +22,10 @@ enum class KernelClass : std::uint8_t {
   grouped_convolution,     ///< of several channels a group
   depthwise_convolution,   ///< one filter per channel
   winograd_convolution,    ///< by Winograd's algorithm (schedule/winograd.hpp)
+  sparse_convolution,      ///< by the weights that are not 0 (schedule/sparse.hpp)
   transposed_convolution,  ///< the gradient of a convolution
   dense,                   ///< rows times a matrix of weights
+  sparse_dense,            ///< by the weights that are not 0
   matmul,                  ///< products of values
   recurrent,
   batch_normalization,  ///< that is a step of its own
@@ -40,8 +42,10 @@ inline constexpr std::array all_kernel_classes{KernelClass::convolution,
                                                KernelClass::grouped_convolution,
                                                KernelClass::depthwise_convolution,
                                                KernelClass::winograd_convolution,
+                                               KernelClass::sparse_convolution,
                                                KernelClass::transposed_convolution,
                                                KernelClass::dense,
+                                               KernelClass::sparse_dense,
                                                KernelClass::matmul,
                                                KernelClass::recurrent,
                                                KernelClass::batch_normalization,
@@ -58,8 +62,10 @@ inline constexpr std::array all_kernel_classes{KernelClass::convolution,
     case KernelClass::grouped_convolution: return "grouped_convolution";
     case KernelClass::depthwise_convolution: return "depthwise_convolution";
     case KernelClass::winograd_convolution: return "winograd_convolution";
+    case KernelClass::sparse_convolution: return "sparse_convolution";
     case KernelClass::transposed_convolution: return "transposed_convolution";
     case KernelClass::dense: return "dense";
+    case KernelClass::sparse_dense: return "sparse_dense";
     case KernelClass::matmul: return "matmul";
     case KernelClass::recurrent: return "recurrent";
     case KernelClass::batch_normalization: return "batch_normalization";
@@ -71,6 +77,15 @@ inline constexpr std::array all_kernel_classes{KernelClass::convolution,
     case KernelClass::movement: return "movement";
   }
   return "?";
+}
+
+/// The class whose steps take and leave values in the same layouts: a sparse product's are those of the dense one.
+[[nodiscard]] constexpr KernelClass kernel_of_layout(KernelClass kernel) noexcept {
+  switch (kernel) {
+    case KernelClass::sparse_convolution: return KernelClass::convolution;
+    case KernelClass::sparse_dense: return KernelClass::dense;
+    default: return kernel;
+  }
 }
 
 /// \throws Error when there is no such class
@@ -130,6 +145,7 @@ struct Step {
   int functions = 0;                ///< activations that take more than a comparison (exponentials), per result
   double function_flops = 0.0;      ///< [FLOP] of its activations, about: on f32 in vectors, whatever the arithmetic is
   double flops = 0.0;               ///< [FLOP] of the batch
+  double density = 1.0;             ///< share of the weights that are multiplied by: less than 1 in a sparse product
   double src_bytes = 0.0;           ///< [B] activations read
   double weight_bytes = 0.0;        ///< [B] weights and biases read, as packed
   double dst_bytes = 0.0;           ///< [B] activations written

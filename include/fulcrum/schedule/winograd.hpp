@@ -30,7 +30,8 @@ inline constexpr std::int64_t winograd_channels = 8;   ///< channels are whole m
   return g.n * tiles(g.oh) * tiles(g.ow);
 }
 
-/// FLOP that a step executes: those of its layer, but for taps in the padding and what Winograd's algorithm spares.
+/// FLOP that a step executes: those of its layer, but for taps in the padding, weights that are 0 in a sparse product
+/// and what Winograd's algorithm spares.
 FULCRUM_DECLARE [[nodiscard]] double executed_flops(const Step& step);
 
 /// Elements of the transformed weights.
@@ -137,7 +138,7 @@ namespace fulcrum {
 
 FULCRUM_DEFINE double executed_flops(const Step& step) {
   const StepGeometry& g = step.geometry;
-  if (step.kernel != KernelClass::winograd_convolution) return step.flops * g.inside;
+  if (step.kernel != KernelClass::winograd_convolution) return step.flops * g.inside * step.density;
   return 2.0 * static_cast<double>(winograd_products * winograd_tiles(g) * g.ic * g.oc);
 }
 

@@ -120,6 +120,10 @@ FULCRUM_DECLARE [[nodiscard]] ScheduledStep realized_step(const Lowering& loweri
     }
     if (entry.step.algorithm == Algorithm::winograd && info.algorithm != Algorithm::winograd)
       entry.step.kernel = KernelClass::convolution;
+    if (entry.step.algorithm == Algorithm::sparse && info.algorithm != Algorithm::sparse) {
+      entry.step.kernel = kernel_of_layout(entry.step.kernel);
+      entry.step.density = 1.0;
+    }
   } else {
     const NodeId value = schedule.model.find(info.name).value_or(0);
     const auto touches = [&](Location::Place place) {

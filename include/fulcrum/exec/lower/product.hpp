@@ -17,6 +17,7 @@
 #include <fulcrum/exec/lower/emit_product.hpp>
 #include <fulcrum/exec/lower/integer_product.hpp>
 #include <fulcrum/exec/lower/native.hpp>
+#include <fulcrum/exec/lower/sparse.hpp>
 #include <fulcrum/exec/lower/winograd.hpp>
 #include <fulcrum/onednn/precision_support.hpp>
 
@@ -132,6 +133,9 @@ FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const C
   lower_product(
       lowering, group, product,
       [&](const ProductAttempt& attempt) {
+        if (!attempt.int8 && attempt.compute == DType::f32 && may_run_sparse(lowering, group)) {
+          if (auto result = emit_sparse(lowering, group, conv, attempt)) return result;
+        }
         if (!attempt.int8 && attempt.compute == DType::f32 && may_run_winograd(lowering, group)) {
           if (auto result = emit_winograd(lowering, group, conv, attempt)) return result;
           lowering.builder().amend(lowering.node(group.primary).name, "runs by the direct algorithm",
@@ -190,6 +194,9 @@ FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const D
         }
         const std::int64_t width = product.weights_dims[1];
         const DType dtype = dtype_of_desc(value.desc);
+        if (!attempt.int8 && attempt.compute == DType::f32 && may_run_sparse(lowering, group)) {
+          if (auto result = emit_sparse(lowering, group, dense, product, value, attempt)) return result;
+        }
         const auto source = [&](const Desc& wanted) { return Value{value.shape, wanted, value.where, value.map}; };
         const auto inner_product = [&](const Attributes& attributes, DType weights, const Desc& bias, DType dst) {
           return inner_product_forward(dnnl::prop_kind::forward_inference, plain_desc({rows, width}, dtype),

@@ -1,0 +1,136 @@
+#pragma once
+/// \file
+/// Which products run by the weights that are not 0 alone.
+///
+/// Many positions (pixels, rows) of one input channel side by side are multiplied by one weight at a time, so that a
+/// weight that is 0 costs nothing, wherever it is (Elsen, Dukhan, Gale and Simonyan, "Fast Sparse ConvNets", CVPR
+/// 2020). Against that stands that a multiplication loads one of its operands anew where a dense kernel has it in a
+/// register, and that values are brought into that order and back. For a few rows there is nothing to lie side by side:
+/// results do, and each gathers the elements that its weights multiply.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <variant>
+
+#include <fulcrum/analysis/fusion.hpp>
+#include <fulcrum/core/linkage.hpp>
+#include <fulcrum/layers/activation.hpp>
+#include <fulcrum/run/run_config.hpp>
+#include <fulcrum/schedule/loops.hpp>
+#include <fulcrum/schedule/step.hpp>
+#include <fulcrum/schedule/winograd.hpp>
+
+namespace fulcrum {
+
+/// The most rows of a dense layer that gather what their weights multiply.
+inline constexpr std::int64_t sparse_gathered_rows = 3;
+
+/// Whether machines of these instruction sets (Environment::isa) gain by it: those that it was timed on, with AVX-512
+/// or AVX2.
+[[nodiscard]] constexpr bool isa_runs_sparse(std::string_view isa) noexcept {
+  return isa.starts_with("avx512") || isa.starts_with("avx2");
+}
+
+/// [B] of a weight with the place of what it is multiplied by.
+/// \param g  of a dense layer or convolution
+[[nodiscard]] constexpr std::int64_t sparse_weight_bytes(const StepGeometry& g) noexcept {
+  const bool gathers = g.n * g.oh * g.ow <= sparse_gathered_rows;
+  return gathers && g.ic < 65535 ? 6 : 8;
+}
+
+/// What a sparse product takes over what the dense one takes: below 1 it is the faster one.
+/// \param density  share of the weights that are not 0
+FULCRUM_DECLARE [[nodiscard]] double sparse_time_ratio(const StepGeometry& g, double density);
+
+/// The share of weights 0 from which on a sparse product is taken; 1 where it never is.
+FULCRUM_DECLARE [[nodiscard]] double break_even_sparsity(const StepGeometry& g);
+
+/// Weights that are not 0. \param all  that there are; few are looked at where it is plain that hardly any is 0
+FULCRUM_DECLARE [[nodiscard]] std::int64_t count_nonzeros(std::span<const float> all);
+
+namespace detail {
+
+/// Functions that the sparse loops run on their sums.
+[[nodiscard]] constexpr bool runs_on_sparse_sums(ActivationKind function) noexcept {
+  return runs_in_vectors(function) || function == ActivationKind::gelu || function == ActivationKind::gelu_tanh;
+}
+
+/// Whether the sparse loops take what runs after a group's primary: a sum and clamps, or functions in vectors.
+template <class T>
+[[nodiscard]] bool sparse_takes_tail(const Model<T>& model, const FusionGroup& group) {
+  if (range_after_sum(model, group)) return true;
+  return std::all_of(group.absorbed.begin(), group.absorbed.end(), [&](NodeId id) {
+    const auto* activation = std::get_if<Activation>(&model.node(id).layer);
+    return activation != nullptr && runs_on_sparse_sums(activation->function);
+  });
+}
+
+}  // namespace detail
+
+/// Whether a group in f32 may run as a sparse product: a dense layer or an ungrouped convolution of planes.
+template <class T>
+[[nodiscard]] bool has_sparse_form(const Model<T>& model, const FusionGroup& group, const StepGeometry& g) {
+  const Layer<T>& layer = model.node(group.primary).layer;
+  if (!detail::sparse_takes_tail(model, group)) return false;
+  if (std::holds_alternative<Dense<T>>(layer)) return g.ic > 0 && g.oc > 0 && g.n > 0;
+  const auto* conv = std::get_if<Conv<T>>(&layer);
+  if (conv == nullptr || conv->groups != 1 || conv->weights.value->dims().size() != 4) return false;
+  return g.n * g.oh * g.ow > sparse_gathered_rows;
+}
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(schedule)
+
+namespace fulcrum {
+
+// In the time of a multiplication of 16 floats in a dense kernel with AVX-512, from a Xeon of 2023.
+FULCRUM_DEFINE double sparse_time_ratio(const StepGeometry& g, double density) {
+  const auto real = [](std::int64_t x) { return static_cast<double>(x); };
+  const double ic = real(g.ic), oc = real(g.oc), taps = real(g.kh * g.kw);
+  const double weights = ic * oc * taps;
+  if (g.n * g.oh * g.ow <= sparse_gathered_rows) {
+    // Both take as long as their weights take to come; gathered ones also as long as it takes to gather them.
+    const double dense = 4.0 * weights;
+    return density * weights * (real(sparse_weight_bytes(g)) + 4.0 * real(g.n)) / dense + 2.0 * oc / weights;
+  }
+  const bool flat = g.kh * g.kw == 1 && g.stride == 1;
+  const double positions = real(g.n * g.oh * g.ow);
+  const double dense = weights * std::max(positions / 16.0, 0.75);
+  const double units =
+      flat ? std::max(std::ceil(positions / 16.0), 1.0) : real(g.n) * std::ceil(real(g.oh * (g.ow + g.kw - 1)) / 16.0);
+  const double per_weight = flat ? 1.9 : 2.9;
+  const double moved = 9.0 * ic * real(g.n * g.ih * g.iw) / 16.0 + 9.0 * oc * positions / 16.0;
+  return (density * weights * (per_weight * units + 1.0) + moved) / dense;
+}
+
+FULCRUM_DEFINE double break_even_sparsity(const StepGeometry& g) {
+  constexpr double gains = 0.9;
+  double least = 0.0, most = 1.0;
+  if (sparse_time_ratio(g, 0.0) >= gains) return 1.0;
+  for (int i = 0; i < 24; ++i) {
+    const double middle = 0.5 * (least + most);
+    (sparse_time_ratio(g, 1.0 - middle) < gains ? most : least) = middle;
+  }
+  return most;
+}
+
+FULCRUM_DEFINE std::int64_t count_nonzeros(std::span<const float> all) {
+  const auto count = [](std::span<const float> some, std::size_t step) {
+    std::int64_t nonzeros = 0;
+    for (std::size_t i = 0; i < some.size(); i += step) nonzeros += some[i] != 0.0F ? 1 : 0;
+    return nonzeros;
+  };
+  constexpr std::size_t looked_at = 2048;
+  const std::size_t step = all.size() / looked_at | 1U;  // odd: rows of weights are mostly even
+  if (step > 1 && 16 * count(all, step) > 15 * static_cast<std::int64_t>((all.size() + step - 1) / step))
+    return static_cast<std::int64_t>(all.size());
+  return count(all, 1);
+}
+
+}  // namespace fulcrum
+
+#endif
