@@ -4,5 +4,6 @@
 #define FULCRUM_DEFINES_calibrate 1
 #include <fulcrum/fulcrum.hpp>
 #include <fulcrum/onednn.hpp>
+#include <fulcrum/calibrate/add_model.hpp>
 #include <fulcrum/onednn/layout.hpp>  // which no declaration needs
 #include <fulcrum/onednn/terms.hpp>

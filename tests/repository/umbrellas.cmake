@@ -8,7 +8,7 @@ cmake_minimum_required(VERSION 3.25)
 
 # In no umbrella: what calibrate() and its tool alone call and only the code of engines needs, what needs both oneDNN and
 # Boost, and what makes everybody compile Eigen.
-set(left_out "fulcrum/calibrate/(fit_|calibration_data).*" "fulcrum/onednn/(adapter|layout|pinned_team|team|terms|thread_scope).hpp"
+set(left_out "fulcrum/calibrate/(add_model|fit_|calibration_data).*" "fulcrum/onednn/(adapter|layout|pinned_team|team|terms|thread_scope).hpp"
              "fulcrum/plan/(plan_service|service_variants).hpp" fulcrum/tensor/matrix_view.hpp)
 list(JOIN left_out "|" left_out)
 

@@ -3,10 +3,13 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include <fulcrum/calibrate/add_model.hpp>
 #include <fulcrum/calibrate/calibrate.hpp>
 #include <fulcrum/calibrate/calibration_data_json.hpp>
 #include <fulcrum/core/file.hpp>
@@ -16,6 +19,7 @@
 #include <fulcrum/report/progress_bar.hpp>
 
 #include "command.hpp"
+#include "model_argument.hpp"
 #include "option_values.hpp"
 #include "profile_argument.hpp"
 
@@ -25,6 +29,9 @@ namespace {
 
 struct CalibrateCommand {
   std::string output;
+  std::vector<std::string> models;  // whose steps are added
+  std::vector<std::string> dims;
+  std::vector<std::int64_t> batches{1};
   double seconds = 0.0;  // 0: as thorough says
   bool thorough = false;
   bool restart = false;
@@ -53,10 +60,20 @@ CalibrationData left_behind(const std::string& path, const CalibrateOptions& opt
   }
 }
 
-void run(const CalibrateCommand& command) {
-  const std::string path = command.output.empty() ? default_profile_path() : command.output;
-  if (command.output.empty()) make_parent_folder(path);
-  check_writable(path);
+/// The profile that lies there, when it is of this machine and to be kept.
+std::optional<MachineProfile> profile_to_extend(const CalibrateCommand& command, const std::string& path) {
+  if (command.models.empty() || command.restart || !std::filesystem::exists(path)) return std::nullopt;
+  try {
+    MachineProfile profile = load_profile(path);
+    check_profile_matches(profile, onednn_environment());
+    return profile;
+  } catch (const Error& error) {
+    remark(error.what());
+    return std::nullopt;
+  }
+}
+
+MachineProfile calibrated(const CalibrateCommand& command, const std::string& path) {
   CalibrateOptions options;
   constexpr Seconds thorough(800.0);
   if (command.thorough) options.budget = thorough;
@@ -73,10 +90,32 @@ void run(const CalibrateCommand& command) {
     write_file_atomically(part, j.dump());
   };
   ProgressBar bar;
-  const MachineProfile profile = calibrate(options, bar.sink());
+  MachineProfile profile = calibrate(options, bar.sink());
   bar.clear();
   save_profile(profile, path);
   std::filesystem::remove(part);
+  return profile;
+}
+
+void run(const CalibrateCommand& command) {
+  const std::string path = command.output.empty() ? default_profile_path() : command.output;
+  if (command.output.empty()) make_parent_folder(path);
+  check_writable(path);
+  std::vector<Model<float>> models;  // read before minutes of work, not after
+  for (const std::string& text : command.models) {
+    ModelArgument argument;
+    argument.text = text;
+    if (text.rfind("zoo:", 0) != 0) argument.dims = command.dims;
+    models.push_back(argument.load());
+  }
+  std::optional<MachineProfile> known = profile_to_extend(command, path);
+  MachineProfile profile = known ? *std::move(known) : calibrated(command, path);
+  for (const Model<float>& model : models) {
+    ProgressBar bar;
+    add_model(model, {.batches = command.batches}, profile, bar.sink());
+    bar.clear();
+  }
+  if (!models.empty()) save_profile(profile, path);
   if (command.json)
     print_document("machine-profile", to_json(profile));
   else
@@ -90,11 +129,19 @@ void add_calibrate(CLI::App& app) {
   CLI::App* sub = app.add_subcommand("calibrate", "Measure this machine once and write its profile");
   sub->add_option("-o,--output", command->output,
                   "the profile, .json (default: " + std::string("~/.cache/fulcrum/profile.json") + ")");
+  sub->add_option("--for", command->models,
+                  "zoo:NAME or .onnx files: adds their steps, timed in place, to the profile (which is made first when "
+                  "there is none), so that predictions of them and of their relatives rest on these");
+  sub->add_option("--batches", command->batches, "samples per inference of these models, with commas")
+      ->delimiter(',')
+      ->check(between(1, 65536))
+      ->capture_default_str();
+  sub->add_option("--dim", command->dims, "NAME=EXTENT of a symbolic dimension of these files; once for each");
   sub->add_option("--seconds", command->seconds, "time to spend, about; more gives better predictions (default: 75)")
       ->check(above_zero(86400.0));
   sub->add_flag("--thorough", command->thorough, "spend about 13 minutes");
   sub->add_flag("--restart", command->restart, "begin anew where an interrupted calibration could go on");
   sub->add_flag("--json", command->json, "print the profile as one JSON object as well");
-  sub->footer("Example:\n  fulcrum calibrate -o profile.json");
+  sub->footer("Examples:\n  fulcrum calibrate\n  fulcrum calibrate --for model.onnx --batches 1,16");
   sub->callback([command] { run(*command); });
 }
