@@ -39,6 +39,7 @@
 
 #include <fulcrum/calibrate/calibrate.hpp>
 
+#include <fulcrum/load/beside_runner.hpp>
 #include <fulcrum/load/queued_runner.hpp>
 #include <fulcrum/load/runner_load.hpp>
 #include <fulcrum/validate/run_validation.hpp>

@@ -188,3 +188,22 @@ TEST_CASE("loads out of range are refused") {
   CHECK_THROWS_AS(generate_load(nothing, Server{}, {}), Error);
   CHECK_THROWS_AS(generate_load(nothing, SingleStream{}, {.max_requests = -1}), Error);
 }
+
+TEST_CASE("all requests that a pause of the generator delays are late by its fault") {
+  bool paused = false;
+  const ProgressSink pause = [&paused](const Progress& progress) {
+    if (paused || progress.stage != "under load") return;
+    paused = true;
+    std::this_thread::sleep_for(60ms);
+  };
+  const SubmitFunction at_once = [](std::int64_t, const Completion& done) {
+    done(now_done());
+    return true;
+  };
+  const LoadReport report = generate_load(at_once, Server{ConstantArrivals{200.0}},
+                                          {.duration = Seconds(1.0), .warm_up = Seconds(0.0)}, pause);
+  REQUIRE(paused);
+  CHECK(report.lag.p99.count() > 20'000.0);  // not the first of a dozen alone
+  CHECK(report.verdict == LoadVerdict::invalid);
+  CHECK_THAT(report.reason, ContainsSubstring("did not keep its own pace"));
+}

@@ -10,6 +10,7 @@
 
 #include <fulcrum/core/file.hpp>
 #include <fulcrum/cost/predict.hpp>
+#include <fulcrum/load/beside_runner.hpp>
 #include <fulcrum/load/generate_load.hpp>
 #include <fulcrum/load/load_report_json.hpp>
 #include <fulcrum/load/runner_load.hpp>
@@ -153,6 +154,7 @@ void load(LoadCommand command, bool has_slo, bool has_arrivals, ExitCode& exit_c
   {
     QueuedRunner runner(model, config, runner_options);
     batches = runner.executors();
+    const BesideRunner beside_runner(runner);
     report = generate_load(RunnerLoad(model, runner, 16, command.seed), scenario, options, bar.sink());
     report.notes.insert(report.notes.begin(), runner.notes().begin(), runner.notes().end());
   }

@@ -74,8 +74,8 @@ struct LatencyBin {
   friend bool operator==(const LatencyBin&, const LatencyBin&) = default;
 };
 
-/// How far behind its schedule the generator was, by its own fault: from when a request was due, or the one before it
-/// had been taken, to when it was submitted.
+/// How far behind its schedule the generator was, by its own fault: from when a request would have been sent, had it
+/// always been in time and the server taken as long as it did to take each, to when it was.
 struct GeneratorLag {
   Microseconds p50{}, p99{}, max{};
 

@@ -59,6 +59,8 @@ public:
   /// Batch sizes that executors were made for.
   [[nodiscard]] const std::vector<std::int64_t>& executors() const noexcept { return sizes_; }
   [[nodiscard]] const std::vector<std::string>& notes() const noexcept { return notes_; }
+  /// CPUs that its instances are kept on; empty: they run wherever the system puts them.
+  [[nodiscard]] const std::vector<int>& cpus() const noexcept { return cpus_; }
 
   /// Puts a request into the queue. The arrays must stay until the completion is called; the results must not overlap
   /// what other requests read or write.
@@ -82,6 +84,7 @@ private:
   std::vector<Shape> dst_shapes_;
   std::vector<std::int64_t> sizes_;
   std::vector<std::string> notes_;
+  std::vector<int> cpus_;
   std::shared_ptr<detail::RequestQueue> queue_;  // shared: it is destroyed where it is incomplete
 };
 

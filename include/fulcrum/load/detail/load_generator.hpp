@@ -149,17 +149,19 @@ private:
     report_progress(due, at - Clock::now());
     PreciseTimer::wait_until(at);
     const Clock::time_point now = Clock::now();
-    if (paced && due >= std::chrono::duration_cast<Time>(options_.warm_up)) lags_.push_back(now - std::max(at, free_));
+    const Clock::time_point ideal = std::max(at, free_);
+    if (paced && due >= std::chrono::duration_cast<Time>(options_.warm_up)) lags_.push_back(now - ideal);
     records_->begin(due);
     const std::size_t index = begun_++;
     LoadRecords* records = records_.get();
     const bool accepted = submit_(static_cast<std::int64_t>(index),
                                   [records, index](const RequestOutcome& outcome) { records->end(index, outcome); });
-    free_ = Clock::now();
+    const Clock::time_point taken = Clock::now();
+    free_ = ideal + (taken - now);
     if (!accepted) {
       RequestOutcome outcome;
       outcome.status = RequestStatus::rejected;
-      outcome.submitted = outcome.started = outcome.finished = free_;
+      outcome.submitted = outcome.started = outcome.finished = taken;
       records_->end(index, outcome);
     }
   }
@@ -182,9 +184,10 @@ private:
   const ProgressSink& progress_;
   Seconds length_;
   PreciseTimer timer_;
+  UrgentThread urgent_;
   std::shared_ptr<LoadRecords> records_;
   Clock::time_point start_;
-  Clock::time_point free_;  // when the request before had been taken
+  Clock::time_point free_;  // when the request before would have been taken, had the generator always been in time
   Clock::time_point reported_{};
   std::size_t begun_ = 0;
   std::vector<Time> lags_;

@@ -359,6 +359,7 @@ FULCRUM_DEFINE QueuedRunner::QueuedRunner(const Model<float>& model, const RunCo
     auto next = environment.affinity.begin();
     for (int i = 0; i < config.instances; ++i, next += config.threads)
       plan.cpus.emplace_back(next, next + config.threads);
+    cpus_.assign(environment.affinity.begin(), next);
   }
   detail::release_team();  // the caller's threads would wait among the instances'
   queue_ = std::make_shared<detail::RequestQueue>(std::move(plan), config.instances, options);

@@ -12,6 +12,7 @@
 
 #include <fulcrum/analysis/independent_samples.hpp>
 #include <fulcrum/core/utc.hpp>
+#include <fulcrum/load/beside_runner.hpp>
 #include <fulcrum/load/runner_load.hpp>
 #include <fulcrum/measure/drift_probe.hpp>
 #include <fulcrum/onednn/environment.hpp>
@@ -243,6 +244,7 @@ private:
     options.slo = study_.target.slo;
     options.seed = options_.seed + 1 + loads_++;
     options.patience = Seconds(10.0);
+    const BesideRunner beside(*runner_);
     LoadReport report = generate_load(RunnerLoad(model_of(group), *runner_, 16, options_.seed),
                                       Server{at_rate(study_.target.arrivals, rate_per_s)}, options);
     report.model = study_.model;
