@@ -87,6 +87,8 @@ TEST_CASE("more machines are an answer, unless none helps") {
   CHECK(answer.machines == 3);
   CHECK_THAT(answer.reason, ContainsSubstring("Not on this machine") && ContainsSubstring("needs 3 like it"));
   study.answer.max_rate_per_s = 0.0;
+  CHECK_THAT(described(study, study.answer).reason, ContainsSubstring("in none of the loads"));
+  study.candidates[*study.answer.nearest].predicted->service = Milliseconds(11.0);
   answer = described(study, study.answer);
   CHECK_FALSE(answer.machines.has_value());
   CHECK_THAT(answer.reason, ContainsSubstring("any number of machines"));

@@ -70,16 +70,14 @@ std::string model_for_plan(const PlanCommand& command, const ServiceStudy& study
                            const std::vector<ServedModel>& models) {
   namespace fs = std::filesystem;
   const std::size_t variant = study.candidates[*study.answer.chosen].variant;
-  const std::string& given = variant == 0 || study.variants[variant].precision == Precision::bf16
-                                 ? command.model.text
-                                 : study.variants[variant].name;
-  const bool zoo = command.model.text.starts_with("zoo:");
-  const bool from_file =
-      variant == 0 || std::find(command.variants.begin(), command.variants.end(), given) != command.variants.end();
-  const bool plain = command.model.dims.empty() && command.model.sets.empty() && command.seed == 0;
-  const fs::path folder = fs::absolute(fs::path(command.output)).parent_path();
-  if ((variant == 0 || study.variants[variant].precision == Precision::bf16) && zoo && plain) return command.model.text;
-  if (from_file && plain) return fs::relative(fs::absolute(given), folder).string();
+  const std::size_t given = models.size() - command.variants.size();  // of the variants that are files
+  const bool is_given = variant == 0 || variant >= given;
+  const bool as_it_is = is_given || study.variants[variant].name == name_of(Precision::bf16);
+  const std::string& source = variant >= given ? command.variants[variant - given] : command.model.text;
+  if (as_it_is && command.model.dims.empty() && command.model.sets.empty() && command.seed == 0) {
+    if (source.starts_with("zoo:")) return source;
+    return fs::relative(fs::absolute(source), fs::absolute(fs::path(command.output)).parent_path()).string();
+  }
   fs::path file = command.output;
   file.replace_extension(".onnx");
   export_onnx(*models[variant].model, file.string());
@@ -129,7 +127,8 @@ void plan(const PlanCommand& command, bool has_budget, ExitCode& exit_code) {
     ModelArgument argument;
     argument.text = file;
     const Model<float> other = argument.load(command.seed);
-    models.push_back(service_variant(file, other, precision_for(other, ""), models.front(), variant_options));
+    const std::string name = std::filesystem::path(file).filename().string();
+    models.push_back(service_variant(name, other, precision_for(other, ""), models.front(), variant_options));
   }
   ServiceStudy study = plan_service(models, profile, options, sink);
   bar.clear();

@@ -200,6 +200,10 @@ FULCRUM_DEFINE ServiceAnswer described(const ServiceStudy& study, ServiceAnswer 
     if (*answer.machines == 1)
       answer.reason = "Not on this machine: " + target + " did not hold when it was measured, and " +
                       format_rate(answer.max_rate_per_s) + " is the most that did, with " + name + ".";
+  } else if (figures(candidate)->service <= study.target.slo) {
+    answer.reason = "Not on this machine: the bound held in none of the loads that were measured. Nearest comes " +
+                    name + ", where a lone request takes " + format_latency(figures(candidate)->service) +
+                    detail::formatted(" at p%g.", 100.0 * study.target.tail.percentile);
   } else {
     answer.reason =
         "Not on any number of machines like this one: even a lone request takes longer than the bound. "

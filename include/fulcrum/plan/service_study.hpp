@@ -77,7 +77,8 @@ struct ServiceCandidate {
 struct ServiceRun {
   std::size_t candidate = 0;
   double rate_per_s = 0.0;
-  bool within = false;  ///< the bound held: with the confidence asked for, or clearly in a run too short for it
+  bool within =
+      false;  ///< the bound held: with the confidence asked for, clearly in a run too short for that, or twice
   Milliseconds predicted_tail{};  ///< simulated at this rate with predicted service times
   Milliseconds simulated_tail{};  ///< simulated at this rate with service times of runs before; 0: there were none
   LoadReport report;
