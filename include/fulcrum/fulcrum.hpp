@@ -110,6 +110,7 @@
 #include <fulcrum/passes/fake_quant_with_min_max.hpp>
 #include <fulcrum/passes/fake_quantize.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
+#include <fulcrum/passes/low_rank.hpp>
 #include <fulcrum/passes/prune.hpp>
 #include <fulcrum/passes/prune_channels.hpp>
 #include <fulcrum/passes/quantize.hpp>
@@ -191,6 +192,7 @@
 #include <fulcrum/plan/model_cost.hpp>
 #include <fulcrum/plan/objective.hpp>
 #include <fulcrum/plan/pareto.hpp>
+#include <fulcrum/plan/recipe.hpp>
 #include <fulcrum/plan/recommendation.hpp>
 #include <fulcrum/plan/reduced_model.hpp>
 #include <fulcrum/plan/selection.hpp>

@@ -45,5 +45,6 @@
 #include <fulcrum/validate/run_validation.hpp>
 
 #include <fulcrum/plan/measure_in_turns.hpp>
+#include <fulcrum/plan/run_recipe.hpp>
 #include <fulcrum/plan/tradeoff.hpp>
 #include <fulcrum/plan/variants.hpp>

@@ -1,0 +1,143 @@
+#include <fulcrum/plan/run_recipe.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <fulcrum/analysis/is_quantized.hpp>
+#include <fulcrum/core/random.hpp>
+#include <fulcrum/model/builder.hpp>
+
+#include <support/catch.hpp>
+#include <support/synthetic_machine.hpp>
+
+using namespace fulcrum;
+
+namespace {
+
+/// Images of 8×8 that are bright in one of four corners.
+Dataset corners(std::int64_t n, std::uint64_t seed) {
+  Dataset data;
+  data.images = Tensor<float>(Shape{n, 1, 8, 8});
+  data.classes = 4;
+  Random random(seed);
+  for (std::int64_t i = 0; i < n; ++i) {
+    const auto label = static_cast<std::int32_t>(random.below(4));
+    data.labels.push_back(label);
+    for (std::int64_t y = 0; y < 8; ++y) {
+      for (std::int64_t x = 0; x < 8; ++x) {
+        const bool bright = y / 4 == label / 2 && x / 4 == label % 2;
+        data.images.at(i, 0, y, x) = static_cast<float>(random.uniform(bright ? 0.3 : 0.0, bright ? 1.0 : 0.7));
+      }
+    }
+  }
+  return data;
+}
+
+struct Corners {
+  Dataset train_set = corners(512, 1);
+  Dataset test_set = corners(256, 2);
+  MachineProfile profile = synthetic::machine();
+  RecipeSettings settings;
+  Model<float> model = ModelBuilder<float>("corners", 3)
+                           .input({1, 8, 8})
+                           .conv(32, 3, {.padding = 1})
+                           .relu()
+                           .conv(32, 3, {.padding = 1})
+                           .relu()
+                           .max_pool(4, {{4, 4}, {}, false, false})
+                           .flatten()
+                           .dense(4)
+                           .softmax()
+                           .build();
+
+  Corners() {
+    settings.train_set = &train_set;
+    settings.test_set = &test_set;
+    settings.profile = &profile;
+    settings.threads = 1;
+  }
+};
+
+TrainStep epochs(int count) {
+  TrainStep step;
+  step.epochs = count;
+  step.batch = 32;
+  step.learning_rate = 3e-3;
+  return step;
+}
+
+}  // namespace
+
+TEST_CASE("a recipe prunes, trains and quantizes, and says what came of each step") {
+  Corners c;
+  const Recipe recipe = Recipe("r", 5).train(epochs(3)).prune_channels({}).train(epochs(2)).quantize({});
+  std::vector<std::size_t> told;
+  c.settings.on_step = [&](std::size_t step, const Model<float>&) { told.push_back(step); };
+  const RecipeResult result = run_recipe(c.model, recipe, c.settings);
+  CHECK(told == std::vector<std::size_t>{0, 1, 2, 3});
+  REQUIRE(result.states.size() == 5);
+  CHECK(result.states[0].step.empty());
+  CHECK(result.states[1].accuracy.value() > 0.9);
+  CHECK(result.states[2].step == "prune_channels");
+  CHECK(result.states[2].flops <= 0.5 * result.states[1].flops);
+  CHECK(result.states[2].predicted_ms.value() < result.states[1].predicted_ms.value());
+  CHECK(result.states[3].accuracy.value() > 0.9);
+  CHECK(result.states[4].accuracy.value() > 0.85);
+  CHECK(is_quantized(result.model));
+  CHECK(run_recipe(c.model, recipe, c.settings).model == result.model);
+}
+
+TEST_CASE("a recipe goes on after the step at which it was interrupted") {
+  Corners c;
+  const Recipe recipe = Recipe("r", 5)
+                            .train(epochs(1))
+                            .prune([] {
+                              PruneStep step;
+                              step.options.sparsity = 0.5;
+                              step.options.scope = PruneScope::global;
+                              return step;
+                            }())
+                            .train(epochs(1));
+  std::vector<Model<float>> after;
+  c.settings.on_step = [&](std::size_t, const Model<float>& model) { after.push_back(model); };
+  const RecipeResult whole = run_recipe(c.model, recipe, c.settings);
+  c.settings.on_step = {};
+  c.settings.first_step = 2;
+  const RecipeResult rest = run_recipe(with_zeros_masked(after.at(1)), recipe, c.settings);
+  CHECK(rest.states.size() == 2);
+  CHECK(rest.states.back().nonzero == whole.states.back().nonzero);
+  CHECK(rest.states.back().accuracy == whole.states.back().accuracy);
+}
+
+TEST_CASE("a recipe trains with a teacher, and prunes and rounds while it trains") {
+  Corners c;
+  const Model<float> teacher = run_recipe(c.model, Recipe("r").train(epochs(2)), c.settings).model;
+  c.settings.load = [&](const std::string& name) {
+    CHECK(name == "the teacher");
+    return teacher;
+  };
+  TrainStep learn = epochs(4);
+  learn.teacher = "the teacher";
+  learn.prune = GradualPruneHook{};
+  learn.prune->sparsity = 0.5;
+  learn.prune->every = 4;
+  TrainStep round = epochs(3);
+  round.round = LearnedStepHook{};
+  const RecipeResult result = run_recipe(c.model, Recipe("r").train(learn).train(round), c.settings);
+  CHECK(result.states.back().accuracy.value() > 0.85);
+  CHECK(static_cast<double>(result.states.back().nonzero) <= 0.51 * static_cast<double>(result.states.back().weights));
+}
+
+TEST_CASE("a step that lacks what it needs says so") {
+  Corners c;
+  c.settings.train_set = nullptr;
+  CHECK_THROWS_WITH(run_recipe(c.model, Recipe("r").train({}), c.settings), ContainsSubstring("give a data set"));
+  PruneChannelsStep step;
+  step.latency_ms = 1.0;
+  c.settings.profile = nullptr;
+  CHECK_THROWS_WITH(run_recipe(c.model, Recipe("r").prune_channels(step), c.settings),
+                    ContainsSubstring("needs a profile"));
+  c.settings.first_step = 9;
+  CHECK_THROWS_WITH(run_recipe(c.model, Recipe("r").prune_channels({}), c.settings), ContainsSubstring("has no step"));
+}

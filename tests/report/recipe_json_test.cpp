@@ -1,0 +1,72 @@
+#include <fulcrum/report/recipe_json.hpp>
+
+#include <filesystem>
+#include <variant>
+
+#include <nlohmann/json.hpp>
+
+#include <fulcrum/model/builder.hpp>
+
+#include <support/catch.hpp>
+
+using namespace fulcrum;
+
+TEST_CASE("a recipe is read from JSON, what is absent being the default") {
+  const auto document = nlohmann::json::parse(R"({"name": "r", "seed": 4, "steps": [
+    {"step": "prune_channels", "flops": 0.4, "saliency": "taylor", "scope": "global", "multiple": 8, "keep": ["conv1"]},
+    {"step": "low_rank", "energy": 0.8},
+    {"step": "prune", "sparsity": 0.9},
+    {"step": "train", "epochs": 2, "teacher": "t.onnx", "round": {"bits": 3, "per_channel": false}},
+    {"step": "quantize", "method": "mse", "weight_bits": 4}]})");
+  const Recipe recipe = recipe_from_json(document);
+  CHECK(recipe.name() == "r");
+  CHECK(recipe.seed() == 4);
+  REQUIRE(recipe.steps().size() == 5);
+  const auto& channels = std::get<PruneChannelsStep>(recipe.steps()[0]).options;
+  CHECK(channels.flops == 0.4);
+  CHECK(channels.saliency == ChannelSaliency::taylor);
+  CHECK(channels.scope == PruneScope::global);
+  CHECK(channels.multiple == 8);
+  CHECK(channels.skip == std::vector<std::string>{"conv1"});
+  CHECK(std::get<LowRankStep>(recipe.steps()[1]).options.energy == 0.8);
+  CHECK(std::get<PruneStep>(recipe.steps()[2]).options.sparsity == 0.9);
+  const auto& train = std::get<TrainStep>(recipe.steps()[3]);
+  CHECK(train.epochs == 2);
+  CHECK(train.teacher == "t.onnx");
+  CHECK(train.round.value().bits == 3);
+  CHECK_FALSE(train.round.value().per_channel);
+  CHECK_FALSE(train.prune);
+  CHECK(std::get<QuantizeStep>(recipe.steps()[4]).options.method == CalibrationMethod::mse);
+  CHECK(std::get<QuantizeStep>(recipe.steps()[4]).options.weight_bits == 4);
+}
+
+TEST_CASE("what a recipe has that is not known is named with the way to it") {
+  const auto refused = [](const char* text, const char* why) {
+    const auto document = nlohmann::json::parse(text);
+    CHECK_THROWS_WITH(recipe_from_json(document), ContainsSubstring(why));
+  };
+  refused(R"({"steps": [{"step": "squeeze"}]})", "steps[0].step");
+  refused(R"({"steps": [{"step": "train", "epoch": 3}]})", "steps[0].epoch");
+  refused(R"({"steps": [{"step": "train", "epochs": 0}]})", "steps[0].epochs");
+  refused(R"({"steps": [{"step": "quantize", "method": "median"}]})", "entropy");
+  refused(R"({"steps": []})", "has no step");
+  refused(R"({"steps": [{"step": "quantize"}, {"step": "train"}]})", "become integers");
+}
+
+TEST_CASE("what a recipe did is a table and JSON") {
+  RecipeResult result{ModelBuilder<float>("m").input({2}).dense(2).build(), {}};
+  RecipeState state;
+  state.step = "train";
+  state.what = "3 epoch(s)";
+  state.accuracy = 0.5;
+  state.samples = 10000;
+  state.flops = 12.0;
+  result.states = {RecipeState{}, state};
+  const std::string text = to_text(result);
+  CHECK_THAT(text, ContainsSubstring("50.00 ± 0.98 %"));
+  CHECK_THAT(text, ContainsSubstring("(before)"));
+  const nlohmann::json j = to_json(state);
+  CHECK(j.at("accuracy") == 0.5);
+  CHECK(j.at("predicted_ms").is_null());
+  CHECK(j.at("flops") == 12.0);
+}
