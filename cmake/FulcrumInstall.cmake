@@ -32,3 +32,7 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/fulcrum-config-version.cm
 install(FILES ${PROJECT_BINARY_DIR}/fulcrum-config.cmake ${PROJECT_BINARY_DIR}/fulcrum-config-version.cmake
               cmake/FulcrumDependencies.cmake
         DESTINATION ${fulcrum_package_dir} COMPONENT headers)
+
+# For builds without CMake: the core. oneDNN and ONNX have no pkg-config files that these could stand on.
+configure_file(cmake/fulcrum.pc.in ${PROJECT_BINARY_DIR}/fulcrum.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/fulcrum.pc DESTINATION ${CMAKE_INSTALL_DATADIR}/pkgconfig COMPONENT headers)

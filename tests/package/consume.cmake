@@ -1,7 +1,7 @@
 cmake_minimum_required(VERSION 3.25)
 # One step of the package test: installs into a prefix of its own, or configures, builds and runs one consumer.
 #
-#   cmake -DSTEP=<install|installed|compiled|core_only|subproject> -DSOURCE= -DBUILD= -DTREE= -DGENERATOR= -DCOMPILER= -P consume.cmake
+#   cmake -DSTEP=<install|installed|compiled|core_only|subproject|fetched|pkg_config> -DSOURCE= -DBUILD= -DTREE= -DGENERATOR= -DCOMPILER= -P consume.cmake
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
   if(NOT result EQUAL 0)
@@ -27,6 +27,17 @@ endif()
 
 set(consumer ${TREE}/${STEP})
 file(REMOVE_RECURSE ${consumer})
+if(STEP STREQUAL "pkg_config")
+  # Without CMake: what pkg-config says is all that a compiler needs.
+  find_program(pkg_config NAMES pkg-config pkgconf REQUIRED)
+  run(${CMAKE_COMMAND} -E env PKG_CONFIG_PATH=${prefix}/share/pkgconfig ${pkg_config} --cflags --libs fulcrum)
+  string(STRIP "${output}" flags)
+  separate_arguments(flags UNIX_COMMAND "${flags}")
+  file(MAKE_DIRECTORY ${consumer})
+  run(${COMPILER} -O0 ${CMAKE_CURRENT_LIST_DIR}/core_only/main.cpp ${flags} -o ${consumer}/consumer)
+  run(${consumer}/consumer)
+  return()
+endif()
 run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/${STEP} -B ${consumer} -G ${GENERATOR}
     -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0
     -DCMAKE_PREFIX_PATH=${prefix} -DFULCRUM_SOURCE=${SOURCE})
