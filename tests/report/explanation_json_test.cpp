@@ -15,5 +15,6 @@ TEST_CASE("an explanation as JSON has every step and every reason") {
   CHECK(j.at("folded").at(0).at("into") == "conv1");
   CHECK(j.at("kept").empty());
   CHECK(j.at("free_layers").at(0).at("name") == "flatten1");
+  CHECK(j.at("pruned").at(0).at("break_even") == 0.62);
   CHECK(j.at("memory_bytes").at("weights") == 1024);
 }

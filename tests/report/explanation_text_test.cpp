@@ -15,5 +15,7 @@ TEST_CASE("an explanation reads as a table, then what was fused and why the rest
   CHECK_THAT(text, ContainsSubstring("pool1 runs in plain loops: oneDNN has no good kernel for it"));
   CHECK_THAT(text, ContainsSubstring("flatten1 (Flatten)"));
   CHECK_THAT(text, ContainsSubstring("conv1: 'add1' is apart: it broadcasts"));
+  CHECK_THAT(text,
+             ContainsSubstring("conv1: 90 % of its weights are 0, break-even at 62 %, runs sparse: more weights"));
   CHECK_THAT(text, ContainsSubstring("1.00 KiB of weights"));
 }

@@ -19,6 +19,7 @@ inline Explanation some_explanation() {
   explanation.amendments = {{"pool1", "runs in plain loops", "oneDNN has no good kernel for it"}};
   explanation.folded.folded = {{"bn1", "conv1"}};
   explanation.free_layers = {{"flatten1", "Flatten"}};
+  explanation.pruned = {{"conv1", 0.9, 0.62, true, "more weights are 0 than at the break-even"}};
   explanation.memory.weights = 1024;
   return explanation;
 }

@@ -17,15 +17,61 @@ FULCRUM_DECLARE [[nodiscard]] Explanation explain(const Model<float>& model, con
 
 #if FULCRUM_DEFINES(exec)
 
+#include <algorithm>
 #include <set>
 #include <string>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include <fulcrum/exec/onednn_model.hpp>
 #include <fulcrum/onednn/environment.hpp>
 #include <fulcrum/schedule/make_schedule.hpp>
+#include <fulcrum/schedule/plan_steps.hpp>
+#include <fulcrum/schedule/sparse.hpp>
 
 namespace fulcrum {
+
+namespace detail {
+
+/// Why a pruned layer runs as it does.
+FULCRUM_DECLARE [[nodiscard]] std::vector<Explanation::PrunedLayer> pruned_layers(const Schedule& plan,
+                                                                                  const Schedule& realized) {
+  const Machine machine = current_machine();
+  const StepPlanner planner(plan.model, plan.of_slice, machine, plan.keeps_nan);
+  std::vector<Explanation::PrunedLayer> result;
+  for (const ScheduledStep& entry : plan.steps) {
+    if (!entry.group || entry.step.weight_bytes == 0.0) continue;
+    const NodeId id = entry.group->primary;
+    const Layer<float>& layer = plan.model.node(id).layer;
+    if (!std::holds_alternative<Conv<float>>(layer) && !std::holds_alternative<Dense<float>>(layer)) continue;
+    Explanation::PrunedLayer pruned{entry.step.name, 1.0 - planner.density_of(id), 1.0, false, {}};
+    if (pruned.sparsity < 0.1) continue;
+    pruned.runs_sparse = std::any_of(realized.steps.begin(), realized.steps.end(), [&](const ScheduledStep& s) {
+      return s.group && s.group->primary == id && s.step.algorithm == Algorithm::sparse;
+    });
+    const UseAlgorithm use = plan.config.algorithms.sparse;
+    const bool has_form = has_sparse_form(plan.model, *entry.group, entry.step.geometry);
+    if (has_form && isa_runs_sparse(machine.isa)) pruned.break_even = break_even_sparsity(entry.step.geometry);
+    if (use == UseAlgorithm::never)
+      pruned.reason = "the configuration forbids sparse products";
+    else if (entry.step.arithmetic != Precision::f32)
+      pruned.reason = "sparse products are of f32";
+    else if (!has_form)
+      pruned.reason = "it has no sparse form: it is grouped, of one pixel, or followed by what that does not take";
+    else if (use == UseAlgorithm::always)
+      pruned.reason = "the configuration asks for sparse products";
+    else if (!isa_runs_sparse(machine.isa))
+      pruned.reason = "this CPU has neither AVX-512 nor AVX2";
+    else
+      pruned.reason = pruned.sparsity > pruned.break_even ? "more weights are 0 than at the break-even"
+                                                          : "fewer weights are 0 than at the break-even";
+    result.push_back(std::move(pruned));
+  }
+  return result;
+}
+
+}  // namespace detail
 
 FULCRUM_DEFINE Explanation explain(const Model<float>& model, const RunConfig& config) {
   const auto compiled = OnednnModel::compile(model, config);
@@ -40,6 +86,7 @@ FULCRUM_DEFINE Explanation explain(const Model<float>& model, const RunConfig& c
   result.amendments = compiled->schedule().amendments;
   result.memory = compiled->memory();
   result.notes = compiled->notes();
+  result.pruned = detail::pruned_layers(plan, compiled->schedule());
   std::set<std::string> in_steps;
   for (const StepInfo& step : result.steps) in_steps.insert(step.layers.begin(), step.layers.end());
   for (const Node<float>& node : plan.model.nodes()) {

@@ -22,6 +22,15 @@ struct Explanation {
     std::string kind;
   };
 
+  /// A product some of whose weights are 0.
+  struct PrunedLayer {
+    std::string name;
+    double sparsity = 0.0;    ///< share of the weights that are 0
+    double break_even = 1.0;  ///< from which on a sparse product should be the faster one; 1: never
+    bool runs_sparse = false;
+    std::string reason;  ///< of it
+  };
+
   std::string model;
   std::int64_t batch = 1;
   int threads = 1;
@@ -30,6 +39,7 @@ struct Explanation {
   std::vector<Amendment> amendments;  ///< where oneDNN made it otherwise than planned, and why
   FoldReport folded;                  ///< batch normalizations that became part of weights, and those that did not
   std::vector<FreeLayer> free_layers;
+  std::vector<PrunedLayer> pruned;  ///< layers with a tenth of their weights 0 or more
   MemoryUse memory;
   std::vector<std::string> notes;
 };

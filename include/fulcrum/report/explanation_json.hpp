@@ -16,7 +16,7 @@ namespace fulcrum {
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const StepInfo& step);
 
 /// {"model", "batch", "threads", "precision", "steps" […], "amendments" […], "folded" […], "kept" […], "free_layers"
-/// […], "memory_bytes" {…}, "notes"}
+/// […], "pruned" […], "memory_bytes" {…}, "notes"}
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const Explanation& explanation);
 
 }  // namespace fulcrum
@@ -52,7 +52,8 @@ FULCRUM_DEFINE nlohmann::json to_json(const Explanation& explanation) {
                    {"precision", name_of(explanation.precision)},
                    {"memory_bytes", to_json(explanation.memory)},
                    {"notes", valid_utf8(explanation.notes)}};
-  for (const char* key : {"steps", "amendments", "folded", "kept", "free_layers"}) j[key] = nlohmann::json::array();
+  for (const char* key : {"steps", "amendments", "folded", "kept", "free_layers", "pruned"})
+    j[key] = nlohmann::json::array();
   for (const StepInfo& step : explanation.steps) j["steps"].push_back(to_json(step));
   for (const Amendment& a : explanation.amendments) {
     j["amendments"].push_back(
@@ -64,6 +65,13 @@ FULCRUM_DEFINE nlohmann::json to_json(const Explanation& explanation) {
     j["kept"].push_back({{"name", valid_utf8(k.name)}, {"reason", valid_utf8(k.reason)}});
   for (const Explanation::FreeLayer& layer : explanation.free_layers)
     j["free_layers"].push_back({{"name", valid_utf8(layer.name)}, {"kind", layer.kind}});
+  for (const Explanation::PrunedLayer& layer : explanation.pruned) {
+    j["pruned"].push_back({{"name", valid_utf8(layer.name)},
+                           {"sparsity", layer.sparsity},
+                           {"break_even", layer.break_even},
+                           {"runs_sparse", layer.runs_sparse},
+                           {"reason", layer.reason}});
+  }
   return j;
 }
 

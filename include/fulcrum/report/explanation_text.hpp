@@ -20,6 +20,7 @@ FULCRUM_DECLARE [[nodiscard]] std::string to_text(const Explanation& explanation
 
 #if FULCRUM_DEFINES(report)
 
+#include <cmath>
 #include <vector>
 
 namespace fulcrum {
@@ -69,6 +70,14 @@ FULCRUM_DEFINE std::string to_text(const Explanation& explanation) {
   list("Cost nothing (the same bytes seen otherwise, or computed where they are needed):", free);
   for (const FoldReport::Kept& kept : explanation.folded.kept) apart.push_back(kept.name + ": " + kept.reason);
   list("Not fused, and why:", apart);
+  const auto percent = [](double share) { return std::to_string(std::lround(100.0 * share)) + " %"; };
+  std::vector<std::string> pruned;
+  for (const Explanation::PrunedLayer& layer : explanation.pruned) {
+    pruned.push_back(layer.name + ": " + percent(layer.sparsity) + " of its weights are 0, break-even " +
+                     (layer.break_even < 1.0 ? "at " + percent(layer.break_even) : "never") + ", runs " +
+                     (layer.runs_sparse ? "sparse" : "dense") + ": " + layer.reason);
+  }
+  list("Pruned:", pruned);
   std::vector<std::string> amended;
   for (const Amendment& a : explanation.amendments) amended.push_back(a.layer + " " + a.change + ": " + a.reason);
   list("Otherwise than planned, and why:", amended);

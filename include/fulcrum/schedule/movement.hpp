@@ -27,6 +27,7 @@ struct ValueEdge {
   LayoutChange place;      ///< `share` is not set
   DType src = DType::f32;
   DType dst = DType::f32;
+  bool turns = false;  ///< a sum between planes and another layout (ScheduledStep::in_planes)
 };
 
 namespace detail {
@@ -81,12 +82,15 @@ FULCRUM_DEFINE std::optional<LayoutChange> joining_place(const Schedule& schedul
 
 FULCRUM_DEFINE std::vector<ValueEdge> value_edges(const Schedule& schedule) {
   std::vector<std::string> maker(schedule.shapes.size());
+  std::vector<bool> in_planes(schedule.shapes.size());
   for (const NodeId id : schedule.inputs) maker[id] = "input";
-  for (const ScheduledStep& entry : schedule.steps)
+  for (const ScheduledStep& entry : schedule.steps) {
     maker[entry.dst] = std::string(name_of(kernel_of_layout(entry.step.kernel)));
+    in_planes[entry.dst] = entry.in_planes;
+  }
 
   std::vector<ValueEdge> edges;
-  const auto add = [&](NodeId value, std::size_t before, std::string to, DType dst) {
+  const auto add = [&](NodeId value, std::size_t before, std::string to, DType dst, bool turns = false) {
     if (maker[value].empty()) return;  // a constant: prepared when the model is compiled
     const DType src = schedule.dtypes[value];
     edges.push_back({value,
@@ -94,7 +98,8 @@ FULCRUM_DEFINE std::vector<ValueEdge> value_edges(const Schedule& schedule) {
                      {schedule.precision(), maker[value], std::move(to), src != dst,
                       detail::channel_class(schedule.shapes[value]), 0.0},
                      src,
-                     dst});
+                     dst,
+                     turns});
   };
   for (std::size_t i = 0; i < schedule.steps.size(); ++i) {
     const ScheduledStep& entry = schedule.steps[i];
@@ -102,7 +107,7 @@ FULCRUM_DEFINE std::vector<ValueEdge> value_edges(const Schedule& schedule) {
       const bool in_place = entry.may_overwrite_sum || entry.step.algorithm == Algorithm::integer_product;
       const char* sum = in_place ? "sum" : "copied_sum";
       add(entry.src[s], i, s < entry.own_src ? std::string(name_of(kernel_of_layout(entry.step.kernel))) : sum,
-          entry.src_dtypes[s]);
+          entry.src_dtypes[s], s >= entry.own_src && in_planes[entry.src[s]] != entry.in_planes);
     }
   }
   for (const NodeId value : schedule.outputs) add(value, schedule.steps.size(), "output", DType::f32);
@@ -167,7 +172,7 @@ FULCRUM_DEFINE std::vector<ScheduledStep> expected_steps(const Schedule& schedul
       const bool copies = edge.place.to == "copied_sum";
       const std::pair key(edge.value, copies ? edge.place.to : std::string(name_of(edge.dst)));
       const std::optional<double> share = known_share(edge.place);
-      const bool moves = share ? *share > 0.5 : edge.place.converts || copies;
+      const bool moves = edge.turns || (share ? *share > 0.5 : edge.place.converts || copies);
       if (!moves || std::find(moved.begin(), moved.end(), key) != moved.end()) continue;
       moved.push_back(key);
       const Movement movement = edge.place.to == "output" ? Movement::output

@@ -93,6 +93,10 @@ namespace detail {
 /// Which residuals are read for the last time, and what one inference touches.
 FULCRUM_DECLARE void find_last_uses(Schedule& schedule);
 
+/// Leaves in planes what sparse convolutions make for none but sparse convolutions: neither side brings it into another
+/// order then.
+FULCRUM_DECLARE void choose_planes(Schedule& schedule);
+
 }  // namespace detail
 
 /// Fills in the steps of a schedule whose model and of_slice are set, in one piece of of_slice.batch samples.
@@ -325,6 +329,17 @@ FULCRUM_DEFINE bool StepPlanner::loses_nan_alone(const FusionGroup& group) const
 
 namespace fulcrum::detail {
 
+FULCRUM_DEFINE void choose_planes(Schedule& schedule) {
+  std::vector<int> in_planes(schedule.shapes.size(), 0);  // by node id: readers that take planes; −1: another reader
+  for (const NodeId id : schedule.outputs) in_planes[id] = -1;
+  for (const ScheduledStep& entry : schedule.steps) {
+    const bool takes_planes = entry.step.kernel == KernelClass::sparse_convolution;
+    for (const NodeId id : entry.src) in_planes[id] = takes_planes && in_planes[id] >= 0 ? in_planes[id] + 1 : -1;
+  }
+  for (ScheduledStep& entry : schedule.steps)
+    entry.in_planes = entry.step.kernel == KernelClass::sparse_convolution && in_planes[entry.dst] > 0;
+}
+
 FULCRUM_DEFINE void find_last_uses(Schedule& schedule) {
   std::vector<std::size_t> last_use(schedule.shapes.size(), 0);
   for (std::size_t i = 0; i < schedule.steps.size(); ++i) {
@@ -379,6 +394,7 @@ FULCRUM_DEFINE void plan_steps(Schedule& schedule, const Machine& machine) {
   schedule.outputs.clear();
   for (const NodeId id : model.outputs()) schedule.outputs.push_back(schedule.origin[id]);
   schedule.quantization_assumed = planner.types().assumed();
+  detail::choose_planes(schedule);
   detail::find_last_uses(schedule);
 }
 

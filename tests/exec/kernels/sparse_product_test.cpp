@@ -149,6 +149,27 @@ TEST_CASE("with the sum and the functions that follow") {
   }
 }
 
+TEST_CASE("between sparse convolutions values lie in planes") {
+  for (const std::int64_t batch : {1, 3}) {
+    for (const int threads : {1, 2}) {
+      for (const std::int64_t extent : {7, 16, 25}) {
+        INFO("batch " << batch << ", " << threads << " threads, images of " << extent);
+        ModelBuilder<float> blocks = pruned_image({24, extent, extent + 1});
+        blocks.conv(40, 1).relu();
+        const NodeId first = blocks.last();
+        blocks.conv(32, 1).relu6().conv(32, 3, {.padding = 1}).swish().conv(40, 1).add(first).relu();
+        const NodeId second = blocks.last();
+        blocks.conv(48, 3, {.stride = {2, 2}, .padding = 1}).relu().conv(56, 1);
+        const NodeId left = blocks.last();
+        blocks.from(second).conv(56, 1, {.stride = {2, 2}}).add(left).relu().conv(50, 1).swish().conv(8, 1);
+        const Model<float> model = masked(std::move(blocks).build(), 0.7);
+        const RunConfig config{.batch = batch, .threads = threads, .slice = batch};
+        CHECK(sparse_difference(model, config, 9) < sparse_tolerance);
+      }
+    }
+  }
+}
+
 TEST_CASE("an infinity or NaN counts where its weight is not 0") {
   for (const std::int64_t batch : {1, 20}) {
     Model<float> model = pruned_image({40}).dense(3, false).build();

@@ -16,6 +16,7 @@
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/random.hpp>
 #include <fulcrum/model/builder.hpp>
+#include <fulcrum/schedule/sparse.hpp>
 #include <fulcrum/schedule/winograd.hpp>
 
 namespace fulcrum::detail {
@@ -25,12 +26,12 @@ namespace fulcrum::detail {
 /// layers; one- and three-dimensional and transposed convolutions; and all layers that only Fulcrum's own loops run.
 /// Some are short, and what they touch stays in the caches; some are long, so that weights come from memory, as in the
 /// networks that people have. Channels are mostly multiples of 8. Where the machine runs convolutions by Winograd's
-/// algorithm, some probes are of those.
+/// algorithm, some probes are of those, and where it gains by sparse products, some are of pruned layers.
 class ProbeSource {
 public:
   /// \param isa  of the machine (Environment::isa)
   explicit ProbeSource(std::uint64_t seed, std::string_view isa = {})
-      : random_(seed), draws_winograd_(isa_runs_winograd(isa)) {}
+      : random_(seed), draws_winograd_(isa_runs_winograd(isa)), draws_sparse_(isa_runs_sparse(isa)) {}
 
   FULCRUM_DECLARE Probe next();
 
@@ -75,6 +76,13 @@ private:
   /// One or two large convolutions of 3×3 windows.
   FULCRUM_DECLARE Probe winograd_probe();
 
+  /// Convolutions or dense layers with so many weights 0 at random that they run as sparse products.
+  FULCRUM_DECLARE Probe sparse_probe();
+  FULCRUM_DECLARE Probe sparse_conv_probe();
+  FULCRUM_DECLARE Probe sparse_dense_probe();
+  /// Weights of which as many are 0, at random, as a sparse product pays for, or some more.
+  FULCRUM_DECLARE Tensor<float> pruned_weights(const Shape& shape, const StepGeometry& g);
+
   FULCRUM_DECLARE Probe dense_probe(std::int64_t batch);
 
   FULCRUM_DECLARE void dense_tail(ModelBuilder<float>& b, std::int64_t rows);
@@ -82,6 +90,7 @@ private:
   Random random_;
   LayerProbes layers_;
   bool draws_winograd_;
+  bool draws_sparse_;
   double work_ = 4e7;        // [FLOP] that one convolution may take
   double products_ = 1.5e6;  // weights that one dense layer may have
 };
@@ -97,6 +106,7 @@ FULCRUM_DEFINE Probe ProbeSource::next() {
   work_ = chance(0.15) ? 2e8 : 4e7;
   products_ = chance(0.2) ? 3e7 : 1.5e6;
   if (draws_winograd_ && chance(0.12)) return winograd_probe();
+  if (draws_sparse_ && chance(0.1)) return sparse_probe();
   const std::int64_t batch = pick(std::array<std::int64_t, 10>{1, 1, 1, 2, 4, 8, 16, 32, 64, 64});
   const double which = random_.uniform();
   if (which < 0.12) return dense_probe(batch);
@@ -371,6 +381,83 @@ FULCRUM_DEFINE Probe ProbeSource::winograd_probe() {
     }
     if (chance(0.8)) b.relu();
     return {std::move(b).build(), batch};
+  }
+}
+
+FULCRUM_DEFINE Probe ProbeSource::sparse_probe() { return chance(0.6) ? sparse_conv_probe() : sparse_dense_probe(); }
+
+FULCRUM_DEFINE Tensor<float> ProbeSource::pruned_weights(const Shape& shape, const StepGeometry& g) {
+  const double sparsity = random_.uniform(std::min(break_even_sparsity(g) + 0.01, 0.96), 0.98);
+  Tensor<float> weights(shape, 1.0F / static_cast<float>(g.ic * g.kh * g.kw));
+  for (float& weight : weights.flat()) {
+    if (chance(sparsity)) weight = 0.0F;
+  }
+  return weights;
+}
+
+FULCRUM_DEFINE Probe ProbeSource::sparse_conv_probe() {
+  constexpr double most_flops = 5e8;
+  for (;;) {
+    const std::int64_t batch = pick(std::array<std::int64_t, 6>{1, 1, 1, 1, 2, 8});
+    StepGeometry g;
+    g.n = batch;
+    g.ic = channels();
+    g.oc = channels();
+    g.kh = g.kw = pick(std::array<std::int64_t, 6>{1, 1, 1, 1, 3, 3});
+    g.stride = chance(0.2) ? 2 : 1;
+    g.ih = g.iw = chance(0.6) ? pick(std::array<std::int64_t, 4>{7, 14, 28, 56}) : log_uniform(6.0, 64.0);
+    g.oh = g.ow = (g.ih - 1) / g.stride + 1;
+    const auto outputs = static_cast<double>(batch * g.oc * g.oh * g.ow);
+    const double flops = 2.0 * outputs * static_cast<double>(g.ic * g.kh * g.kw);
+    if (outputs > most_elements || static_cast<double>(batch * g.ic * g.ih * g.iw) > most_elements ||
+        flops > most_flops || break_even_sparsity(g) > 0.95)
+      continue;
+    ModelBuilder<float> b("probe", random_());
+    b.input({g.ic, g.ih, g.iw});
+    const auto conv = [&](const StepGeometry& of) {
+      Conv<float> layer;
+      layer.weights = pruned_weights({of.oc, of.ic, of.kh, of.kw}, of);
+      layer.bias = Tensor<float>(Shape{of.oc});
+      layer.window = {{of.kh, of.kw}, {of.stride, of.stride}, of.kh / 2, {1, 1}};
+      b.layer(std::move(layer), {b.last()});
+    };
+    conv(g);
+    const NodeId first = b.last();
+    if (chance(0.8)) b.relu();
+    // Between pruned layers values lie otherwise than between others.
+    StepGeometry next = g;
+    next.ic = g.oc;
+    next.ih = next.iw = g.oh;
+    next.kh = next.kw = 1;
+    next.stride = 1;
+    if (chance(0.7) && break_even_sparsity(next) < 0.9) {
+      conv(next);
+      if (chance(0.5)) b.add(first);
+      if (chance(0.8)) b.relu();
+    }
+    return {std::move(b).build(), batch};
+  }
+}
+
+FULCRUM_DEFINE Probe ProbeSource::sparse_dense_probe() {
+  constexpr double most_flops = 5e8, most_weights = 8e6;
+  for (;;) {
+    StepGeometry g;
+    g.n = pick(std::array<std::int64_t, 10>{1, 1, 1, 2, 4, 8, 16, 32, 128, 256});
+    g.ic = log_uniform(64.0, 4096.0);
+    g.oc = log_uniform(64.0, 4096.0);
+    const auto weights = static_cast<double>(g.ic * g.oc);
+    if (weights > most_weights || 2.0 * weights * static_cast<double>(g.n) > most_flops ||
+        break_even_sparsity(g) > 0.95)
+      continue;
+    ModelBuilder<float> b("probe", random_());
+    b.input({g.ic});
+    Dense<float> dense;
+    dense.weights = pruned_weights({g.oc, g.ic}, g);
+    dense.bias = Tensor<float>(Shape{g.oc});
+    b.layer(std::move(dense), {b.last()});
+    if (chance(0.3)) activation(b);
+    return {std::move(b).build(), g.n};
   }
 }
 

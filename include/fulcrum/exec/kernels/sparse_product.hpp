@@ -176,28 +176,47 @@ FULCRUM_AVX2 inline __attribute__((always_inline)) void transpose_four(const flo
   to[3] = _mm256_castpd_ps(_mm256_unpackhi_pd(b, d));
 }
 
+/// Which of elements i … i + 15 are among [0, count).
+[[nodiscard]] inline std::uint16_t lanes_within(std::int64_t i, std::int64_t count) noexcept {
+  const std::int64_t first = std::clamp<std::int64_t>(-i, 0, 16), last = std::clamp<std::int64_t>(count - i, first, 16);
+  return static_cast<std::uint16_t>((1U << last) - (1U << first));
+}
+
+/// Pixels of one channel at a distance are brought together.
+FULCRUM_AVX512 inline void pack_steps_avx512(const SparsePackSpan& span) {
+  const auto step = static_cast<int>(span.step);
+  const __m512i places = _mm512_mullo_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+                                            _mm512_set1_epi32(step));
+  for (std::int64_t c = span.first; c < span.last; ++c) {
+    const float* from = span.place(c);
+    float* to = span.to + (c - span.first) * span.plane + span.before;
+    for (std::int64_t i = -span.before; i < span.count + span.behind; i += 16) {
+      _mm512_storeu_ps(to + i, _mm512_mask_i32gather_ps(_mm512_setzero_ps(), lanes_within(i, span.count), places,
+                                                        from + i * span.step, 4));
+    }
+  }
+}
+
 /// Rows of one channel are copied.
 FULCRUM_AVX512 inline void pack_planes_avx512(const SparsePackSpan& span) {
   for (std::int64_t c = span.first; c < span.last; ++c) {
     const float* from = span.place(c);
-    float* to = span.to + (c - span.first) * span.plane;
-    std::int64_t i = 0;
-    for (; i + 16 <= span.count; i += 16) _mm512_storeu_ps(to + i, _mm512_loadu_ps(from + i));
-    if (i < span.count)
-      _mm512_storeu_ps(to + i, _mm512_maskz_loadu_ps(static_cast<__mmask16>((1U << (span.count - i)) - 1U), from + i));
+    float* to = span.to + (c - span.first) * span.plane + span.before;
+    for (std::int64_t i = -span.before; i < span.count + span.behind; i += 16)
+      _mm512_storeu_ps(to + i, _mm512_maskz_loadu_ps(lanes_within(i, span.count), from + i));
   }
 }
 
 FULCRUM_AVX512 inline void pack_span_avx512(const SparsePackSpan& span) {
   constexpr std::int64_t n = 16;
   const SparseStrides& s = span.strides;
-  if (s.channels == 1 && span.step == 1) return pack_planes_avx512(span);
+  if (s.channels == 1) return span.step == 1 ? pack_planes_avx512(span) : pack_steps_avx512(span);
   if (s.channels == 1 || (s.whole_blocks && s.channels % n != 0)) return pack_span_anywhere(span, span.first);
   const std::int64_t in_vectors =
       s.whole_blocks ? (span.last - span.first + n - 1) / n * n : (span.last - span.first) / n * n;
   for (std::int64_t i = 0; i < span.count; i += n) {
     const std::int64_t rows = std::min(n, span.count - i);
-    float* to = span.to + i;
+    float* to = span.to + span.before + i;
     for (std::int64_t c = 0; c < in_vectors; c += n, to += n * span.plane) {
       const float* from = span.place(span.first + c) + i * span.step;
       if (rows == n) {
@@ -229,7 +248,7 @@ FULCRUM_AVX2 inline void pack_span_avx2(const SparsePackSpan& span) {
       s.whole_blocks ? (span.last - span.first + n - 1) / n * n : (span.last - span.first) / n * n;
   for (std::int64_t i = 0; i < span.count; i += n) {
     const std::int64_t rows = std::min(n, span.count - i);
-    float* to = span.to + i;
+    float* to = span.to + span.before + i;
     for (std::int64_t c = 0; c < in_vectors; c += n, to += n * span.plane) {
       const float* from = span.place(span.first + c) + i * span.step;
 #pragma GCC unroll 2
@@ -249,7 +268,7 @@ FULCRUM_AVX512 inline void store_planes_avx512(const SparseStoreSpan& span) {
   const SparseConv& conv = span.conv;
   const __m512 least = _mm512_set1_ps(conv.least), largest = _mm512_set1_ps(conv.largest);
   for (std::int64_t c = 0; c < span.channels; ++c) {
-    const float* from = span.sums + c * conv.positions();
+    const float* from = span.sums + c * conv.sum_pitch();
     float* to = span.place(c);
     for (std::int64_t i = 0; i < span.count; i += 16) {
       const auto used = static_cast<__mmask16>((1U << std::min<std::int64_t>(16, span.count - i)) - 1U);
@@ -277,12 +296,12 @@ FULCRUM_AVX512 inline void store_span_avx512(const SparseStoreSpan& span) {
       const auto used = static_cast<__mmask16>((1U << channels) - 1U);
       // What makes the last block of channels whole stays 0.
       const auto written = s.whole_blocks ? static_cast<__mmask16>(0xffff) : used;
-      const float* from = span.sums + c * conv.positions() + i;
+      const float* from = span.sums + c * conv.sum_pitch() + i;
       float* to = span.place(c) + i * s.column;
 #pragma GCC unroll 4
       for (int q = 0; q < 4; ++q) {
         __m512 x[4];
-        transpose_four(from + 4 * q, conv.positions(), n, x);
+        transpose_four(from + 4 * q, conv.sum_pitch(), n, x);
 #pragma GCC unroll 4
         for (int k = 0; k < 4; ++k) {
           float* at = to + (4 * q + k) * s.column;
@@ -310,12 +329,12 @@ FULCRUM_AVX2 inline void store_span_avx2(const SparseStoreSpan& span) {
       const std::int64_t channels = std::min(n, span.channels - c);
       const __m256 used = _mm256_castsi256_ps(
           _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(channels)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)));
-      const float* from = span.sums + c * conv.positions() + i;
+      const float* from = span.sums + c * conv.sum_pitch() + i;
       float* to = span.place(c) + i * s.column;
 #pragma GCC unroll 2
       for (int q = 0; q < 2; ++q) {
         __m256 x[4];
-        transpose_four(from + 4 * q, conv.positions(), n, x);
+        transpose_four(from + 4 * q, conv.sum_pitch(), n, x);
 #pragma GCC unroll 4
         for (int k = 0; k < 4; ++k) {
           float* at = to + (4 * q + k) * s.column;
@@ -341,12 +360,13 @@ FULCRUM_AVX2 inline void store_span_avx2(const SparseStoreSpan& span) {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
         __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0)
-      return SparseLoops{{&add_rows_avx512<i + 1>...}, &pack_span_avx512, &store_span_avx512};
+      return SparseLoops{{&add_rows_avx512<i + 1>...}, &pack_span_avx512, true, &store_span_avx512};
     if (__builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0)
-      return SparseLoops{{&add_rows_avx2<i + 1>...}, &pack_span_avx2, &store_span_avx2};
+      return SparseLoops{{&add_rows_avx2<i + 1>...}, &pack_span_avx2, false, &store_span_avx2};
 #endif
     return SparseLoops{{&add_rows_anywhere<i + 1>...},
                        [](const SparsePackSpan& span) { pack_span_anywhere(span, span.first); },
+                       false,
                        [](const SparseStoreSpan& span) { store_span_anywhere(span, 0); }};
   };
   return of_units(std::make_integer_sequence<int, sparse_most_units>());
@@ -435,7 +455,7 @@ private:
                    entries + block.entries,
                    nullptr,
                    nullptr,
-                   in_place ? conv_.dst.block : positions,
+                   in_place ? conv_.dst.block : conv_.sum_pitch(),
                    b == 0 ? bias + first : nullptr};
       s.adds = in_place && conv_.adds;
       s.ends = in_place && b + 1 == layout_.blocks;
@@ -449,8 +469,8 @@ private:
       }
     }
     if (in_place) return;
-    for (const auto& [activation, apply] : functions_) apply(activation, sums, sums, channels * positions);
-    std::fill(sums + channels * positions, sums + SparseConv::rows_of(channels) * positions, 0.0F);
+    for (const auto& [activation, apply] : functions_) apply(activation, sums, sums, channels * conv_.sum_pitch());
+    std::fill(sums + channels * conv_.sum_pitch(), sums + SparseConv::rows_of(channels) * conv_.sum_pitch(), 0.0F);
     store_sparse_tile(loops_, conv_, sums, dst, tile, first, channels);
   }
 

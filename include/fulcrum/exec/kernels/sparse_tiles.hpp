@@ -53,6 +53,8 @@ struct SparseConv {
   [[nodiscard]] std::int64_t taps() const noexcept { return kernel[0] * kernel[1]; }
   [[nodiscard]] std::int64_t pixels() const noexcept { return dst_height * dst_width; }
   [[nodiscard]] std::int64_t positions() const noexcept { return units * sparse_unit; }
+  /// Elements from one row of a tile's sums to the next: an odd number of cache lines, which share no sets of a cache.
+  [[nodiscard]] std::int64_t sum_pitch() const noexcept { return (units | 1) * sparse_unit; }
 
   /// Where tiles of a flat() convolution go on from one image to the next: where no side has planes.
   [[nodiscard]] bool merged() const noexcept { return src.channels > 1 && dst.channels > 1; }
@@ -116,7 +118,7 @@ struct SparseConv {
   }
   /// \param channels  of a part
   [[nodiscard]] std::int64_t scratch_elements(std::int64_t channels) const noexcept {
-    return src_elements() + (writes_directly() ? 0 : rows_of(channels) * positions()) + sparse_unit;
+    return src_elements() + (writes_directly() ? 0 : rows_of(channels) * sum_pitch()) + sparse_unit;
   }
 };
 
@@ -144,8 +146,9 @@ struct SparsePackSpan {
   std::int64_t step = 0;
   std::int64_t count = 0;
   std::int64_t first = 0, last = 0;
-  float* to = nullptr;  ///< of channel `first`; may be written up to a unit beyond `count`
+  float* to = nullptr;  ///< of channel `first`; may be written up to a unit beyond the row's end
   std::int64_t plane = 0;
+  std::int64_t before = 0, behind = 0;  ///< zeros
 
   [[nodiscard]] const float* place(std::int64_t c) const noexcept {
     return pixels + c / strides.channels * strides.block + c % strides.channels;
@@ -155,7 +158,7 @@ struct SparsePackSpan {
 /// Positions of channels [first, first + channels) to pixels that lie side by side in the result.
 struct SparseStoreSpan {
   const SparseConv& conv;
-  const float* sums = nullptr;  ///< of channel `first`, rows of conv.positions(); up to whole units of rows are there
+  const float* sums = nullptr;  ///< of channel `first`, rows of conv.sum_pitch(); up to whole units of rows are there
   float* pixels = nullptr;      ///< the first one of channel 0
   std::int64_t count = 0;       ///< of pixels
   std::int64_t first = 0, channels = 0;
@@ -166,16 +169,23 @@ struct SparseStoreSpan {
   }
 };
 
-/// In plain loops, from channel `c` on.
+/// Zeros before and behind the pixels of a row.
+inline void clear_ends(const SparsePackSpan& span) {
+  if (span.before + span.behind == 0) return;
+  float* to = span.to;
+  for (std::int64_t c = span.first; c < span.last; ++c, to += span.plane) {
+    for (std::int64_t i = 0; i < span.before; ++i) to[i] = 0.0F;
+    float* end = to + span.before + span.count;
+    for (std::int64_t i = 0; i < span.behind; ++i) end[i] = 0.0F;
+  }
+}
+
+/// Pixels in plain loops, from channel `c` on.
 inline void pack_span_anywhere(const SparsePackSpan& span, std::int64_t c) {
-  float* to = span.to + (c - span.first) * span.plane;
+  float* to = span.to + (c - span.first) * span.plane + span.before;
   for (; c < span.last; ++c, to += span.plane) {
     const float* from = span.place(c);
-    if (span.step == 1) {
-      std::memcpy(to, from, static_cast<std::size_t>(span.count) * sizeof(float));
-    } else {
-      for (std::int64_t i = 0; i < span.count; ++i) to[i] = from[i * span.step];
-    }
+    for (std::int64_t i = 0; i < span.count; ++i) to[i] = from[i * span.step];
   }
 }
 
@@ -183,7 +193,7 @@ inline void pack_span_anywhere(const SparsePackSpan& span, std::int64_t c) {
 inline void store_span_anywhere(const SparseStoreSpan& span, std::int64_t c) {
   const SparseConv& conv = span.conv;
   for (; c < span.channels; ++c) {
-    const float* from = span.sums + c * conv.positions();
+    const float* from = span.sums + c * conv.sum_pitch();
     float* to = span.place(c);
     for (std::int64_t i = 0; i < span.count; ++i, to += conv.dst.column) {
       float value = from[i];
@@ -197,7 +207,8 @@ inline void store_span_anywhere(const SparseStoreSpan& span, std::int64_t c) {
 /// The loops for one instruction set.
 struct SparseLoops {
   std::array<void (*)(const SparseSums&), sparse_most_units> add;  ///< by units − 1
-  void (*pack)(const SparsePackSpan&);
+  void (*pack)(const SparsePackSpan&);  ///< clear_ends() comes after it, unless it writes those
+  bool clears;                          ///< it does
   void (*store)(const SparseStoreSpan&);
 };
 
@@ -224,7 +235,7 @@ inline void pack_sparse_tile(const SparseLoops& loops, const SparseConv& conv, c
   const std::int64_t plane = conv.plane();
   if (conv.flat()) {
     for_pieces(conv, tile, [&](std::int64_t image, std::int64_t pixel, std::int64_t count, std::int64_t offset) {
-      loops.pack({s, src + image * s.image + pixel * s.column, s.column, count, first, last, to + offset, plane});
+      loops.pack({s, src + image * s.image + pixel * s.column, s.column, count, first, last, to + offset, plane, 0, 0});
     });
     return;
   }
@@ -232,7 +243,6 @@ inline void pack_sparse_tile(const SparseLoops& loops, const SparseConv& conv, c
   const float* image = src + tile / of_image * s.image;
   const std::int64_t y0 = tile % of_image * conv.tile_rows, pitch = conv.pitch();
   const auto clear = [&](float* at, std::int64_t count) {
-    if (count <= 0) return;
     for (std::int64_t c = first; c < last; ++c, at += plane)
       std::memset(at, 0, static_cast<std::size_t>(count) * sizeof(float));
   };
@@ -249,11 +259,18 @@ inline void pack_sparse_tile(const SparseLoops& loops, const SparseConv& conv, c
           clear(to, pitch);
           continue;
         }
-        clear(to, from);
-        if (until > from)
-          loops.pack({s, image + y * s.row + (from * step - before) * s.column, step * s.column, until - from, first,
-                      last, to + from, plane});
-        clear(to + until, pitch - until);
+        const SparsePackSpan span{s,
+                                  image + y * s.row + (from * step - before) * s.column,
+                                  step * s.column,
+                                  until - from,
+                                  first,
+                                  last,
+                                  to,
+                                  plane,
+                                  from,
+                                  pitch - until};
+        loops.pack(span);
+        if (!loops.clears || s.channels > 1) clear_ends(span);
       }
     }
   }

@@ -112,6 +112,7 @@ FULCRUM_DECLARE [[nodiscard]] ScheduledStep realized_step(const Lowering& loweri
   ScheduledStep entry;
   if (step.group) {
     entry = lowering.step_of(*step.group);
+    entry.in_planes = info.algorithm == Algorithm::sparse && lowering.in_planes(entry.dst);
     entry.step.reuse_bytes = schedule.reuse_bytes;
     entry.step.reuse_weight_bytes = schedule.weight_bytes;
     if (again) {

@@ -26,7 +26,9 @@ public:
         planner_(schedule.model, schedule.of_slice, machine, schedule.keeps_nan),
         consumers_(schedule.model.consumers()),
         values_(schedule.model.size()),
+        in_planes_(schedule.model.size()),
         builder_(std::move(store)) {
+    for (const ScheduledStep& entry : schedule.steps) in_planes_[entry.dst] = entry.in_planes;
     find_last_uses();
   }
 
@@ -46,6 +48,9 @@ public:
   [[nodiscard]] bool in_threaded_loops(const FusionGroup& group) const { return planner_.in_threaded_loops(group); }
   [[nodiscard]] const std::vector<NodeId>& consumers(NodeId id) const { return consumers_[id]; }
   [[nodiscard]] ProgramBuilder& builder() noexcept { return builder_; }
+
+  /// Whether the value is to be left in planes (ScheduledStep::in_planes).
+  [[nodiscard]] bool in_planes(NodeId id) const { return in_planes_[id]; }
 
   /// Starts with a group. Its steps run on as many threads as it has work for.
   void begin(std::size_t group, int threads) noexcept {
@@ -148,6 +153,7 @@ private:
   StepPlanner planner_;
   std::vector<std::vector<NodeId>> consumers_;
   std::vector<std::optional<Value>> values_;
+  std::vector<bool> in_planes_;
   std::vector<std::size_t> last_use_;  // by root: the last group that reads its bytes
   std::size_t current_ = 0;
   ProgramBuilder builder_;

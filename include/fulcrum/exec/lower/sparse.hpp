@@ -49,6 +49,12 @@ FULCRUM_DECLARE [[nodiscard]] std::optional<SparseStrides> sparse_strides_of(con
   return s.row == s.column * b.dims[3] ? std::optional(s) : std::nullopt;
 }
 
+/// Images whose planes begin at whole units of pixels.
+FULCRUM_DECLARE [[nodiscard]] Desc planes_desc(const Shape& shape) {
+  const std::int64_t plane = SparseConv::rows_of(shape[2] * shape[3]);
+  return {Dims(shape.begin(), shape.end()), data_type_of(DType::f32), Dims{shape[1] * plane, plane, shape[3], 1}};
+}
+
 /// What a sparse product runs after its sums.
 struct SparseTail {
   bool adds = false;
@@ -119,7 +125,8 @@ FULCRUM_DECLARE void emit_sparse_conv(Lowering& lowering, const FusionGroup& gro
                    packed, bytes, bias, scratch, dst);
 }
 
-/// Emits the group as one step, which takes its source as it lies and leaves the result as the dense convolution would.
+/// Emits the group as one step, which takes its source as it lies and leaves the result in planes, where the schedule
+/// says so, or as the dense convolution would.
 /// \return the result; nothing where the loops do not read or write the layouts
 FULCRUM_DECLARE [[nodiscard]] std::optional<Value> emit_sparse(Lowering& lowering, const FusionGroup& group,
                                                                const Conv<float>& layer,
@@ -138,7 +145,8 @@ FULCRUM_DECLARE [[nodiscard]] std::optional<Value> emit_sparse(Lowering& lowerin
     source = builder.convert(source, direct.src_desc(), std::nullopt, lowering.node(src).name);
     src_strides = sparse_strides_of(source.desc);
   }
-  const std::optional<SparseStrides> dst_strides = sparse_strides_of(direct.dst_desc());
+  const Desc dst_desc = lowering.in_planes(group.dst) ? planes_desc(to) : direct.dst_desc();
+  const std::optional<SparseStrides> dst_strides = sparse_strides_of(dst_desc);
   if (!src_strides || !dst_strides) return std::nullopt;
 
   const Tail tail = tail_of(lowering.model(), group);
@@ -160,7 +168,7 @@ FULCRUM_DECLARE [[nodiscard]] std::optional<Value> emit_sparse(Lowering& lowerin
   conv.adds = after.adds;
   conv.least = after.range.least;
   conv.largest = after.range.largest;
-  const std::optional<Value> dst = destination_of(lowering, group, tail, direct.dst_desc(), attempt);
+  const std::optional<Value> dst = destination_of(lowering, group, tail, dst_desc, attempt);
   if (!dst) return std::nullopt;
   const SharedTensor<float> weights = lowering.elements(layer.weights);
   emit_sparse_conv(lowering, group, conv, std::move(after.functions), weights->flat(),
