@@ -39,6 +39,7 @@ FULCRUM_DECLARE void add_model(const Model<float>& model, const AddModelOptions&
 #if FULCRUM_DEFINES(calibrate)
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <iterator>
 #include <map>
@@ -123,8 +124,7 @@ FULCRUM_DEFINE void add_model(const Model<float>& model, const AddModelOptions& 
     }
   }
   std::vector<TimedStep> timed;
-  const double cases =
-      static_cast<double>(wanted.batches.size() * wanted.precisions.size() * wanted.threads.size());
+  const double cases = static_cast<double>(wanted.batches.size() * wanted.precisions.size() * wanted.threads.size());
   double done = 0.0;
   for (const Precision precision : wanted.precisions) {
     const bool scales = precision == Precision::int8 && !is_quantized(model);
@@ -135,10 +135,9 @@ FULCRUM_DEFINE void add_model(const Model<float>& model, const AddModelOptions& 
         if (progress)
           progress({done++ / cases, "timing " + model.name(),
                     std::string(name_of(precision)) + ", batch " + std::to_string(batch)});
-        const std::optional<Drift> drift = drift_between(profile.drift_probe, time_drift_probe({threads}));
+        const std::optional<Drift> drift = drift_between(profile.drift_probe, time_drift_probe(std::array{threads}));
         const std::vector<int> cpus(usable.begin(), usable.begin() + threads);
-        const detail::ProbeTiming timing =
-            detail::time_probe(as_run, batch, precision, cpus, 0.5 * wanted.each, 5);
+        const detail::ProbeTiming timing = detail::time_probe(as_run, batch, precision, cpus, 0.5 * wanted.each, 5);
         for (TimedStep step : timing.steps) {
           if (drift) step.time_us = detail::at_calibrated_speed(step, profile.rates, *drift);
           timed.push_back(std::move(step));

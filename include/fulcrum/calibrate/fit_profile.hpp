@@ -95,8 +95,11 @@ FULCRUM_DECLARE [[nodiscard]] Jitter jitter_from(const LatencyStatistics& latenc
 #if FULCRUM_DEFINES(calibrate)
 
 #include <algorithm>
+#include <atomic>
 #include <map>
+#include <numeric>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <utility>
 
@@ -166,7 +169,11 @@ FULCRUM_DEFINE std::vector<EfficiencyModel> fit_efficiencies(const std::vector<T
     groups[{t.step.kernel, t.step.algorithm, std::string(loops_of(t.step)), t.step.arithmetic, t.threads}].push_back(
         {efficiency_features(t.step, roofline), {parts_of(t.step, roofline), t.time_us}, roofline.time_us()});
   }
-  std::vector<EfficiencyModel> models;
+  struct Fit {
+    EfficiencyModel model;
+    std::vector<EfficiencySample> samples;
+  };
+  std::vector<Fit> fits;
   for (auto& [key, group] : groups) {
     EfficiencyModel model;
     std::tie(model.kernel, model.algorithm, model.layer, model.precision, model.threads) = key;
@@ -182,8 +189,25 @@ FULCRUM_DEFINE std::vector<EfficiencyModel> fit_efficiencies(const std::vector<T
     std::vector<EfficiencySample> kept;
     const std::size_t count = std::min(samples.size(), max_samples);
     for (std::size_t i = 0; i < count; ++i) kept.push_back(std::move(samples[i * samples.size() / count]));
-    models.push_back(fit_efficiency(std::move(model), std::move(kept)));
+    fits.push_back({std::move(model), std::move(kept)});
   }
+  // The long ones first, on all cores: each takes a second or so with many samples.
+  std::vector<std::size_t> order(fits.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return fits[a].samples.size() > fits[b].samples.size(); });
+  std::vector<EfficiencyModel> models(fits.size());
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    for (std::size_t i = next++; i < order.size(); i = next++) {
+      Fit& fit = fits[order[i]];
+      models[order[i]] = fit_efficiency(std::move(fit.model), std::move(fit.samples));
+    }
+  };
+  std::vector<std::thread> helpers;
+  for (unsigned i = 1; i < std::min(std::thread::hardware_concurrency(), 16U); ++i) helpers.emplace_back(work);
+  work();
+  for (std::thread& helper : helpers) helper.join();
   return models;
 }
 
