@@ -106,8 +106,9 @@ TEST_CASE("an inference takes as much more than its steps as probes did, per pre
   CHECK(composition[0].networks == 3);
   CHECK(composition[1].factor == Approx(0.9));
   // Of short ones, what lies between the steps is a time.
-  CHECK(fit_inference_overhead(networks, 1) == Approx(2.0));
-  CHECK(fit_inference_overhead(networks, 2) == 0.0);
+  CHECK(fit_inference_overhead(networks, {}, 1) == Approx(2.0));
+  CHECK(fit_inference_overhead(networks, {{Precision::f32, 1, 1.02, 0.0, 1}}, 1) == Approx(1.2));
+  CHECK(fit_inference_overhead(networks, composition, 2) == 0.0);
   // Scatter that single steps explain is not counted again; a machine that never scatters is not believed.
   fit_scatter({{Precision::f32, 1, 120.0, 100.0, 0.0}, {Precision::f32, 1, 100.0, 120.0, 0.0}}, composition);
   CHECK(composition[0].sd == Approx(1.4826 * std::log(1.2)));

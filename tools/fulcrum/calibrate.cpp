@@ -130,8 +130,8 @@ void add_calibrate(CLI::App& app) {
   sub->add_option("-o,--output", command->output,
                   "the profile, .json (default: " + std::string("~/.cache/fulcrum/profile.json") + ")");
   sub->add_option("--for", command->models,
-                  "zoo:NAME or .onnx files: adds their steps, timed in place, to the profile (which is made first when "
-                  "there is none), so that predictions of them and of their relatives rest on these");
+                  "zoo:NAME or an .onnx file: adds its steps, timed in place, to the profile (which is made first when "
+                  "there is none), so that predictions of it and of its relatives rest on these; once for each");
   sub->add_option("--batches", command->batches, "samples per inference of these models, with commas")
       ->delimiter(',')
       ->check(between(1, 65536))

@@ -248,10 +248,10 @@ FULCRUM_DEFINE void Calibration::fit() {
   profile_.layout_changes = data_.layout_changes;
   profile_.rates.peaks = fit_peaks(data_.steps);
   profile_.rates.overheads = fit_overheads(data_.steps, profile_.rates);
-  for (Overhead& overhead : profile_.rates.overheads)
-    overhead.inference_us = fit_inference_overhead(data_.networks, overhead.threads);
-  profile_.efficiency = fit_efficiencies(data_.steps, profile_.rates);
   profile_.composition = fit_composition(data_.networks);
+  for (Overhead& overhead : profile_.rates.overheads)
+    overhead.inference_us = fit_inference_overhead(data_.networks, profile_.composition, overhead.threads);
+  profile_.efficiency = fit_efficiencies(data_.steps, profile_.rates);
 }
 
 FULCRUM_DEFINE void Calibration::check_networks() {

@@ -81,8 +81,10 @@ struct CheckedNetwork {
 /// long enough to tell.
 FULCRUM_DECLARE [[nodiscard]] std::vector<Composition> fit_composition(const std::vector<TimedNetwork>& networks);
 
-/// Per thread count, the median of what inferences that hardly take longer than their steps take beside them [µs].
-FULCRUM_DECLARE [[nodiscard]] double fit_inference_overhead(const std::vector<TimedNetwork>& networks, int threads);
+/// What an inference takes whatever its steps are [µs], ≥ 0: the median of what short ones on so many threads take
+/// beyond their steps and the composition's share.
+FULCRUM_DECLARE [[nodiscard]] double fit_inference_overhead(const std::vector<TimedNetwork>& networks,
+                                                            const std::vector<Composition>& composition, int threads);
 
 /// Sets how far networks scatter around their predictions beyond what their steps tell.
 FULCRUM_DECLARE void fit_scatter(const std::vector<CheckedNetwork>& networks, std::vector<Composition>& composition);
@@ -265,11 +267,15 @@ FULCRUM_DEFINE std::vector<Composition> fit_composition(const std::vector<TimedN
   return result;
 }
 
-FULCRUM_DEFINE double fit_inference_overhead(const std::vector<TimedNetwork>& networks, int threads) {
+FULCRUM_DEFINE double fit_inference_overhead(const std::vector<TimedNetwork>& networks,
+                                             const std::vector<Composition>& composition, int threads) {
   std::vector<double> outside;
   for (const TimedNetwork& n : networks) {
-    if (n.threads == threads && n.steps_us > 0.0 && n.steps_us < detail::short_inference_us)
-      outside.push_back(n.latency_us - n.steps_us);
+    if (n.threads != threads || n.steps_us <= 0.0 || n.steps_us >= detail::short_inference_us) continue;
+    const auto same = std::find_if(composition.begin(), composition.end(), [&](const Composition& c) {
+      return c.precision == n.precision && c.threads == n.threads;
+    });
+    outside.push_back(n.latency_us - (same == composition.end() ? 1.0 : same->factor) * n.steps_us);
   }
   return std::max(0.0, detail::median_of(std::move(outside)));
 }
