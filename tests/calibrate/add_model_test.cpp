@@ -65,7 +65,7 @@ TEST_CASE("a model's own steps are timed where they run, and options out of rang
       CHECK(profile.slowdown(entry.step, roofline, 1).nearest == Approx(0.0).margin(1e-9));
     }
   }
-  CHECK_THROWS_WITH(add_model(model, {.batches = {0}}, profile), "batch 0 is out of range: give 1 or more");
+  CHECK_THROWS_WITH(add_model(model, {.batches = {0}}, profile), "batch 0: is out of range; give 1 or more");
   CHECK_THROWS_WITH(add_model(model, {.threads = {1000}}, profile), ContainsSubstring("cannot be timed"));
   CHECK_THROWS_AS(add_model(model, {.each = Seconds(0.0)}, profile), Error);
 }

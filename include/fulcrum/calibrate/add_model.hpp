@@ -91,13 +91,14 @@ FULCRUM_DEFINE void add_timed_steps(const std::vector<TimedStep>& timed, Machine
   for (auto& [at, samples] : added) {
     EfficiencyModel& model = profile.efficiency[at];
     samples = detail::merged(std::move(samples));
+    const std::size_t own = samples.size();
     // What was timed of the same step before gives way: this was timed where it will run.
     for (EfficiencySample& known : model.samples) {
       const bool again = std::any_of(samples.begin(), samples.end(),
                                      [&](const EfficiencySample& s) { return s.features == known.features; });
       if (!again) samples.push_back(std::move(known));
     }
-    model = fit_efficiency(std::move(model), std::move(samples));
+    model = fit_efficiency(std::move(model), std::move(samples), own);
   }
 }
 

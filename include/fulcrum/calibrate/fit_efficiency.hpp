@@ -3,6 +3,7 @@
 /// From timed steps to an EfficiencyModel.
 
 #include <array>
+#include <cstddef>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -42,9 +43,11 @@ FULCRUM_DECLARE std::optional<RooflineParts> fit_parts(const std::vector<TimedPa
 /// Fits the samples (features and log_slowdown given) of one class, precision and thread count. The smoothness is the
 /// one that predicts left-out samples best. Samples that stand out as slow by more than six robust deviations were
 /// disturbed while they were timed and are dropped.
-/// \param model  says whose: everything but what is fitted is kept
+/// \param model    says whose: everything but what is fitted is kept
+/// \param trusted  so many of the first samples are kept even where they stand out
 FULCRUM_DECLARE [[nodiscard]] EfficiencyModel fit_efficiency(EfficiencyModel model,
-                                                             std::vector<EfficiencySample> samples);
+                                                             std::vector<EfficiencySample> samples,
+                                                             std::size_t trusted = 0);
 
 }  // namespace fulcrum
 
@@ -52,7 +55,6 @@ FULCRUM_DECLARE [[nodiscard]] EfficiencyModel fit_efficiency(EfficiencyModel mod
 
 #include <algorithm>
 #include <cmath>
-#include <cstddef>
 #include <limits>
 #include <tuple>
 
@@ -226,7 +228,8 @@ FULCRUM_DEFINE std::optional<RooflineParts> fit_parts(const std::vector<TimedPar
 
 namespace fulcrum {
 
-FULCRUM_DEFINE EfficiencyModel fit_efficiency(EfficiencyModel model, std::vector<EfficiencySample> samples) {
+FULCRUM_DEFINE EfficiencyModel fit_efficiency(EfficiencyModel model, std::vector<EfficiencySample> samples,
+                                              std::size_t trusted) {
   model.samples.clear();
   model.trend.clear();
   if (samples.empty()) return model;
@@ -239,7 +242,7 @@ FULCRUM_DEFINE EfficiencyModel fit_efficiency(EfficiencyModel model, std::vector
   const double limit = std::max(6.0 * 1.4826 * detail::median_of(sizes), 0.5);
   std::vector<EfficiencySample> kept;
   for (std::size_t i = 0; i < samples.size(); ++i) {
-    if (best.residuals(static_cast<Eigen::Index>(i)) <= limit) kept.push_back(samples[i]);
+    if (i < trusted || best.residuals(static_cast<Eigen::Index>(i)) <= limit) kept.push_back(samples[i]);
   }
   if (kept.size() < samples.size() && kept.size() >= 3) {
     samples = std::move(kept);

@@ -98,6 +98,7 @@ FULCRUM_DECLARE [[nodiscard]] Jitter jitter_from(const LatencyStatistics& latenc
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <map>
 #include <numeric>
 #include <string>
@@ -181,7 +182,17 @@ FULCRUM_DEFINE std::vector<EfficiencyModel> fit_efficiencies(const std::vector<T
     std::tie(model.kernel, model.algorithm, model.layer, model.precision, model.threads) = key;
     std::vector<detail::TimedParts> parts;
     for (const Timed& t : group) parts.push_back(t.parts);
+    const auto spread = [&] {  // of what is left to interpolate
+      std::vector<double> logs;
+      for (const Timed& t : group)
+        logs.push_back(std::log(t.parts.time_us / model.parts_us(t.parts.parts_us, t.roofline_us)));
+      const double middle = detail::median_of(logs);
+      for (double& x : logs) x = std::abs(x - middle);
+      return detail::median_of(std::move(logs));
+    };
+    const double by_roofline = spread();
     model.parts = detail::fit_parts(parts);
+    if (spread() >= by_roofline) model.parts.reset();
     std::vector<EfficiencySample> all;
     for (Timed& t : group) {
       const double by_parts = model.parts_us(t.parts.parts_us, t.roofline_us);

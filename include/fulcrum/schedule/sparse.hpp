@@ -119,16 +119,15 @@ FULCRUM_DEFINE double break_even_sparsity(const StepGeometry& g) {
 }
 
 FULCRUM_DEFINE std::int64_t count_nonzeros(std::span<const float> all) {
-  const auto count = [](std::span<const float> some, std::size_t step) {
-    std::int64_t nonzeros = 0;
-    for (std::size_t i = 0; i < some.size(); i += step) nonzeros += some[i] != 0.0F ? 1 : 0;
-    return nonzeros;
-  };
-  constexpr std::size_t looked_at = 2048;
-  const std::size_t step = all.size() / looked_at | 1U;  // odd: rows of weights are mostly even
-  if (step > 1 && 16 * count(all, step) > 15 * static_cast<std::int64_t>((all.size() + step - 1) / step))
-    return static_cast<std::int64_t>(all.size());
-  return count(all, 1);
+  // Places that no period in the weights can hide from.
+  constexpr std::uint64_t looked_at = 2048;
+  constexpr std::uint64_t golden = 0x9e3779b97f4a7c15;
+  if (all.size() > 16 * looked_at) {
+    std::uint64_t nonzeros = 0;
+    for (std::uint64_t i = 1; i <= looked_at; ++i) nonzeros += all[(i * golden >> 16U) % all.size()] != 0.0F ? 1 : 0;
+    if (16 * nonzeros > 15 * looked_at) return static_cast<std::int64_t>(all.size());
+  }
+  return std::count_if(all.begin(), all.end(), [](float x) { return x != 0.0F; });
 }
 
 }  // namespace fulcrum
