@@ -17,7 +17,7 @@ using namespace fulcrum;
 namespace {
 
 /// zoo:recommendation with perceptrons of the size that large services have: 13 features and 26 categories → a
-/// probability. A request reads 28 M weights.
+/// probability. A request reads 19 M weights.
 Model<float> recommendation_large() {
   constexpr std::int64_t width = 64, categories_of = 26;
   ModelBuilder<float> b("recommendation_large", 1, WeightInit::he_uniform);
@@ -39,7 +39,7 @@ Model<float> recommendation_large() {
   const NodeId pairs = b.constant(Tensor<float>(count, std::span<const float>(below)), ElementType::s64).last();
   const NodeId interactions = b.layer(Gather{1}, {products, pairs}).last();
   b.from(bottom).concat({interactions});
-  for (const std::int64_t outputs : {4096, 4096, 2048}) b.dense(outputs).relu();
+  for (const std::int64_t outputs : {4096, 4096}) b.dense(outputs).relu();
   return b.dense(1).sigmoid().build();
 }
 

@@ -244,7 +244,8 @@ FULCRUM_DEFINE std::vector<std::string> why_not_the_answer(const ServiceStudy& s
       continue;
     }
     const auto failed = std::find_if(study.runs.begin(), study.runs.end(), [&](const ServiceRun& run) {
-      return run.candidate == i && !run.within && run.rate_per_s <= wanted;
+      return run.candidate == i && !run.within && run.rate_per_s <= wanted &&
+             run.rate_per_s > highest_measured_rate(study, i);
     });
     const ServiceFigures& known = *figures(c);
     const std::string how = c.refined ? "simulated from its service times" : "predicted";

@@ -409,8 +409,9 @@ private:
   /// \param good  a rate that is known to keep it; 0: none
   void find_limit(std::size_t candidate, double good) {
     double bad = std::numeric_limits<double>::infinity();
+    good = std::max(good, highest_measured_rate(study_, candidate));
     for (const ServiceRun& run : study_.runs) {
-      if (run.candidate == candidate && !run.within) bad = std::min(bad, run.rate_per_s);
+      if (run.candidate == candidate && !run.within && run.rate_per_s > good) bad = std::min(bad, run.rate_per_s);
     }
     for (int step = 0; step < 6 && (in_time() || (step == 0 && good == 0.0)); ++step) {
       const ServiceCandidate& c = study_.candidates[candidate];
