@@ -465,7 +465,19 @@ private:
     study_.notes.push_back(std::to_string(measured) + " of " + std::to_string(study_.candidates.size()) +
                            " candidates were put under the real load, in " + std::to_string(study_.runs.size()) +
                            " runs; the others are simulated");
+    if (subject) note_interruptions(group_of(*subject));
     if (!study_.answer.chosen && !in_time()) study_.notes.emplace_back("the time limit ended the search");
+  }
+
+  /// Says where the slowest inferences are so slow that something else must have run meanwhile: no configuration mends
+  /// it.
+  void note_interruptions(const ServiceGroup& group) {
+    if (group.served.empty()) return;
+    const LatencyStatistics& one = group.served.front().latency;
+    const double ratio = one.p99 / one.p50;
+    if (!(ratio > 2.5)) return;
+    study_.notes.push_back(formatted("one in a hundred inferences took %.1f times the median or longer: ", ratio) +
+                           "other work on this machine interrupted them, and the answer is for a machine so disturbed");
   }
 
   std::span<const ServedModel> models_;
