@@ -196,6 +196,7 @@
 #include <fulcrum/plan/recommendation.hpp>
 #include <fulcrum/plan/reduced_model.hpp>
 #include <fulcrum/plan/selection.hpp>
+#include <fulcrum/plan/sensitivity.hpp>
 #include <fulcrum/plan/service_answer.hpp>
 #include <fulcrum/plan/service_plan.hpp>
 #include <fulcrum/plan/service_simulation.hpp>
@@ -213,6 +214,7 @@
 #include <fulcrum/report/pass_text.hpp>
 #include <fulcrum/report/profile_text.hpp>
 #include <fulcrum/report/progress_bar.hpp>
+#include <fulcrum/report/sensitivity_text.hpp>
 #include <fulcrum/report/service_text.hpp>
 #include <fulcrum/report/table.hpp>
 #include <fulcrum/report/tradeoff_text.hpp>

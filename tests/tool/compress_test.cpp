@@ -1,12 +1,16 @@
+#include <algorithm>
 #include <string>
 
 #include <nlohmann/json.hpp>
 
+#include <fulcrum/core/file.hpp>
+#include <fulcrum/data/npy.hpp>
 #include <fulcrum/model/builder.hpp>
 #include <fulcrum/onnx/export.hpp>
 #include <fulcrum/onnx/import.hpp>
 
 #include <support/catch.hpp>
+#include <support/data.hpp>
 #include "program.hpp"
 
 using namespace fulcrum;
@@ -56,4 +60,33 @@ TEST_CASE("compress says what is wrong with a target for channels") {
   CHECK_THAT(errors("--prune-channels flops=x"), ContainsSubstring("has no number above 0"));
   CHECK_THAT(errors("--prune-channels flops=0.5 --saliency taylor"), ContainsSubstring("give --data"));
   CHECK_THAT(errors("--prune-channels flops=0.5 --keep-channels nowhere"), ContainsSubstring("nowhere"));
+}
+
+TEST_CASE("compress does the steps of a recipe, and refuses a wrong order with the reason") {
+  const test::TemporaryFolder folder;
+  write_model(folder);
+  write_file_atomically(folder.path("recipe.json"),
+                        R"({"name": "r", "steps": [{"step": "prune_channels", "flops": 0.6},
+                                                   {"step": "prune", "sparsity": 0.5}]})");
+  write_file_atomically(folder.path("wrong.json"),
+                        R"({"name": "r", "steps": [{"step": "quantize"}, {"step": "prune", "sparsity": 0.5}]})");
+  const Finished wrong = run_tool(folder, "compress model.onnx -o small.onnx --recipe wrong.json");
+  CHECK(wrong.exit_code == 1);
+  CHECK_THAT(wrong.errors, ContainsSubstring("step 2 (prune)") && ContainsSubstring("put it before quantize"));
+  const Finished both = run_tool(folder, "compress model.onnx -o small.onnx --recipe recipe.json --prune sparsity=0.5");
+  CHECK(both.exit_code == 1);
+  CHECK_THAT(both.errors, ContainsSubstring("stands beside"));
+  const Finished no_data = run_tool(folder, "compress model.onnx -o small.onnx --target-latency-ms 1");
+  CHECK(no_data.exit_code == 1);
+  CHECK_THAT(no_data.errors, ContainsSubstring("give --data"));
+}
+
+TEST_CASE("sensitivity runs on samples of any model") {
+  const test::TemporaryFolder folder;
+  write_model(folder);
+  save_npy(test::random_tensor<float>({3, 3, 8, 8}, 1), folder.path("x.npy"));
+  const Finished csv = run_tool(folder, "sensitivity model.onnx --input x.npy --sparsity 0.5 --bits 4 --csv");
+  REQUIRE(csv.exit_code == 0);
+  CHECK(std::count(csv.output.begin(), csv.output.end(), '\n') == 1 + 2 * 4);
+  CHECK_THAT(run_tool(folder, "sensitivity model.onnx").errors, ContainsSubstring("needs samples to run"));
 }

@@ -37,6 +37,7 @@ void add_serve(CLI::App& app, ExitCode& exit_code);
 void add_train(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_compress(CLI::App& app);
+void add_sensitivity(CLI::App& app);
 /// \param exit_code  as of add_measure()
 void add_tradeoff(CLI::App& app, ExitCode& exit_code);
 void add_validate(CLI::App& app);

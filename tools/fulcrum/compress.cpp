@@ -24,6 +24,7 @@
 #include "option_values.hpp"
 #include "prune_channels_argument.hpp"
 #include "recipe_argument.hpp"
+#include "target_argument.hpp"
 
 using namespace fulcrum;
 
@@ -33,6 +34,7 @@ struct CompressCommand {
   ModelArgument model;
   PruneChannelsArgument channels;
   RecipeArgument recipe;
+  TargetArgument target;
   std::string output, prune, scope = "global", fake_quantize, quantize, calibrate = "minmax", data;
   double percentile = 99.99;
   std::int64_t samples = 512;
@@ -92,18 +94,21 @@ void remark_growth(const CompressCommand& command, const Model<float>& model) {
 }
 
 void compress(const CompressCommand& command) {
-  if (command.recipe.given()) {
+  if (command.recipe.given() || command.target.given()) {
     if (command.channels.given() || !command.prune.empty() || !command.fake_quantize.empty() ||
-        !command.quantize.empty()) {
-      throw Error("--recipe", "stands beside a pass", "put the pass into the recipe");
+        !command.quantize.empty() || (command.recipe.given() && command.target.given())) {
+      throw Error(command.recipe.given() ? "--recipe" : "--target-latency-ms", "stands beside another thing to do",
+                  "give one of them; passes go into a recipe");
     }
     check_writable(command.output);
+    if (command.target.given())
+      return command.target.run(command.model, command.output, command.data, command.channels, command.json);
     command.recipe.run(command.model, command.output, command.data, command.channels, command.json);
     return;
   }
   if (!command.channels.given() && command.prune.empty() && command.fake_quantize.empty() && command.quantize.empty()) {
     throw Error("compress", "was told nothing to do",
-                "give --recipe, --prune-channels, --prune, --fake-quantize or --quantize");
+                "give --recipe, --target-latency-ms, --prune-channels, --prune, --fake-quantize or --quantize");
   }
   if (!command.quantize.empty() && command.quantize != "int8" && command.quantize != "dynamic") {
     throw Error("--quantize " + command.quantize, "is not known", "use int8 or dynamic");
@@ -174,6 +179,7 @@ void add_compress(CLI::App& app) {
   sub->add_option("-o,--output", command->output, "the compressed model, .onnx")->required();
   command->channels.add_to(*sub);
   command->recipe.add_to(*sub);
+  command->target.add_to(*sub);
   sub->add_option("--prune", command->prune, "threshold=T keeps |w| > T; sparsity=S sets the share S of weights to 0");
   sub->add_option("--scope", command->scope, "what sparsity counts: each layer, or all together (global)")
       ->check(CLI::IsMember({"layer", "global"}))
@@ -210,6 +216,7 @@ void add_compress(CLI::App& app) {
       "  fulcrum compress model.onnx -o narrow.onnx --prune-channels flops=0.5\n"
       "  fulcrum compress model.onnx -o narrow.onnx --prune-channels latency-ms=2 --batch 8 --threads 2\n"
       "  fulcrum compress model.onnx -o small.onnx --recipe examples/recipes/half_and_int8.json --data fashion-mnist\n"
+      "  fulcrum compress model.onnx -o fast.onnx --target-latency-ms 1 --max-accuracy-drop 0.5 --data fashion-mnist\n"
       "  fulcrum compress model.onnx -o pruned.onnx --prune sparsity=0.5 --scope global\n"
       "  fulcrum compress model.onnx -o int8.onnx --quantize int8 --calibrate percentile --data fashion-mnist\n"
       "  fulcrum compress model.onnx -o dynamic.onnx --quantize dynamic");

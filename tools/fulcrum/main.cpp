@@ -104,6 +104,7 @@ int main(int argc, char** argv) {
   add_train(app);
   add_evaluate(app);
   add_compress(app);
+  add_sensitivity(app);
   add_tradeoff(app, exit_code);
   add_validate(app);
   add_zoo(app);

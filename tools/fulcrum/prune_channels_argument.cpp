@@ -47,12 +47,17 @@ void PruneChannelsArgument::add_to(CLI::App& command) {
   run.add_to(command);
 }
 
+PruneChannelsOptions PruneChannelsArgument::options() const {
+  PruneChannelsOptions result;
+  result.saliency = channel_saliency_from(saliency);
+  result.scope = prune_scope_from(scope);
+  result.skip = skip;
+  result.multiple = multiple > 0 ? multiple : current_machine().has("avx512") ? 16 : 8;
+  return result;
+}
+
 PruneChannelsResult<float> PruneChannelsArgument::prune(const Model<float>& model, const std::string& data) const {
-  PruneChannelsOptions options;
-  options.saliency = channel_saliency_from(saliency);
-  options.scope = prune_scope_from(scope);
-  options.skip = skip;
-  options.multiple = multiple > 0 ? multiple : current_machine().has("avx512") ? 16 : 8;
+  const PruneChannelsOptions options = this->options();
   const bool by_flops = text.starts_with("flops=");
   if (!by_flops && !text.starts_with("latency-ms="))
     throw Error("--prune-channels " + text, "says neither how many FLOPs nor what latency",

@@ -24,6 +24,9 @@ struct PruneChannelsArgument {
   /// What the target is about: "ms", or empty for FLOPs.
   [[nodiscard]] std::string unit() const { return text.starts_with("latency-ms=") ? "ms" : ""; }
 
+  /// What --saliency, --channel-scope, --channel-multiple and --keep-channels say.
+  [[nodiscard]] fulcrum::PruneChannelsOptions options() const;
+
   /// \param data  whose training images find the Taylor saliency; may be empty otherwise
   /// \throws fulcrum::Error when something is not understood, or as fulcrum::prune_channels()
   [[nodiscard]] fulcrum::PruneChannelsResult<float> prune(const fulcrum::Model<float>& model,

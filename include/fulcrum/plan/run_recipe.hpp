@@ -129,7 +129,9 @@ FULCRUM_DEFINE RecipeState RecipeRun::state(std::string step, std::string what, 
     RunConfig config;
     config.batch = 250;
     config.threads = threads_;
-    config.precision = quantized ? Precision::int8 : Precision::f32;
+    config.precision = quantized                                       ? Precision::int8
+                       : settings_.config.precision == Precision::int8 ? Precision::f32
+                                                                       : settings_.config.precision;
     const AccuracyReport report = evaluate_accuracy(model_, *settings_.test_set, config);
     result.accuracy = report.accuracy;
     result.samples = report.samples;

@@ -1,0 +1,84 @@
+// fulcrum sensitivity: which layers a model's answers depend on most.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fulcrum/core/environment.hpp>
+#include <fulcrum/data/dataset.hpp>
+#include <fulcrum/data/npy.hpp>
+#include <fulcrum/exec/onednn_runner.hpp>
+#include <fulcrum/plan/sensitivity.hpp>
+#include <fulcrum/report/progress_bar.hpp>
+#include <fulcrum/report/sensitivity_json.hpp>
+#include <fulcrum/report/sensitivity_text.hpp>
+#include <nlohmann/json.hpp>
+
+#include "command.hpp"
+#include "model_argument.hpp"
+
+using namespace fulcrum;
+
+namespace {
+
+struct SensitivityCommand {
+  ModelArgument model;
+  std::string data;
+  std::vector<std::string> inputs;
+  std::int64_t samples = 1000;
+  int threads = 0;
+  SensitivityOptions options;
+  bool json = false, csv = false;
+};
+
+void show_sensitivity(const SensitivityCommand& command) {
+  if (command.data.empty() == command.inputs.empty())
+    throw Error("sensitivity", "needs samples to run", "give --data, or --input FILE.npy for each input");
+  const Model<float> model = command.model.load();
+  std::vector<Tensor<float>> sources;
+  std::vector<std::int32_t> labels;
+  if (!command.data.empty()) {
+    const Dataset test = load_dataset(command.data, Split::test);
+    Dataset part = slice(test, 0, std::min<std::int64_t>(command.samples, test.images.dim(0)));
+    sources.push_back(std::move(part.images));
+    labels = std::move(part.labels);
+  }
+  for (const std::string& file : command.inputs) sources.push_back(load_npy(file));
+  ProgressBar bar;
+  const SensitivityReport report = sensitivity(
+      model, sources, labels, onednn_runner(command.threads > 0 ? command.threads : current_environment().cores),
+      command.options, bar.sink());
+  bar.clear();
+  if (command.json)
+    print_json(to_json(report).dump());
+  else
+    print(command.csv ? to_csv(report) : to_text(report));
+}
+
+}  // namespace
+
+void add_sensitivity(CLI::App& app) {
+  auto command = std::make_shared<SensitivityCommand>();
+  CLI::App* sub =
+      app.add_subcommand("sensitivity", "Prune and round one layer at a time, and see what becomes of the answers");
+  command->model.add_to(*sub, "zoo:NAME or an .onnx file, in float")->required();
+  sub->add_option("--data", command->data, "data set whose test images are run: fashion-mnist or a folder");
+  sub->add_option("--samples", command->samples, "test images to run")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  sub->add_option(
+      "--input", command->inputs,
+      "instead of --data: a .npy file of samples, once for each input; outputs are compared, as there are no "
+      "labels");
+  sub->add_option("--sparsity", command->options.sparsities, "shares of a layer's weights that are set to 0")
+      ->delimiter(',')
+      ->capture_default_str();
+  sub->add_option("--bits", command->options.bits, "bits that a layer's weights are rounded to")
+      ->delimiter(',')
+      ->capture_default_str();
+  sub->add_option("--threads", command->threads, "threads (default: all usable cores)")->check(CLI::PositiveNumber);
+  sub->add_flag("--json", command->json, "print one JSON object");
+  sub->add_flag("--csv", command->csv, "print comma-separated values");
+  sub->footer("Example:\n  fulcrum sensitivity model.onnx --data fashion-mnist --sparsity 0.5,0.9 --bits 8,4");
+  sub->callback([command] { show_sensitivity(*command); });
+}
