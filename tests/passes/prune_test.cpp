@@ -183,3 +183,44 @@ TEST_CASE("a constant may be infinite, a weight may not") {
   std::get<Dense<float>>(model.edit_layer(dense)).weights.value.edit().flat()[0] = HUGE_VALF;
   CHECK_THROWS_WITH(prune(model, options), ContainsSubstring("has NaN or infinite values in its weights"));
 }
+
+TEST_CASE("of every group along the input channels the largest stay, of equal ones the first") {
+  // (2, 5, 1, 2): groups are channels 0 … 3 and channel 4, at each of the two places of the kernel.
+  Model<float> model = ModelBuilder<float>("net").input({5, 1, 2}).conv(2, Extent2{1, 2}, {.bias = false}).build();
+  Tensor<float> weights(Shape{2, 5, 1, 2});
+  const std::vector<float> first{4, -3, 3, 3, 9}, second{1, 1, 1, -1, 0.5F};
+  for (std::int64_t c = 0; c < 5; ++c) {
+    for (std::int64_t o = 0; o < 2; ++o) {
+      weights.at(o, c, 0, 0) = first[static_cast<std::size_t>(c)];
+      weights.at(o, c, 0, 1) = second[static_cast<std::size_t>(c)];
+    }
+  }
+  std::get<Conv<float>>(model.edit_layer(1)).weights = weights;
+  PruneOptions options;
+  options.groups = PruneGroups{2, 4};
+  const auto result = prune(model, options);
+  const auto& pruned = std::get<Conv<float>>(result.model.node(1).layer).weights;
+  const std::vector<int> kept{1, 1, 0, 0, 1};
+  for (std::int64_t c = 0; c < 5; ++c) {
+    for (std::int64_t o = 0; o < 2; ++o) {
+      for (std::int64_t x = 0; x < 2; ++x) {
+        CHECK((pruned.mask->at(o, c, 0, x) != 0) == (kept[static_cast<std::size_t>(c)] == 1));
+        CHECK((pruned.value->at(o, c, 0, x) != 0.0F) == (kept[static_cast<std::size_t>(c)] == 1));
+      }
+    }
+  }
+  CHECK(result.report.kept == 12);
+  CHECK(result.report.layers[0].threshold == 0.5);
+}
+
+TEST_CASE("groups that keep nothing or everything, or stand beside a sparsity, are refused") {
+  const Model<float> model = ModelBuilder<float>("net").input({4}).dense(2).build();
+  PruneOptions options;
+  options.groups = PruneGroups{4, 4};
+  CHECK_THROWS_WITH(prune(model, options), ContainsSubstring("fewer than a group has"));
+  options.groups = PruneGroups{0, 4};
+  CHECK_THROWS_AS(prune(model, options), Error);
+  options.groups = PruneGroups{2, 4};
+  options.sparsity = 0.5;
+  CHECK_THROWS_WITH(prune(model, options), ContainsSubstring("groups and something else"));
+}

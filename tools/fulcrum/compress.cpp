@@ -61,8 +61,14 @@ PruneOptions prune_options(const CompressCommand& command) {
     options.threshold = number_of("--prune", command.prune, "threshold");
   else if (command.prune.starts_with("sparsity="))
     options.sparsity = number_of("--prune", command.prune, "sparsity");
+  else if (const std::size_t comma = command.prune.find(",group=");
+           command.prune.starts_with("keep=") && comma != std::string::npos)
+    options.groups =
+        PruneGroups{static_cast<std::int64_t>(number_of("--prune", command.prune.substr(0, comma), "keep")),
+                    static_cast<std::int64_t>(number_of("--prune", command.prune.substr(comma + 1), "group"))};
   else
-    throw Error("--prune " + command.prune, "says neither how much nor from where", "give threshold=T or sparsity=S");
+    throw Error("--prune " + command.prune, "says neither how much nor from where",
+                "give threshold=T, sparsity=S or keep=K,group=G");
   return options;
 }
 
@@ -180,7 +186,9 @@ void add_compress(CLI::App& app) {
   command->channels.add_to(*sub);
   command->recipe.add_to(*sub);
   command->target.add_to(*sub);
-  sub->add_option("--prune", command->prune, "threshold=T keeps |w| > T; sparsity=S sets the share S of weights to 0");
+  sub->add_option("--prune", command->prune,
+                  "threshold=T keeps |w| > T; sparsity=S sets the share S of weights to 0; keep=K,group=G keeps the K "
+                  "largest of every G along the input channels");
   sub->add_option("--scope", command->scope, "what sparsity counts: each layer, or all together (global)")
       ->check(CLI::IsMember({"layer", "global"}))
       ->capture_default_str();

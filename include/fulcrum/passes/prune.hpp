@@ -30,12 +30,23 @@ enum class PruneScope : std::uint8_t {
   return enum_from("pruning scope", name, std::array{PruneScope::layer, PruneScope::global});
 }
 
-/// What to prune: give a threshold or a sparsity.
+/// Of every `group` weights one after another along the input channels (at the same output channel and place of a
+/// kernel) the `keep` of largest magnitude stay, so that Σ|w| of what stays is as large as it can be. The last group of
+/// a layer may have fewer; it keeps as many of them at most. (Others call it N:M, and mean different things by it.)
+struct PruneGroups {
+  std::int64_t keep = 2;   ///< ≥ 1, below `group`
+  std::int64_t group = 4;  ///< ≥ 2
+
+  friend bool operator==(const PruneGroups&, const PruneGroups&) = default;
+};
+
+/// What to prune: give a threshold, a sparsity or groups.
 struct PruneOptions {
-  std::optional<double> threshold = {};  ///< keeps |w| > threshold; ≥ 0
-  std::optional<double> sparsity = {};   ///< of N weights keeps max(round(N · (1 − sparsity)), 1); [0, 1)
-  PruneScope scope = PruneScope::layer;  ///< what N counts; a threshold is the same for all layers anyway
-  std::vector<std::string> skip = {};    ///< names of convolutions and dense layers that are left as they are
+  std::optional<double> threshold = {};    ///< keeps |w| > threshold; ≥ 0
+  std::optional<double> sparsity = {};     ///< of N weights keeps max(round(N · (1 − sparsity)), 1); [0, 1)
+  PruneScope scope = PruneScope::layer;    ///< what N counts; a threshold is the same for all layers anyway
+  std::optional<PruneGroups> groups = {};  ///< a pattern in every layer
+  std::vector<std::string> skip = {};      ///< names of convolutions and dense layers that are left as they are
 };
 
 struct PruneReport {
@@ -44,7 +55,7 @@ struct PruneReport {
     std::int64_t elements = 0;  ///< weights of the layer
     std::int64_t kept = 0;      ///< weights that may be other than 0
     double sparsity = 0.0;      ///< 1 − kept / elements
-    double threshold = 0.0;     ///< the threshold given or, with a sparsity, the smallest |w| that was kept
+    double threshold = 0.0;     ///< the threshold given or else the smallest |w| that was kept
     double sqnr_db = 0.0;       ///< weights before against after [dB]; see SignalToNoise
   };
   std::vector<Layer> layers;
@@ -82,6 +93,7 @@ template <class T>
 #include <cmath>
 #include <cstddef>
 #include <functional>
+#include <limits>
 #include <utility>
 
 #include <fulcrum/analysis/is_quantized.hpp>
@@ -90,9 +102,18 @@ template <class T>
 namespace fulcrum::detail {
 
 FULCRUM_DEFINE void validate(const PruneOptions& options) {
-  if (options.threshold.has_value() == options.sparsity.has_value()) {
-    throw Error("pruning", options.threshold ? "was given a threshold and a sparsity" : "was given nothing to go by",
-                "give either a threshold or a sparsity");
+  const int given = (options.threshold ? 1 : 0) + (options.sparsity ? 1 : 0) + (options.groups ? 1 : 0);
+  if (given != 1) {
+    throw Error("pruning",
+                given == 0       ? "was given nothing to go by"
+                : options.groups ? "was given groups and something else"
+                                 : "was given a threshold and a sparsity",
+                "give either a threshold or a sparsity, or groups");
+  }
+  if (options.groups && (options.groups->keep < 1 || options.groups->keep >= options.groups->group)) {
+    throw Error("pruning groups that keep " + std::to_string(options.groups->keep) + " of " +
+                    std::to_string(options.groups->group),
+                "prune nothing or everything", "keep 1 or more, and fewer than a group has");
   }
   if (options.threshold && !(*options.threshold >= 0.0)) {
     throw Error("pruning threshold " + std::to_string(*options.threshold), "is negative or NaN",
@@ -141,30 +162,65 @@ PruneCut cut_for_sparsity(const PruneGroup<T>& group, double sparsity) {
   return {static_cast<double>(threshold), keep - static_cast<std::size_t>(above)};
 }
 
-/// Masks and zeroes the weights below the cut; takes its ties from `cut`.
+/// 1 for the weights above the cut, 0 for the others; takes its ties from `cut`.
 template <class T>
-PruneReport::Layer apply_cut(Parameter<T>& weights, const std::string& name, PruneCut& cut, SignalToNoise& total) {
+Tensor<std::uint8_t> mask_of_cut(const Parameter<T>& weights, PruneCut& cut) {
+  Tensor<std::uint8_t> mask(weights.value->dims());
+  for (std::size_t i = 0; i < mask.flat().size(); ++i) {
+    if (pruned_before(weights, i)) continue;
+    const auto magnitude = static_cast<double>(std::abs(weights.value->flat()[i]));
+    const bool tied = magnitude == cut.threshold && cut.ties > 0;
+    if (tied) --cut.ties;
+    mask.flat()[i] = tied || magnitude > cut.threshold ? 1 : 0;
+  }
+  return mask;
+}
+
+/// 1 for the weights that their groups keep, of equal magnitudes the first; 0 for the others and those pruned before.
+template <class T>
+Tensor<std::uint8_t> mask_of_groups(const Parameter<T>& weights, const PruneGroups& groups) {
+  const Shape dims = weights.value->dims();
+  Tensor<std::uint8_t> mask(dims);
+  const auto channels = static_cast<std::size_t>(dims[1]);
+  std::size_t inner = 1;  // places of a kernel
+  for (std::size_t i = 2; i < dims.size(); ++i) inner *= static_cast<std::size_t>(dims[i]);
+  std::vector<std::size_t> members;
+  for (std::size_t o = 0; o < static_cast<std::size_t>(dims[0]) * inner; ++o) {
+    const std::size_t start = o / inner * channels * inner + o % inner;
+    for (std::size_t first = 0; first < channels; first += static_cast<std::size_t>(groups.group)) {
+      members.clear();
+      for (std::size_t c = first; c < std::min(first + static_cast<std::size_t>(groups.group), channels); ++c) {
+        if (const std::size_t at = start + c * inner; !pruned_before(weights, at)) members.push_back(at);
+      }
+      std::stable_sort(members.begin(), members.end(), [&](std::size_t a, std::size_t b) {
+        return std::abs(weights.value->flat()[a]) > std::abs(weights.value->flat()[b]);
+      });
+      members.resize(std::min(members.size(), static_cast<std::size_t>(groups.keep)));
+      for (const std::size_t at : members) mask.flat()[at] = 1;
+    }
+  }
+  return mask;
+}
+
+/// Zeroes the weights that a mask leaves out.
+template <class T>
+PruneReport::Layer apply_mask(Parameter<T>& weights, const std::string& name, Tensor<std::uint8_t> mask,
+                              SignalToNoise& total) {
   const Tensor<T> before = *weights.value;
   Tensor<T>& after = weights.value.edit();
-  Tensor<std::uint8_t> mask(before.dims());
   PruneReport::Layer row;
   row.name = name;
   row.elements = weights.size();
-  row.threshold = cut.threshold;
+  row.threshold = std::numeric_limits<double>::infinity();
   for (std::size_t i = 0; i < before.flat().size(); ++i) {
-    const auto magnitude = static_cast<double>(std::abs(before.flat()[i]));
-    bool keep = false;
-    if (!pruned_before(weights, i)) {
-      keep = magnitude > cut.threshold;
-      if (magnitude == cut.threshold && cut.ties > 0) {
-        keep = true;
-        --cut.ties;
-      }
-    }
-    mask.flat()[i] = keep ? 1 : 0;
+    const bool keep = mask.flat()[i] != 0;
     row.kept += keep ? 1 : 0;
-    if (!keep) after.flat()[i] = T{0};
+    if (keep)
+      row.threshold = std::min(row.threshold, static_cast<double>(std::abs(before.flat()[i])));
+    else
+      after.flat()[i] = T{0};
   }
+  if (row.kept == 0) row.threshold = 0.0;
   weights.mask = std::move(mask);
   row.sparsity = 1.0 - static_cast<double>(row.kept) / static_cast<double>(row.elements);
   SignalToNoise ratio;
@@ -204,7 +260,10 @@ PruneResult<T> prune(const Model<T>& model, const PruneOptions& options) {
   for (std::size_t i = 0; i < layers.size(); ++i) {
     if (local) cut = detail::cut_for_sparsity<T>({all[i]}, *options.sparsity);
     Parameter<T>& weights = *detail::weights_of(result.model.edit_layer(layers[i]));
-    report.layers.push_back(detail::apply_cut(weights, model.node(layers[i]).name, cut, total));
+    report.layers.push_back(detail::apply_mask(
+        weights, model.node(layers[i]).name,
+        options.groups ? detail::mask_of_groups(*all[i], *options.groups) : detail::mask_of_cut(*all[i], cut), total));
+    if (options.sparsity) report.layers.back().threshold = cut.threshold;
     if (options.threshold) report.layers.back().threshold = *options.threshold;
     report.elements += report.layers.back().elements;
     report.kept += report.layers.back().kept;

@@ -84,10 +84,12 @@ inline RecipeStep low_rank_step(const JsonReader& j) {
 }
 
 inline RecipeStep prune_step(const JsonReader& j) {
-  expect_keys(j, {"step", "sparsity", "threshold", "scope", "skip"});
+  expect_keys(j, {"step", "sparsity", "threshold", "keep", "group", "scope", "skip"});
   PruneStep step;
   if (const auto sparsity = j.find("sparsity")) step.options.sparsity = sparsity->number(0.0);
   if (const auto threshold = j.find("threshold")) step.options.threshold = threshold->number(0.0);
+  if (j.find("keep") || j.find("group"))
+    step.options.groups = PruneGroups{j.at("keep").integer<std::int64_t>(1), j.at("group").integer<std::int64_t>(2)};
   step.options.scope = PruneScope::global;
   if (const auto scope = j.find("scope")) step.options.scope = scope->name(prune_scope_from);
   read_texts(j, "skip", step.options.skip);
