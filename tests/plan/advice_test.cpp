@@ -66,7 +66,7 @@ TEST_CASE("half the channels of a convolution spare half of it and half of the n
   REQUIRE(channels.saves);
   CHECK(channels.saves->count() == Approx(0.5 * (first + second)).epsilon(0.15));
   CHECK_FALSE(option(advice_of(advice, "dense2"), "channels").saves);
-  CHECK(option(advice_of(advice, "dense2"), "channels").why_not == "it is an output of the model");
+  CHECK(option(advice_of(advice, "dense2"), "channels").why_not == "they are an output of the model");
 }
 
 TEST_CASE("low rank is for dense layers, and costs where two steps take longer than one") {
