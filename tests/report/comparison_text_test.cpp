@@ -13,11 +13,11 @@ TEST_CASE("a comparison shows figures, noise and verdicts in columns") {
   RunComparison comparison = compare_runs(synthetic::run_of(1.0, blocks), synthetic::run_of(2.0, blocks));
   comparison.notes = {"a note\n"};
   CHECK(to_text(comparison) ==
-        "figure      baseline      new    change          with noise  verdict\n"
-        "───────────────────────────────────────────────────────────────────────\n"
-        "p50          1.00 ms  2.00 ms  +100.0 %  +98.0 % … +102.0 %  regression\n"
-        "p99          2.00 ms  4.00 ms  +100.0 %  +98.0 % … +102.0 %  regression\n"
-        "throughput   1,000/s    500/s   −50.0 %   −50.5 % … −49.5 %  regression\n"
+        "figure      baseline      new    change          with noise  p-value  verdict\n"
+        "────────────────────────────────────────────────────────────────────────────────\n"
+        "p50          1.00 ms  2.00 ms  +100.0 %  +98.0 % … +102.0 %    3e-05  regression\n"
+        "p99          2.00 ms  4.00 ms  +100.0 %  +98.0 % … +102.0 %    3e-05  regression\n"
+        "throughput   1,000/s    500/s   −50.0 %   −50.5 % … −49.5 %    3e-05  regression\n"
         "\n"
         "note: a note\xef\xbf\xbd\n"
         "\n"

@@ -27,6 +27,7 @@ inline constexpr double most_byte_per_s = 1e16;
 inline constexpr double most_bytes = 1e15;
 inline constexpr double most_time_us = 1e9;
 inline constexpr double most_ratio = 1e4;
+inline constexpr double most_feature = 1e6;
 
 /// Six significant digits: more than a clock is worth, and short.
 FULCRUM_DECLARE double rounded(double value);
@@ -123,7 +124,7 @@ FULCRUM_DECLARE EfficiencyModel efficiency_from_json(const JsonReader& j) {
   m.spread = j.at("spread").number(0.0, most_ratio);
   m.trend = j.at("trend").numbers();
   for (const double value : m.trend) {
-    if (std::abs(value) > most_ratio) j.at("trend").fail("a list of numbers from -10,000 to 10,000");
+    if (std::abs(value) > most_feature) j.at("trend").fail("a list of numbers from -1e6 to 1e6");
   }
   Step step;
   step.kernel = m.kernel;
@@ -136,7 +137,7 @@ FULCRUM_DECLARE EfficiencyModel efficiency_from_json(const JsonReader& j) {
     if (values.size() != width + 2) row.fail("a list of " + std::to_string(width + 2) + " numbers");
     EfficiencySample sample;
     for (const double value : values) {
-      if (std::abs(value) > most_ratio) row.fail("a list of numbers from -10,000 to 10,000");
+      if (std::abs(value) > most_feature) row.fail("a list of numbers from -1e6 to 1e6");
     }
     sample.weight = values.back();
     values.pop_back();
