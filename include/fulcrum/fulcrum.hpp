@@ -36,6 +36,7 @@
 #include <fulcrum/layers/concat.hpp>
 #include <fulcrum/layers/conv.hpp>
 #include <fulcrum/layers/conv_transpose.hpp>
+#include <fulcrum/layers/custom.hpp>
 #include <fulcrum/layers/dense.hpp>
 #include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/indexed.hpp>

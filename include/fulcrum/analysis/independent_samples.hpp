@@ -143,6 +143,9 @@ struct BatchShareOf {
   BatchShare operator()(const ScatterND& /*l*/) const { return BatchShare::mixed; }
   BatchShare operator()(const TopK& l) const { return if_true(is_inner(l.axis)); }
   BatchShare operator()(const CumSum& l) const { return if_true(is_inner(l.axis)); }
+  BatchShare operator()(const Custom& l) const {
+    return if_true(l.function && l.function->samples_are_independent && same_samples());
+  }
   BatchShare operator()(const GridSample& /*l*/) const { return if_true(same_samples()); }
   BatchShare operator()(const RoiAlign& /*l*/) const { return BatchShare::mixed; }
   BatchShare operator()(const Pad& l) const { return if_true(l.before[0] == 0 && l.after[0] == 0); }

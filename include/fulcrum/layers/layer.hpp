@@ -19,6 +19,7 @@
 #include <fulcrum/layers/concat.hpp>
 #include <fulcrum/layers/conv.hpp>
 #include <fulcrum/layers/conv_transpose.hpp>
+#include <fulcrum/layers/custom.hpp>
 #include <fulcrum/layers/dense.hpp>
 #include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/indexed.hpp>
@@ -45,7 +46,7 @@ struct Layer : std::variant<Input, Constant<T>, Conv<T>, ConvTranspose<T>, Dense
                             LocalResponseNormalization, Pool, GlobalPool, MaxPoolIndices, Activation, Binary, Where,
                             Cast, QuantizeLinear, DequantizeLinear, DynamicQuantize, Softmax, Reduce, ArgReduce, Concat,
                             Reshape, Flatten, Transpose, Slice, Expand, Tile, Gather, GatherElements, GatherND,
-                            ScatterElements, ScatterND, TopK, CumSum, Pad, Resize, GridSample, RoiAlign> {
+                            ScatterElements, ScatterND, TopK, CumSum, Pad, Resize, GridSample, RoiAlign, Custom> {
   using Variant = typename Layer::variant;
   using Variant::Variant;
 
@@ -105,13 +106,13 @@ concept ReductionLayer = detail::is_one_of<L, Reduce, ArgReduce, MaxPoolIndices,
 template <class L>
 concept LayerWithoutWeights = MovementLayer<L> || ElementwiseLayer<L> || ReductionLayer<L> ||
     detail::is_one_of<L, Input, MatMul, LocalResponseNormalization, Pool, GlobalPool, Activation, Binary, Softmax,
-                      Concat, Reshape, Flatten>;
+                      Concat, Reshape, Flatten, Custom>;
 
 /// What they compute is written down in layers/kernels: kernels::run(layer, sources, result).
 template <class L>
 concept KernelLayer = MovementLayer<L> || ElementwiseLayer<L> || NormalizationLayer<L> || ReductionLayer<L> ||
     detail::is_one_of<L, ConvTranspose<float>, ConvTranspose<double>, Recurrent<float>, Recurrent<double>, MatMul,
-                      Activation, Binary, Softmax, Concat>;
+                      Activation, Binary, Softmax, Concat, Custom>;
 
 /// An overload set from lambdas, for visit_layer().
 template <class... F>
@@ -238,6 +239,8 @@ std::string kind_of(const Layer<T>& layer) {
   if (const auto* reduce = std::get_if<ArgReduce>(&layer)) return reduce->largest ? "ArgMax" : "ArgMin";
   if (const auto* softmax = std::get_if<Softmax>(&layer)) return softmax->logarithm ? "LogSoftmax" : "Softmax";
   if (const auto* recurrent = std::get_if<Recurrent<T>>(&layer)) return std::string(name_of(recurrent->cell));
+  if (const auto* custom = std::get_if<Custom>(&layer); custom != nullptr && custom->function)
+    return custom->function->name;
   return visit_layer([](const auto& l) { return std::string(l.kind); }, layer);
 }
 

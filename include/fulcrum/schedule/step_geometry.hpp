@@ -140,6 +140,9 @@ std::optional<std::pair<KernelClass, StepGeometry>> classify(const Layer<T>& lay
           },
           [&](const MovementLayer auto&) { return moved(src.empty() ? 1 : common_run(src[0], dst)); },
           [&](const ElementwiseLayer auto&) { return elementwise(static_cast<std::int64_t>(src.size()) - 1); },
+          [&](const Custom&) {
+            return elementwise(std::max<std::int64_t>(static_cast<std::int64_t>(src.size()) - 1, 0));
+          },
           [&](const Concat& concat) {
             return moved(element_count(dst) / (outer_count(dst, concat.axis) * axis_extent(dst, concat.axis)));
           },

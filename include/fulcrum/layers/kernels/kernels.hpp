@@ -5,6 +5,7 @@
 
 #include <fulcrum/layers/kernels/along_axis.hpp>
 #include <fulcrum/layers/kernels/conv_transpose.hpp>
+#include <fulcrum/layers/kernels/custom.hpp>
 #include <fulcrum/layers/kernels/elementwise.hpp>
 #include <fulcrum/layers/kernels/indexed.hpp>
 #include <fulcrum/layers/kernels/matmul.hpp>

@@ -59,6 +59,13 @@ namespace fulcrum::detail::onnx_io {
 /// Inputs are declared by the graph.
 inline void export_layer(ExportContext& context, const Input& layer) { context.define(layer.element); }
 
+/// Whose meaning no other program knows.
+inline void export_layer(ExportContext& /*context*/, const Custom& layer) {
+  const std::string name = layer.function ? layer.function->name : std::string(Custom::kind);
+  throw Error("its function", "is '" + name + "' of your own, which ONNX has no operator for",
+              "write it with the library's layers, or export the model without it");
+}
+
 /// Written where it is first used, in the type it is used in. Constants of floating types other than f32 become f32.
 inline void export_layer(ExportContext& context, const fulcrum::Constant<float>& layer) {
   context.define(is_floating(layer.element) ? ElementType::f32 : layer.element);

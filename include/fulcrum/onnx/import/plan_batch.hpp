@@ -88,6 +88,7 @@ inline bool mixes_samples(const BuiltNode& node, const std::vector<BuiltNode>& b
                 [&](const CumSum& l) { return is_first(l.axis); },
                 [](const GridSample&) { return false; },
                 [](const RoiAlign&) { return true; },
+                [](const Custom&) { return true; },
                 [&](const MatMul& l) { return mixes_samples(l, node, built); },
                 [](const QuantizeLinear& l) { return l.quantization.axis == 0; },
                 [](const DequantizeLinear& l) { return l.quantization.axis == 0; },
