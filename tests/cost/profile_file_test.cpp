@@ -94,7 +94,8 @@ TEST_CASE("a file that is no profile is refused by its path, with what to do") {
     nlohmann::json j = to_json(full_profile());
     j["peaks"][0]["flop_per_s"] = -1.0;
     write(path, j.dump());
-    CHECK_THROWS_WITH(load_profile(path), ContainsSubstring("peaks[0].flop_per_s: must be a number from 1000 to 1e+18"));
+    CHECK_THROWS_WITH(load_profile(path),
+                      ContainsSubstring("peaks[0].flop_per_s: must be a number from 1000 to 1e+18"));
   }
   SECTION("a sample is too short") {
     nlohmann::json j = to_json(full_profile());
