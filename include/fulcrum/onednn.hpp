@@ -36,6 +36,7 @@
 #include <fulcrum/measure/evaluate.hpp>
 #include <fulcrum/measure/instances.hpp>
 #include <fulcrum/measure/measure.hpp>
+#include <fulcrum/measure/named_metrics.hpp>
 
 #include <fulcrum/calibrate/calibrate.hpp>
 
