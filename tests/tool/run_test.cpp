@@ -1,5 +1,7 @@
 #include <string>
 
+#include <nlohmann/json.hpp>
+
 #include <fulcrum/data/npy.hpp>
 #include <fulcrum/exec/reference.hpp>
 #include <fulcrum/exec/streaming_executor.hpp>
@@ -117,4 +119,38 @@ TEST_CASE("a sequence runs step by step with its states kept") {
   save_npy(test::random_tensor<float>({7, 2, 23}, 1), folder.path("x.npy"));
   CHECK_THAT(errors("--input x.npy" + states),
              ContainsSubstring("holds (2, 23) in each step but input 'x' takes (2, 24)"));
+}
+
+TEST_CASE("a model is scored on samples of the user's own, by a name or a command") {
+  const test::TemporaryFolder folder;
+  write_model(folder);
+  save_npy(Tensor<float>({3, 2}, {0.0F, 1.0F, 3.0F, 2.0F, 5.0F, 6.0F}), folder.path("x.npy"));
+  save_npy(Tensor<float>({3}, {1.0F, 0.0F, 0.0F}), folder.path("classes.npy"));
+  save_npy(Tensor<float>({3, 2}, {1.0F, 2.0F, 4.0F, 3.0F, 6.0F, 10.0F}), folder.path("y.npy"));
+  const auto score = [&](const std::string& arguments) {
+    const Finished finished = run_tool(folder, "evaluate model.onnx --inputs x.npy --batch 2 --json " + arguments);
+    INFO(finished.errors);
+    REQUIRE(finished.exit_code == 0);
+    const nlohmann::json j = nlohmann::json::parse(finished.output);
+    CHECK(j["samples"] == 3);
+    return j["score"].get<double>();
+  };
+  CHECK(score("--targets classes.npy --metric top1") == Approx(2.0 / 3.0));
+  CHECK(score("--targets y.npy --metric mse") == Approx(9.0 / 6.0));
+  CHECK(score("--metric cosine") == Approx(1.0));
+  CHECK(score("--metric-command 'echo 42; true'") == 42.0);
+  const auto refused = [&](const std::string& arguments, const std::string& words) {
+    const Finished finished = run_tool(folder, "evaluate model.onnx " + arguments);
+    INFO(arguments);
+    CHECK((finished.exit_code == 1 || finished.exit_code == 2));
+    CHECK_THAT(finished.errors, ContainsSubstring(words));
+  };
+  refused("--inputs x.npy", "needs one score");
+  refused("--inputs x.npy --metric mse", "needs targets");
+  refused("--inputs x.npy --data none --metric mse", "--data and --inputs");
+  refused("--data none --metric top1", "is for samples of your own");
+  refused("", "nothing to evaluate on");
+  refused("--inputs x.npy --metric bleu", "bleu");
+  refused("--inputs x.npy --metric-command false", "did not end with 0");
+  refused("--inputs x.npy --metric-command 'echo nothing; true'", "printed no number");
 }
