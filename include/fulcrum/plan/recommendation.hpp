@@ -141,11 +141,11 @@ FULCRUM_DEFINE std::string remark_on_pruning(std::span<const Candidate> candidat
   const bool any = std::any_of(candidates.begin(), candidates.end(), [](const Candidate& c) { return c.sparsity > 0; });
   if (!any) return {};
   if (chosen_is_pruned) {
-    return " Its pruned weights do not make it faster, as dense kernels multiply zeros like any number; it was chosen "
-           "because its other figures are at least as good, and it compresses better on disk.";
+    return " Its pruned weights make f32 layers faster where more of them are 0 than at the layer's break-even, which "
+           "`explain` tells; elsewhere kernels multiply zeros like any number. It compresses better on disk, too.";
   }
-  return " Pruned variants run the same dense kernels at the same speed, so they win only where they are more accurate "
-         "or where size on disk counts.";
+  return " Pruned variants run the same dense kernels at the same speed unless their layers, in f32, have more weights "
+         "of 0 than at the break-even, which `explain` tells.";
 }
 
 FULCRUM_DEFINE Recommendation none_qualifies(std::span<const Candidate> candidates, const Objective& objective,

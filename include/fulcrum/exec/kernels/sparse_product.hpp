@@ -404,12 +404,12 @@ public:
     auto* dst = static_cast<float*>(pointers[4]);
     const auto parts = static_cast<std::int64_t>(layout_.first_channel.size()) - 1;
     const std::int64_t items = parts * conv_.tiles();
-    in_team(threads_, [&](std::int64_t thread) {
-      float* own = scratch + thread * thread_elements(conv_, layout_);
-      const std::int64_t last = items * (thread + 1) / threads_;
-      for (std::int64_t item = items * thread / threads_; item < last; ++item) {
+    for_parts(threads_, items, [&](std::int64_t begin, std::int64_t end) {
+      // Each thread of a team begins elsewhere.
+      float* own = scratch + (begin * threads_ + items - 1) / items * thread_elements(conv_, layout_);
+      for (std::int64_t item = begin; item < end; ++item) {
         const std::int64_t tile = item % conv_.tiles(), part = item / conv_.tiles();
-        run(src, weights, bias, own, dst, tile, part, item + 1 < last && tile + 1 < conv_.tiles());
+        run(src, weights, bias, own, dst, tile, part, item + 1 < end && tile + 1 < conv_.tiles());
       }
     });
   }
@@ -437,7 +437,7 @@ private:
     }
     // Of planes, whose tiles do not go from one image to the next.
     const std::int64_t image = tile / conv_.tiles_of_run(), pixel = tile % conv_.tiles_of_run() * positions;
-    const bool in_place = writes_in_place();
+    const bool in_place = conv_.writes_directly();
     float* const sums = in_place ? dst + image * conv_.dst.image + first * conv_.dst.block + pixel : tile_sums;
     std::int64_t units = conv_.units;
     if (conv_.flat()) units = std::min(units, (conv_.run() - pixel + sparse_unit - 1) / sparse_unit);
@@ -473,9 +473,6 @@ private:
     std::fill(sums + channels * conv_.sum_pitch(), sums + SparseConv::rows_of(channels) * conv_.sum_pitch(), 0.0F);
     store_sparse_tile(loops_, conv_, sums, dst, tile, first, channels);
   }
-
-  /// Whether sums are made where the result goes.
-  [[nodiscard]] bool writes_in_place() const noexcept { return conv_.writes_directly() && functions_.empty(); }
 
   /// Whether values come from and go to memory that a core's own caches do not hold: they are asked for a tile ahead.
   [[nodiscard]] static bool is_far(const SparseConv& conv, int threads) {

@@ -39,7 +39,8 @@ struct SparseConv {
   std::int64_t src_height = 1, src_width = 0, dst_height = 1, dst_width = 0;
   std::array<std::int64_t, 2> kernel{1, 1}, stride{1, 1}, dilation{1, 1}, padding{0, 0};  ///< rows, columns
   SparseStrides src, dst;
-  bool adds = false;  ///< dst's earlier content
+  bool adds = false;           ///< dst's earlier content
+  bool has_functions = false;  ///< of the sums, before the clamp; not with `adds`
   float least = -std::numeric_limits<float>::infinity(), largest = std::numeric_limits<float>::infinity();
 
   std::int64_t tile_rows = 1;  ///< of results; not flat()
@@ -65,7 +66,7 @@ struct SparseConv {
   }
   [[nodiscard]] bool reads_directly() const noexcept { return flat() && in_units(src); }
   /// Whether sums are made where the result goes.
-  [[nodiscard]] bool writes_directly() const noexcept { return flat() && in_units(dst); }
+  [[nodiscard]] bool writes_directly() const noexcept { return flat() && in_units(dst) && !has_functions; }
 
   /// How many rows or columns of a phase the last tap lies behind the first one.
   [[nodiscard]] std::int64_t reach(std::size_t axis) const noexcept {

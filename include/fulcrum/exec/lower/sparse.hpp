@@ -106,6 +106,7 @@ FULCRUM_DECLARE void emit_sparse_conv(Lowering& lowering, const FusionGroup& gro
                                       std::span<const float> bias, const Value& src, const Value& dst) {
   ProgramBuilder& builder = lowering.builder();
   const int threads = builder.threads();
+  conv.has_functions = !functions.empty();
   const SparseCutPlan plan = plan_sparse_cut(conv, threads);
   const SparseCut cut{conv.oc, conv.ic, conv.taps(), conv.block,
                       sparse_parts(weights, conv.oc, plan.parts, sparse_unit)};
