@@ -2,33 +2,74 @@
 
 #include <vector>
 
+#include <fulcrum/model/builder.hpp>
+#include <fulcrum/passes/prune.hpp>
+#include <fulcrum/schedule/make_schedule.hpp>
+
 #include <support/catch.hpp>
 
 using namespace fulcrum;
 
 namespace {
+
 StepGeometry pointwise(std::int64_t ic, std::int64_t oc, std::int64_t extent) {
-  return {.n = 1, .ic = ic, .oc = oc, .ih = extent, .iw = extent, .oh = extent, .ow = extent};
+  StepGeometry g;
+  g.ic = ic;
+  g.oc = oc;
+  g.ih = g.iw = g.oh = g.ow = extent;
+  return g;
 }
+
 }  // namespace
 
-TEST_CASE("a sparse product takes the longer, the denser its weights are, and pays from the break-even on") {
-  const StepGeometry rows{.n = 1, .ic = 2048, .oc = 2048, .ih = 1, .iw = 1, .oh = 1, .ow = 1};
-  for (const StepGeometry& g : {pointwise(256, 512, 14), pointwise(128, 128, 28), rows}) {
-    double before = 0.0;
-    for (const double density : {0.05, 0.1, 0.3, 0.6, 1.0}) {
-      const double ratio = sparse_time_ratio(g, density);
-      CHECK(ratio > before);
-      before = ratio;
-    }
-    CHECK(before > 1.0);  // with every weight there, the dense kernel is faster
-    const double even = break_even_sparsity(g);
-    REQUIRE(even > 0.0);
-    REQUIRE(even < 1.0);
-    CHECK(sparse_time_ratio(g, 1.0 - even) == Approx(0.9).epsilon(1e-3));
+TEST_CASE("the fewer weights there are, the less time a sparse product takes, and many channels break even early") {
+  for (const std::int64_t channels : {16, 64, 256, 1024}) {
+    const StepGeometry g = pointwise(channels, channels, 14);
+    CHECK(sparse_time_ratio(g, 0.05) < sparse_time_ratio(g, 0.5));
+    CHECK(sparse_time_ratio(g, 0.5) < sparse_time_ratio(g, 1.0));
+    CHECK(sparse_time_ratio(g, 1.0) > 1.0);
+    const double least = break_even_sparsity(g);
+    if (least < 1.0) CHECK(sparse_time_ratio(g, 1.0 - least) == Approx(0.9).epsilon(1e-3));
   }
-  // With few channels the values' way into planes and back costs more than the weights could save.
-  CHECK(break_even_sparsity(pointwise(2, 2, 28)) == 1.0);
+  CHECK(break_even_sparsity(pointwise(256, 256, 14)) < 0.65);
+  CHECK(break_even_sparsity(pointwise(16, 16, 56)) == 1.0);  // turning the values takes longer than the dense product
+}
+
+TEST_CASE("weights that are not 0 are counted, all of them where some are 0") {
+  std::vector<float> weights(100'000, 1.0F);
+  CHECK(count_nonzeros(weights) == 100'000);
+  for (std::size_t i = 0; i < weights.size(); i += 2) weights[i] = 0.0F;
+  CHECK(count_nonzeros(weights) == 50'000);
+  CHECK(count_nonzeros(std::vector<float>{0.0F, 2.0F, -0.0F}) == 1);
+  CHECK(count_nonzeros(std::vector<float>()) == 0);
+}
+
+TEST_CASE("pruned layers are planned as sparse products, in planes where none but such take them") {
+  ModelBuilder<float> b("pruned", 1);
+  b.input({256, 14, 14}).conv(256, 1).relu().conv(256, 1).gelu().conv(256, 3, {.padding = 1, .groups = 2});
+  const Model<float> model = prune(std::move(b).build(), {.sparsity = 0.9}).model;
+  const auto plan = [&](UseAlgorithm use, const char* isa) {
+    return make_schedule(model, {.algorithms = {.sparse = use}}, {.isa = isa});
+  };
+  const Schedule sparse = plan(UseAlgorithm::automatic, "avx512");
+  REQUIRE(sparse.steps.size() == 3);
+  for (const std::size_t i : {0, 1}) {
+    const ScheduledStep& entry = sparse.steps[i];
+    CHECK(entry.step.algorithm == Algorithm::sparse);
+    CHECK(entry.step.kernel == KernelClass::sparse_convolution);
+    CHECK(entry.step.density == Approx(0.1).epsilon(0.01));
+    CHECK(entry.step.weight_bytes < 0.25 * 4 * 256 * 256);
+    CHECK(entry.in_planes == (i == 0));
+  }
+  CHECK(executed_flops(sparse.steps[0].step) < 0.11 * sparse.steps[0].step.flops);
+  CHECK(sparse.steps[2].step.algorithm == Algorithm::primitive);  // grouped
+  CHECK(sparse.loses_nan);
+  for (const Schedule& dense : {plan(UseAlgorithm::never, "avx512"), plan(UseAlgorithm::automatic, "sse4.1")}) {
+    CHECK(dense.steps[0].step.algorithm == Algorithm::primitive);
+    CHECK(dense.steps[0].step.density == 1.0);
+  }
+  CHECK(make_schedule(model, {}, {.isa = "avx512"}, true).steps[0].step.algorithm ==
+        Algorithm::primitive);  // keeps NaN
 }
 
 TEST_CASE("weights that are not 0 are counted exactly wherever that could matter") {
@@ -41,10 +82,4 @@ TEST_CASE("weights that are not 0 are counted exactly wherever that could matter
   weights[3] = 0.0F;
   CHECK(count_nonzeros(weights) >= 99'999);  // hardly any is 0: not looked at one by one
   CHECK(count_nonzeros(std::span<const float>(weights).first(10)) == 9);
-}
-
-TEST_CASE("machines that the sparse loops were timed on run them") {
-  CHECK(isa_runs_sparse("avx512 vnni"));
-  CHECK(isa_runs_sparse("avx2"));
-  CHECK_FALSE(isa_runs_sparse("sse4.1"));
 }
