@@ -415,3 +415,141 @@ TEST_CASE("a server that ends finishes what it has and takes nothing new") {
   CHECK(drained.get());
   CHECK_THROWS(HttpClient(port));
 }
+
+TEST_CASE("tokens say who may do what, and their file is read again") {
+  test::ServedModels files;
+  files.write("tokens.json", R"({"tokens": [{"name": "shop", "token": "token-of-the-shop"}]})");
+  Small small([&](ServerOptions& options) { options.tokens = files.path("tokens.json"); });
+  HttpClient client = small.client();
+  const std::string shop = "Authorization: Bearer token-of-the-shop\r\n",
+                    boss = "Authorization: Bearer token-of-the-boss\r\n";
+  const std::string body = test::small_request({1, 2, 3, 4});
+  CHECK(client.get("/v2/health/ready").status == 200);
+  HttpAnswer answer = client.post(infer_small, body);
+  CHECK(answer.status == 401);
+  CHECK(answer.header("WWW-Authenticate") == "Bearer");
+  CHECK(client.post(infer_small, body, shop).status == 200);
+  CHECK(client.get("/metrics", shop).status == 403);
+  CHECK(client.get("/live.json", shop).status == 403);
+  CHECK(client.post("/v2/repository/models/small/unload", "", shop).status == 403);
+  CHECK(client.post("/v2/models/small/traffic", R"({"kind": "current"})", shop).status == 403);
+  CHECK(client.get("/v2/models/small/traffic", shop).status == 200);
+  CHECK(client.get("/metrics", boss).status == 401);
+  files.write("tokens.json", "broken");
+  std::this_thread::sleep_for(700ms);
+  CHECK(client.post(infer_small, body, shop).status == 200);
+  files.write("tokens.json",
+              R"({"tokens": [{"name": "boss", "token": "token-of-the-boss", "rights": ["watch", "change"]}]})");
+  while (client.get("/metrics", boss).status != 200) std::this_thread::sleep_for(10ms);
+  CHECK(client.post(infer_small, body, shop).status == 401);
+  CHECK(client.post("/v2/repository/models/small/load", "", boss).status == 200);
+}
+
+TEST_CASE("a request that comes again is answered from the cache where that is wanted") {
+  const Small small([](ServerOptions& options) { options.repository.defaults.cache_bytes = 1 << 20; });
+  HttpClient client = small.client();
+  const json first = client.post(infer_small, test::small_request({1, 2, 3, 4}, "a")).json();
+  const json second = client.post(infer_small, test::small_request({1, 2, 3, 4}, "b")).json();
+  const json other = client.post(infer_small, test::small_request({1, 2, 3, 5}, "b")).json();
+  CHECK(first["outputs"] == second["outputs"]);
+  CHECK(second["id"] == "b");
+  CHECK(other["outputs"] != second["outputs"]);
+  CHECK_THAT(client.get("/metrics").body,
+             ContainsSubstring("fulcrum_cache_hits_total{model=\"small\",version=\"1\"} 1\n"));
+}
+
+TEST_CASE("traffic is shared by weights, and by a key where one is sent") {
+  Small small;
+  small.models.put("small", "2", test::small_network(2));
+  HttpClient client = small.client();
+  CHECK(client.post("/v2/models/small/traffic", R"({"kind": "weights", "weights": {"1": 3, "2": 1}})").status == 503);
+  CHECK(
+      client.post("/v2/repository/models/small/load", R"({"parameters": {"version": "2", "publish": false}})").status ==
+      200);
+  const auto version = [&](const std::string& headers = {}) {
+    return client.post(infer_small, test::small_request({1, 2, 3, 4}), headers)
+        .json()["model_version"]
+        .get<std::string>();
+  };
+  CHECK(version() == "1");
+  CHECK(client.post("/v2/models/small/traffic", R"({"kind": "weights", "weights": {"1": 3, "2": 1}})").status == 200);
+  int second = 0;
+  for (int i = 0; i < 100; ++i) second += version() == "2" ? 1 : 0;
+  CHECK(second >= 24);
+  CHECK(second <= 26);
+  int users = 0;
+  for (int user = 0; user < 100; ++user) {
+    const std::string header = "X-Routing-Key: user " + std::to_string(user) + "\r\n";
+    const std::string one = version(header);
+    CHECK(version(header) == one);
+    users += one == "2" ? 1 : 0;
+  }
+  CHECK(users > 10);
+  CHECK(users < 45);
+  CHECK(client.post("/v2/models/small/traffic", R"({"kind": "shadow", "version": "2", "share": 1})").status == 200);
+  CHECK(version() == "1");
+  while (client.get("/v2/models/small/versions/2/stats").json()["requests"]["ok"].get<int>() <= second + users)
+    CHECK(version() == "1");
+  CHECK(client.post("/v2/models/small/traffic", R"({"kind": "current"})").status == 200);
+  CHECK(client.get("/v2/models/small/traffic").json()["plan"] == json{{"kind", "current"}});
+}
+
+TEST_CASE("a canary that fails is taken back, and one that does not is accepted") {
+  std::atomic<bool> poisoned{true};
+  std::mutex mutex;
+  std::vector<std::string> log;
+  Small small(
+      [&](ServerOptions& options) {
+        options.repository.executors = [&poisoned](const Model<float>& model, const RunConfig& config) {
+          const bool second = model.nodes().size() == 3;  // the network of version 2 has an activation
+          return test::SumExecutor(config.batch, 4, [&poisoned, second, runs = 0]() mutable {
+            if (second && poisoned && ++runs > 3) throw std::runtime_error("poisoned");
+          });
+        };
+        options.log = [&](std::string_view line) {
+          const std::lock_guard lock(mutex);
+          log.emplace_back(line);
+        };
+      },
+      sum_model());
+  small.models.put("small", "2", ModelBuilder<float>("sum", 1).input({4}).dense(1).relu().build());
+  HttpClient client = small.client();
+  const std::string load = R"({"parameters": {"version": "2", "publish": false}})";
+  const std::string plan = R"({"kind": "canary", "version": "2", "steps": [0.3, 0.6], "pairs_per_step": 20})";
+  const auto course = [&] {
+    CHECK(client.post("/v2/repository/models/small/load", load).status == 200);
+    CHECK(client.post("/v2/models/small/traffic", plan).status == 200);
+    for (int i = 0; i < 5000 && client.get("/v2/models/small/traffic").json()["plan"]["kind"] == "canary"; ++i)
+      client.post(infer_small, test::small_request({1, 2, 3, 4}));
+    return client.get("/v2/models/small/traffic").json();
+  };
+  json end = course();
+  CHECK(end["current"] == "1");
+  CHECK(end["last_canary"]["verdict"] == "rejected");
+  CHECK(end["last_canary"]["because"] == "errors");
+  CHECK(client.post("/v2/models/small/outcome", R"({"version": "2", "bad": 1})").status == 409);
+  poisoned = false;
+  end = course();
+  CHECK(end["current"] == "2");
+  CHECK(end["last_canary"]["verdict"] == "accepted");
+  const std::lock_guard lock(mutex);
+  const auto logged = [&](const char* event) {
+    return std::any_of(log.begin(), log.end(),
+                       [&](const std::string& line) { return json::parse(line)["event"] == event; });
+  };
+  for (const char* event : {"traffic_changed", "canary_rolled_back", "canary_step", "canary_accepted"})
+    CHECK(logged(event));
+}
+
+TEST_CASE("the live page is whole in itself, and has its figures") {
+  const Small small;
+  HttpClient client = small.client();
+  const HttpAnswer page = client.get("/live");
+  CHECK(page.status == 200);
+  CHECK(page.body.find("src=") == std::string::npos);
+  CHECK(page.body.find("http") == std::string::npos);
+  client.post(infer_small, test::small_request({1, 2, 3, 4}));
+  const json figures = client.get("/live.json").json();
+  CHECK(figures["versions"][0]["outcomes"]["ok"] == 1);
+  CHECK(figures["versions"][0]["latency"].size() == figures["bounds_ms"].size() + 1);
+}

@@ -21,6 +21,7 @@
 #include <fulcrum/report/load_html.hpp>
 #include <fulcrum/report/load_text.hpp>
 #include <fulcrum/report/progress_bar.hpp>
+#include <fulcrum/serve/http_load.hpp>
 
 #include "arrivals_argument.hpp"
 #include "chart_js.hpp"
@@ -47,6 +48,7 @@ struct LoadCommand {
   BatchPolicy batching;
   QueuePolicy queue;
   std::uint64_t seed = 0;
+  int connections = 64;  // to a server
   bool json = false;
 };
 
@@ -98,6 +100,23 @@ LoadReport simulated(const Scenario& scenario, const ServiceModel& service, cons
   return report;
 }
 
+/// A load on a server elsewhere, whose queue and batches are its own.
+LoadReport load_over_http(const LoadCommand& command, const Scenario& scenario, const LoadOptions& options) {
+  HttpLoadOptions http;
+  http.seed = command.seed;
+  http.connections = command.connections;
+  ProgressBar bar;
+  const ServedAt where = served_at(command.model.text);
+  LoadReport report = generate_load(HttpLoad(where, http), scenario, options, bar.sink());
+  bar.clear();
+  report.model = where.model;
+  report.setup = "served at " + where.host + ":" + std::to_string(where.port) + ", up to " +
+                 std::to_string(command.connections) + " connections";
+  report.environment = onednn_environment();
+  report.environment.seed = command.seed;
+  return report;
+}
+
 /// The command with what a plan says in place of what the command line leaves open.
 LoadCommand as_planned(LoadCommand command, ServicePlan& plan, bool has_slo) {
   if (!command.model.given()) command.model.text = plan.model;
@@ -109,6 +128,22 @@ LoadCommand as_planned(LoadCommand command, ServicePlan& plan, bool has_slo) {
   if (!has_slo && plan.slo) command.slo_ms = plan.slo->count();
   if (command.rate > 0.0) plan.arrivals = at_rate(plan.arrivals, command.rate);
   return command;
+}
+
+/// Prints the report, and writes its page where one is asked for.
+/// \param beside  what was simulated; may be null
+void show(const LoadReport& report, const LoadReport* beside, const LoadCommand& command, bool has_slo,
+          ExitCode& exit_code) {
+  if (report.slo ? !report.slo->holds : has_slo) exit_code = ExitCode::slo_missed;
+  if (!command.report.empty()) write_file_atomically(command.report, html_report(report, beside, chart_js()));
+  if (command.json) {
+    nlohmann::json j = to_json(report);
+    if (beside) j["simulated"] = to_json(*beside);
+    print_document("load-report", std::move(j));
+    return;
+  }
+  print(to_text(report, beside));
+  if (!command.report.empty()) print("\nreport: " + command.report + "\n");
 }
 
 void load(LoadCommand command, bool has_slo, bool has_arrivals, ExitCode& exit_code) {
@@ -140,6 +175,11 @@ void load(LoadCommand command, bool has_slo, bool has_arrivals, ExitCode& exit_c
   options.seed = command.seed;
   if (has_slo) options.slo = Milliseconds(command.slo_ms);
   validate(options.tail);
+  if (command.model.text.starts_with("http://")) {
+    const LoadReport report = load_over_http(command, scenario, options);
+    show(report, nullptr, command, has_slo, exit_code);
+    return;
+  }
 
   Model<float> model = command.model.load();
   const RunConfig config = plan ? plan->config : command.run.for_model(model);
@@ -174,17 +214,7 @@ void load(LoadCommand command, bool has_slo, bool has_arrivals, ExitCode& exit_c
     beside->environment = report.environment;
   }
   bar.clear();
-  if (report.slo ? !report.slo->holds : has_slo) exit_code = ExitCode::slo_missed;
-  if (!command.report.empty())
-    write_file_atomically(command.report, html_report(report, beside ? &*beside : nullptr, chart_js()));
-  if (command.json) {
-    nlohmann::json j = to_json(report);
-    if (beside) j["simulated"] = to_json(*beside);
-    print_document("load-report", std::move(j));
-    return;
-  }
-  print(to_text(report, beside ? &*beside : nullptr));
-  if (!command.report.empty()) print("\nreport: " + command.report + "\n");
+  show(report, beside ? &*beside : nullptr, command, has_slo, exit_code);
 }
 
 }  // namespace
@@ -192,7 +222,7 @@ void load(LoadCommand command, bool has_slo, bool has_arrivals, ExitCode& exit_c
 void add_load(CLI::App& app, ExitCode& exit_code) {
   auto command = std::make_shared<LoadCommand>();
   CLI::App* sub = app.add_subcommand("load", "Measure latency and throughput under load, with a queue and batching");
-  command->model.add_to(*sub);
+  command->model.add_to(*sub, "zoo:NAME, an .onnx file, or http://HOST:PORT/v2/models/NAME of a server");
   command->run.add_to(*sub);
   sub->remove_option(sub->get_option("--batch"));  // batches are formed of what waits
   command->run.add_instances_to(*sub);
@@ -232,6 +262,7 @@ void add_load(CLI::App& app, ExitCode& exit_code) {
       ->check(CLI::IsMember({"reject", "block", "drop_oldest"}))
       ->capture_default_str();
   sub->add_option("--timeout-ms", command->timeout_ms, "a request that waited longer does not run (default: none)");
+  sub->add_option("--connections", command->connections, "to a server at the same time")->capture_default_str();
   sub->add_option("--simulate", command->simulate,
                   "show what a simulation says, with service times measured or predicted from a profile")
       ->check(CLI::IsMember({"measured", "predicted"}));

@@ -57,7 +57,8 @@ void serve(const ServeCommand& command, ExitCode& exit_code) {
   std::signal(SIGPIPE, SIG_IGN);
 
   InferenceServer server(options);
-  print("listening on http://" + options.address + ":" + std::to_string(server.port()) + "\n");
+  print(std::string("listening on http") + (options.tls_key.empty() ? "" : "s") + "://" + options.address + ":" +
+        std::to_string(server.port()) + "\n");
   std::fflush(stdout);
   for (const std::string& problem : server.load()) remark(problem);
   print("ready\n");
@@ -99,6 +100,12 @@ void add_serve(CLI::App& app, ExitCode& exit_code) {
       ->capture_default_str();
   sub->add_option("--drain-timeout", command->drain_timeout_s, "for requests to be finished when ending, s")
       ->capture_default_str();
+  sub->add_option("--tokens", options.tokens, "a file of bearer tokens and their rights, reread when it changes");
+  sub->add_option("--tls-cert", options.tls_certificate, "certificate with its chain, PEM: serve https");
+  sub->add_option("--tls-key", options.tls_key, "its private key, PEM");
+  sub->add_option("--model-key", options.model_keys,
+                  "an Ed25519 public key, PEM: models must be signed with it; may be given several times");
+  sub->add_option("--trace", options.trace_requests, "log one in so many inferences (default: none)");
   sub->add_flag("--no-changes", command->no_changes, "clients may not load or unload models");
   sub->add_flag("--loud", command->not_quietly, "compile new versions at normal priority");
   sub->footer(

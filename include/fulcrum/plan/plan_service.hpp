@@ -67,4 +67,14 @@ FULCRUM_DECLARE [[nodiscard]] ServiceStudy plan_service(std::span<const ServedMo
 
 #if FULCRUM_DEFINES(plan)
 #include <fulcrum/plan/detail/service_planner.hpp>
+
+namespace fulcrum {
+
+FULCRUM_DEFINE ServiceStudy plan_service(std::span<const ServedModel> models, const MachineProfile& profile,
+                                         const ServiceOptions& options, const ProgressSink& progress) {
+  return detail::ServicePlanner(models, profile, options, progress).run();
+}
+
+}  // namespace fulcrum
+
 #endif

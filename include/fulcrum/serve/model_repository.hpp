@@ -85,6 +85,8 @@ public:
   FULCRUM_DECLARE [[nodiscard]] std::shared_ptr<ServedVersion> find(const std::string& name,
                                                                     std::string_view version = {}) const;
 
+  /// Whether it takes the requests that name no version.
+  FULCRUM_DECLARE [[nodiscard]] bool is_current(const ServedVersion& version) const;
   /// All versions that are loaded.
   FULCRUM_DECLARE [[nodiscard]] std::vector<std::shared_ptr<ServedVersion>> loaded() const;
   /// Of one model, ascending.

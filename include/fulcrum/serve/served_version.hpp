@@ -11,6 +11,7 @@
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/serve/inference_protocol.hpp>
 #include <fulcrum/serve/model_settings.hpp>
+#include <fulcrum/serve/response_cache.hpp>
 #include <fulcrum/serve/version_metrics.hpp>
 #include <fulcrum/serve/watched_runner.hpp>
 
@@ -50,6 +51,7 @@ public:
     return runner_;
   }
 
+  [[nodiscard]] ResponseCache& cache() const noexcept { return *cache_; }
   [[nodiscard]] VersionMetrics& metrics() const noexcept { return *metrics_; }
 
 private:
@@ -62,6 +64,7 @@ private:
   bool takes_samples_ = false;
   std::vector<std::string> notes_;
   std::unique_ptr<VersionMetrics> metrics_ = std::make_unique<VersionMetrics>();
+  std::unique_ptr<ResponseCache> cache_;
   mutable std::mutex mutex_;
   std::shared_ptr<WatchedRunner> runner_;
 };
@@ -85,7 +88,11 @@ namespace fulcrum {
 
 FULCRUM_DEFINE ServedVersion::ServedVersion(std::string model, std::string version, const Model<float>& network,
                                             const ModelSettings& settings, const ExecutorFactory& executors)
-    : model_(std::move(model)), version_(std::move(version)), settings_(settings), network_(network) {
+    : model_(std::move(model)),
+      version_(std::move(version)),
+      settings_(settings),
+      network_(network),
+      cache_(std::make_unique<ResponseCache>(settings.cache_bytes)) {
   if (settings_.choose_precision) settings_.run.precision = is_quantized(network) ? Precision::int8 : Precision::f32;
   validate(settings_.run);
   validate(settings_.batching);

@@ -8,6 +8,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/serve/model_repository.hpp>
@@ -33,11 +34,14 @@ struct ServerOptions {
   bool share_port = false;            ///< other processes may listen at the same port (SO_REUSEPORT)
   ServerLimits limits{};
   RepositoryOptions repository{};
-  bool changes = true;                              ///< clients may load and unload models and change their traffic
-  std::chrono::milliseconds hang_after{500};        ///< see WatchedRunner::look(); > 0
-  std::chrono::milliseconds drain_delay{0};         ///< not ready, but still taking connections, before draining
+  bool changes = true;                        ///< clients may load and unload models and change their traffic
+  std::string tokens{};                       ///< file of AccessRules, reread when it changes; empty: all may do all
+  std::string tls_certificate{}, tls_key{};   ///< PEM files (the certificate with its chain); empty: no TLS
+  std::vector<std::string> model_keys{};      ///< see check_signature(); empty: models need no signature
+  std::chrono::milliseconds hang_after{500};  ///< see WatchedRunner::look(); > 0
+  std::chrono::milliseconds drain_delay{0};   ///< not ready, but still taking connections, before draining
   std::chrono::milliseconds drain_timeout{30'000};  ///< requests that take longer are cut when draining
-  std::size_t trace_requests = 0;                   ///< one in so many requests is logged; 0: none
+  std::uint64_t trace_requests = 0;                 ///< one in so many requests is logged; 0: none
   /// Is given one line of JSON for each thing that happened, from any thread; empty: nothing is logged.
   std::function<void(std::string_view line)> log{};
 };
@@ -67,6 +71,8 @@ FULCRUM_DEFINE void validate(const ServerOptions& options) {
   check("the number of threads that talk to clients", options.io_threads >= 1 && options.io_threads <= 1024,
         "give a number from 1 to 1,024");
   check("the time after which an instance hangs", options.hang_after.count() > 0, "give a time above 0");
+  check("a certificate of TLS without its key, or a key without its certificate,",
+        options.tls_certificate.empty() == options.tls_key.empty(), "give both");
   check("the time to drain", options.drain_delay.count() >= 0 && options.drain_timeout.count() >= 0,
         "give a time of 0 or more");
 }

@@ -493,12 +493,3 @@ private:
 };
 
 }  // namespace fulcrum::detail
-
-namespace fulcrum {
-
-FULCRUM_DEFINE ServiceStudy plan_service(std::span<const ServedModel> models, const MachineProfile& profile,
-                                         const ServiceOptions& options, const ProgressSink& progress) {
-  return detail::ServicePlanner(models, profile, options, progress).run();
-}
-
-}  // namespace fulcrum

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,16 +18,19 @@
 
 #include <fulcrum/core/utf8.hpp>
 #include <fulcrum/run/json_values.hpp>
+#include <fulcrum/serve/detail/access_control.hpp>
 #include <fulcrum/serve/detail/http_message.hpp>
 #include <fulcrum/serve/detail/inference_service.hpp>
 #include <fulcrum/serve/detail/job_thread.hpp>
+#include <fulcrum/serve/detail/live_page.hpp>
 #include <fulcrum/serve/metrics_text.hpp>
 
 namespace fulcrum::detail {
 
 class HttpFront {
 public:
-  explicit HttpFront(std::shared_ptr<InferenceService> service) : service_(std::move(service)) {}
+  explicit HttpFront(std::shared_ptr<InferenceService> service)
+      : service_(std::move(service)), access_(service_->options().tokens) {}
 
   [[nodiscard]] InferenceService& service() noexcept { return *service_; }
   [[nodiscard]] JobThread& jobs() noexcept { return jobs_; }
@@ -35,6 +39,11 @@ public:
 
   std::atomic<std::uint64_t> connections_accepted{0}, connections_refused{0}, requests_unknown{0};
   std::atomic<std::int64_t> connections_open{0};
+
+  /// To be called now and then: reads files again that changed.
+  void look_at_files() {
+    access_.read_again([this](const char* event, nlohmann::json fields) { service_->log(event, std::move(fields)); });
+  }
 
   /// Answers a request whose body is there.
   void handle(const std::shared_ptr<HttpRequest>& request, ReplyFunction reply) {
@@ -74,9 +83,34 @@ private:
                          "use " + std::string(method));
   }
 
+  /// The right that a request needs, and for which model; nothing: it needs none.
+  static std::optional<std::pair<AccessRight, std::string_view>> needed(const HttpRequest& request,
+                                                                        const Parts& parts) {
+    const auto is = [&](std::size_t i, std::string_view text) { return i < parts.size() && parts[i] == text; };
+    if (is(0, "live") || (is(0, "v2") && is(1, "health"))) return std::nullopt;
+    if (is(0, "v2") && is(1, "models") && parts.size() > 2) {
+      const bool change = parts.back() == "traffic" && request.method != "GET";
+      return std::pair(change ? AccessRight::change : AccessRight::infer, parts[2]);
+    }
+    if (is(0, "v2") && is(1, "repository") && is(2, "models") && parts.size() > 3)
+      return std::pair(AccessRight::change, parts[3]);
+    return std::pair(parts.size() == 1 && is(0, "v2") ? AccessRight::infer : AccessRight::watch, std::string_view{});
+  }
+
   void route(const std::shared_ptr<HttpRequest>& request, const ReplyFunction& reply) {
     const Parts parts = path_parts(request->target);
     const auto is = [&](std::size_t i, std::string_view text) { return i < parts.size() && parts[i] == text; };
+    if (const auto right = needed(*request, parts)) {
+      try {
+        access_.check(*request, right->first, right->second);
+      } catch (const RequestError& error) {
+        service_->log("access_denied",
+                      {{"who", request->who}, {"peer", request->peer}, {"target", request->target.substr(0, 200)}});
+        HttpReply denied = error_reply(error);
+        if (error.status() == 401) denied.headers.emplace_back("WWW-Authenticate", "Bearer");
+        return reply(std::move(denied));
+      }
+    }
     if (is(0, "v2")) {
       if (parts.size() == 1) return expect_method(*request, "GET"), reply(json_reply(server_metadata()));
       if (is(1, "health") && parts.size() == 3 && (is(2, "live") || is(2, "ready"))) {
@@ -89,6 +123,11 @@ private:
     if (parts.size() == 1 && is(0, "metrics")) {
       expect_method(*request, "GET");
       return reply({200, metrics(), "text/plain; version=0.0.4; charset=utf-8"});
+    }
+    if (parts.size() == 1 && (is(0, "live") || is(0, "live.json"))) {
+      expect_method(*request, "GET");
+      if (is(0, "live.json")) return reply(json_reply(live_figures(service_->repository())));
+      return reply({200, std::string(live_page), "text/html; charset=utf-8"});
     }
     throw RequestError(404, request->target.substr(0, 200), "is not here", "see the KServe v2 protocol");
   }
@@ -104,6 +143,8 @@ private:
     }
     if (parts.size() > next + 1) throw RequestError(404, request->target.substr(0, 200), "is not here");
     const std::string_view verb = next < parts.size() ? parts[next] : std::string_view{};
+    if (version.empty() && verb == "traffic") return traffic(request, name, reply);
+    if (version.empty() && verb == "outcome") return outcome(*request, name, reply);
     if (verb == "infer") return expect_method(*request, "POST"), infer(request, name, version, reply);
     expect_method(*request, "GET");
     if (verb.empty()) return reply(json_reply(model_metadata(*service_->repository().find(name, version))));
@@ -121,7 +162,15 @@ private:
   void infer(const std::shared_ptr<HttpRequest>& request, const std::string& name, std::string_view version,
              const ReplyFunction& reply) {
     const std::shared_ptr<InferenceCall>& call = request->call;
-    std::shared_ptr<ServedVersion> served = service_->repository().find(name, version);
+    TrafficControl::Choice choice;
+    if (version.empty()) {
+      choice = service_->traffic().choose(name, request->routing_key);
+    } else {
+      choice.version = service_->repository().find(name, version);
+    }
+    std::shared_ptr<ServedVersion> served = choice.version;
+    call->traffic = choice.traffic;
+    call->is_new = choice.is_new;
     try {
       call->request = parse_inference_request(call->json, call->binary);
       set_deadline(*request, *call);
@@ -131,7 +180,35 @@ private:
     }
     InferenceCall* raw = call.get();
     call->done = [this, raw, reply] { reply(inference_reply(raw->shared_from_this())); };
-    service_->begin(call, std::move(served));
+    try {
+      service_->begin(call, std::move(served));
+    } catch (...) {
+      call->done = nullptr;  // which has the connection, which has the call
+      throw;
+    }
+    if (choice.shadow) service_->shadow(call, std::move(choice.shadow));
+  }
+
+  void traffic(const std::shared_ptr<HttpRequest>& request, const std::string& name, const ReplyFunction& reply) {
+    if (request->method != "GET") {
+      expect_method(*request, "POST");
+      if (!service_->options().changes)
+        throw RequestError(403, "traffic", "cannot be changed by clients of this server");
+      const nlohmann::json body = parse_json(request->body(), "the request");
+      service_->traffic().set(name, traffic_plan_from_json(body), request->who);
+    }
+    reply(json_reply(service_->traffic().status(name)));
+  }
+
+  /// What a client says became of an answer: {"version", "bad": 0 (good) … 1}.
+  void outcome(const HttpRequest& request, const std::string& name, const ReplyFunction& reply) {
+    expect_method(request, "POST");
+    const nlohmann::json body = parse_json(request.body(), "the request");
+    const JsonReader j(body);
+    const double bad = j.at("bad").number(0.0);
+    if (bad > 1.0) j.at("bad").fail("a number from 0 to 1");
+    service_->traffic().report_outcome(name, j.at("version").text(), bad);
+    reply(json_reply(nlohmann::json::object()));
   }
 
   static void set_deadline(const HttpRequest& request, InferenceCall& call) {
@@ -154,8 +231,25 @@ private:
     return text.data();
   }
 
-  static HttpReply inference_reply(const std::shared_ptr<InferenceCall>& call) {
+  void trace(const InferenceCall& call, const CallOutcome& outcome) {
+    const std::uint64_t every = service_->options().trace_requests;
+    if (every == 0 || traced_.fetch_add(1, std::memory_order_relaxed) % every != 0) return;
+    const auto ms = [](auto time) { return Milliseconds(time).count(); };
+    service_->log("inference", {{"model", call.version->model()},
+                                {"version", call.version->version()},
+                                {"id", call.request.id.substr(0, 200)},
+                                {"samples", call.samples},
+                                {"status", outcome.status},
+                                {"batch", outcome.batch},
+                                {"cached", outcome.cached},
+                                {"queue_ms", ms(outcome.queued)},
+                                {"compute_ms", ms(outcome.computed)},
+                                {"total_ms", ms(ServeClock::now() - call.arrived)}});
+  }
+
+  HttpReply inference_reply(const std::shared_ptr<InferenceCall>& call) {
     const CallOutcome outcome = call->outcome();
+    trace(*call, outcome);
     if (outcome.status == 429) return shed_reply(outcome.message, Seconds(1.0));
     if (outcome.status != 200) {
       HttpReply reply = error_reply(outcome.status, outcome.message);
@@ -266,23 +360,26 @@ private:
   void change(const std::shared_ptr<HttpRequest>& request, const std::string& name, const std::string& verb,
               const ReplyFunction& reply) {
     std::string version;
+    bool publish = true;
     if (!request->body().empty()) {
       const nlohmann::json body = parse_json(request->body(), "the request");
       if (const auto parameters = JsonReader(body).find("parameters")) {
         if (const auto wanted = parameters->find("version")) version = wanted->text();
+        if (const auto wanted = parameters->find("publish")) publish = wanted->boolean();
       }
     }
-    jobs_.add([this, request, name, verb, version, reply] {
+    jobs_.add([this, request, name, verb, version, publish, reply] {
       HttpReply answer;
       try {
         ModelRepository& repository = service_->repository();
         if (verb == "load")
-          repository.load(name, version);
+          repository.load(name, version, publish);
         else if (verb == "unload")
           repository.unload(name, version);
         else
           answer = json_reply({{"name", name}, {"version", repository.publish(name, version)}});
-        service_->log(("model_" + verb).c_str(), {{"model", name}, {"version", version}, {"peer", request->peer}});
+        service_->log(("model_" + verb).c_str(),
+                      {{"model", name}, {"version", version}, {"who", request->who}, {"peer", request->peer}});
       } catch (const RequestError& error) {
         answer = error_reply(error);
       } catch (const std::exception& error) {
@@ -292,6 +389,7 @@ private:
         service_->log("change_refused", {{"change", verb},
                                          {"model", name},
                                          {"version", version},
+                                         {"who", request->who},
                                          {"peer", request->peer},
                                          {"reason", answer.body}});
       reply(std::move(answer));
@@ -304,6 +402,8 @@ private:
   }
 
   std::shared_ptr<InferenceService> service_;
+  AccessControl access_;
+  std::atomic<std::uint64_t> traced_{0};
   std::atomic<bool> ready_{false};
   JobThread jobs_;  // the last: its jobs use the rest
 };

@@ -18,7 +18,7 @@
 namespace fulcrum::detail {
 
 struct HttpRequest {
-  std::string method, target, peer;
+  std::string method, target, peer, who = "anybody";
   std::string authorization, timeout_ms, routing_key;
   std::optional<std::size_t> json_bytes;  // Inference-Header-Content-Length
   std::shared_ptr<InferenceCall> call;    // holds the body, whatever it is for

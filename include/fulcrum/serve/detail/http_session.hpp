@@ -3,6 +3,7 @@
 /// A connection: requests off a stream, one after the other, and replies onto it.
 
 #include <array>
+#include <atomic>
 #include <charconv>
 #include <chrono>
 #include <cstddef>
@@ -19,6 +20,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/read.hpp>
+#include <boost/asio/ssl/stream_base.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/error.hpp>
@@ -27,6 +29,7 @@
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
+#include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 
@@ -95,7 +98,7 @@ public:
     asio::dispatch(stream_.get_executor(), [self = this->shared_from_this()] {
       if constexpr (is_tls) {
         self->deadline(self->limits_.handshake);
-        self->stream_.async_handshake(Stream::server, [self](beast::error_code error) {
+        self->stream_.async_handshake(asio::ssl::stream_base::server, [self](beast::error_code error) {
           if (!error) self->read_header();
         });
       } else {
@@ -265,17 +268,47 @@ private:
         });
   }
 
+  /// While a request is with the front, nothing of the stream is under way. A reply that comes from another thread once
+  /// the front has returned finds nobody else at this session, and is written there and then as far as the socket takes
+  /// it: that saves the way over this context's threads, which is longer than the writing.
   void answer() {
     if (problem_) return send(error_reply(problem_->first, problem_->second));
     beast::get_lowest_layer(stream_).expires_never();  // the runner's time is no fault of the client
-    front_->handle(request_, [self = this->shared_from_this()](HttpReply reply) {
+    handed_over_.store(false, std::memory_order_relaxed);
+    const auto self = this->shared_from_this();
+    front_->handle(request_, [self](HttpReply reply) {
+      if (!is_tls && self->handed_over_.load(std::memory_order_acquire)) return self->send_here(std::move(reply));
       // Shared, as a handler has to be copyable here and there; it is taken once.
       auto shared = std::make_shared<HttpReply>(std::move(reply));
       asio::dispatch(self->stream_.get_executor(), [self, shared] { self->send(std::move(*shared)); });
     });
+    handed_over_.store(true, std::memory_order_release);
+  }
+
+  void send_here(HttpReply reply) {
+    make_response(std::move(reply));
+    beast::error_code error;
+    auto& socket = beast::get_lowest_layer(stream_).socket();
+    socket.non_blocking(true, error);
+    while (!error && !serializer_->is_done()) http::write_some(socket, *serializer_, error);
+    if (!error && keep_alive_) {
+      finish_response();
+      return read_header();
+    }
+    // The rest, or the end, is for the session's own thread.
+    asio::post(stream_.get_executor(), [self = this->shared_from_this(), error] {
+      if (!error) return self->written(error);
+      if (error != asio::error::would_block && error != asio::error::try_again) return self->close();
+      self->write_rest();
+    });
   }
 
   void send(HttpReply reply) {
+    make_response(std::move(reply));
+    write_rest();
+  }
+
+  void make_response(HttpReply reply) {
     reply_ = std::move(reply);
     request_.reset();
     response_.emplace();
@@ -289,15 +322,29 @@ private:
     std::vector<asio::const_buffer>& parts = response_->body();
     parts.push_back(asio::buffer(reply_.body));
     for (const auto& part : reply_.more) parts.push_back(asio::buffer(part.data(), part.size()));
-    response_->content_length(asio::buffer_size(parts));
+    reply_bytes_ = asio::buffer_size(parts);
+    response_->content_length(reply_bytes_);
     if (head_only_) parts.clear();
-    deadline(transfer_time(asio::buffer_size(parts)));
-    http::async_write(stream_, *response_, [self = this->shared_from_this()](beast::error_code error, std::size_t) {
-      self->response_.reset();
-      self->reply_ = {};
-      if (error || !self->keep_alive_) return self->finish(error);
-      self->read_header();
+    serializer_.emplace(*response_);
+  }
+
+  void write_rest() {
+    deadline(transfer_time(reply_bytes_));
+    http::async_write(stream_, *serializer_, [self = this->shared_from_this()](beast::error_code error, std::size_t) {
+      self->written(error);
     });
+  }
+
+  void written(beast::error_code error) {
+    finish_response();
+    if (error || !keep_alive_) return finish(error);
+    read_header();
+  }
+
+  void finish_response() {
+    serializer_.reset();
+    response_.reset();
+    reply_ = {};
   }
 
   /// Lets the client read what was written: a socket closed with unread bytes resets the connection.
@@ -328,14 +375,17 @@ private:
   std::size_t body_bytes_ = 0;
   std::optional<std::pair<int, std::string>> problem_;  // of the header; said when the body was read
   HttpReply reply_;
+  std::size_t reply_bytes_ = 0;
   std::optional<http::response<PartsBody>> response_;
+  std::optional<http::response_serializer<PartsBody>> serializer_;
+  std::atomic<bool> handed_over_{false};
   std::array<char, 4096> dropped_{};
   unsigned version_ = 11;
   bool keep_alive_ = true;
   bool head_only_ = false;
-  bool idle_ = true;
+  std::atomic<bool> idle_{true};
   bool unread_ = false;  // the client is still sending what nobody will read
-  bool winding_up_ = false;
+  std::atomic<bool> winding_up_{false};
 };
 
 }  // namespace fulcrum::detail

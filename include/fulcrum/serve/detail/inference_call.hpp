@@ -28,6 +28,7 @@ namespace fulcrum::detail {
 using ServeClock = std::chrono::steady_clock;
 
 struct InferenceCall;
+struct ModelTraffic;
 
 /// Who is told that all samples of a call are back.
 class CallOwner {
@@ -64,6 +65,10 @@ struct InferenceCall : std::enable_shared_from_this<InferenceCall> {
   std::vector<AlignedBytes> results;          // of each output
   ServeClock::time_point arrived, submitted;
   std::optional<ServeClock::time_point> deadline;
+  std::shared_ptr<ModelTraffic> traffic;  // is told how it fared; empty: nobody is
+  bool is_new = false;                    // of a canary's versions, the new one
+  std::shared_ptr<InferenceCall> source;  // of a shadow: whose body it reads
+  std::optional<Sha256Digest> cache_key;
   std::function<void()> done;  // called once, from any thread, when the outcome is set
 
   std::shared_ptr<CallOwner> owner;
@@ -87,11 +92,16 @@ struct InferenceCall : std::enable_shared_from_this<InferenceCall> {
     }
     std::exchange(done, nullptr)();
   }
-  void set_cached() { outcome_.cached = true; }
+  void set_cached() noexcept { outcome_.cached = true; }
   /// How it ended, once done() was called.
   [[nodiscard]] CallOutcome outcome() const {
     const std::lock_guard lock(mutex_);
     return answer_;
+  }
+
+  [[nodiscard]] std::chrono::nanoseconds compute_time() const {
+    const std::lock_guard lock(mutex_);
+    return outcome_.computed;
   }
 
   /// Of one sample, on the runner's thread.

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -19,8 +20,10 @@
 #include <fulcrum/core/utc.hpp>
 #include <fulcrum/core/utf8.hpp>
 #include <fulcrum/serve/detail/inference_call.hpp>
+#include <fulcrum/serve/detail/traffic_control.hpp>
 #include <fulcrum/serve/model_repository.hpp>
 #include <fulcrum/serve/server_options.hpp>
+#include <fulcrum/serve/signed_model.hpp>
 #include <fulcrum/serve/tensor_bytes.hpp>
 
 namespace fulcrum::detail {
@@ -38,9 +41,13 @@ private:
 
 class InferenceService : public CallOwner, public std::enable_shared_from_this<InferenceService> {
 public:
-  explicit InferenceService(const ServerOptions& options) : options_(options), repository_(options.repository) {}
+  explicit InferenceService(const ServerOptions& options)
+      : options_(options),
+        repository_(with_check(options)),
+        traffic_(repository_, [this](const char* event, nlohmann::json fields) { log(event, std::move(fields)); }) {}
 
   [[nodiscard]] ModelRepository& repository() noexcept { return repository_; }
+  [[nodiscard]] TrafficControl& traffic() noexcept { return traffic_; }
   [[nodiscard]] const ServerOptions& options() const noexcept { return options_; }
 
   void log(const char* event, nlohmann::json fields) const {
@@ -57,6 +64,7 @@ public:
     VersionMetrics& metrics = call->version->metrics();
     try {
       bind(*call);
+      if (answer_from_cache(*call)) return;
       admit(*call);
     } catch (const ShedError&) {
       metrics.count(ServedAs::shed);
@@ -68,6 +76,20 @@ public:
     submit(call);
   }
 
+  /// Runs a copy of a call on another version, for nobody; where that one is idle.
+  void shadow(const std::shared_ptr<InferenceCall>& call, std::shared_ptr<ServedVersion> version) {
+    if (version->runner()->runner().waiting() > 0) return;
+    auto copy = std::make_shared<InferenceCall>();
+    copy->source = call;
+    copy->request = call->request;  // binary tensors stay where they are
+    copy->arrived = ServeClock::now();
+    copy->done = [] {};
+    try {
+      begin(copy, std::move(version));
+    } catch (const Error&) {  // counted where it was refused
+    }
+  }
+
   void all_ended(InferenceCall& call) override {
     const std::shared_ptr<InferenceCall> keep = std::move(call.self);
     {
@@ -77,7 +99,10 @@ public:
     call.version->metrics().in_flight.fetch_sub(1, std::memory_order_relaxed);
     if (!call.claim()) return;
     switch (call.worst()) {
-      case RequestStatus::done: note_cost(call); return end(call, ServedAs::ok, 200, {});
+      case RequestStatus::done:
+        note_cost(call);
+        keep_in_cache(call);
+        return end(call, ServedAs::ok, 200, {});
       case RequestStatus::expired:
         return end(call, ServedAs::expired, 504, "the request: waited beyond its deadline and was not run");
       case RequestStatus::rejected:
@@ -114,6 +139,52 @@ public:
   }
 
 private:
+  static RepositoryOptions with_check(const ServerOptions& options) {
+    RepositoryOptions repository = options.repository;
+    if (!options.model_keys.empty()) {
+      repository.check = [keys = options.model_keys, before = repository.check](const std::string& folder) {
+        check_signature(folder, keys);
+        if (before) before(folder);
+      };
+    }
+    return repository;
+  }
+
+  bool answer_from_cache(InferenceCall& call) {
+    const ServedVersion& version = *call.version;
+    if (!version.cache().enabled()) return false;
+    Sha256 hash;
+    hash.add(std::as_bytes(std::span(&call.samples, 1)));
+    for (std::size_t i = 0; i < call.src.size(); ++i) {
+      const std::int64_t elements = version.src_elements()[i] * call.samples;
+      hash.add(std::as_bytes(std::span(call.src[i], static_cast<std::size_t>(elements))));
+    }
+    call.cache_key = hash.digest();
+    const auto kept = version.cache().find(*call.cache_key);
+    (kept ? version.metrics().cache_hits : version.metrics().cache_misses).fetch_add(1, std::memory_order_relaxed);
+    if (!kept) return false;
+    call.results.resize(kept->size());
+    for (std::size_t o = 0; o < kept->size(); ++o) {
+      const auto bytes = std::as_bytes(std::span((*kept)[o]));
+      call.results[o].resize(bytes.size());
+      if (!bytes.empty()) std::memcpy(call.results[o].data(), bytes.data(), bytes.size());
+    }
+    call.set_cached();
+    static_cast<void>(call.claim());
+    end(call, ServedAs::ok, 200, {});
+    return true;
+  }
+
+  static void keep_in_cache(InferenceCall& call) {
+    if (!call.cache_key) return;
+    ResponseCache::Results results;
+    for (std::size_t o = 0; o < call.results.size(); ++o) {
+      const std::span<const float> values = call.result(o);
+      results.emplace_back(values.begin(), values.end());
+    }
+    call.version->cache().put(*call.cache_key, std::move(results));
+  }
+
   static std::string of(const InferenceCall& call) { return "model '" + call.version->model() + "'"; }
 
   /// Points src at what was sent, converted where it has to be.
@@ -258,10 +329,13 @@ private:
   }
 
   /// Precondition: claimed.
-  static void end(InferenceCall& call, ServedAs as, int status, std::string message) {
+  void end(InferenceCall& call, ServedAs as, int status, std::string message) {
     VersionMetrics& metrics = call.version->metrics();
+    const auto total = ServeClock::now() - call.arrived;
     metrics.count(as);
-    if (as == ServedAs::ok) metrics.total.add(ServeClock::now() - call.arrived);
+    if (as == ServedAs::ok) metrics.total.add(total);
+    if (call.traffic && (as == ServedAs::failed || (as == ServedAs::ok && !call.measured().cached)))
+      traffic_.observe(call.traffic, call.is_new, {as == ServedAs::failed, call.compute_time(), total});
     call.end(status, std::move(message));
   }
 
@@ -301,6 +375,7 @@ private:
 
   ServerOptions options_;
   ModelRepository repository_;
+  TrafficControl traffic_;
   mutable std::mutex mutex_;
   std::list<InferenceCall*> on_their_way_;
   std::atomic<bool> stuck_{false};

@@ -266,6 +266,12 @@ FULCRUM_DEFINE std::shared_ptr<ServedVersion> ModelRepository::find(const std::s
   throw RequestError(404, what, "is not here", "GET v2/repository/index lists what is");
 }
 
+FULCRUM_DEFINE bool ModelRepository::is_current(const ServedVersion& version) const {
+  const std::lock_guard lock(mutex_);
+  const auto entry = entries_.find(version.model());
+  return entry != entries_.end() && entry->second.current == detail::version_number(version.version());
+}
+
 FULCRUM_DEFINE std::vector<std::shared_ptr<ServedVersion>> ModelRepository::loaded() const {
   std::vector<std::shared_ptr<ServedVersion>> result;
   const std::lock_guard lock(mutex_);

@@ -16,6 +16,8 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/beast/ssl/ssl_stream.hpp>
 
 #include <fulcrum/serve/detail/http_session.hpp>
 #include <fulcrum/serve/server.hpp>
@@ -31,6 +33,7 @@ public:
         context_(std::make_shared<asio::io_context>(options.io_threads)),
         work_(context_->get_executor()),
         acceptor_(asio::make_strand(*context_)) {
+    if (!options_.tls_certificate.empty()) use_tls();
     listen();
     accept();
     for (int i = 0; i < options_.io_threads; ++i) threads_.emplace_back([context = context_] { context->run(); });
@@ -82,6 +85,21 @@ public:
   }
 
 private:
+  void use_tls() {
+    tls_ = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
+    beast::error_code error;
+    const auto check = [&](const std::string& file, const char* remedy) {
+      if (error) throw Error(file, "cannot be used for TLS (" + error.message() + ")", remedy);
+    };
+    tls_->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
+                          asio::ssl::context::no_tlsv1_1 | asio::ssl::context::no_compression,
+                      error);
+    tls_->use_certificate_chain_file(options_.tls_certificate, error);
+    check(options_.tls_certificate, "give a certificate in PEM, with its chain behind it");
+    tls_->use_private_key_file(options_.tls_key, asio::ssl::context::pem, error);
+    check(options_.tls_key, "give the certificate's private key in PEM");
+  }
+
   void listen() {
     beast::error_code error;
     const auto check = [&](const char* what) {
@@ -149,11 +167,13 @@ private:
 
   void keep_watch() {
     constexpr std::chrono::milliseconds tick(50);
+    unsigned ticks = 0;
     std::unique_lock lock(watching_);
     while (!ended_) {
       watch_.wait_for(lock, tick, [this] { return ended_; });
       lock.unlock();
       service_->watch(tick);
+      if (++ticks % 10 == 0) front_->look_at_files();
       lock.lock();
     }
   }
@@ -164,6 +184,7 @@ private:
   std::shared_ptr<asio::io_context> context_;
   asio::executor_work_guard<asio::io_context::executor_type> work_;  // requests that run are no work of its own
   asio::ip::tcp::acceptor acceptor_;
+  std::shared_ptr<asio::ssl::context> tls_;
   std::uint16_t port_ = 0;
   std::mutex mutex_;
   std::vector<std::weak_ptr<SessionBase>> sessions_;
