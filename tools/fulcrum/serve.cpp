@@ -6,8 +6,10 @@
 
 #include <unistd.h>
 
+#include <fulcrum/core/utc.hpp>
 #include <fulcrum/run/json_values.hpp>
 #include <fulcrum/serve/server.hpp>
+#include <fulcrum/serve/supervise.hpp>
 
 #include "command.hpp"
 
@@ -19,6 +21,7 @@ struct ServeCommand {
   std::string config, log = "-";
   ServerOptions options;
   double idle_s = 60.0, transfer_s = 10.0, hang_ms = 500.0, drain_delay_s = 0.0, drain_timeout_s = 30.0;
+  int workers = 1;
   bool no_changes = false, not_quietly = false;
 };
 
@@ -27,6 +30,35 @@ std::chrono::milliseconds milliseconds(double count) {
 }
 
 /// Serves until a signal says to end.
+/// \param tell  whether to say where on standard output
+/// \return whether all requests were finished
+bool serve_until_told(const ServerOptions& options, bool tell) {
+  // Before any thread is started, so that all of them leave the signals to this one.
+  sigset_t ends;
+  sigemptyset(&ends);
+  sigaddset(&ends, SIGTERM);
+  sigaddset(&ends, SIGINT);
+  static_cast<void>(pthread_sigmask(SIG_BLOCK, &ends, nullptr));
+  std::signal(SIGPIPE, SIG_IGN);
+
+  InferenceServer server(options);
+  if (tell) {
+    print(std::string("listening on http") + (options.tls_key.empty() ? "" : "s") + "://" + options.address + ":" +
+          std::to_string(server.port()) + "\n");
+    std::fflush(stdout);
+  }
+  for (const std::string& problem : server.load()) {
+    if (tell) remark(problem);
+  }
+  if (tell) print("ready\n");
+  std::fflush(stdout);
+  int signal = 0;
+  static_cast<void>(sigwait(&ends, &signal));
+  const bool all = server.drain();
+  if (!all) remark("requests that took longer than --drain-timeout were cut");
+  return all;
+}
+
 void serve(const ServeCommand& command, ExitCode& exit_code) {
   ServerOptions options = command.options;
   options.limits.idle = milliseconds(1000.0 * command.idle_s);
@@ -48,27 +80,26 @@ void serve(const ServeCommand& command, ExitCode& exit_code) {
     text += '\n';
     static_cast<void>(!::write(STDERR_FILENO, text.data(), text.size()));  // one call: lines of threads stay whole
   };
-  // Before any thread is started, so that all of them leave the signals to this one.
-  sigset_t ends;
-  sigemptyset(&ends);
-  sigaddset(&ends, SIGTERM);
-  sigaddset(&ends, SIGINT);
-  static_cast<void>(pthread_sigmask(SIG_BLOCK, &ends, nullptr));
-  std::signal(SIGPIPE, SIG_IGN);
-
-  InferenceServer server(options);
-  print(std::string("listening on http") + (options.tls_key.empty() ? "" : "s") + "://" + options.address + ":" +
-        std::to_string(server.port()) + "\n");
-  std::fflush(stdout);
-  for (const std::string& problem : server.load()) remark(problem);
-  print("ready\n");
-  std::fflush(stdout);
-  int signal = 0;
-  static_cast<void>(sigwait(&ends, &signal));
-  if (!server.drain()) {
-    remark("requests that took longer than --drain-timeout were cut");
-    exit_code = ExitCode::failure;
+  if (command.workers > 1) {
+    if (options.port == 0) throw Error("--port", "is 0, but workers share a port", "give a number");
+    options.share_port = true;
+    options.changes = false;  // one worker would change, and the others not know
+    const auto log = options.log;
+    const int code = supervise(
+        command.workers, [options](int worker) { return serve_until_told(options, worker == 0) ? 0 : 1; },
+        [log](const WorkerEnd& end) {
+          log(nlohmann::json{{"time", utc_now()},
+                             {"event", end.again ? "worker_crashed" : "worker_ended"},
+                             {"worker", end.worker},
+                             {"process", end.process},
+                             {"exit_code", end.exit_code},
+                             {"signal", end.signal}}
+                  .dump());
+        });
+    if (code != 0) exit_code = ExitCode::failure;
+    return;
   }
+  if (!serve_until_told(options, true)) exit_code = ExitCode::failure;
 }
 
 }  // namespace
@@ -83,6 +114,11 @@ void add_serve(CLI::App& app, ExitCode& exit_code) {
   sub->add_option("--config", command->config,
                   "a plan of fulcrum plan, for models that have no config.json of their own");
   sub->add_option("--io-threads", options.io_threads, "threads that talk to clients")->capture_default_str();
+  sub->add_option(
+         "--workers", command->workers,
+         "processes that share the port, each with all models; one that crashes is started again. Their models "
+         "cannot be changed by clients")
+      ->capture_default_str();
   sub->add_option("--max-body", options.limits.body_bytes, "bytes of a request's body")
       ->transform(CLI::AsSizeValue(false))
       ->default_str("64MiB");
