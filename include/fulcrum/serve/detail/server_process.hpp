@@ -146,8 +146,17 @@ private:
     socket.set_option(asio::ip::tcp::no_delay(true), error);
     const auto remote = socket.remote_endpoint(error);
     const std::string peer = error ? std::string("?") : remote.address().to_string();
-    const auto session = std::make_shared<HttpSession<beast::tcp_stream>>(beast::tcp_stream(std::move(socket)), front_,
-                                                                          options_.limits, peer);
+    beast::tcp_stream stream(std::move(socket));
+    if (tls_) {
+      begin(std::make_shared<HttpSession<beast::ssl_stream<beast::tcp_stream>>>(
+          beast::ssl_stream<beast::tcp_stream>(std::move(stream), *tls_), front_, options_.limits, peer));
+    } else {
+      begin(std::make_shared<HttpSession<beast::tcp_stream>>(std::move(stream), front_, options_.limits, peer));
+    }
+  }
+
+  template <class Session>
+  void begin(const std::shared_ptr<Session>& session) {
     {
       const std::lock_guard lock(mutex_);
       std::erase_if(sessions_, [](const auto& one) { return one.expired(); });
