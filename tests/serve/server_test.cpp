@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include <fulcrum/core/random.hpp>
 #include <fulcrum/exec/reference.hpp>
 
 #include <support/catch.hpp>
@@ -552,4 +553,43 @@ TEST_CASE("the live page is whole in itself, and has its figures") {
   const json figures = client.get("/live.json").json();
   CHECK(figures["versions"][0]["outcomes"]["ok"] == 1);
   CHECK(figures["versions"][0]["latency"].size() == figures["bounds_ms"].size() + 1);
+}
+
+TEST_CASE("damaged requests of any kind do no harm") {
+  const Small small([](ServerOptions& options) { options.limits.body_bytes = 100'000; });
+  const std::string body = test::small_request({1, 2, 3, 4}, "id");
+  const json head{
+      {"inputs",
+       {{{"name", "input"}, {"datatype", "FP32"}, {"shape", {1, 4}}, {"parameters", {{"binary_data_size", 16}}}}}}};
+  const std::vector<std::string> good{
+      HttpClient::request("POST", infer_small, body),
+      HttpClient::request("POST", infer_small, head.dump() + std::string(16, '\1'),
+                          "Inference-Header-Content-Length: " + std::to_string(head.dump().size()) + "\r\n"),
+      "POST " + infer_small + " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n" + body.substr(0, 5) +
+          "\r\n0\r\n\r\n",
+      HttpClient::request("POST", "/v2/models/small/traffic", R"({"kind": "weights", "weights": {"1": 1}})"),
+      HttpClient::request("POST", "/v2/repository/index", R"({"ready": true})"),
+      "GET /v2/models/small/versions/1/stats HTTP/1.1\r\nHost: x\r\n\r\n"};
+  Random random(5);
+  const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
+  for (int i = 0; i < 600; ++i) {
+    std::string bytes = good[below(good.size())];
+    const std::size_t changes = 1 + below(4);
+    for (std::size_t change = 0; change < changes && !bytes.empty(); ++change) {
+      const std::size_t at = below(bytes.size());
+      switch (below(5)) {
+        case 0: bytes[at] = static_cast<char>(below(256)); break;
+        case 1: bytes.erase(at, 1 + below(20)); break;
+        case 2: bytes.insert(at, std::string(1 + below(3), static_cast<char>(below(256)))); break;
+        case 3: bytes.resize(at); break;
+        case 4: bytes.insert(at, bytes.substr(below(bytes.size()), below(200))); break;
+      }
+    }
+    HttpClient client = small.client();
+    const std::string answer = client.exchange(bytes);
+    if (!answer.empty()) CHECK(answer.starts_with("HTTP/1."));
+  }
+  HttpClient client = small.client();
+  CHECK(client.post(infer_small, body).status == 200);
+  CHECK(client.get("/v2/models/small/stats").json()["requests"]["failed"] == 0);
 }

@@ -1,6 +1,7 @@
 #pragma once
 // A client that says what a test wants said, byte by byte if need be.
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -62,6 +63,17 @@ public:
     char byte = 0;
     boost::system::error_code error;
     return socket_.read_some(boost::asio::buffer(&byte, 1), error) == 0 || error;
+  }
+
+  /// Sends bytes, says that there are no more, and gives whatever comes until the other side ends.
+  std::string exchange(const std::string& bytes) {
+    boost::system::error_code error;
+    boost::asio::write(socket_, boost::asio::buffer(bytes), error);
+    socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_send, error);
+    std::string all;
+    std::array<char, 4096> part{};
+    while (const std::size_t got = socket_.read_some(boost::asio::buffer(part), error)) all.append(part.data(), got);
+    return all;
   }
 
   static std::string request(const std::string& method, const std::string& target, const std::string& body = {},
