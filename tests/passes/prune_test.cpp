@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include <fulcrum/analysis/weighted_layers.hpp>
 #include <fulcrum/model/builder.hpp>
 
 #include <support/catch.hpp>
