@@ -28,7 +28,7 @@ std::vector<float> reordered(const std::vector<float>& elements, const Desc& fro
   stream.wait();
   return result;
 }
-std::vector<float> laid_out(const Tensor<float>& tensor, const Desc& desc) {
+std::vector<float> packed_as(const Tensor<float>& tensor, const Desc& desc) {
   const std::vector<float> elements(tensor.flat().begin(), tensor.flat().end());
   return reordered(elements, plain_desc(tensor.dims(), DType::f32), desc);
 }
@@ -98,13 +98,13 @@ TEST_CASE("functions of two values give in any layout and broadcast what the ref
             if (setting.a == shape && a_desc == dst && is_plain(b_desc) && padding->tail == 0) REQUIRE(loops);
             if (!loops) continue;
             ++ran;
-            std::vector<float> x = laid_out(a, a_desc), y = laid_out(b, b_desc);
+            std::vector<float> x = packed_as(a, a_desc), y = packed_as(b, b_desc);
             std::vector<float> z(dst.get_size() / sizeof(float), 77.0F);
             void* pointers[] = {x.data(), y.data(), z.data()};
             binary_function(function, *loops, functions, *padding, 2)(pointers);
             if (padding->tail > 0) {  // what is in the padding is 0
               const std::vector<float> plain = reordered(z, dst, plain_desc(shape, DType::f32));
-              const std::vector<float> again = laid_out(Tensor<float>(shape, plain), dst);
+              const std::vector<float> again = packed_as(Tensor<float>(shape, plain), dst);
               CHECK(std::memcmp(z.data(), again.data(), z.size() * sizeof(float)) == 0);  // NaNs among them
             }
             const std::vector<float> actual = reordered(z, dst, plain_desc(shape, DType::f32));
