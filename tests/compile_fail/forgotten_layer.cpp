@@ -26,6 +26,7 @@ bool moves_memory(const Layer<float>& layer) {
                                   [](const fulcrum::MovementLayer auto&) { return true; },
                                   [](const fulcrum::ElementwiseLayer auto&) { return true; },
                                   [](const fulcrum::ReductionLayer auto&) { return true; },
+                                  [](const fulcrum::Custom&) { return true; },
 #ifndef MUST_FAIL
                                   [](const fulcrum::Softmax&) { return true; },
 #endif
