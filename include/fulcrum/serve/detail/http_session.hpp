@@ -268,47 +268,19 @@ private:
         });
   }
 
-  /// While a request is with the front, nothing of the stream is under way. A reply that comes from another thread once
-  /// the front has returned finds nobody else at this session, and is written there and then as far as the socket takes
-  /// it: that saves the way over this context's threads, which is longer than the writing.
+  /// The reply may come from any thread, and is written on the session's own: whoever closes the connection meanwhile
+  /// does so there as well.
   void answer() {
     if (problem_) return send(error_reply(problem_->first, problem_->second));
     beast::get_lowest_layer(stream_).expires_never();  // the runner's time is no fault of the client
-    handed_over_.store(false, std::memory_order_relaxed);
-    const auto self = this->shared_from_this();
-    front_->handle(request_, [self](HttpReply reply) {
-      if (!is_tls && self->handed_over_.load(std::memory_order_acquire)) return self->send_here(std::move(reply));
+    front_->handle(request_, [self = this->shared_from_this()](HttpReply reply) {
       // Shared, as a handler has to be copyable here and there; it is taken once.
       auto shared = std::make_shared<HttpReply>(std::move(reply));
       asio::dispatch(self->stream_.get_executor(), [self, shared] { self->send(std::move(*shared)); });
     });
-    handed_over_.store(true, std::memory_order_release);
-  }
-
-  void send_here(HttpReply reply) {
-    make_response(std::move(reply));
-    beast::error_code error;
-    auto& socket = beast::get_lowest_layer(stream_).socket();
-    socket.non_blocking(true, error);
-    while (!error && !serializer_->is_done()) http::write_some(socket, *serializer_, error);
-    if (!error && keep_alive_) {
-      finish_response();
-      return read_header();
-    }
-    // The rest, or the end, is for the session's own thread.
-    asio::post(stream_.get_executor(), [self = this->shared_from_this(), error] {
-      if (!error) return self->written(error);
-      if (error != asio::error::would_block && error != asio::error::try_again) return self->close();
-      self->write_rest();
-    });
   }
 
   void send(HttpReply reply) {
-    make_response(std::move(reply));
-    write_rest();
-  }
-
-  void make_response(HttpReply reply) {
     reply_ = std::move(reply);
     request_.reset();
     response_.emplace();
@@ -326,9 +298,6 @@ private:
     response_->content_length(reply_bytes_);
     if (head_only_) parts.clear();
     serializer_.emplace(*response_);
-  }
-
-  void write_rest() {
     deadline(transfer_time(reply_bytes_));
     http::async_write(stream_, *serializer_, [self = this->shared_from_this()](beast::error_code error, std::size_t) {
       self->written(error);
@@ -336,15 +305,11 @@ private:
   }
 
   void written(beast::error_code error) {
-    finish_response();
-    if (error || !keep_alive_) return finish(error);
-    read_header();
-  }
-
-  void finish_response() {
     serializer_.reset();
     response_.reset();
     reply_ = {};
+    if (error || !keep_alive_) return finish(error);
+    read_header();
   }
 
   /// Lets the client read what was written: a socket closed with unread bytes resets the connection.
@@ -378,7 +343,6 @@ private:
   std::size_t reply_bytes_ = 0;
   std::optional<http::response<PartsBody>> response_;
   std::optional<http::response_serializer<PartsBody>> serializer_;
-  std::atomic<bool> handed_over_{false};
   std::array<char, 4096> dropped_{};
   unsigned version_ = 11;
   bool keep_alive_ = true;
