@@ -46,10 +46,6 @@ if(FULCRUM_WITH_LOAD)
 endif()
 
 if(FULCRUM_WITH_SERVE)
-  if(NOT FULCRUM_WITH_ONEDNN OR NOT FULCRUM_WITH_ONNX OR NOT FULCRUM_WITH_LOAD)
-    message(FATAL_ERROR "fulcrum::serve needs FULCRUM_WITH_ONEDNN, FULCRUM_WITH_ONNX and FULCRUM_WITH_LOAD; "
-                        "turn FULCRUM_WITH_SERVE off")
-  endif()
   add_library(fulcrum_serve INTERFACE)
   add_library(fulcrum::serve ALIAS fulcrum_serve)
   set_target_properties(fulcrum_serve PROPERTIES EXPORT_NAME serve)
@@ -74,7 +70,8 @@ if(FULCRUM_BUILD_COMPILED)
   target_link_libraries(fulcrum_compiled PUBLIC fulcrum fulcrum_onednn fulcrum_onnx)
   target_link_libraries(fulcrum_compiled PRIVATE $<BUILD_INTERFACE:Boost::headers>)  # no declaration needs them
   if(FULCRUM_WITH_SERVE)
-    target_link_libraries(fulcrum_compiled PRIVATE OpenSSL::SSL OpenSSL::Crypto)
+    # Whoever serves has them from fulcrum::serve; nobody else takes that part of the archive.
+    target_link_libraries(fulcrum_compiled PRIVATE $<BUILD_INTERFACE:OpenSSL::SSL> $<BUILD_INTERFACE:OpenSSL::Crypto>)
   endif()
   list(APPEND fulcrum_components compiled)
 endif()
