@@ -161,7 +161,7 @@ private:
 
   void infer(const std::shared_ptr<HttpRequest>& request, const std::string& name, std::string_view version,
              const ReplyFunction& reply) {
-    const std::shared_ptr<InferenceCall>& call = request->call;
+    const std::shared_ptr<InferenceCall> call = request->call;
     TrafficControl::Choice choice;
     if (version.empty()) {
       choice = service_->traffic().choose(name, request->routing_key);

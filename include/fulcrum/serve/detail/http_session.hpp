@@ -273,7 +273,9 @@ private:
   void answer() {
     if (problem_) return send(error_reply(problem_->first, problem_->second));
     beast::get_lowest_layer(stream_).expires_never();  // the runner's time is no fault of the client
-    front_->handle(request_, [self = this->shared_from_this()](HttpReply reply) {
+    // A reply may be on its way before the front returns, and lets go of the session's own.
+    const std::shared_ptr<HttpRequest> request = request_;
+    front_->handle(request, [self = this->shared_from_this()](HttpReply reply) {
       // Shared, as a handler has to be copyable here and there; it is taken once.
       auto shared = std::make_shared<HttpReply>(std::move(reply));
       asio::dispatch(self->stream_.get_executor(), [self, shared] { self->send(std::move(*shared)); });
