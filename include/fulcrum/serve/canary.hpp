@@ -32,9 +32,9 @@ enum class CanaryVerdict : std::uint8_t {
 
 /// A new version beside the old, compared request by request. Each of its requests makes a pair with the last one of
 /// the old. Four tests run at the level α/4 each: how often it runs longer than a bound that a quarter of the old
-/// one's requests exceed, made wider by the tolerance; how often the answer is later than the SLO; errors; and bad
-/// outcomes that clients report. The first that says it is worse ends it. The bound comes from the old version's
-/// first requests, before pairs are counted.
+/// one's requests exceed, made wider by the tolerance or 50 µs, whichever is more; how often the answer is later than
+/// the SLO; errors; and bad outcomes that clients report. The first that says it is worse ends it. The bound comes from
+/// the old version's first requests, before pairs are counted.
 ///
 /// Not thread-safe.
 class Canary {
@@ -83,6 +83,9 @@ private:
 namespace fulcrum::detail {
 
 inline constexpr std::array canary_tests{"running long", "later than the SLO", "errors", "bad outcomes"};
+/// What nobody notices beside the way to a server: how warm a core happens to be makes more than a share of
+/// microseconds.
+inline constexpr std::chrono::microseconds canary_least{50};
 inline constexpr std::size_t canary_first = 100;  // requests of the old version that give the bound
 
 }  // namespace fulcrum::detail
@@ -100,7 +103,8 @@ FULCRUM_DEFINE CanaryVerdict Canary::observe(bool is_new, const CanaryObservatio
       if (first_.size() == detail::canary_first) {
         const auto at = first_.begin() + static_cast<std::ptrdiff_t>(detail::canary_first * 3 / 4);
         std::nth_element(first_.begin(), at, first_.end());
-        bound_ = std::chrono::duration_cast<std::chrono::nanoseconds>((1.0 + plan_.tolerance) * Seconds(*at));
+        const auto wider = std::chrono::duration_cast<std::chrono::nanoseconds>(plan_.tolerance * Seconds(*at));
+        bound_ = *at + std::max<std::chrono::nanoseconds>(wider, detail::canary_least);
         first_ = {};
         old_.reset();  // what made the bound is not measured by it
       }
