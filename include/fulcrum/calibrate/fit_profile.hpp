@@ -182,9 +182,9 @@ FULCRUM_DEFINE std::vector<EfficiencyModel> fit_efficiencies(const std::vector<T
     std::tie(model.kernel, model.algorithm, model.layer, model.precision, model.threads) = key;
     std::vector<detail::TimedParts> parts;
     for (const Timed& t : group) parts.push_back(t.parts);
-    const auto spread = [&] {  // of what is left to interpolate
+    const auto spread = [&model, &steps = group] {  // of what is left to interpolate
       std::vector<double> logs;
-      for (const Timed& t : group)
+      for (const Timed& t : steps)
         logs.push_back(std::log(t.parts.time_us / model.parts_us(t.parts.parts_us, t.roofline_us)));
       const double middle = detail::median_of(logs);
       for (double& x : logs) x = std::abs(x - middle);

@@ -98,10 +98,8 @@ public:
 private:
   FULCRUM_DECLARE [[nodiscard]] LatencyReport predicted(const Model<float>& model, Precision precision,
                                                         std::map<std::string, Precision> layers = {}) const;
-  [[nodiscard]] double median_ms(const Model<float>& model, Precision precision,
-                                 std::map<std::string, Precision> layers = {}) const {
-    return predicted(model, precision, std::move(layers)).latency.p50.count();
-  }
+  FULCRUM_DECLARE [[nodiscard]] double median_ms(const Model<float>& model, Precision precision,
+                                                 std::map<std::string, Precision> layers = {}) const;
   FULCRUM_DECLARE void list_layers(const LatencyReport& report);
   FULCRUM_DECLARE void add_precision(Precision precision);
   FULCRUM_DECLARE void add_reductions(LayerAdvice& layer);
@@ -137,6 +135,11 @@ FULCRUM_DEFINE LatencyReport Adviser::predicted(const Model<float>& model, Preci
   config.precision = precision;
   config.layer_precision = std::move(layers);
   return predict(model, config, profile_);
+}
+
+FULCRUM_DEFINE double Adviser::median_ms(const Model<float>& model, Precision precision,
+                                         std::map<std::string, Precision> layers) const {
+  return predicted(model, precision, std::move(layers)).latency.p50.count();
 }
 
 FULCRUM_DEFINE void Adviser::list_layers(const LatencyReport& report) {
