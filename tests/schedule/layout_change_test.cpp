@@ -7,7 +7,7 @@ using namespace fulcrum;
 TEST_CASE("two observations speak of one kind of place whatever their share") {
   const LayoutChange seen{Precision::f32, "convolution", "pooling", false, 16, 0.2};
   LayoutChange other = seen;
-  other.share = 0.9;
+  other.reorders = 0.9;
   CHECK(seen.same_place(other));
   CHECK_FALSE(seen == other);
   for (const auto change : {+[](LayoutChange& c) { c.precision = Precision::bf16; },

@@ -54,7 +54,7 @@ TEST_CASE("what was seen on a machine decides") {
   std::vector<LayoutChange> seen;
   for (const ValueEdge& edge : value_edges(steps)) {
     seen.push_back(edge.place);
-    seen.back().share = edge.place.from == "input" ? 0.9 : 0.1;
+    seen.back().reorders = edge.place.from == "input" ? 0.9 : 0.1;
   }
   const auto moved = expected_steps(steps, seen);
   REQUIRE(moved.size() == 5);
@@ -67,7 +67,7 @@ TEST_CASE("what was seen on a machine decides") {
 
 TEST_CASE("ways are told apart by their ends, their channels and whether the type changes") {
   const auto edges = value_edges(make_schedule(network(), {1, 1, 1, Precision::bf16}, {}));
-  REQUIRE(edges.size() == 5);
+  REQUIRE(edges.size() == 6);
   CHECK(edges[0].place.from == "input");
   CHECK(edges[0].place.to == "convolution");
   CHECK(edges[0].place.channels == 3);
@@ -76,8 +76,47 @@ TEST_CASE("ways are told apart by their ends, their channels and whether the typ
   CHECK(edges[1].place.to == "pooling");
   CHECK(edges[1].place.channels == 16);
   CHECK_FALSE(edges[1].place.converts);
-  CHECK(edges[4].place.to == "output");
-  CHECK(edges[4].before == 4);
+  // Flatten reads rows and gives rows.
+  CHECK(edges[2].place.from == "pooling");
+  CHECK(edges[2].place.to == "view");
+  CHECK(edges[3].place.from == "view");
+  CHECK(edges[3].place.to == "dense");
+  CHECK(edges[3].place.channels == 0);
+  CHECK(edges[5].place.to == "output");
+  CHECK(edges[5].before == 4);
+}
+
+TEST_CASE("a value goes through a view as often as it goes to the user, and its type changes before its layout") {
+  const Schedule plan = make_schedule(network(), {1, 1, 1, Precision::bf16}, {});
+  const auto moves = [&](const std::vector<LayoutChange>& seen) {
+    std::vector<std::string> result;
+    for (const ScheduledStep& entry : expected_steps(plan, seen)) {
+      if (entry.step.kind == "Reorder")
+        result.push_back(entry.step.name + " " + std::string(name_of(entry.step.src)) + " " +
+                         std::string(name_of(entry.step.dst)));
+    }
+    return result;
+  };
+  // The network's pooling was never seen before a view; it was before the user.
+  const std::vector<LayoutChange> seen{{Precision::bf16, "input", "convolution", true, 3, 1.9},
+                                       {Precision::bf16, "pooling", "output", true, 16, 2.0}};
+  CHECK(moves(seen) == std::vector<std::string>{"input f32 bf16", "input bf16 bf16", "flatten1 bf16 bf16"});
+}
+
+TEST_CASE("narrow groups and the ways to move elements are places of their own") {
+  Step step;
+  step.kernel = KernelClass::grouped_convolution;
+  step.geometry = {.ic = 64, .oc = 64, .groups = 4};
+  CHECK(place_of(step) == "grouped_convolution");
+  step.geometry.groups = 8;
+  CHECK(place_of(step) == "narrow_grouped_convolution");
+  step.kernel = KernelClass::movement;
+  step.movement = Movement::permuted;
+  CHECK(place_of(step) == "permuted");
+  step.movement = Movement::joined;
+  CHECK(place_of(step) == "joined");
+  step.kernel = KernelClass::sparse_convolution;
+  CHECK(place_of(step) == "convolution");
 }
 
 TEST_CASE("a value that two steps want alike is moved once") {

@@ -21,7 +21,7 @@ struct CalibrationData {
   std::vector<Bandwidth> bandwidths;
   std::vector<TimedStep> steps;
   std::vector<TimedNetwork> networks;        ///< probes as a whole
-  std::vector<LayoutChange> layout_changes;  ///< `share` is the mean of what was seen
+  std::vector<LayoutChange> layout_changes;  ///< `reorders` is the mean of what was seen
   std::vector<int> seen;                     ///< how often each of them was looked at
 
   /// One value on its way.
@@ -46,7 +46,7 @@ FULCRUM_DEFINE void CalibrationData::add(const LayoutChange& change) {
   }
   int& count = seen[static_cast<std::size_t>(known - layout_changes.begin())];
   ++count;
-  known->share += (change.share - known->share) / count;
+  known->reorders += (change.reorders - known->reorders) / count;
 }
 
 }  // namespace fulcrum

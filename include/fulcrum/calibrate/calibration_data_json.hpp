@@ -49,7 +49,8 @@ FULCRUM_DEFINE nlohmann::json to_json(const CalibrationData& data) {
     j["networks"].push_back({name_of(n.precision), n.threads, n.latency_us, n.steps_us});
   for (std::size_t i = 0; i < data.layout_changes.size(); ++i) {
     const LayoutChange& c = data.layout_changes[i];
-    j["layout_changes"].push_back({name_of(c.precision), c.from, c.to, c.converts, c.channels, c.share, data.seen[i]});
+    j["layout_changes"].push_back(
+        {name_of(c.precision), c.from, c.to, c.converts, c.channels, c.reorders, data.seen[i]});
   }
   return j;
 }

@@ -16,7 +16,7 @@
 namespace fulcrum {
 
 /// Written into every profile; a reader takes no other. It changes when fields or efficiency_features() do.
-inline constexpr int profile_format = 4;
+inline constexpr int profile_format = 5;
 
 namespace detail {
 
@@ -206,7 +206,7 @@ FULCRUM_DEFINE nlohmann::json to_json(const MachineProfile& profile) {
                                    {"to", c.to},
                                    {"converts", c.converts},
                                    {"channels", c.channels},
-                                   {"share", rounded(c.share)}});
+                                   {"reorders", rounded(c.reorders)}});
   }
   for (const EfficiencyModel& m : profile.efficiency) j["efficiency"].push_back(detail::efficiency_to_json(m));
   for (const DriftProbe& p : profile.drift_probe) {
@@ -264,7 +264,7 @@ FULCRUM_DEFINE MachineProfile machine_profile_from_json(const nlohmann::json& j)
     for (const JsonReader& c : reader.at("layout_changes").elements()) {
       profile.layout_changes.push_back({c.at("precision").name(precision_from), c.at("from").text(), c.at("to").text(),
                                         c.at("converts").boolean(), c.at("channels").integer<std::int64_t>(0),
-                                        c.at("share").number(0.0, detail::most_ratio)});
+                                        c.at("reorders").number(0.0, detail::most_ratio)});
     }
     for (const JsonReader& m : reader.at("efficiency").elements())
       profile.efficiency.push_back(detail::efficiency_from_json(m));

@@ -13,13 +13,15 @@ namespace fulcrum {
 /// How often a value was reordered on its way between two kinds of places.
 struct LayoutChange {
   Precision precision = Precision::f32;  ///< of the run
-  std::string from;                      ///< "input" or a kernel class; "sources" of a Concat
-  /// "output", a kernel class, how a sum takes its residual ("sum" in its place, "copied_sum"), or what a Concat joins
-  /// ("joined_sample" of a batch of one, "joined_samples"); where sources are computed in the result nothing is moved.
+  /// "input", "view" (what a Reshape gives is row-major), or who made it: place_of() its step; "sources" of a Concat
+  std::string from;
+  /// "output", "view" (a Reshape takes a value row-major), who takes it: place_of() its step, how a sum takes its
+  /// residual ("sum" in its place, "copied_sum"), or what a Concat joins ("joined_sample" of a batch of one,
+  /// "joined_samples"); where sources are computed in the result nothing is moved.
   std::string to;
   bool converts = false;      ///< the two ends differ in type
   std::int64_t channels = 0;  ///< 1, 3 (two to four) or 16 (more); 0: no extents, so that every layout is the same
-  double share = 0.0;         ///< 0 … 1
+  double reorders = 0.0;      ///< on the way, on average: none, one, or two where type and layout change apart
 
   /// Whether it speaks of the same kind of place.
   FULCRUM_DECLARE [[nodiscard]] bool same_place(const LayoutChange& other) const;

@@ -64,7 +64,7 @@ FULCRUM_DEFINE FoldResult<float> model_as_run(Model<float> model, const RunConfi
     }
   }
   FoldResult<float> result = fold_batch_normalization(simplify_arithmetic(detail::without_widening(model)));
-  if (config.precision == Precision::f32) result.model = read_through_concat(result.model);
+  if (config.precision != Precision::int8) result.model = read_through_concat(result.model);
   return result;
 }
 

@@ -5,6 +5,7 @@
 /// was seen.
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/analysis/fusion.hpp>
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/schedule/layout_change.hpp>
 #include <fulcrum/schedule/schedule.hpp>
@@ -22,9 +24,10 @@ namespace fulcrum {
 
 /// A value on its way from where it is made to where it is taken.
 struct ValueEdge {
-  NodeId value = 0;
+  NodeId value = 0;        ///< views looked through
+  NodeId seen_as = 0;      ///< the view that it is taken through; otherwise itself
   std::size_t before = 0;  ///< index of the step that takes it; the number of steps for an output of the model
-  LayoutChange place;      ///< `share` is not set
+  LayoutChange place;      ///< `reorders` is not set
   DType src = DType::f32;
   DType dst = DType::f32;
   bool turns = false;  ///< a sum between planes and another layout (ScheduledStep::in_planes)
@@ -33,6 +36,12 @@ struct ValueEdge {
 namespace detail {
 /// How many channels decide about layouts: see LayoutChange::channels.
 FULCRUM_DECLARE [[nodiscard]] std::int64_t channel_class(const Shape& shape);
+
+/// How often a value is reordered at such a place, as far as anything like it was seen: the place itself; what a view
+/// takes and gives, like what the user takes and gives; the same way with or without a change of type, which is one
+/// more.
+FULCRUM_DECLARE [[nodiscard]] std::optional<int> expected_reorders(const std::vector<LayoutChange>& seen,
+                                                                   const LayoutChange& place);
 }  // namespace detail
 
 /// The place of a step that joins values; nothing for any other step.
@@ -41,6 +50,9 @@ FULCRUM_DECLARE [[nodiscard]] std::optional<LayoutChange> joining_place(const Sc
 
 /// All ways that values of a model take, in the order of the steps that take them.
 FULCRUM_DECLARE [[nodiscard]] std::vector<ValueEdge> value_edges(const Schedule& schedule);
+
+/// The kind of place that a step is: its kernel class, narrow groups and the ways to move elements told apart.
+FULCRUM_DECLARE [[nodiscard]] std::string place_of(const Step& step);
 
 /// The step that changes a value's layout or type.
 /// \param threads  of the step that it is done for
@@ -51,8 +63,8 @@ FULCRUM_DECLARE [[nodiscard]] Step movement_step(const Schedule& schedule, NodeI
 FULCRUM_DECLARE [[nodiscard]] ScheduledStep movement_entry(NodeId value, Step step);
 
 /// Everything that runs, in order: the steps and the movements to expect. A value that is kept in another type than it
-/// is made in is converted behind its maker. On the way to a step it is moved when that was seen, or, where nothing
-/// was seen, when its type changes or a sum needs a copy of it; once for all steps that want it the same way.
+/// is made in is converted behind its maker. On the way to a step it is moved as often as was seen, or, where nothing
+/// like it was seen, when its type changes or a sum needs a copy of it; once for all steps that want it the same way.
 /// \param seen  of the machine (Machine::layout_changes)
 FULCRUM_DECLARE [[nodiscard]] std::vector<ScheduledStep> expected_steps(const Schedule& schedule,
                                                                         const std::vector<LayoutChange>& seen);
@@ -68,6 +80,25 @@ FULCRUM_DEFINE std::int64_t channel_class(const Shape& shape) {
   return shape[1] == 1 ? 1 : shape[1] <= 4 ? 3 : 16;
 }
 
+FULCRUM_DEFINE std::optional<int> expected_reorders(const std::vector<LayoutChange>& seen, const LayoutChange& place) {
+  const auto known = [&](const LayoutChange& wanted) -> std::optional<int> {
+    const auto same = std::find_if(seen.begin(), seen.end(), [&](const auto& c) { return c.same_place(wanted); });
+    return same == seen.end() ? std::nullopt : std::optional(static_cast<int>(std::lround(same->reorders)));
+  };
+  const auto either = [&](LayoutChange wanted) {
+    std::optional<int> count = known(wanted);
+    if (count) return count;
+    wanted.converts = !wanted.converts;
+    if ((count = known(wanted))) *count = std::max(*count + (wanted.converts ? -1 : 1), 0);
+    return count;
+  };
+  if (const std::optional<int> count = either(place)) return count;
+  LayoutChange like = place;
+  if (like.from == "view") like.from = "input";
+  if (like.to == "view") like.to = "output";
+  return like.same_place(place) ? std::nullopt : either(like);
+}
+
 }  // namespace fulcrum::detail
 
 namespace fulcrum {
@@ -80,37 +111,61 @@ FULCRUM_DEFINE std::optional<LayoutChange> joining_place(const Schedule& schedul
                       detail::channel_class(shape), 0.0};
 }
 
+FULCRUM_DEFINE std::string place_of(const Step& step) {
+  if (step.kernel == KernelClass::movement) {
+    return step.movement == Movement::joined ? "joined" : step.movement == Movement::permuted ? "permuted" : "taken";
+  }
+  const StepGeometry& g = step.geometry;
+  // Kernels for groups that fill no vector are others, in other layouts.
+  if (step.kernel == KernelClass::grouped_convolution && (g.oc / g.groups % 16 != 0 || g.ic / g.groups % 16 != 0))
+    return "narrow_grouped_convolution";
+  return std::string(name_of(kernel_of_layout(step.kernel)));
+}
+
 FULCRUM_DEFINE std::vector<ValueEdge> value_edges(const Schedule& schedule) {
   std::vector<std::string> maker(schedule.shapes.size());
   std::vector<bool> in_planes(schedule.shapes.size());
   for (const NodeId id : schedule.inputs) maker[id] = "input";
   for (const ScheduledStep& entry : schedule.steps) {
-    maker[entry.dst] = std::string(name_of(kernel_of_layout(entry.step.kernel)));
+    // What is joined lies as its parts did.
+    const bool joins = entry.step.movement == Movement::joined && !entry.src.empty();
+    maker[entry.dst] = joins ? maker[entry.src.front()] : place_of(entry.step);
     in_planes[entry.dst] = entry.in_planes;
   }
 
   std::vector<ValueEdge> edges;
-  const auto add = [&](NodeId value, std::size_t before, std::string to, DType dst, bool turns = false) {
+  const auto add = [&](NodeId value, NodeId seen_as, std::size_t before, const std::string& to, DType dst,
+                       bool turns = false) {
     if (maker[value].empty()) return;  // a constant: prepared when the model is compiled
+    const auto edge = [&](const std::string& from, const std::string& place, DType type) {
+      edges.push_back({value,
+                       seen_as,
+                       before,
+                       {schedule.precision(), from, place, type != dst,
+                        detail::channel_class(schedule.shapes[from == "view" ? seen_as : value]), 0.0},
+                       type,
+                       dst,
+                       turns});
+    };
     const DType src = schedule.dtypes[value];
-    edges.push_back({value,
-                     before,
-                     {schedule.precision(), maker[value], std::move(to), src != dst,
-                      detail::channel_class(schedule.shapes[value]), 0.0},
-                     src,
-                     dst,
-                     turns});
+    if (seen_as == value || to == "output") return edge(maker[value], to, src);
+    edge(maker[value], "view", src);
+    edge("view", to, dst);
   };
   for (std::size_t i = 0; i < schedule.steps.size(); ++i) {
     const ScheduledStep& entry = schedule.steps[i];
+    const std::vector<NodeId> seen_as =
+        entry.group ? group_sources(schedule.model, *entry.group) : std::vector<NodeId>();
     for (std::size_t s = 0; s < entry.src.size(); ++s) {
       const bool in_place = entry.may_overwrite_sum || entry.step.algorithm == Algorithm::integer_product;
       const char* sum = in_place ? "sum" : "copied_sum";
-      add(entry.src[s], i, s < entry.own_src ? std::string(name_of(kernel_of_layout(entry.step.kernel))) : sum,
-          entry.src_dtypes[s], s >= entry.own_src && in_planes[entry.src[s]] != entry.in_planes);
+      add(entry.src[s], s < seen_as.size() ? seen_as[s] : entry.src[s], i,
+          s < entry.own_src ? place_of(entry.step) : sum, entry.src_dtypes[s],
+          s >= entry.own_src && in_planes[entry.src[s]] != entry.in_planes);
     }
   }
-  for (const NodeId value : schedule.outputs) add(value, schedule.steps.size(), "output", DType::f32);
+  for (std::size_t i = 0; i < schedule.outputs.size(); ++i)
+    add(schedule.outputs[i], schedule.model.outputs()[i], schedule.steps.size(), "output", DType::f32);
   return edges;
 }
 
@@ -131,6 +186,8 @@ FULCRUM_DEFINE Step movement_step(const Schedule& schedule, NodeId value, DType 
   step.dst_bytes = count * static_cast<double>(size_of(dst));
   step.reuse_bytes = schedule.reuse_bytes;
   step.reuse_weight_bytes = schedule.weight_bytes;
+  // oneDNN's would make infinities of finite numbers.
+  if (src == DType::f32 && dst == DType::bf16) step.algorithm = Algorithm::threaded_loops;
   const std::size_t least = std::min(size_of(src), size_of(dst));
   step.arithmetic = least == 1 ? Precision::int8 : least == 2 ? Precision::bf16 : Precision::f32;
   return step;
@@ -150,17 +207,12 @@ FULCRUM_DEFINE std::vector<ScheduledStep> expected_steps(const Schedule& schedul
                                                          const std::vector<LayoutChange>& seen) {
   if (schedule.realized) return schedule.steps;
   std::vector<ScheduledStep> result;
-  const auto move = [&](NodeId value, DType src, DType dst, Movement movement, int threads) {
-    result.push_back(movement_entry(value, movement_step(schedule, value, src, dst, movement, threads)));
-  };
-  const auto known_share = [&](const LayoutChange& place) -> std::optional<double> {
-    const auto known =
-        std::find_if(seen.begin(), seen.end(), [&](const LayoutChange& c) { return c.same_place(place); });
-    return known == seen.end() ? std::nullopt : std::optional(known->share);
+  const auto move = [&](NodeId value, NodeId shown, DType src, DType dst, Movement movement, int threads) {
+    result.push_back(movement_entry(value, movement_step(schedule, shown, src, dst, movement, threads)));
   };
   for (const NodeId id : schedule.inputs) {
     if (schedule.dtypes[id] == DType::f32) continue;
-    move(id, DType::f32, schedule.dtypes[id], Movement::input,
+    move(id, id, DType::f32, schedule.dtypes[id], Movement::input,
          movement_threads(element_count(schedule.shapes[id]), schedule.of_slice.threads));
   }
   const std::vector<ValueEdge> edges = value_edges(schedule);
@@ -169,26 +221,32 @@ FULCRUM_DEFINE std::vector<ScheduledStep> expected_steps(const Schedule& schedul
   for (std::size_t i = 0; i <= schedule.steps.size(); ++i) {
     for (; at < edges.size() && edges[at].before == i; ++at) {
       const ValueEdge& edge = edges[at];
-      const bool copies = edge.place.to == "copied_sum";
-      const std::pair key(edge.value, copies ? edge.place.to : std::string(name_of(edge.dst)));
-      const std::optional<double> share = known_share(edge.place);
-      const bool moves = edge.turns || (share ? *share > 0.5 : edge.place.converts || copies);
-      if (!moves || std::find(moved.begin(), moved.end(), key) != moved.end()) continue;
+      const LayoutChange& place = edge.place;
+      const NodeId shown = place.from == "view" ? edge.seen_as : edge.value;
+      const bool copies = place.to == "copied_sum";
+      const std::pair key(shown, copies || place.to == "view" ? place.to : std::string(name_of(edge.dst)));
+      const bool at_least_once = edge.turns || ((place.converts || copies) && seen.empty());
+      const int times = std::max(detail::expected_reorders(seen, place).value_or(place.converts || copies ? 1 : 0),
+                                 at_least_once ? 1 : 0);
+      if (times == 0 || std::find(moved.begin(), moved.end(), key) != moved.end()) continue;
       moved.push_back(key);
-      const Movement movement = edge.place.to == "output" ? Movement::output
-                                : edge.place.from == "input" && schedule.dtypes[edge.value] == DType::f32
-                                    ? Movement::input
-                                    : Movement::inner;
+      const Movement movement = place.to == "output"                                                 ? Movement::output
+                                : place.from == "input" && schedule.dtypes[edge.value] == DType::f32 ? Movement::input
+                                                                                                     : Movement::inner;
       const int threads =
           schedule.steps.empty() ? 1 : schedule.steps[std::min(i, schedule.steps.size() - 1)].step.threads;
-      move(edge.value, edge.src, edge.dst, movement, threads);
+      const std::size_t first = result.size();
+      move(edge.value, shown, edge.src, edge.dst, movement, threads);
+      if (times > 1) move(edge.value, shown, edge.dst, edge.dst, Movement::inner, threads);
+      for (std::size_t k = first; k < result.size(); ++k) result[k].step.name = schedule.model.node(edge.seen_as).name;
     }
     if (i == schedule.steps.size()) break;
     const ScheduledStep& entry = schedule.steps[i];
-    if (const auto place = joining_place(schedule, entry); place && known_share(*place).value_or(1.0) <= 0.5) continue;
+    if (const auto place = joining_place(schedule, entry); place && detail::expected_reorders(seen, *place) == 0)
+      continue;
     result.push_back(entry);
     const DType kept = schedule.dtypes[entry.dst];
-    if (entry.step.dst != kept) move(entry.dst, entry.step.dst, kept, Movement::inner, entry.step.threads);
+    if (entry.step.dst != kept) move(entry.dst, entry.dst, entry.step.dst, kept, Movement::inner, entry.step.threads);
   }
   return result;
 }

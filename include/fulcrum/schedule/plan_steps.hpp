@@ -61,7 +61,7 @@ public:
   FULCRUM_DECLARE [[nodiscard]] std::vector<FusionGroup> parts_of(const FusionGroup& group) const;
 
   /// The group of a batch norm with the Concat before it, which nobody else takes, as its primary, where one step of
-  /// f32 reads what is joined and writes what is normalized; any other group as it is.
+  /// floats reads what is joined and writes what is normalized; any other group as it is.
   FULCRUM_DECLARE [[nodiscard]] FusionGroup with_join(const FusionGroup& group) const;
   /// Whether the group is a Concat that becomes part of the step of the batch norm behind it.
   FULCRUM_DECLARE [[nodiscard]] bool joins_normalization(const FusionGroup& group) const;
@@ -71,6 +71,8 @@ public:
 
 private:
   FULCRUM_DECLARE [[nodiscard]] bool loses_nan_alone(const FusionGroup& group) const;
+  /// Whether the group's batch norm, with or without a Concat before it, reads and writes bf16.
+  FULCRUM_DECLARE [[nodiscard]] bool normalizes_bf16(const FusionGroup& group, const StepTypes& types) const;
   /// Whether the batch norm and the Concat before it run in one step.
   FULCRUM_DECLARE [[nodiscard]] bool joins(NodeId concat, NodeId normalization) const;
 
@@ -136,6 +138,8 @@ FULCRUM_DEFINE bool StepPlanner::in_threaded_loops(const FusionGroup& group) con
   if (in_loops(group)) return false;
   if (std::holds_alternative<Concat>(model_.node(group.primary).layer)) return !group.absorbed.empty();
   const StepTypes types = types_of(group);
+  if (normalizes_bf16(group, types))
+    return runs_in_threaded_loops(model_.node(group.primary), shapes_, shapes_[group.primary]);
   const bool in_f32 = types.arithmetic == Precision::f32 || (keeps_nan_ && loses_nan_alone(group));
   return in_f32 && !types.dst.map &&
          runs_in_threaded_loops(model_.node(group.primary), shapes_, shapes_[group.primary]);
@@ -266,7 +270,9 @@ FULCRUM_DEFINE std::vector<FusionGroup> StepPlanner::parts_of(const FusionGroup&
   if (group.absorbed.empty()) return {group};
   const bool plain = in_loops(group);
   const bool vectors = !plain && in_threaded_loops(group);
-  const bool integers = !plain && types_of(group).integer_product;
+  const StepTypes types = types_of(group);
+  const bool integers = !plain && types.integer_product;
+  const bool in_bf16 = vectors && normalizes_bf16(group, types);
   if (!plain && !vectors && !integers && !(keeps_nan_ && loses_nan(group))) return {group};
   std::vector<FusionGroup> parts{{group.primary, {}, group.primary, {}}};
   for (const NodeId id : group.absorbed) {
@@ -274,8 +280,13 @@ FULCRUM_DEFINE std::vector<FusionGroup> StepPlanner::parts_of(const FusionGroup&
     const auto* activation = std::get_if<Activation>(&layer);
     const bool normalizes = std::holds_alternative<BatchNormalization<float>>(layer);
     const bool vector_function = activation != nullptr && runs_in_vectors(activation->function);
+    const auto is_relu = [&](const FusionGroup& before) {  // and the first: loops from bf16 to bf16 take no other
+      return activation != nullptr && activation->function == ActivationKind::relu &&
+             std::none_of(before.absorbed.begin(), before.absorbed.end(),
+                          [&](NodeId other) { return std::holds_alternative<Activation>(model_.node(other).layer); });
+    };
     const bool takes_it = integers  ? activation == nullptr || runs_in_vectors(activation->function)
-                          : vectors ? normalizes || vector_function
+                          : vectors ? normalizes || (in_bf16 ? is_relu(parts[0]) : vector_function)
                                     : !plain && !kernel_loses_nan(layer);
     if (parts.size() == 1 && takes_it) {
       parts[0].absorbed.push_back(id);
@@ -289,6 +300,13 @@ FULCRUM_DEFINE std::vector<FusionGroup> StepPlanner::parts_of(const FusionGroup&
   return parts;
 }
 
+FULCRUM_DEFINE bool StepPlanner::normalizes_bf16(const FusionGroup& group, const StepTypes& types) const {
+  const Layer<float>& layer = model_.node(group.primary).layer;
+  const bool joined = std::holds_alternative<Concat>(layer) && !group.absorbed.empty();
+  return (joined || std::holds_alternative<BatchNormalization<float>>(layer)) && types.src == DType::bf16 &&
+         types.dst.dtype == DType::bf16 && !types.dst.map;
+}
+
 FULCRUM_DEFINE bool StepPlanner::joins(NodeId concat, NodeId normalization) const {
   const auto* join = std::get_if<Concat>(&model_.node(concat).layer);
   const Shape& shape = shapes_[concat];
@@ -296,10 +314,10 @@ FULCRUM_DEFINE bool StepPlanner::joins(NodeId concat, NodeId normalization) cons
     return false;
   if (consumers_[concat].size() != 1 || model_.is_output(concat) || shape.size() != 4) return false;
   if (normalized_axis(join->axis, shape.size()) != 1 || runs_in_loops(model_, concat, shapes_)) return false;
-  const auto in_f32 = [&](NodeId id) {
-    return config_.precision == Precision::f32 && types_.precision_of(id) == Precision::f32 && !types_.rounded(id);
+  const auto in_floats = [&](NodeId id) {
+    return config_.precision != Precision::int8 && types_.precision_of(id) == config_.precision && !types_.rounded(id);
   };
-  return in_f32(concat) && in_f32(normalization);
+  return in_floats(concat) && in_floats(normalization);
 }
 
 FULCRUM_DEFINE FusionGroup StepPlanner::with_join(const FusionGroup& group) const {

@@ -240,7 +240,9 @@ FULCRUM_DEFINE StepTypes ValueTypes::types_of(const FusionGroup& group, bool loo
   if (std::holds_alternative<Binary>(node.layer)) return of_binary(group);
   if (std::holds_alternative<Concat>(node.layer)) {
     // With the batch norm behind it, it is a step in real numbers.
-    return group.absorbed.empty() ? of_concat(group) : in_real_numbers(group, DType::f32, DType::f32);
+    if (group.absorbed.empty()) return of_concat(group);
+    const DType compute = compute_dtype(group.absorbed.front());
+    return in_real_numbers(group, compute, compute);
   }
   const DType compute = compute_dtype(group.primary);
   if (const auto* activation = std::get_if<Activation>(&node.layer)) {

@@ -103,16 +103,91 @@ TEST_CASE("factors and shifts by channel run in every layout, on values that are
           std::vector<void*> pointers;
           for (std::vector<float>& source : sources) pointers.push_back(source.data());
           pointers.push_back(dst.data());
-          channel_affine_function(affine, *channel_padding(dst_desc), threads)(pointers);
+          channel_affine_function(affine, DType::f32, *channel_padding(dst_desc), threads)(pointers);
           const std::vector<float> wanted = in_layout(expected, dst_desc);
           double difference = 0.0;
           for (std::size_t i = 0; i < dst.size(); ++i)
             difference = std::max(difference, std::abs(static_cast<double>(dst[i]) - wanted[i]));
           CHECK(difference < 1e-6);
+
+          if (functions.size() > 1 || (functions.size() == 1 && functions[0].function != ActivationKind::relu))
+            continue;
+          std::vector<std::vector<bf16>> rounded;
+          for (const std::vector<float>& source : sources) {
+            rounded.emplace_back();
+            for (const float x : source) rounded.back().push_back(bf16(x));
+          }
+          std::vector<bf16> rounded_dst(dst.size(), bf16(7.0F));
+          pointers.clear();
+          for (std::vector<bf16>& source : rounded) pointers.push_back(source.data());
+          pointers.push_back(rounded_dst.data());
+          channel_affine_function(affine, DType::bf16, *channel_padding(dst_desc), threads)(pointers);
+          double beyond = 0.0;  // rounding: of sources below 1 and of the result, by 2^-9 each
+          for (std::size_t i = 0; i < dst.size(); ++i) {
+            const auto got = static_cast<double>(static_cast<float>(rounded_dst[i]));
+            beyond = std::max(beyond, std::abs(got - wanted[i]) - std::abs(wanted[i]) / 256.0 - 1.0 / 256.0);
+          }
+          CHECK(beyond <= 0.0);
         }
       }
     }
   }
+}
+
+TEST_CASE("batch norms in bf16 round to the nearest number, keep NaN and infinities, and stay finite") {
+  std::vector<bf16> src;
+  for (std::uint32_t bits = 0; bits < 0x10000U; ++bits) {
+    bf16 value;
+    value.bits = static_cast<std::uint16_t>(bits);
+    src.push_back(value);
+  }
+  for (const std::int64_t block : {0, 1, 8, 16}) {
+    for (const float factor : {1.0F, 1.0039F, -3.0F}) {
+      ChannelAffine affine;
+      affine.channels = {64};
+      affine.images = 1;
+      affine.pixels = 1024;
+      affine.block = block;
+      affine.factor.assign(64, factor);
+      affine.shift.assign(64, 0.0F);
+      std::vector<bf16> dst(src.size());
+      std::vector<void*> pointers{src.data(), dst.data()};
+      channel_affine_function(affine, DType::bf16, {}, 1)(pointers);
+      std::size_t wrong = 0;
+      for (std::size_t i = 0; i < src.size(); ++i) {
+        const float exact = static_cast<float>(src[i]) * factor;
+        const bf16 wanted = finite_bf16(exact);
+        wrong += std::isnan(exact) ? !std::isnan(static_cast<float>(dst[i]))
+                                   : static_cast<float>(dst[i]) != static_cast<float>(wanted);
+      }
+      CHECK(wrong == 0);
+    }
+  }
+}
+
+TEST_CASE("a batch norm in bf16 runs with the join that it alone reads as well") {
+  if (!cpu_supports(Precision::bf16)) return;
+  auto b = ModelBuilder<float>("dense_block", 3).input({16, 6, 7}).conv(32, 1);
+  for (int layer = 0; layer < 3; ++layer) {
+    const NodeId x = b.last();
+    b.batch_normalization().relu().conv(16, 3, {.padding = 1});
+    const NodeId added = b.last();
+    b.from(x).concat({added});
+  }
+  const Model<float> model = with_statistics(b.batch_normalization().sigmoid().build(), 10);
+  const Tensor<float> src = random_tensor<float>({2, 16, 6, 7}, 4);
+  const auto compiled = OnednnModel::compile(model, {.batch = 2, .precision = Precision::bf16});
+  int joins = 0;
+  for (const StepInfo& step : compiled->steps()) {
+    if (!step.kind.starts_with("Concat+BatchNormalization")) continue;
+    ++joins;
+    CHECK(step.src == DType::bf16);
+    CHECK(step.implementation.starts_with("fulcrum:"));
+  }
+  CHECK(joins == 3);
+  const Tensor<float> dst = OnednnExecutor(compiled).run({&src, 1}).front();
+  CHECK(test::relative_difference(dst, ReferenceExecutor<float>(model).run({&src, 1}).front()) <
+        test::relative_tolerance(Precision::bf16));
 }
 
 TEST_CASE("a batch norm runs with the join that it alone reads, as the reference computes it") {

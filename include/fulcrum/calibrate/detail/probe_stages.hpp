@@ -43,6 +43,7 @@ private:
 
   FULCRUM_DECLARE void residual(ModelBuilder<float>& b, std::int64_t stride);
   FULCRUM_DECLARE void bottleneck(ModelBuilder<float>& b, std::int64_t width, std::int64_t stride);
+  FULCRUM_DECLARE void in_groups(ModelBuilder<float>& b, std::int64_t group, std::int64_t stride);
   FULCRUM_DECLARE void inverted(ModelBuilder<float>& b, std::int64_t stride);
   FULCRUM_DECLARE void densely(ModelBuilder<float>& b);
   FULCRUM_DECLARE void fire(ModelBuilder<float>& b);
@@ -138,6 +139,19 @@ FULCRUM_DEFINE void StageProbes::bottleneck(ModelBuilder<float>& b, std::int64_t
     shortcut = b.last();
   }
   b.from(value).add(shortcut);
+  activation(b);
+}
+
+FULCRUM_DEFINE void StageProbes::in_groups(ModelBuilder<float>& b, std::int64_t group, std::int64_t stride) {
+  const NodeId x = b.last();
+  const std::int64_t width = stride == 2 ? 2 * b.shape()[1] : b.shape()[1];
+  conv(b, width, 1);
+  activation(b);
+  conv(b, width, 3, stride, width / group);
+  activation(b);
+  if (gates_) gate(b, std::max<std::int64_t>(width / 8, 4));
+  conv(b, width, 1);
+  add_where_it_fits(b, x);
   activation(b);
 }
 
@@ -245,7 +259,7 @@ FULCRUM_DEFINE Probe StageProbes::draw() {
   function_ = functions[static_cast<std::size_t>(random_.below(functions.size()))];
   gates_ = chance(0.3);
   ModelBuilder<float> b("probe", random_());
-  const std::int64_t kind = static_cast<std::int64_t>(random_.below(11));
+  const std::int64_t kind = static_cast<std::int64_t>(random_.below(12));
   if (kind == 0) {  // what images go through first
     const std::int64_t extent = batch > 4 ? pick(64, 96, 112) : pick(112, 160, 224, 224, 224, 256);
     b.input({pick(3, 3, 3, 1), extent, extent});
@@ -264,6 +278,7 @@ FULCRUM_DEFINE Probe StageProbes::draw() {
   std::int64_t extent = pick(7, 14, 14, 28, 28, 56, 112);
   if (chance(0.25)) extent = std::max<std::int64_t>(extent * pick(7, 8, 9, 10, 12) / 10, 4);
   std::int64_t c = 0;
+  const std::int64_t group = pick(8, 8, 16, 16, 24, 32, 48, 64);
   for (;;) {
     switch (kind) {
       case 1:
@@ -275,6 +290,7 @@ FULCRUM_DEFINE Probe StageProbes::draw() {
       case 7: c = pick(64, 96, 128, 160, 256, 320, 512, 768); break;
       case 8: c = pick(58, 64, 116, 128, 232, 464); break;
       case 9: c = pick(96, 128, 192, 256, 480, 512, 832); break;
+      case 10: c = group * pick(4, 6, 8, 13, 16, 20, 26, 32, 48, 55); break;
       default: c = pick(40, 48, 80, 96, 160, 192, 320, 384, 768); break;
     }
     // Networks grow wider where planes shrink.
@@ -296,6 +312,7 @@ FULCRUM_DEFINE Probe StageProbes::draw() {
       case 7: densely(b); break;
       case 8: shuffled(b); break;
       case 9: chance(0.5) ? fire(b) : branches(b); break;
+      case 10: in_groups(b, group, stride); break;
       default: pixels_last(b); break;
     }
   }

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,7 +26,7 @@ namespace fulcrum::detail {
 struct ProbeTiming {
   int threads = 1;                           ///< of the run
   std::vector<TimedStep> steps;              ///< each with the threads that it ran on
-  std::vector<LayoutChange> layout_changes;  ///< one per value on its way, `share` 0 or 1
+  std::vector<LayoutChange> layout_changes;  ///< one per value on its way, `reorders` 0, 1 or 2
   LatencyStatistics latency;                 ///< of whole inferences
   double steps_us = 0.0;                     ///< the sum of its steps
   double outside_us = 0.0;                   ///< an inference − the sum of its steps; may be negative
@@ -46,7 +47,12 @@ inline std::vector<std::optional<std::size_t>> match_steps(const Schedule& plan,
   return places;
 }
 
-/// Whether each value was reordered on its way to the steps that take it.
+/// Whether a layout's name ("abcd", "acdb") is that of rows.
+inline bool is_row_major(std::string_view layout) {
+  return std::is_sorted(layout.begin(), layout.end()) && layout.find_first_of("0123456789") == std::string_view::npos;
+}
+
+/// How often each value was reordered on its way to the steps that take it.
 inline std::vector<LayoutChange> observed_layout_changes(const Schedule& plan, const std::vector<StepInfo>& infos,
                                                          const std::vector<std::optional<std::size_t>>& places) {
   std::vector<LayoutChange> result;
@@ -72,15 +78,22 @@ inline std::vector<LayoutChange> observed_layout_changes(const Schedule& plan, c
       const ScheduledStep& taker = plan.steps[edge.before];
       if (taker.src.size() > taker.own_src && taker.src.back() == edge.value) --reorders;
     }
+    // Through a view: first as the view takes it, row-major, and then as the step does.
+    const auto counts = [&](const StepInfo& info) {
+      const bool leaves_rows = is_row_major(info.src_layout) && !is_row_major(info.dst_layout);
+      if (edge.place.to == "view") return !leaves_rows || info.src != info.dst;
+      return edge.place.from != "view" || (leaves_rows && info.src == info.dst);
+    };
     for (std::size_t at = first; at < last; ++at)
-      reorders += infos[at].kind == "Reorder" && infos[at].name == plan.model.node(edge.value).name;
-    edge.place.share = reorders > 0 ? 1.0 : 0.0;
+      reorders +=
+          infos[at].kind == "Reorder" && infos[at].name == plan.model.node(edge.seen_as).name && counts(infos[at]);
+    edge.place.reorders = std::clamp(reorders, 0, 2);
     result.push_back(edge.place);
   }
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     std::optional<LayoutChange> place = joining_place(plan, plan.steps[i]);
     if (!place) continue;
-    place->share = places[i] ? 1.0 : 0.0;
+    place->reorders = places[i] ? 1.0 : 0.0;
     result.push_back(std::move(*place));
   }
   return result;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include <fulcrum/core/dtype.hpp>
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/kernels/elementwise_loops.hpp>
 #include <fulcrum/exec/runtime/program.hpp>
@@ -20,11 +21,12 @@ struct ChannelAffine {
   std::int64_t images = 0, pixels = 0;
   std::int64_t block = 0;             ///< 0: channels last
   std::vector<float> factor, shift;   ///< by channel of the result; 0 for padding
-  std::vector<Activation> functions;  ///< on the result, one after another
+  std::vector<Activation> functions;  ///< on the result, one after another; in bf16 none but a ReLU
 };
 
-/// functions(factor · src + shift), from all pointers but the last to the last. With one source they may be the same.
-FULCRUM_DECLARE [[nodiscard]] NativeFunction channel_affine_function(ChannelAffine affine,
+/// functions(factor · src + shift), from all pointers but the last to the last, all in f32 or all in bf16. With one
+/// source they may be the same.
+FULCRUM_DECLARE [[nodiscard]] NativeFunction channel_affine_function(ChannelAffine affine, DType dtype,
                                                                      const ChannelPadding& padding, int threads);
 
 }  // namespace fulcrum::detail::onednn
@@ -34,25 +36,76 @@ FULCRUM_DECLARE [[nodiscard]] NativeFunction channel_affine_function(ChannelAffi
 #include <algorithm>
 #include <cstring>
 #include <span>
+#include <type_traits>
 #include <utility>
 
+#include <fulcrum/core/bf16.hpp>
 #include <fulcrum/exec/kernels/elementwise_vectors.hpp>
 #include <fulcrum/onednn/team.hpp>
 
 namespace fulcrum::detail::onednn {
 
 /// Elements of a row: factor · src + shift with a factor for each (step 1), or the first for every `step` of them.
+template <class T>
 struct AffineRow {
-  const float* src;
+  const T* src;
   const float* factor;
   const float* shift;
-  float* dst;
+  T* dst;
   std::int64_t count;
 };
 
-using AffineRun = void (*)(const AffineRow& row, std::int64_t block);
+template <class T>
+using AffineRun = void (*)(const AffineRow<T>& row, std::int64_t block);
 
 namespace vectors {
+
+using SixteenFloats = float __attribute__((vector_size(64)));
+
+/// The bits of as many floats.
+template <class X>
+struct BitsOf;
+template <>
+struct BitsOf<EightFloats> {
+  using Words = std::uint32_t __attribute__((vector_size(32)));
+  using Halves = std::uint16_t __attribute__((vector_size(16)));
+};
+template <>
+struct BitsOf<SixteenFloats> {
+  using Words = std::uint32_t __attribute__((vector_size(64)));
+  using Halves = std::uint16_t __attribute__((vector_size(32)));
+};
+
+template <class X>
+__attribute__((always_inline)) inline void load(const bf16* src, X& x) {
+  if constexpr (std::is_same_v<X, float>) {
+    x = static_cast<float>(*src);
+  } else {
+    typename BitsOf<X>::Halves halves;
+    std::memcpy(&halves, &src->bits, sizeof(halves));
+    const auto words = __builtin_convertvector(halves, typename BitsOf<X>::Words) << 16;
+    std::memcpy(&x, &words, sizeof(X));
+  }
+}
+/// As finite_bf16().
+template <class X>
+__attribute__((always_inline)) inline void store(const X& x, bf16* dst) {
+  if constexpr (std::is_same_v<X, float>) {
+    *dst = finite_bf16(x);
+  } else {
+    using Words = typename BitsOf<X>::Words;
+    constexpr std::uint32_t infinity = 0x7f800000U;
+    Words bits;
+    std::memcpy(&bits, &x, sizeof(X));
+    const Words magnitude = bits & 0x7fffffffU;
+    const Words rounded = bits + 0x7fffU + ((bits >> 16) & 1U);
+    // What would become infinite, or is no finite number, is cut; a NaN stays one.
+    const Words cut = bits | (magnitude > infinity ? Words{} + 0x400000U : Words{});
+    const Words result = magnitude >= 0x7f7f8000U ? cut : rounded;
+    const auto halves = __builtin_convertvector(result >> 16, typename BitsOf<X>::Halves);
+    std::memcpy(&dst->bits, &halves, sizeof(halves));
+  }
+}
 
 template <bool relu, class X>
 __attribute__((always_inline)) inline void affine(const X& x, const X& factor, const X& shift, X& r) {
@@ -61,75 +114,78 @@ __attribute__((always_inline)) inline void affine(const X& x, const X& factor, c
 }
 
 /// block 0: every element has a factor of its own; else those of a block have, block after block.
-template <bool relu, class X>
-__attribute__((always_inline)) inline void affine_row(const AffineRow& row, std::int64_t block) {
+template <bool relu, class X, class T>
+__attribute__((always_inline)) inline void affine_row(const AffineRow<T>& row, std::int64_t block) {
   constexpr auto width = static_cast<std::int64_t>(sizeof(X) / sizeof(float));
   std::int64_t i = 0;
   X x, factor, shift, r;
   if (block == 0) {
     for (; i + width <= row.count; i += width) {
-      std::memcpy(&x, row.src + i, sizeof(X));
-      std::memcpy(&factor, row.factor + i, sizeof(X));
-      std::memcpy(&shift, row.shift + i, sizeof(X));
+      load(row.src + i, x);
+      load(row.factor + i, factor);
+      load(row.shift + i, shift);
       affine<relu>(x, factor, shift, r);
-      std::memcpy(row.dst + i, &r, sizeof(X));
+      store(r, row.dst + i);
     }
   } else if (block == 1 || block == width) {
     factor = X{} + *row.factor;
     shift = X{} + *row.shift;
     if (block == width) {
-      std::memcpy(&factor, row.factor, sizeof(X));
-      std::memcpy(&shift, row.shift, sizeof(X));
+      load(row.factor, factor);
+      load(row.shift, shift);
     }
     for (; i + width <= row.count; i += width) {
-      std::memcpy(&x, row.src + i, sizeof(X));
+      load(row.src + i, x);
       affine<relu>(x, factor, shift, r);
-      std::memcpy(row.dst + i, &r, sizeof(X));
+      store(r, row.dst + i);
     }
   }
   for (; i < row.count; ++i) {
     const std::int64_t at = block == 0 ? i : i % block;
-    affine<relu>(row.src[i], row.factor[at], row.shift[at], row.dst[i]);
+    float one, result;
+    load(row.src + i, one);
+    affine<relu>(one, row.factor[at], row.shift[at], result);
+    store(result, row.dst + i);
   }
 }
 
-using SixteenFloats = float __attribute__((vector_size(64)));
-
-template <bool relu>
-void affine_row_anywhere(const AffineRow& row, std::int64_t block) {
+template <bool relu, class T>
+void affine_row_anywhere(const AffineRow<T>& row, std::int64_t block) {
   affine_row<relu, EightFloats>(row, block);
 }
 #if defined(__x86_64__)
-template <bool relu>
-__attribute__((target("avx2,fma"))) void affine_row_avx2(const AffineRow& row, std::int64_t block) {
+template <bool relu, class T>
+__attribute__((target("avx2,fma"))) void affine_row_avx2(const AffineRow<T>& row, std::int64_t block) {
   affine_row<relu, EightFloats>(row, block);
 }
-template <bool relu>
-__attribute__((target("avx512f"))) void affine_row_avx512(const AffineRow& row, std::int64_t block) {
+template <bool relu, class T>
+__attribute__((target("avx512f"))) void affine_row_avx512(const AffineRow<T>& row, std::int64_t block) {
   affine_row<relu, SixteenFloats>(row, block);
 }
 #endif
 
-template <bool relu>
-[[nodiscard]] AffineRun affine_run(std::int64_t block) {
+template <bool relu, class T>
+[[nodiscard]] AffineRun<T> affine_run(std::int64_t block) {
 #if defined(__x86_64__)
-  if (block != 8 && __builtin_cpu_supports("avx512f") != 0) return &affine_row_avx512<relu>;
+  if (block != 8 && __builtin_cpu_supports("avx512f") != 0) return &affine_row_avx512<relu, T>;
   if (block != 16 && __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0)
-    return &affine_row_avx2<relu>;
+    return &affine_row_avx2<relu, T>;
 #endif
   static_cast<void>(block);
-  return &affine_row_anywhere<relu>;
+  return &affine_row_anywhere<relu, T>;
 }
 
 }  // namespace vectors
 
 /// Runs a ChannelAffine on parts of its result.
+/// \tparam T  float or bf16
+template <class T>
 class ChannelAffineLoops {
 public:
   explicit ChannelAffineLoops(ChannelAffine affine) : affine_(std::move(affine)) {
     for (const std::int64_t count : affine_.channels) all_ += count;
     const bool relu = !affine_.functions.empty() && affine_.functions.front().function == ActivationKind::relu;
-    run_ = relu ? vectors::affine_run<true>(affine_.block) : vectors::affine_run<false>(affine_.block);
+    run_ = relu ? vectors::affine_run<true, T>(affine_.block) : vectors::affine_run<false, T>(affine_.block);
     for (std::size_t i = relu ? 1 : 0; i < affine_.functions.size(); ++i)
       functions_.push_back({affine_.functions[i], activation_run(affine_.functions[i].function)});
   }
@@ -150,13 +206,13 @@ private:
   /// Some pixels at a time, so that every source is read in long runs.
   void run_pixels(std::span<void* const> pointers, std::int64_t first, std::int64_t last) const {
     constexpr std::int64_t pixels_of_tile = 16;
-    auto* dst = static_cast<float*>(pointers.back());
+    auto* dst = static_cast<T*>(pointers.back());
     for (std::int64_t at = first; at < last; at += pixels_of_tile) {
       const std::int64_t end = std::min(at + pixels_of_tile, last);
       std::int64_t channel = 0;
       for (std::size_t i = 0; i < affine_.channels.size(); ++i) {
         const std::int64_t count = affine_.channels[i];
-        const auto* src = static_cast<const float*>(pointers[i]);
+        const auto* src = static_cast<const T*>(pointers[i]);
         for (std::int64_t pixel = at; pixel < end; ++pixel) {
           run_({src + pixel * count, affine_.factor.data() + channel, affine_.shift.data() + channel,
                 dst + pixel * all_ + channel, count},
@@ -172,7 +228,7 @@ private:
     const std::int64_t block = affine_.block;
     const std::int64_t elements = affine_.pixels * block;
     const std::int64_t planes = all_ / block;
-    auto* dst = static_cast<float*>(pointers.back());
+    auto* dst = static_cast<T*>(pointers.back());
     for (std::int64_t unit = first; unit < last; ++unit) {
       const std::int64_t image = unit / planes;
       std::int64_t plane = unit % planes;
@@ -180,33 +236,41 @@ private:
       for (; plane >= affine_.channels[source] / block; ++source) plane -= affine_.channels[source] / block;
       const std::int64_t channel = unit % planes * block;
       const auto* src =
-          static_cast<const float*>(pointers[source]) + (image * (affine_.channels[source] / block) + plane) * elements;
+          static_cast<const T*>(pointers[source]) + (image * (affine_.channels[source] / block) + plane) * elements;
       run_({src, affine_.factor.data() + channel, affine_.shift.data() + channel, dst + unit * elements, elements},
            block);
       run_functions(dst + unit * elements, elements);
     }
   }
 
-  void run_functions(float* dst, std::int64_t count) const {
-    if (functions_.empty()) return;
-    for (std::int64_t at = 0; at < count; at += elements_of_tile) {
-      for (const auto& [activation, run] : functions_)
-        run(activation, dst + at, dst + at, std::min(elements_of_tile, count - at));
+  void run_functions([[maybe_unused]] T* dst, [[maybe_unused]] std::int64_t count) const {
+    if constexpr (std::is_same_v<T, float>) {
+      if (functions_.empty()) return;
+      for (std::int64_t at = 0; at < count; at += elements_of_tile) {
+        for (const auto& [activation, run] : functions_)
+          run(activation, dst + at, dst + at, std::min(elements_of_tile, count - at));
+      }
     }
   }
 
   ChannelAffine affine_;
   std::int64_t all_ = 0;  ///< channels of the result
-  AffineRun run_ = nullptr;
+  AffineRun<T> run_ = nullptr;
   std::vector<std::pair<Activation, ActivationRun>> functions_;
 };
 
-FULCRUM_DEFINE NativeFunction channel_affine_function(ChannelAffine affine, const ChannelPadding& padding,
-                                                      int threads) {
-  return [loops = ChannelAffineLoops(std::move(affine)), padding, threads](std::span<void* const> pointers) {
+template <class T>
+[[nodiscard]] NativeFunction channel_affine_of(ChannelAffine affine, const ChannelPadding& padding, int threads) {
+  return [loops = ChannelAffineLoops<T>(std::move(affine)), padding, threads](std::span<void* const> pointers) {
     for_parts(threads, loops.units(), [&](std::int64_t first, std::int64_t last) { loops(pointers, first, last); });
-    clear(padding, static_cast<float*>(pointers.back()));
+    clear(padding, static_cast<T*>(pointers.back()));
   };
+}
+
+FULCRUM_DEFINE NativeFunction channel_affine_function(ChannelAffine affine, DType dtype, const ChannelPadding& padding,
+                                                      int threads) {
+  return dtype == DType::bf16 ? channel_affine_of<bf16>(std::move(affine), padding, threads)
+                              : channel_affine_of<float>(std::move(affine), padding, threads);
 }
 
 }  // namespace fulcrum::detail::onednn

@@ -149,12 +149,14 @@ FULCRUM_DEFINE std::optional<ChannelPadding> channel_padding(const Desc& desc) {
                                                                                      : std::nullopt;
 }
 
-FULCRUM_DECLARE void clear(const ChannelPadding& padding, float* dst) {
+/// Zeros where the layout pads channels.
+template <class T>
+void clear(const ChannelPadding& padding, T* dst) {
   if (padding.tail == 0) return;
   for (std::int64_t image = 0; image < padding.images; ++image) {
-    float* end = dst + (image * padding.blocks + padding.blocks - 1) * padding.pixels * padding.block + padding.block;
+    T* end = dst + (image * padding.blocks + padding.blocks - 1) * padding.pixels * padding.block + padding.block;
     for (std::int64_t pixel = 0; pixel < padding.pixels; ++pixel, end += padding.block)
-      std::fill(end - padding.tail, end, 0.0F);
+      std::fill(end - padding.tail, end, T{});
   }
 }
 

@@ -26,8 +26,9 @@ FULCRUM_DECLARE void lower_normalization_in_loops(Lowering& lowering, const Fusi
   for (const NodeId s : lowering.node(group.primary).src) {
     if (element_count(lowering.shape(s)) != 0) src.push_back(s);
   }
+  const DType dtype = lowering.types_of(group).src;
   std::vector<Value> from;
-  for (const NodeId s : src) from.push_back(lowering.real_value_in_shape(s, DType::f32));
+  for (const NodeId s : src) from.push_back(lowering.real_value_in_shape(s, dtype));
   const JoinedLayout layout = joined_layout(from, 1);
   ChannelAffine affine;
   affine.images = shape[0];
@@ -38,7 +39,7 @@ FULCRUM_DECLARE void lower_normalization_in_loops(Lowering& lowering, const Fusi
     return (channels + block - 1) / block * block;
   };
   for (std::size_t i = 0; i < src.size(); ++i) {
-    const Desc wanted = layout.desc(lowering.shape(src[i]), DType::f32);
+    const Desc wanted = layout.desc(lowering.shape(src[i]), dtype);
     from[i] = builder.convert(from[i], wanted, std::nullopt, lowering.node(src[i]).name);
     affine.channels.push_back(padded(lowering.shape(src[i])[1]));
   }
@@ -56,7 +57,7 @@ FULCRUM_DECLARE void lower_normalization_in_loops(Lowering& lowering, const Fusi
   for (std::size_t i = joins ? 1 : 0; i < group.absorbed.size(); ++i)
     affine.functions.push_back(std::get<Activation>(lowering.node(group.absorbed[i]).layer));
 
-  const Value dst = joins ? builder.allocate(lowering.shape(group.dst), layout.desc(shape, DType::f32))
+  const Value dst = joins ? builder.allocate(lowering.shape(group.dst), layout.desc(shape, dtype))
                           : elementwise_dst(lowering, src.front(), from.front(), group.dst);
   std::vector<Argument> arguments;
   for (std::size_t i = 0; i < from.size(); ++i)
@@ -65,7 +66,7 @@ FULCRUM_DECLARE void lower_normalization_in_loops(Lowering& lowering, const Fusi
   const int threads = builder.threads();
   const std::size_t weights = 2 * affine.factor.size() * sizeof(float);
   builder.emit_native(lowering.label(group), Algorithm::threaded_loops,
-                      channel_affine_function(std::move(affine), *channel_padding(dst.desc), threads),
+                      channel_affine_function(std::move(affine), dtype, *channel_padding(dst.desc), threads),
                       std::move(arguments), weights, threads);
   lowering.finish(group.dst, dst);
 }
