@@ -16,6 +16,16 @@ TEST_CASE("every allocation starts on a 64-byte boundary") {
   }
 }
 
+TEST_CASE("what takes whole huge pages starts at one, and can be written to its end") {
+  constexpr std::size_t huge_page = std::size_t{2} << 20U;
+  for (const std::size_t bytes : {huge_page - 1, huge_page, huge_page + 1, 3 * huge_page - 1}) {
+    std::vector<char, AlignedAllocator<char>> block(bytes, 'x');
+    const auto begin = reinterpret_cast<std::uintptr_t>(block.data());
+    CHECK(begin % (bytes < huge_page ? tensor_alignment : huge_page) == 0);
+    CHECK(block.back() == 'x');
+  }
+}
+
 TEST_CASE("a count whose bytes cannot be counted is refused, not wrapped around") {
   AlignedAllocator<double> allocator;
   CHECK_THROWS_AS(allocator.allocate(std::numeric_limits<std::size_t>::max() / 4), std::bad_array_new_length);

@@ -32,6 +32,17 @@ Shape random_shape(Random& random, std::size_t max_rank = 4) {
 }
 }  // namespace
 
+TEST_CASE("a tensor to be written has its shape, and takes every element") {
+  for (const Shape& shape : {Shape{}, Shape{0, 3}, Shape{2, 3}, Shape{700, 800}}) {
+    Tensor<float> tensor = Tensor<float>::for_overwrite(shape);
+    CHECK(tensor.dims() == shape);
+    CHECK(static_cast<std::int64_t>(tensor.flat().size()) == element_count(shape));
+    for (float& x : tensor.flat()) x = 3.0F;
+    CHECK(tensor == Tensor<float>(shape, 3.0F));
+  }
+  CHECK_THROWS_AS(Tensor<float>::for_overwrite({2, -1}), Error);
+}
+
 TEST_CASE("a tensor is made zero-filled, filled, or from values in row-major order") {
   const Tensor<float> zeros({2, 3});
   CHECK(zeros.dims() == Shape{2, 3});

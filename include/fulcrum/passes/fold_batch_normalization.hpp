@@ -44,6 +44,7 @@ template <class T>
 #if FULCRUM_DEFINES(passes)
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <map>
@@ -83,26 +84,30 @@ Parameter<T> folded_bias(const Parameter<T>& bias, const BatchNormalization<T>& 
   return Parameter<T>(std::move(folded));
 }
 
-/// weights' = factor · weights, in double; in blocks that compilers make vectors of.
+/// to = factor · from, in double; in blocks that compilers make vectors of.
 template <class T>
-void scale_weights(std::span<T> weights, double factor) {
+void scale_weights(std::span<const T> from, double factor, T* to) {
   constexpr std::size_t block = 16;
-  for (; weights.size() >= block; weights = weights.subspan(block)) {
-    T* const from = weights.data();
-    for (std::size_t i = 0; i < block; ++i) from[i] = static_cast<T>(factor * static_cast<double>(from[i]));
+  std::array<T, block> scaled;
+  for (; from.size() >= block; from = from.subspan(block), to += block) {
+    for (std::size_t i = 0; i < block; ++i) scaled[i] = static_cast<T>(factor * static_cast<double>(from[i]));
+    std::copy(scaled.begin(), scaled.end(), to);
   }
-  for (T& weight : weights) weight = static_cast<T>(factor * static_cast<double>(weight));
+  for (const T weight : from) *to++ = static_cast<T>(factor * static_cast<double>(weight));
 }
 
 /// weights' = factor · weights, in double, per output channel (axis 0), and the bias as folded_bias().
 template <class T, class L>
 void fold_into(L& layer, const BatchNormalization<T>& norm, const std::string& name) {
   const std::vector<double> factors = normalization_factors(norm, name);
-  Tensor<T>& weights = layer.weights.value.edit();
+  const Tensor<T>& weights = *layer.weights.value;
+  Tensor<T> scaled = Tensor<T>::for_overwrite(weights.dims());  // others share the weights
   const std::size_t of_channel = weights.flat().size() / std::max<std::size_t>(factors.size(), 1);
   for (std::size_t c = 0; c < factors.size(); ++c) {
-    scale_weights(weights.flat().subspan(c * of_channel, of_channel), factors[c]);
+    scale_weights(weights.flat().subspan(c * of_channel, of_channel), factors[c],
+                  scaled.flat().data() + c * of_channel);
   }
+  layer.weights.value = std::move(scaled);
   layer.bias = folded_bias(layer.bias, norm, factors);
 }
 
@@ -110,16 +115,19 @@ void fold_into(L& layer, const BatchNormalization<T>& norm, const std::string& n
 template <class T>
 void fold_into(ConvTranspose<T>& layer, const BatchNormalization<T>& norm, const std::string& name) {
   const std::vector<double> factors = normalization_factors(norm, name);
-  Tensor<T>& weights = layer.weights.value.edit();
+  const Tensor<T>& weights = *layer.weights.value;
+  Tensor<T> scaled = Tensor<T>::for_overwrite(weights.dims());
   const std::int64_t ic = weights.dim(0), oc = weights.dim(1);  // oc: of a group
   const auto taps = static_cast<std::size_t>(element_count(weights.dims()) / std::max<std::int64_t>(ic * oc, 1));
   for (std::int64_t i = 0; i < ic; ++i) {
     const std::int64_t group = i / (ic / layer.groups);
     for (std::int64_t c = 0; c < oc; ++c) {
       const double factor = factors[static_cast<std::size_t>(group * oc + c)];
-      scale_weights(weights.flat().subspan(static_cast<std::size_t>(i * oc + c) * taps, taps), factor);
+      const std::size_t first = static_cast<std::size_t>(i * oc + c) * taps;
+      scale_weights(weights.flat().subspan(first, taps), factor, scaled.flat().data() + first);
     }
   }
+  layer.weights.value = std::move(scaled);
   layer.bias = folded_bias(layer.bias, norm, factors);
 }
 

@@ -75,6 +75,15 @@ public:
     std::fill(storage_.begin(), storage_.end(), value);
   }
 
+  /// With elements of no known value, for a caller that writes them all.
+  /// \throws Error when a dimension is negative
+  [[nodiscard]] static Tensor for_overwrite(const Shape& shape) {
+    static_cast<void>(element_count(shape));  // as above
+    Tensor result;
+    result.allocate(shape);
+    return result;
+  }
+
   /// From values in row-major order.
   /// \throws Error when their number is not that of the shape
   Tensor(const Shape& shape, std::initializer_list<T> values)

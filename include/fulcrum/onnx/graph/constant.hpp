@@ -66,7 +66,7 @@ using ConstantPtr = std::shared_ptr<Constant>;
 
 /// Where constants get their elements from.
 struct ConstantReader {
-  ExternalFolder folder;
+  TensorFiles files;
   Budget budget;
 
   /// The elements as float, with the constant's shape.
@@ -84,7 +84,7 @@ struct ConstantReader {
     }
     Tensor<float> tensor;
     read<float>(*constant.proto, [&](std::size_t) {
-      tensor = Tensor<float>(constant.dims);
+      tensor = Tensor<float>::for_overwrite(constant.dims);
       return tensor.flat().data();
     });
     constant.floats = std::move(tensor);
@@ -118,7 +118,7 @@ struct ConstantReader {
     Tensor<double> result;
     if (constant.proto != nullptr) {
       read<double>(*constant.proto, [&](std::size_t) {
-        result = Tensor<double>(constant.dims);
+        result = Tensor<double>::for_overwrite(constant.dims);
         return result.flat().data();
       });
       return result;
@@ -175,7 +175,7 @@ private:
 
   template <class To, class Allocate>
   void read(const Proto& proto, Allocate&& allocate) {
-    decode<To>(proto, folder, [&](std::size_t count) {
+    decode<To>(proto, files, [&](std::size_t count) {
       if (proto.data_location() == Proto::EXTERNAL) budget.grant(count);
       budget.charge(count * sizeof(To));
       return allocate(count);

@@ -16,6 +16,19 @@
 
 namespace fulcrum::detail::onnx_io {
 
+/// Reads so many bytes of a file from an offset on. 0, or an error number: EIO where the file ends before.
+[[nodiscard]] inline int read_at(int descriptor, std::uint64_t offset, std::size_t size, char* to) noexcept {
+  while (size > 0) {
+    const ssize_t got = ::pread(descriptor, to, size, static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return got < 0 ? errno : EIO;
+    to += got;
+    offset += static_cast<std::uint64_t>(got);
+    size -= static_cast<std::size_t>(got);
+  }
+  return 0;
+}
+
 /// The folder that external data may be read from. Paths that leave it, by `..`, from the root or through a symbolic
 /// link, are refused: a model must not be able to name any file of the machine.
 class ExternalFolder {
@@ -24,9 +37,10 @@ public:
   ExternalFolder() = default;
   explicit ExternalFolder(std::string path) : path_(std::move(path)) {}
 
-  /// The elements of a tensor, of exactly `size` bytes.
-  /// \throws Error when the entry is not sound or the file does not hold that much
-  [[nodiscard]] std::string read(const Proto& tensor, std::size_t size) const {
+  /// Reads the elements of a tensor, of exactly `size` bytes, to where place() says once the file is known to hold
+  /// them. \throws Error when the entry is not sound or the file does not hold that much
+  template <class Place>
+  void read(const Proto& tensor, std::size_t size, Place&& place) const {
     const std::string where = "tensor '" + tensor.name() + "'";
     std::string location;
     std::uint64_t offset = 0;
@@ -54,15 +68,7 @@ public:
       what.append(where).append(" needs bytes up to ").append(std::to_string(offset)).append(" + ");
       throw Error(file, what.append(std::to_string(size)), "copy the file again");
     }
-    std::string bytes(size, '\0');
-    std::size_t got = 0;
-    while (got < size) {
-      const ssize_t n = ::pread(descriptor.get(), bytes.data() + got, size - got, static_cast<off_t>(offset + got));
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) cannot_read(file, n < 0 ? errno : EIO);
-      got += static_cast<std::size_t>(n);
-    }
-    return bytes;
+    if (const int error = read_at(descriptor.get(), offset, size, place()); error != 0) cannot_read(file, error);
   }
 
 private:

@@ -11,6 +11,7 @@
 #include <fulcrum/core/bf16.hpp>
 #include <fulcrum/onnx/graph/external_data.hpp>
 #include <fulcrum/onnx/graph/proto.hpp>
+#include <fulcrum/onnx/graph/weights_in_file.hpp>
 
 namespace fulcrum::detail::onnx_io {
 
@@ -132,12 +133,18 @@ void convert_field(const Field& field, To* dst) {
   }
 }
 
+/// The files that elements may lie in.
+struct TensorFiles {
+  ExternalFolder folder;  ///< beside the model
+  WeightsInFile weights;  ///< the model's own
+};
+
 /// Writes the elements of a tensor, in row-major order, to where allocate(count) says.
 ///
 /// The stored data is measured against the shape before that call, so a header alone cannot make this take memory.
 /// \throws Error when the number of elements stored is not that of the shape, or the type cannot be read as To
 template <class To, class Allocate>
-void decode(const Proto& tensor, const ExternalFolder& folder, Allocate&& allocate) {
+void decode(const Proto& tensor, const TensorFiles& files, Allocate&& allocate) {
   const auto count = static_cast<std::size_t>(element_count(checked_dims(tensor)));
   const std::int32_t type = tensor.data_type();
   const auto expect_count = [&](std::size_t stored, std::size_t wanted, const char* unit) {
@@ -158,20 +165,36 @@ void decode(const Proto& tensor, const ExternalFolder& folder, Allocate&& alloca
       expect_count(static_cast<std::size_t>(field.size()), count, "element(s)");
       convert_field<To, From>(field, allocate(count));
     };
-    if (tensor.data_location() == Proto::EXTERNAL)
-      take_bytes(folder.read(tensor, count * sizeof(From)));
-    else if (tensor.has_raw_data())
+    // What a file holds goes to its place at once where it need not be converted.
+    std::string bytes;
+    const auto place = [&]() -> char* {
+      if constexpr (std::is_same_v<From, To>) return reinterpret_cast<char*>(allocate(count));
+      bytes.resize(count * sizeof(From));
+      return bytes.data();
+    };
+    const auto convert_placed = [&] {
+      if constexpr (!std::is_same_v<From, To>) convert_elements<To, From>(bytes.data(), count, allocate(count));
+    };
+    if (tensor.data_location() == Proto::EXTERNAL) {
+      files.folder.read(tensor, count * sizeof(From), place);
+      convert_placed();
+    } else if (const FileRange* const range = files.weights.find(tensor)) {
+      expect_count(range->bytes, count * sizeof(From), "byte(s)");
+      files.weights.read(*range, place());
+      convert_placed();
+    } else if (tensor.has_raw_data()) {
       take_bytes(tensor.raw_data());
-    else if constexpr (std::is_same_v<From, float>)
+    } else if constexpr (std::is_same_v<From, float>) {
       take_field(tensor.float_data());
-    else if constexpr (std::is_same_v<From, double>)
+    } else if constexpr (std::is_same_v<From, double>) {
       take_field(tensor.double_data());
-    else if constexpr (std::is_same_v<From, std::int64_t>)
+    } else if constexpr (std::is_same_v<From, std::int64_t>) {
       take_field(tensor.int64_data());
-    else if constexpr (std::is_same_v<From, std::uint64_t> || std::is_same_v<From, std::uint32_t>)
+    } else if constexpr (std::is_same_v<From, std::uint64_t> || std::is_same_v<From, std::uint32_t>) {
       take_field(tensor.uint64_data());
-    else
+    } else {
       take_field(tensor.int32_data());
+    }
   });
 }
 

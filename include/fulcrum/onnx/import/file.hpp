@@ -6,8 +6,11 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <limits>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,9 +26,9 @@ namespace fulcrum {
 
 namespace detail {
 
-/// \param size   [B] of what parse(message) reads, which says whether it is a message
+/// \param size   [B] of what parse(message, files) reads, which says whether it is a message
 template <class Parse>
-Model<float> import_onnx_message(std::size_t size, const Parse& parse, onnx_io::ExternalFolder folder,
+Model<float> import_onnx_message(std::size_t size, const Parse& parse, onnx_io::TensorFiles files,
                                  const std::string& where, const std::string& name, const OnnxImportOptions& options) {
   try {
     ::onnx::ModelProto proto;
@@ -33,19 +36,19 @@ Model<float> import_onnx_message(std::size_t size, const Parse& parse, onnx_io::
     if (size > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
       throw Error("", "is larger than 2 GB", "export it with external data");
     }
-    if (!parse(proto)) throw Error("", "is no ONNX model, or is cut short", "give a complete .onnx file");
-    return onnx_io::import_model(proto, std::move(folder), size, name, options);
+    if (!parse(proto, files)) throw Error("", "is no ONNX model, or is cut short", "give a complete .onnx file");
+    return onnx_io::import_model(proto, std::move(files), size, name, options);
   } catch (const Error& error) {
     throw Error(where, onnx_io::phrase(error), error.remedy());
   }
 }
 
-inline Model<float> import_onnx_bytes(std::string_view bytes, onnx_io::ExternalFolder folder, const std::string& where,
+inline Model<float> import_onnx_bytes(std::string_view bytes, onnx_io::TensorFiles files, const std::string& where,
                                       const std::string& name, const OnnxImportOptions& options) {
-  const auto parse = [&](::onnx::ModelProto& proto) {
+  const auto parse = [&](::onnx::ModelProto& proto, const onnx_io::TensorFiles& /*files*/) {
     return proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
   };
-  return import_onnx_message(bytes.size(), parse, std::move(folder), where, name, options);
+  return import_onnx_message(bytes.size(), parse, std::move(files), where, name, options);
 }
 
 }  // namespace detail
@@ -54,22 +57,29 @@ FULCRUM_DEFINE Model<float> import_onnx(const std::string& path, const OnnxImpor
   const std::size_t slash = path.rfind('/');
   std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
   if (name.size() > 5 && name.ends_with(".onnx")) name.resize(name.size() - 5);
-  detail::onnx_io::ExternalFolder folder(detail::folder_of(path));
+  detail::onnx_io::TensorFiles files{detail::onnx_io::ExternalFolder(detail::folder_of(path)), {}};
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode))  // a pipe has no size to begin with
-    return detail::import_onnx_bytes(read_file(path, std::size_t{1} << 31U), std::move(folder), path, name, options);
-  const detail::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.valid()) detail::cannot_read(path, errno);
-  // Piece by piece into the message, so that the weights are in memory once before they are the model's.
-  const auto parse = [&](::onnx::ModelProto& proto) {
+    return detail::import_onnx_bytes(read_file(path, std::size_t{1} << 31U), std::move(files), path, name, options);
+  const auto file = std::make_shared<const detail::FileDescriptor>(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file->valid()) detail::cannot_read(path, errno);
+  const auto parse = [&](::onnx::ModelProto& proto, detail::onnx_io::TensorFiles& where) {
+    // Large weights go from the file to the model's tensors at once.
+    using Weights = detail::onnx_io::WeightsInFile;
+    if (std::optional<Weights> weights = Weights::parse(file, static_cast<std::uint64_t>(status.st_size), proto)) {
+      where.weights = std::move(*weights);
+      return true;
+    }
+    proto.Clear();
+    // Piece by piece into the message, so that the weights are in memory once before they are the model's.
     constexpr int piece = 1 << 18;  // [B]
-    google::protobuf::io::FileInputStream stream(file.get(), piece);
+    google::protobuf::io::FileInputStream stream(file->get(), piece);
     const bool parsed = proto.ParseFromZeroCopyStream(&stream);
     if (stream.GetErrno() == 0) return parsed;
     std::string what = "cannot be read (";
     throw Error("", what.append(std::strerror(stream.GetErrno())).append(")"), "check the disk");
   };
-  return detail::import_onnx_message(static_cast<std::size_t>(status.st_size), parse, std::move(folder), path, name,
+  return detail::import_onnx_message(static_cast<std::size_t>(status.st_size), parse, std::move(files), path, name,
                                      options);
 }
 

@@ -182,14 +182,14 @@ inline Assembly assemble(Graph& graph, const ConstantReader& reader, const std::
 
 /// \param file_bytes  size of what was read, which bounds the memory that the import may take
 /// \param name        for a graph without one
-inline Model<float> import_model(const ::onnx::ModelProto& proto, ExternalFolder folder, std::size_t file_bytes,
+inline Model<float> import_model(const ::onnx::ModelProto& proto, TensorFiles files, std::size_t file_bytes,
                                  const std::string& name, const OnnxImportOptions& options) {
   check_versions(proto);
   Graph graph(proto);
   for (const std::string& pruned : pruned_names(proto)) {
     if (const ConstantPtr constant = graph.constant(pruned)) constant->pruned = true;
   }
-  ConstantReader reader{std::move(folder), Budget(file_bytes, options.max_fill_bytes)};
+  ConstantReader reader{std::move(files), Budget(file_bytes, options.max_fill_bytes)};
   prepare_graph(graph, reader);
 
   const std::vector<GraphInput> inputs = InputBinder(graph, options).bound();

@@ -149,7 +149,7 @@ inline void import_constant_of_shape(ImportContext& context, const GraphNode& no
   if (const auto* attribute = find_attribute(node, "value", ::onnx::AttributeProto::TENSOR)) {
     const Proto& tensor = attribute->t();
     if (element_count(checked_dims(tensor)) != 1) throw Error("attribute 'value'", "holds not one element");
-    decode<float>(tensor, context.reader.folder, [&](std::size_t) { return &value; });
+    decode<float>(tensor, context.reader.files, [&](std::size_t) { return &value; });
     element = expect_element(tensor.data_type(), "value");
   }
   const NodeId one = append_number(context, node.name + "/value", value, element);
