@@ -4,8 +4,11 @@
 /// step by step, which read the recurrent weights from end to end in each.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <vector>
@@ -85,15 +88,23 @@ namespace detail {
   constexpr float most = 32.0F;
   const auto width = static_cast<std::size_t>(columns);
   for (std::size_t first = 0; first + width <= weights.size(); first += width) {
-    float largest = 0.0F;
-    float sum = 0.0F;
-    float count = 0.0F;
-    for (const float w : weights.subspan(first, width)) {
+    // In blocks that compilers make vectors of.
+    constexpr std::size_t block = 16;
+    std::array<float, block> most_of{}, sums{}, counts{};
+    const auto take = [&](float w, std::size_t i) {
       const float magnitude = std::abs(w);
-      largest = magnitude > largest ? magnitude : largest;
-      sum += magnitude;
-      count += magnitude > 0.0F ? 1.0F : 0.0F;
+      most_of[i] = magnitude > most_of[i] ? magnitude : most_of[i];
+      sums[i] += magnitude;
+      counts[i] += magnitude > 0.0F ? 1.0F : 0.0F;
+    };
+    std::span<const float> row = weights.subspan(first, width);
+    for (; row.size() >= block; row = row.subspan(block)) {
+      for (std::size_t i = 0; i < block; ++i) take(row[i], i);
     }
+    for (std::size_t i = 0; i < row.size(); ++i) take(row[i], i);
+    const float largest = *std::max_element(most_of.begin(), most_of.end());
+    const float sum = std::accumulate(sums.begin(), sums.end(), 0.0F);
+    const float count = std::accumulate(counts.begin(), counts.end(), 0.0F);
     if (!std::isfinite(sum) || largest * count > most * sum) return false;
     if (largest > 0.0F && largest < 1e-30F) return false;  // the scale would be next to 0
   }

@@ -5,6 +5,8 @@
 /// bytes as they may be (schedule/recurrent.hpp).
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -68,6 +70,26 @@ inline constexpr int recurrent_samples = 4;
 /// For the CPU at hand.
 [[nodiscard]] inline RecurrentProduct recurrent_product(RecurrentWeights weights);
 
+/// In blocks that compilers make vectors of.
+[[nodiscard]] inline float largest_magnitude(std::span<const float> row) {
+  constexpr std::size_t block = 16;
+  std::array<float, block> largest{};
+  const auto take = [&](float w, std::size_t i) {
+    const float magnitude = std::abs(w);
+    largest[i] = magnitude > largest[i] ? magnitude : largest[i];
+  };
+  for (; row.size() >= block; row = row.subspan(block)) {
+    for (std::size_t i = 0; i < block; ++i) take(row[i], i);
+  }
+  for (std::size_t i = 0; i < row.size(); ++i) take(row[i], i);
+  return *std::max_element(largest.begin(), largest.end());
+}
+
+/// Four integers of 24 bits of one unit as they lie: recurrent_columns().
+[[nodiscard]] inline std::array<std::uint32_t, 3> packed_columns(const std::array<std::uint32_t, 4>& q) {
+  return {q[0] << 8U | (q[3] >> 16U & 0xffU), q[1] << 8U | (q[3] >> 8U & 0xffU), q[2] << 8U | (q[3] & 0xffU)};
+}
+
 inline std::vector<float> recurrent_scales(const RecurrentPanels& panels, std::span<const float> weights,
                                            std::span<const float> given) {
   const auto rows = static_cast<std::size_t>(panels.directions * panels.gates * panels.hidden);
@@ -76,8 +98,7 @@ inline std::vector<float> recurrent_scales(const RecurrentPanels& panels, std::s
   if (panels.weights != RecurrentWeights::s24) return scales;
   const auto hidden = static_cast<std::size_t>(panels.hidden);
   for (std::size_t row = 0; row < rows; ++row) {
-    float largest = 0.0F;
-    for (const float w : weights.subspan(row * hidden, hidden)) largest = std::max(largest, std::abs(w));
+    const float largest = largest_magnitude(weights.subspan(row * hidden, hidden));
     // Of integers that stand in the upper 24 bits of 32.
     if (largest > 0.0F) scales[row] = largest / (256.0F * static_cast<float>((1 << 23) - 1));
   }
@@ -88,15 +109,19 @@ inline void pack_recurrent_weights(const RecurrentPanels& p, std::span<const flo
                                    std::span<const float> scales, std::byte* to) {
   std::memset(to, 0, static_cast<std::size_t>(p.bytes()));
   const auto put = [](std::byte* at, const auto& value) { std::memcpy(at, &value, sizeof value); };
-  // Calls one(panel, column, lane, weight, 1 / scale) for every weight.
-  const auto for_each = [&](const auto& one) {
+  // Calls one(panel, lane, weights, 1 / scale) for every row.
+  const auto for_each_row = [&](const auto& one) {
     for (std::int64_t row = 0; row < p.directions * p.gates * p.hidden; ++row) {
       const std::int64_t unit = row % p.hidden, gate = row / p.hidden % p.gates, direction = row / p.hidden / p.gates;
-      std::byte* panel = to + p.panel_at(direction, unit / recurrent_units, gate);
-      const float* from = weights.data() + row * p.hidden;
-      const double scale = 1.0 / static_cast<double>(scales[static_cast<std::size_t>(row)]);
-      for (std::int64_t k = 0; k < p.hidden; ++k) one(panel, k, unit % recurrent_units, from[k], scale);
+      one(to + p.panel_at(direction, unit / recurrent_units, gate), unit % recurrent_units,
+          weights.data() + row * p.hidden, 1.0 / static_cast<double>(scales[static_cast<std::size_t>(row)]));
     }
+  };
+  // Calls one(panel, column, lane, weight, 1 / scale) for every weight.
+  const auto for_each = [&](const auto& one) {
+    for_each_row([&](std::byte* panel, std::int64_t lane, const float* from, double scale) {
+      for (std::int64_t k = 0; k < p.hidden; ++k) one(panel, k, lane, from[k], scale);
+    });
   };
   constexpr std::int64_t units = recurrent_units;
   switch (p.weights) {
@@ -113,15 +138,17 @@ inline void pack_recurrent_weights(const RecurrentPanels& p, std::span<const flo
         put(panel + k * units + lane, static_cast<std::int8_t>(std::nearbyint(static_cast<double>(w) * scale)));
       });
     case RecurrentWeights::s24:
-      return for_each([&](std::byte* panel, std::int64_t k, std::int64_t lane, float w, double scale) {
-        const auto q = std::lrint(static_cast<double>(w) * scale / 256.0);
-        std::byte* at = panel + k / 4 * 3 * 4 * units + 4 * lane;
-        const auto byte = [q](int shift) { return static_cast<std::byte>((q >> shift) & 0xff); };
-        for (std::int64_t i = 0; i < 3; ++i) {
-          if (k % 4 < 3)
-            at[4 * units * (k % 4) + i + 1] = byte(static_cast<int>(8 * i));
-          else
-            at[4 * units * i] = byte(static_cast<int>(16 - 8 * i));
+      return for_each_row([&](std::byte* panel, std::int64_t lane, const float* from, double scale) {
+        // Adding it leaves a number of less than 2^31 rounded, ties to even, in the low bits.
+        constexpr double rounds = 0x1.8p52;
+        for (std::int64_t k = 0; k < p.hidden; k += 4) {
+          std::array<std::uint32_t, 4> q{};
+          for (std::int64_t i = 0; i < std::min<std::int64_t>(4, p.hidden - k); ++i)
+            q[static_cast<std::size_t>(i)] = static_cast<std::uint32_t>(
+                std::bit_cast<std::uint64_t>(static_cast<double>(from[k + i]) * scale / 256.0 + rounds));
+          const std::array<std::uint32_t, 3> words = packed_columns(q);
+          for (std::int64_t i = 0; i < 3; ++i)
+            put(panel + 4 * units * (k / 4 * 3 + i) + 4 * lane, words[static_cast<std::size_t>(i)]);
         }
       });
   }
