@@ -43,6 +43,7 @@
 #include <fulcrum/layers/layer.hpp>
 #include <fulcrum/layers/matmul.hpp>
 #include <fulcrum/layers/movement.hpp>
+#include <fulcrum/layers/non_max_suppression.hpp>
 #include <fulcrum/layers/normalization.hpp>
 #include <fulcrum/layers/parameter.hpp>
 #include <fulcrum/layers/pool.hpp>

@@ -760,4 +760,6 @@ TEST_CASE("layers at indices, at positions and along an axis agree with the refe
   const Sources regions{uniform({2, 3, 8, 8}, 40), Tensor<float>({2, 4}, {0, 1, 6, 7, 2, 2, 5, 3}),
                         Tensor<float>({2}, {1.0F, 0.0F})};
   CHECK(difference(alone(RoiAlign{2, 3, 2}, regions), regions) <= exact);
+  const Sources boxes{uniform({2, 30, 4}, 41), uniform({2, 3, 30}, 42)};
+  CHECK(difference(alone(NonMaxSuppression{5, 0.2F, 0.3F}, boxes), boxes) <= exact);
 }

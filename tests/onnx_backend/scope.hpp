@@ -46,6 +46,7 @@ inline constexpr std::string_view supported_operators[]{
     // indices and positions
     "GatherElements", "GatherND", "Scatter", "ScatterElements", "ScatterND", "TopK", "CumSum", "OneHot", "Hardmax",
     "Compress", "NonZero", "ReverseSequence", "MaxUnpool", "Trilu", "EyeLike", "GridSample", "RoiAlign",
+    "NonMaxSuppression",
     // types, shapes, constants
     "Cast", "CastLike", "Shape", "Size", "Constant", "ConstantOfShape", "Range", "HannWindow", "HammingWindow",
     "BlackmanWindow",

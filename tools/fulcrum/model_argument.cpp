@@ -46,13 +46,16 @@ CLI::Option* ModelArgument::add_to(CLI::App& command, const std::string& help) {
   command.add_option("--set", sets,
                      "NAME=VALUE of an input that is the same in every run, which is then no input any more: a number, "
                      "numbers with commas, or a .npy file; once for each");
+  command.add_option("--outputs", outputs,
+                     "NAME of a value of the file that the model gives instead of the file's outputs: it ends there, "
+                     "before a tail that cannot be imported, say; once for each");
   return command.add_option("MODEL", text, help);
 }
 
-void ModelArgument::add_states_to(CLI::App& command) {
-  command.add_option("--state", states,
-                     "IN=OUT: an input that takes what an output gave in the step before, 0 at first; once for each. "
-                     "The other inputs and the results then are sequences, with the steps as first axis");
+void ModelArgument::add_states_to(CLI::App& command, const std::string& more) {
+  command.add_option(
+      "--state", states,
+      "IN=OUT: an input that takes what an output gave in the step before, 0 at first; once for each" + more);
 }
 
 std::vector<State> ModelArgument::state_pairs() const {
@@ -71,10 +74,12 @@ Model<float> ModelArgument::load(std::uint64_t seed) const {
   if (text.starts_with(prefix)) {
     if (!dims.empty()) throw Error("--dim", "is for ONNX files", "models of the zoo have no symbolic dimensions");
     if (!sets.empty()) throw Error("--set", "is for ONNX files", "leave it out");
+    if (!outputs.empty()) throw Error("--outputs", "is for ONNX files", "leave it out");
     return zoo_model(text.substr(prefix.size()), seed);
   }
   OnnxImportOptions options;
   options.input_shapes = input_shapes;
+  options.outputs = outputs;
   for (const State& state : state_pairs()) options.unshaped_inputs.insert(state.input);
   for (const std::string& dim : dims) {
     const std::size_t at = dim.rfind('=');

@@ -13,15 +13,17 @@ struct ModelArgument {
   std::string text;
   std::vector<std::string> dims;             ///< NAME=EXTENT, of the file's symbolic dimensions
   std::vector<std::string> sets;             ///< NAME=VALUE, of the file's inputs
+  std::vector<std::string> outputs;          ///< values of the file that the model gives instead of its outputs
   std::vector<fulcrum::Shape> input_shapes;  ///< what the other inputs will be given; binds what `dims` leaves open
   std::vector<std::string> states;           ///< IN=OUT, of inputs that `input_shapes` leaves out
 
-  /// Adds MODEL, --dim and --set to a command.
+  /// Adds MODEL, --dim, --set and --outputs to a command.
   /// \return the MODEL option, to say whether it must be given
   CLI::Option* add_to(CLI::App& command, const std::string& help = "zoo:NAME or an .onnx file");
 
   /// Adds --state to a command that runs step by step.
-  void add_states_to(CLI::App& command);
+  /// \param more  what the command makes of the other inputs
+  void add_states_to(CLI::App& command, const std::string& more = "");
   /// What --state says.
   /// \throws fulcrum::Error when one is no IN=OUT
   [[nodiscard]] std::vector<fulcrum::State> state_pairs() const;

@@ -143,6 +143,9 @@ struct BatchShareOf {
   BatchShare operator()(const ScatterND& /*l*/) const { return BatchShare::mixed; }
   BatchShare operator()(const TopK& l) const { return if_true(is_inner(l.axis)); }
   BatchShare operator()(const CumSum& l) const { return if_true(is_inner(l.axis)); }
+  BatchShare operator()(const NonMaxSuppression& /*l*/) const {
+    return BatchShare::mixed;  // an image's rows lie where those before it end
+  }
   BatchShare operator()(const Custom& l) const {
     return if_true(l.function && l.function->samples_are_independent && same_samples());
   }

@@ -25,6 +25,7 @@
 #include <fulcrum/layers/indexed.hpp>
 #include <fulcrum/layers/matmul.hpp>
 #include <fulcrum/layers/movement.hpp>
+#include <fulcrum/layers/non_max_suppression.hpp>
 #include <fulcrum/layers/normalization.hpp>
 #include <fulcrum/layers/pool.hpp>
 #include <fulcrum/layers/quantize_linear.hpp>
@@ -41,12 +42,13 @@ namespace fulcrum {
 
 /// One layer of the set. (A struct of its own and no alias: its name is short in symbols and messages.)
 template <class T>
-struct Layer : std::variant<Input, Constant<T>, Conv<T>, ConvTranspose<T>, Dense<T>, MatMul, Recurrent<T>,
-                            BatchNormalization<T>, LayerNormalization<T>, InstanceNormalization<T>,
-                            LocalResponseNormalization, Pool, GlobalPool, MaxPoolIndices, Activation, Binary, Where,
-                            Cast, QuantizeLinear, DequantizeLinear, DynamicQuantize, Softmax, Reduce, ArgReduce, Concat,
-                            Reshape, Flatten, Transpose, Slice, Expand, Tile, Gather, GatherElements, GatherND,
-                            ScatterElements, ScatterND, TopK, CumSum, Pad, Resize, GridSample, RoiAlign, Custom> {
+struct Layer
+    : std::variant<Input, Constant<T>, Conv<T>, ConvTranspose<T>, Dense<T>, MatMul, Recurrent<T>, BatchNormalization<T>,
+                   LayerNormalization<T>, InstanceNormalization<T>, LocalResponseNormalization, Pool, GlobalPool,
+                   MaxPoolIndices, Activation, Binary, Where, Cast, QuantizeLinear, DequantizeLinear, DynamicQuantize,
+                   Softmax, Reduce, ArgReduce, Concat, Reshape, Flatten, Transpose, Slice, Expand, Tile, Gather,
+                   GatherElements, GatherND, ScatterElements, ScatterND, TopK, CumSum, NonMaxSuppression, Pad, Resize,
+                   GridSample, RoiAlign, Custom> {
   using Variant = typename Layer::variant;
   using Variant::Variant;
 
@@ -100,7 +102,7 @@ concept NormalizationLayer =
                       InstanceNormalization<double>, LocalResponseNormalization>;
 /// Make one element of several. (Pool and GlobalPool stand alone.)
 template <class L>
-concept ReductionLayer = detail::is_one_of<L, Reduce, ArgReduce, MaxPoolIndices, TopK, CumSum>;
+concept ReductionLayer = detail::is_one_of<L, Reduce, ArgReduce, MaxPoolIndices, TopK, CumSum, NonMaxSuppression>;
 
 /// Hold no parameters, and so do not depend on the model's scalar type.
 template <class L>

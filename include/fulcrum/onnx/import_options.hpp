@@ -32,6 +32,10 @@ struct OnnxImportOptions {
   /// tensor of rank 0 is the value of every element of its input.
   std::map<std::string, Tensor<double>> bound_inputs{};
 
+  /// Values of the graph that are the model's outputs instead of the file's, by name: a model ends there, and what
+  /// comes behind is not read. Empty: the file's.
+  std::vector<std::string> outputs{};
+
   /// Is told in a sentence what the import had to decide and a user may not expect.
   std::function<void(const std::string& note)> note{};
 

@@ -211,6 +211,7 @@ private:
                     [&](const SamplingLayer auto&) { fix_sources(); },
                     [&](const TopK&) { fix_sources(); },
                     [&](const CumSum&) { fix_sources(); },
+                    [&](const NonMaxSuppression&) { fix_sources(); },
                     [&](const Custom&) { fix_sources("has a kernel of its own"); },
                     [&](const Pad& l) { trace_layer(l); },
                     [&](const Resize& l) { trace_layer(l); },

@@ -75,6 +75,7 @@ FULCRUM_DECLARE void lower_layer(Lowering& lowering, const FusionGroup& group) {
                   [&](const SamplingLayer auto&) { native(); },
                   [&](const TopK&) { native(); },
                   [&](const CumSum&) { native(); },
+                  [&](const NonMaxSuppression&) { native(); },
                   [&](const Custom&) { native(); },
                   [&](const Pad&) { native(); },
                   [&](const Resize&) { native(); },

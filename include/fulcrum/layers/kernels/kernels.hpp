@@ -10,6 +10,7 @@
 #include <fulcrum/layers/kernels/indexed.hpp>
 #include <fulcrum/layers/kernels/matmul.hpp>
 #include <fulcrum/layers/kernels/movement.hpp>
+#include <fulcrum/layers/kernels/non_max_suppression.hpp>
 #include <fulcrum/layers/kernels/normalization.hpp>
 #include <fulcrum/layers/kernels/recurrent.hpp>
 #include <fulcrum/layers/kernels/reduce.hpp>

@@ -78,6 +78,26 @@ inline void export_layer(ExportContext& context, const CumSum& layer) {
   context.define(element);
 }
 
+/// In ONNX there are no rows that are not used. That is the same result where nothing follows, and only there.
+inline void export_layer(ExportContext& context, const NonMaxSuppression& layer) {
+  if (!context.consumers(context.id()).empty()) {
+    throw Error("",
+                "is a NonMaxSuppression whose rows here are as many as there can be, and in ONNX as many as it keeps",
+                "end the model before it or with it (--outputs, OnnxImportOptions::outputs), and export that");
+  }
+  GraphWriter& writer = context.writer;
+  std::vector<std::string> inputs{context.src(0), context.src(1),
+                                  writer.integers(context.name + "/most", {layer.most_per_class})};
+  const auto number = [&](const char* what, float value) {
+    inputs.push_back(writer.initializer<float>(context.name + what, {1}, std::span<const float>(&value, 1)));
+  };
+  number("/iou_threshold", layer.iou_threshold);
+  if (layer.score_threshold) number("/score_threshold", *layer.score_threshold);
+  auto& node = writer.node("NonMaxSuppression", context.name, inputs);
+  if (layer.centered) GraphWriter::attribute(node, "center_point_box", std::int64_t{1});
+  context.define(ElementType::s64);
+}
+
 [[nodiscard]] inline std::string name_in_onnx(GridSampleKind mode) {
   switch (mode) {
     case GridSampleKind::linear: return "linear";

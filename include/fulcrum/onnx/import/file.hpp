@@ -37,6 +37,7 @@ Model<float> import_onnx_message(std::size_t size, const Parse& parse, onnx_io::
       throw Error("", "is larger than 2 GB", "export it with external data");
     }
     if (!parse(proto, files)) throw Error("", "is no ONNX model, or is cut short", "give a complete .onnx file");
+    if (!options.outputs.empty()) onnx_io::end_graph_at(*proto.mutable_graph(), options.outputs);
     return onnx_io::import_model(proto, std::move(files), size, name, options);
   } catch (const Error& error) {
     throw Error(where, onnx_io::phrase(error), error.remedy());

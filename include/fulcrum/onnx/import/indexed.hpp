@@ -14,6 +14,7 @@
 
 #include <fulcrum/onnx/import/reduce.hpp>
 #include <fulcrum/onnx/import/steps.hpp>
+#include <fulcrum/onnx/import/suppression.hpp>
 #include <fulcrum/onnx/import/window_attributes.hpp>
 
 namespace fulcrum::detail::onnx_io {
@@ -21,13 +22,17 @@ namespace fulcrum::detail::onnx_io {
 inline void import_gather_elements(ImportContext& context, const GraphNode& node) {
   const NodeId src = context.src(node, 0);
   const NodeId indices = context.src(node, 1);
-  context.append(node, GatherElements{integer_attribute(node, "axis", 0)}, {src, indices});
+  append_taken(context, node, GatherElements{integer_attribute(node, "axis", 0)}, src, indices, false, 0);
 }
 
 inline void import_gather_nd(ImportContext& context, const GraphNode& node) {
   const NodeId src = context.src(node, 0);
   const NodeId indices = context.src(node, 1);
-  context.append(node, GatherND{integer_attribute(node, "batch_dims", 0)}, {src, indices});
+  const GatherND layer{integer_attribute(node, "batch_dims", 0)};
+  const Shape& tuples = context.shape(indices).first;
+  const auto rank = static_cast<std::int64_t>(context.shape(src).rank());
+  const std::int64_t after = tuples.empty() ? 0 : rank - layer.batch_dims - tuples.back();  // else it is refused below
+  append_taken(context, node, layer, src, indices, true, static_cast<std::size_t>(std::max<std::int64_t>(after, 0)));
 }
 
 inline ScatterKind scatter_kind(const GraphNode& node) {

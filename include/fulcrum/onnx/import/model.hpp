@@ -6,11 +6,13 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <fulcrum/model/model.hpp>
@@ -91,7 +93,7 @@ inline void expect_known_operators(const Graph& graph) {
     if (!entry.instead.empty()) list.append(" (use ").append(entry.instead).append(")");
   }
   throw Error("", "has operators that are not supported here: " + list,
-              "export the model without them, or with constant folding");
+              "export the model without them or with constant folding, or end it before them (--outputs)");
 }
 
 /// Makes a graph ready for its nodes to be imported.
@@ -180,6 +182,66 @@ inline Assembly assemble(Graph& graph, const ConstantReader& reader, const std::
   return assembly;
 }
 
+/// Leaves out the nodes that no output depends on.
+inline void drop_unused_nodes(::onnx::GraphProto& graph) {
+  std::unordered_map<std::string, int> producer;
+  for (int i = 0; i < graph.node_size(); ++i) {
+    for (const std::string& output : graph.node(i).output()) producer.emplace(output, i);
+  }
+  std::vector<bool> used(static_cast<std::size_t>(graph.node_size()), false);
+  std::vector<std::string> wanted;
+  for (const auto& output : graph.output()) wanted.push_back(output.name());
+  while (!wanted.empty()) {
+    const auto at = producer.find(wanted.back());
+    wanted.pop_back();
+    if (at == producer.end() || used[static_cast<std::size_t>(at->second)]) continue;
+    used[static_cast<std::size_t>(at->second)] = true;
+    const ::onnx::NodeProto& node = graph.node(at->second);
+    wanted.insert(wanted.end(), node.input().begin(), node.input().end());
+    for (const auto& attribute : node.attribute()) {
+      if (!attribute.has_g()) continue;
+      const std::set<std::string> captured = free_names(attribute.g());
+      wanted.insert(wanted.end(), captured.begin(), captured.end());
+    }
+  }
+  int kept = 0;
+  for (int i = 0; i < graph.node_size(); ++i) {
+    if (used[static_cast<std::size_t>(i)]) graph.mutable_node()->SwapElements(kept++, i);
+  }
+  graph.mutable_node()->DeleteSubrange(kept, graph.node_size() - kept);
+}
+
+/// Has the graph give other values than the file says, and end there.
+/// \throws Error when it computes none of that name, or one is named twice
+inline void end_graph_at(::onnx::GraphProto& graph, const std::vector<std::string>& outputs) {
+  std::unordered_set<std::string> computed;
+  for (const auto& input : graph.input()) computed.insert(input.name());
+  for (const auto& node : graph.node()) computed.insert(node.output().begin(), node.output().end());
+  std::unordered_set<std::string> given;
+  graph.clear_output();
+  for (const std::string& name : outputs) {
+    if (name.empty() || computed.count(name) == 0) {
+      throw Error("", "computes no value '" + name + "' that could be an output",
+                  "name results of nodes as the file has them");
+    }
+    if (!given.insert(name).second) throw Error("", "is to give '" + name + "' twice", "name it once");
+    graph.add_output()->set_name(name);
+  }
+  drop_unused_nodes(graph);
+}
+
+/// Says what a user of the boxes has to know.
+inline void note_suppressions(const std::vector<BuiltNode>& built, const OnnxImportOptions& options) {
+  if (!options.note) return;
+  for (const BuiltNode& node : built) {
+    if (!std::holds_alternative<NonMaxSuppression>(node.node.layer)) continue;
+    options.note("the NonMaxSuppression '" + node.node.name + "' gives as many rows as it can keep, " +
+                 std::to_string(node.shape.first[0]) + " for a batch of " +
+                 std::to_string(built[node.node.src[0]].shape.first[0]) +
+                 ": those that it does not need are -1, and what is taken at them is 0");
+  }
+}
+
 /// \param file_bytes  size of what was read, which bounds the memory that the import may take
 /// \param name        for a graph without one
 inline Model<float> import_model(const ::onnx::ModelProto& proto, TensorFiles files, std::size_t file_bytes,
@@ -221,6 +283,7 @@ inline Model<float> import_model(const ::onnx::ModelProto& proto, TensorFiles fi
   if (!assembly) assembly = assemble(graph, reader, inputs, plan);
 
   make_names_unique(assembly->built);
+  note_suppressions(assembly->built, options);
   Model<float> model(proto.graph().name().empty() ? name : proto.graph().name());
   for (BuiltNode& node : assembly->built) model.add(std::move(node.node));
   std::vector<std::string> names;  // the file's: inside, an output may be called as what it is a copy of

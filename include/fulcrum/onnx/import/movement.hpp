@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <fulcrum/onnx/import/pieces.hpp>
+#include <fulcrum/onnx/import/suppression.hpp>
 
 namespace fulcrum::detail::onnx_io {
 
@@ -175,7 +176,9 @@ inline void import_tile(ImportContext& context, const GraphNode& node) {
 inline void import_gather(ImportContext& context, const GraphNode& node) {
   const NodeId table = context.src(node, 0);
   const NodeId indices = context.src(node, 1);
-  context.append(node, Gather{integer_attribute(node, "axis", 0)}, {table, indices});
+  const std::int64_t axis = integer_attribute(node, "axis", 0);
+  const std::size_t rank = context.shape(table).rank();
+  append_taken(context, node, Gather{axis}, table, indices, false, rank - 1 - normalized_axis(axis, rank));
 }
 
 inline PadKind pad_kind(const GraphNode& node) {

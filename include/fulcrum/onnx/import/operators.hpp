@@ -21,6 +21,7 @@
 #include <fulcrum/onnx/import/sampling.hpp>
 #include <fulcrum/onnx/import/sequence.hpp>
 #include <fulcrum/onnx/import/shape.hpp>
+#include <fulcrum/onnx/import/suppression.hpp>
 #include <fulcrum/onnx/import/window.hpp>
 
 namespace fulcrum::detail::onnx_io {
@@ -64,6 +65,7 @@ inline const Operator* find_operator(const GraphNode& node) {
     add(composed_operators);
     add(loss_operators);
     add(sampling_operators);
+    add(suppression_operators);
     add(control_flow_operators);
     add(sequence_operators);
     return table;

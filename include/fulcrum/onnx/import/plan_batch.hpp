@@ -86,6 +86,7 @@ inline bool mixes_samples(const BuiltNode& node, const std::vector<BuiltNode>& b
                 [](const ScatterND&) { return true; },
                 [&](const TopK& l) { return is_first(l.axis); },
                 [&](const CumSum& l) { return is_first(l.axis); },
+                [](const NonMaxSuppression&) { return true; },
                 [](const GridSample&) { return false; },
                 [](const RoiAlign&) { return true; },
                 [](const Custom&) { return true; },

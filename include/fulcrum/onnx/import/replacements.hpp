@@ -17,7 +17,6 @@ struct Replacement {
 
 inline constexpr std::array replacements{
     Replacement{"MaxRoiPool", "cropping before the model"},
-    Replacement{"NonMaxSuppression", "suppression after the model: how many boxes it keeps would be a shape"},
     Replacement{"RandomNormal", "noise as an input of the model"},
     Replacement{"RandomNormalLike", "noise as an input of the model"},
     Replacement{"RandomUniform", "noise as an input of the model"},
