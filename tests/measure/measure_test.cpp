@@ -2,11 +2,13 @@
 
 #include <atomic>
 
+#include <fulcrum/exec/onednn_factory.hpp>
 #include <fulcrum/exec/reference_factory.hpp>
 #include <fulcrum/model/builder.hpp>
 
 #include <support/catch.hpp>
 #include <support/own_executor.hpp>
+#include <support/streaming_model.hpp>
 #include <support/threads.hpp>
 
 using namespace fulcrum;
@@ -40,6 +42,21 @@ bool has_note(const LatencyReport& report, const std::string& words) {
                      [&](const std::string& note) { return note.find(words) != std::string::npos; });
 }
 }  // namespace
+
+TEST_CASE("a model with states is measured step by step, and its executors keep them") {
+  const Model<float> model = test::streaming_model();
+  const std::vector<State> states{{"c", "cn"}, {"h", "hn"}, {"tail", "new_tail"}};
+  MeasureOptions options = brief();
+  options.executors = onednn_executors(states);
+  CHECK(options.executors(model, {}).sources == std::vector<std::size_t>{0});
+  const LatencyReport report = measure(model, {.batch = 2, .instances = 2}, options);
+  CHECK(report.latency.samples >= 20);
+  CHECK(!report.layers.empty());
+  options.executors = reference_executors(states);
+  CHECK(measure(model, {.batch = 2}, options).latency.samples >= 20);
+  options.executors = onednn_executors({{"none", "hn"}});
+  CHECK_THROWS_WITH(measure(model, {}, options), ContainsSubstring("none"));
+}
 
 TEST_CASE("a measurement fills the whole report") {
   const LatencyReport report = measure(network(), {2, 1, 1, Precision::f32}, brief());

@@ -31,7 +31,7 @@ void explain_model(const ExplainCommand& command) {
     remark("the model is not quantized: shown with scales from random inputs");
     model = quantized_for_timing(model);
   }
-  const Explanation explanation = explain(model, config);
+  const Explanation explanation = explain(model, config, command.model.state_pairs());
   if (command.json)
     print_document("explanation", to_json(explanation));
   else
@@ -45,6 +45,7 @@ void add_explain(CLI::App& app) {
   CLI::App* sub =
       app.add_subcommand("explain", "Show what runs: kernels, layouts, what was fused, and why the rest was not");
   command->model.add_to(*sub)->required();
+  command->model.add_states_to(*sub);
   command->run.add_to(*sub);
   sub->add_flag("--json", command->json, "print one JSON object");
   sub->footer("Example:\n  fulcrum explain zoo:squeezenet1_1 --threads 2");

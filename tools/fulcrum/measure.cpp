@@ -3,16 +3,20 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include <fulcrum/cost/predictor.hpp>
+#include <fulcrum/exec/onednn_factory.hpp>
 #include <fulcrum/exec/reference_factory.hpp>
+#include <fulcrum/exec/state.hpp>
 #include <fulcrum/measure/choose_precision.hpp>
 #include <fulcrum/measure/drift_probe.hpp>
 #include <fulcrum/measure/measure.hpp>
 #include <fulcrum/measure/turns.hpp>
+#include <fulcrum/model/infer_shapes.hpp>
 #include <fulcrum/plan/measure_in_turns.hpp>
 #include <fulcrum/report/comparison_text.hpp>
 #include <fulcrum/report/json.hpp>
@@ -94,6 +98,16 @@ std::pair<Model<float>, RunConfig> model_and_config(const ReportCommand& command
 
 void predict_model(const ReportCommand& command) {
   const auto [model, config] = model_and_config(command);
+  if (!command.model.states.empty()) {  // they cost nothing beside the layers: what names them has to fit
+    const std::vector<Shape> shapes = infer_shapes(model, config.batch);
+    const auto shapes_of = [&](const std::vector<NodeId>& ids) {
+      std::vector<Shape> result;
+      for (const NodeId id : ids) result.push_back(shapes[id]);
+      return result;
+    };
+    static_cast<void>(
+        bind_states(model, command.model.state_pairs(), shapes_of(model.inputs()), shapes_of(model.outputs())));
+  }
   const MachineProfile profile = profile_for_this_machine(command.profile);
   AnyPredictor predictor = CalibratedPredictor(profile);
   if (command.predictor == "roofline") predictor = RooflinePredictor(profile);
@@ -109,6 +123,12 @@ void predict_model(const ReportCommand& command) {
   show(report, command.json);
 }
 
+/// What runs the model, with the states that are given.
+ExecutorFactory executors_of(const ReportCommand& command) {
+  std::vector<State> states = command.model.state_pairs();
+  return command.executor == "reference" ? reference_executors(std::move(states)) : onednn_executors(std::move(states));
+}
+
 /// Two models in turns: which machine state meets one meets the other.
 void measure_against(const ReportCommand& command, ExitCode& exit_code) {
   if (command.run.precision == "auto")
@@ -121,7 +141,7 @@ void measure_against(const ReportCommand& command, ExitCode& exit_code) {
   options.min_duration = Seconds(command.seconds / command.rounds);
   options.max_duration = 10.0 * options.min_duration;
   options.cold_cache = command.cold_cache;
-  if (command.executor == "reference") options.executors = reference_executors();
+  options.executors = executors_of(command);
   ProgressBar bar;
   std::vector<LatencyReport> was, is;
   for (int round = 0; round < command.rounds; ++round) {
@@ -167,6 +187,8 @@ void measure_model(ReportCommand& command, ExitCode& exit_code) {
   }
   const bool chooses = command.run.precision == "auto";
   const bool on_reference = command.executor == "reference";
+  if (chooses && !command.model.states.empty())
+    throw Error("--precision auto", "chooses for a model without states", "name a precision beside --state");
   if (chooses && on_reference)
     throw Error("--precision auto", "chooses by what the oneDNN executor takes", "name one for the reference executor");
   if (chooses) command.run.precision.clear();
@@ -175,7 +197,7 @@ void measure_model(ReportCommand& command, ExitCode& exit_code) {
   options.min_duration = Seconds(command.seconds);
   options.max_duration = 10.0 * options.min_duration;
   options.cold_cache = command.cold_cache;
-  if (on_reference) options.executors = reference_executors();
+  options.executors = executors_of(command);
   std::vector<std::string> notes;
   std::optional<MachineProfile> profile;
   if (!command.profile.empty()) {
@@ -205,6 +227,7 @@ CLI::App* add_report(CLI::App& app, const char* name, const char* description, c
                      const std::shared_ptr<ReportCommand>& command) {
   CLI::App* sub = app.add_subcommand(name, description);
   command->model.add_to(*sub)->required();
+  command->model.add_states_to(*sub, "; each inference is a step");
   command->run.add_to(*sub, more_precisions);
   command->run.add_instances_to(*sub);
   sub->add_flag("--json", command->json, "print one JSON object");

@@ -223,7 +223,8 @@ void add_run(CLI::App& app) {
   auto options = std::make_shared<RunOptions>();
   CLI::App* command = app.add_subcommand("run", "Run a model once on NumPy files, or step by step on a sequence");
   options->model.add_to(*command)->required();
-  options->model.add_states_to(*command);
+  options->model.add_states_to(*command,
+                               ". The other inputs and the results then are sequences, with the steps as first axis");
   command
       ->add_option("--input", options->inputs,
                    "source values, .npy of any numbers, the batch as first axis; once for each model input, in order")

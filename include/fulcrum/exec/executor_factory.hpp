@@ -4,8 +4,10 @@
 /// models by.
 
 #include <concepts>
+#include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -27,6 +29,9 @@ struct PreparedModel {
   MemoryUse memory;        ///< 0: not known
   /// How it runs, where that is planned: its steps are those of the instances. Nothing: not known.
   std::shared_ptr<const Schedule> schedule;
+  /// Positions among the model's inputs of the sources that an instance takes; nothing: all. Those left out are states,
+  /// which each instance keeps by itself (exec/state.hpp).
+  std::optional<std::vector<std::size_t>> sources;
   std::vector<std::string> notes;  ///< what the user should know ("no bf16 on this CPU: ran as f32")
 };
 

@@ -2,8 +2,11 @@
 /// \file
 /// What became of a model's layers when it was compiled.
 
+#include <vector>
+
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/explanation.hpp>
+#include <fulcrum/exec/state.hpp>
 #include <fulcrum/model/model.hpp>
 #include <fulcrum/run/run_config.hpp>
 
@@ -11,7 +14,8 @@ namespace fulcrum {
 
 /// Compiles the model and tells what runs, what was fused and folded and why the rest was not.
 /// \throws Error as OnednnModel::compile()
-FULCRUM_DECLARE [[nodiscard]] Explanation explain(const Model<float>& model, const RunConfig& config);
+FULCRUM_DECLARE [[nodiscard]] Explanation explain(const Model<float>& model, const RunConfig& config,
+                                                  std::vector<State> states = {});
 
 }  // namespace fulcrum
 
@@ -73,8 +77,8 @@ FULCRUM_DECLARE [[nodiscard]] std::vector<Explanation::PrunedLayer> pruned_layer
 
 }  // namespace detail
 
-FULCRUM_DEFINE Explanation explain(const Model<float>& model, const RunConfig& config) {
-  const auto compiled = OnednnModel::compile(model, config);
+FULCRUM_DEFINE Explanation explain(const Model<float>& model, const RunConfig& config, std::vector<State> states) {
+  const auto compiled = OnednnModel::compile(model, config, std::move(states));
   const Schedule plan = make_schedule(model, config, current_machine());
   Explanation result;
   result.model = model.name();

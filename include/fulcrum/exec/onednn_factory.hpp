@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/executor_factory.hpp>
@@ -14,8 +15,8 @@ namespace fulcrum {
 /// A compiled model whose instances are OnednnExecutors of it.
 FULCRUM_DECLARE [[nodiscard]] PreparedModel prepared_model(std::shared_ptr<const OnednnModel> compiled);
 
-/// Compiles a model once for all its instances. Throws as OnednnModel::compile().
-FULCRUM_DECLARE [[nodiscard]] ExecutorFactory onednn_executors();
+/// Compiles a model once for all its instances, each of which keeps the states. Throws as OnednnModel::compile().
+FULCRUM_DECLARE [[nodiscard]] ExecutorFactory onednn_executors(std::vector<State> states = {});
 
 /// As the factory says; an empty one: as onednn_executors() does.
 /// \throws Error as either
@@ -34,13 +35,14 @@ FULCRUM_DEFINE PreparedModel prepared_model(std::shared_ptr<const OnednnModel> c
   result.memory = compiled->memory();
   result.schedule = {compiled, &compiled->schedule()};
   result.notes = compiled->notes();
+  if (!compiled->states().states.empty()) result.sources = compiled->states().src;
   result.instance = [compiled = std::move(compiled)] { return AnyExecutor(OnednnExecutor(compiled)); };
   return result;
 }
 
-FULCRUM_DEFINE ExecutorFactory onednn_executors() {
-  return [](const Model<float>& model, const RunConfig& config) {
-    return prepared_model(OnednnModel::compile(model, config));
+FULCRUM_DEFINE ExecutorFactory onednn_executors(std::vector<State> states) {
+  return [states = std::move(states)](const Model<float>& model, const RunConfig& config) {
+    return prepared_model(OnednnModel::compile(model, config, states));
   };
 }
 

@@ -2,16 +2,21 @@
 /// \file
 /// Reference executors, for whoever takes any: measured or evaluated, they say what the others are worth.
 
+#include <utility>
+#include <vector>
+
 #include <fulcrum/analysis/is_quantized.hpp>
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/executor_factory.hpp>
 #include <fulcrum/exec/reference.hpp>
+#include <fulcrum/exec/streaming_executor.hpp>
 
 namespace fulcrum {
 
 /// Every instance runs on one thread, in f32 or, for a quantized model, in the exact meaning of its int8. The factory
 /// throws an Error when another precision is asked for, or int8 of a model that no quantization pass has been over.
-FULCRUM_DECLARE [[nodiscard]] ExecutorFactory reference_executors();
+/// Each instance keeps the states, and then does not time its layers.
+FULCRUM_DECLARE [[nodiscard]] ExecutorFactory reference_executors(std::vector<State> states = {});
 
 }  // namespace fulcrum
 
@@ -19,8 +24,8 @@ FULCRUM_DECLARE [[nodiscard]] ExecutorFactory reference_executors();
 
 namespace fulcrum {
 
-FULCRUM_DEFINE ExecutorFactory reference_executors() {
-  return [](const Model<float>& model, const RunConfig& config) {
+FULCRUM_DEFINE ExecutorFactory reference_executors(std::vector<State> states) {
+  return [states = std::move(states)](const Model<float>& model, const RunConfig& config) {
     validate(config);
     if (config.precision == Precision::bf16 || !config.layer_precision.empty()) {
       throw Error("the reference executor", "computes a whole model in f32 or, where it is quantized, in int8",
@@ -35,9 +40,14 @@ FULCRUM_DEFINE ExecutorFactory reference_executors() {
         "ran on the reference executor, which is plain and slow: its times are no measure of "
         "the machine");
     if (config.threads > 1) prepared.notes.emplace_back("the reference executor runs on one thread of each instance");
-    prepared.instance = [executor = ReferenceExecutor<float>(model, {.quantized = quantized, .batch = config.batch})] {
-      return AnyExecutor(executor);
-    };
+    ReferenceExecutor<float> executor(model, {.quantized = quantized, .batch = config.batch});
+    if (states.empty()) {
+      prepared.instance = [executor = std::move(executor)] { return AnyExecutor(executor); };
+      return prepared;
+    }
+    StreamingExecutor streaming(std::move(executor), model, states);
+    prepared.sources = streaming.states().src;
+    prepared.instance = [streaming = std::move(streaming)] { return AnyExecutor(streaming); };
     return prepared;
   };
 }

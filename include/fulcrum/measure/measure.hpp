@@ -211,6 +211,11 @@ FULCRUM_DEFINE LatencyReport measure(const Model<float>& model, const RunConfig&
   say(0.05, "measuring " + model.name());
   detail::InstancePlan plan = detail::instance_plan(config, options, report.environment);
   plan.ranges = source_ranges(model, infer_shapes(model, config.batch));
+  if (prepared.sources) {  // the others are states, which the instances keep
+    std::vector<SourceRange> ranges;
+    for (const std::size_t at : *prepared.sources) ranges.push_back(plan.ranges.at(at));
+    plan.ranges = std::move(ranges);
+  }
   const std::vector<detail::InstanceSamples> instances = detail::run_instances(prepared, plan);
   report.creation += instances.front().creation;
 
