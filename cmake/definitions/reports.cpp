@@ -4,3 +4,4 @@
 #include <fulcrum/fulcrum.hpp>
 #include <fulcrum/json.hpp>
 #include <fulcrum/calibrate/calibration_data_json.hpp>  // which no umbrella has
+#include <fulcrum/report/study_json.hpp>                // which no umbrella has

@@ -206,9 +206,11 @@
 #include <fulcrum/plan/service_study.hpp>
 #include <fulcrum/plan/space.hpp>
 #include <fulcrum/plan/study.hpp>
+#include <fulcrum/plan/study_keeper.hpp>
 
 #include <fulcrum/report/advice_text.hpp>
 #include <fulcrum/report/comparison_text.hpp>
+#include <fulcrum/report/explanation_html.hpp>
 #include <fulcrum/report/explanation_text.hpp>
 #include <fulcrum/report/latency_text.hpp>
 #include <fulcrum/report/load_text.hpp>

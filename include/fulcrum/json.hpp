@@ -15,8 +15,10 @@
 #include <fulcrum/load/load_report_json.hpp>
 
 #include <fulcrum/plan/service_plan_json.hpp>
+#include <fulcrum/plan/study_folder.hpp>
 
 #include <fulcrum/report/advice_json.hpp>
+#include <fulcrum/report/csv.hpp>
 #include <fulcrum/report/explanation_json.hpp>
 #include <fulcrum/report/html.hpp>
 #include <fulcrum/report/json.hpp>

@@ -45,3 +45,34 @@ TEST_CASE("an impossible space is refused with the axis that is wrong") {
   CHECK_THROWS_WITH(enumerate(space, 2), ContainsSubstring("fit 2 core(s)"));
   CHECK_THROWS_WITH(default_space(0), ContainsSubstring("cores"));
 }
+
+TEST_CASE("scopes, bits and calibrations multiply only what they matter to") {
+  ConfigurationSpace space;
+  space.batches = {1};
+  space.sparsities = {0.0, 0.5};
+  space.scopes = {PruneScope::global, PruneScope::layer};
+  space.weight_bits = {8, 4};
+  space.calibrations = {CalibrationMethod::minmax, CalibrationMethod::mse};
+  const std::vector<VariantChoice> choices = variant_choices(space);
+  // f32 and bf16: dense, global, layer; int8: each of them with two widths and two methods
+  CHECK(choices.size() == 3 + 3 + 3 * 2 * 2);
+  CHECK(variant_name(choices.back().precision, choices.back().sparsity, choices.back().making) ==
+        "int8, 50 % of each layer pruned, 4-bit weights, mse");
+  CHECK(enumerate(space, 2).size() == choices.size());
+  space.weight_bits = {9};
+  CHECK_THROWS_WITH(variant_choices(space), ContainsSubstring("bits of weights: has 9"));
+}
+
+TEST_CASE("a recipe is one more variant of each precision, and of int8 alone where it quantizes") {
+  ConfigurationSpace space;
+  space.batches = {1};
+  space.sparsities = {0.0};
+  space.weight_bits = {4};
+  space.recipes = {Recipe("narrow").low_rank({}), Recipe("small").low_rank({}).quantize({})};
+  const std::vector<VariantChoice> choices = variant_choices(space);
+  CHECK(choices.size() == 2 * 3 + 1);
+  CHECK(std::count_if(choices.begin(), choices.end(), [](const auto& c) { return c.making.recipe == "small"; }) == 1);
+  CHECK_FALSE(choices.back().making.weight_bits.has_value());
+  space.recipes = {Recipe("a").low_rank({}), Recipe("a").low_rank({})};
+  CHECK_THROWS_WITH(variant_choices(space), ContainsSubstring("two of the name 'a'"));
+}

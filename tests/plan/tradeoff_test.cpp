@@ -4,8 +4,11 @@
 
 #include <fulcrum/exec/reference_factory.hpp>
 
+#include <fulcrum/plan/study_folder.hpp>
+
 #include <plan/small_study.hpp>
 #include <support/catch.hpp>
+#include <support/temporary_folder.hpp>
 
 using namespace fulcrum;
 
@@ -158,4 +161,59 @@ TEST_CASE("a study predicts, measures and scores by what it is given") {
     CHECK_THAT(candidate.measured->notes.front(), ContainsSubstring("reference executor"));
   }
   CHECK_THAT(study.notes[2], ContainsSubstring("probability of the right class"));
+}
+
+TEST_CASE("a study that is kept goes on where it stopped, and is extended without measuring again") {
+  const Model<float> model = synthetic::small_model();
+  const Dataset data = synthetic::images_labelled_by(model, 60, 1);
+  const test::TemporaryFolder folder;
+  TradeoffOptions options = brief();
+  options.space->sparsities = {0.0};
+  options.space->precisions = {Precision::f32};
+  options.space->batches = {1};
+  options.keeper = keeper_in(folder.path("kept"));
+  const auto keep_rounds = options.keeper.keep_rounds;
+  int measured = 0;
+  options.keeper.keep_rounds = [&](const Candidate& candidate, const std::vector<KeptRound>& rounds) {
+    keep_rounds(candidate, rounds);
+    if (++measured == 1) throw std::runtime_error("interrupted");
+  };
+  CHECK_THROWS_WITH(run_tradeoff(model, data, data, synthetic::plausible_profile(), options), "interrupted");
+  const TradeoffStudy first = run_tradeoff(model, data, data, synthetic::plausible_profile(), options);
+  CHECK(measured == 2);  // of two rounds one was there
+  REQUIRE(first.candidates.front().measured.has_value());
+  CHECK(first.candidates.front().measured->blocks.size() == 2);
+
+  options.space->batches = {1, 8};
+  const TradeoffStudy second = run_tradeoff(model, data, data, synthetic::plausible_profile(), options);
+  CHECK(measured == 4);  // batch 8 alone
+  CHECK(second.candidates.front().measured->latency == first.candidates.front().measured->latency);
+  CHECK(std::any_of(second.notes.begin(), second.notes.end(), [](const std::string& note) {
+    return note.starts_with("rounds of 1 candidates were measured earlier");
+  }));
+  options.seed = 7;
+  CHECK_THROWS_WITH(run_tradeoff(model, data, data, synthetic::plausible_profile(), options),
+                    ContainsSubstring("another seed"));
+}
+
+TEST_CASE("recipes, scopes and bits are variants with an accuracy of their own") {
+  const Model<float> model = synthetic::small_model();
+  const Dataset data = synthetic::images_labelled_by(model, 60, 1);
+  TradeoffOptions options = brief();
+  options.space->precisions = {Precision::f32, Precision::int8};
+  options.space->sparsities = {0.0, 0.5};
+  options.space->scopes = {PruneScope::global, PruneScope::layer};
+  options.space->weight_bits = {8, 3};
+  options.space->batches = {1};
+  options.space->recipes = {Recipe("half").prune({.options = {.sparsity = 0.5}})};
+  int kept = 0;
+  options.recipe_models.keep = [&](const std::string& name, const Model<float>&) { kept += name == "half" ? 1 : 0; };
+  const TradeoffStudy study = run_tradeoff(model, data, data, synthetic::plausible_profile(), options);
+  CHECK(kept == 1);
+  CHECK(study.variants.size() == 3 + 1 + 3 * 2 + 2);
+  for (const Variant& v : study.variants) {
+    INFO(variant_name(v.precision, v.sparsity, v.making) << ": " << v.why_not);
+    if (cpu_supports(v.precision)) CHECK(v.accuracy.has_value());
+    CHECK(parameter_bytes(v) == Approx(static_cast<double>(v.parameters) * (v.precision == Precision::f32 ? 4 : 1)));
+  }
 }

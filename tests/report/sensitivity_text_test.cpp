@@ -31,10 +31,3 @@ TEST_CASE("sensitivity is a table of points lost, or of decibels") {
                                         ContainsSubstring("4 bits") && ContainsSubstring("90.00 %"));
   CHECK_THAT(to_text(report(false)), ContainsSubstring("12.5 dB") && ContainsSubstring("SQNR"));
 }
-
-TEST_CASE("sensitivity is CSV") {
-  CHECK(to_csv(report(true)) ==
-        "layer,weights,sparsity,bits,sqnr_db,accuracy\n"
-        "\"conv, \"\"1\"\"\",64,0.5,,12.5000,0.875000\n"
-        "\"conv, \"\"1\"\"\",64,,4,12.5000,0.875000\n");
-}

@@ -26,18 +26,3 @@ TEST_CASE("a validation in which nothing could run still makes a card") {
   CHECK_THAT(to_text(v), ContainsSubstring("skipped (1 case)"));
   CHECK_THAT(to_text(Validation{}), ContainsSubstring("not known"));
 }
-
-TEST_CASE("every case is a line of the CSV, and text with commas and quotes stands in quotes") {
-  const std::string csv = validation_csv(synthetic::validation());
-  std::vector<std::string> lines;
-  for (std::size_t at = 0; at < csv.size();) {
-    const std::size_t end = csv.find('\n', at);
-    lines.push_back(csv.substr(at, end - at));
-    at = end + 1;
-  }
-  REQUIRE(lines.size() == 4);
-  CHECK(lines[0].starts_with("model,precision,batch,threads,instances,"));
-  CHECK(lines[2].starts_with("net <b>,int8,4,2,1,2.5,5,-0.5,"));
-  CHECK(lines[3].starts_with("\"other, net\",f32,1,1,1,3,,,,"));
-  CHECK(lines[3].ends_with("\"could not be measured: \"\"no\"\" kernel\""));
-}

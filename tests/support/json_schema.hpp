@@ -68,6 +68,8 @@ private:
         if (value.is_number() && value.get<double>() < rule.get<double>()) fail("is below " + rule.dump());
       } else if (keyword == "maximum") {
         if (value.is_number() && value.get<double>() > rule.get<double>()) fail("is above " + rule.dump());
+      } else if (keyword == "exclusiveMaximum") {
+        if (value.is_number() && value.get<double>() >= rule.get<double>()) fail("is not below " + rule.dump());
       } else if (keyword == "pattern") {
         if (value.is_string() && !std::regex_search(value.get<std::string>(), std::regex(rule.get<std::string>())))
           fail("does not match " + rule.dump());
@@ -80,9 +82,12 @@ private:
           if (value.is_object() && value.contains(key)) check(inner, value.at(key), path + "/" + key, found);
         }
       } else if (keyword == "additionalProperties") {
-        if (!rule.is_object()) throw std::runtime_error("additionalProperties must be a schema here");
+        if (rule == true) throw std::runtime_error("additionalProperties: true says nothing");
         for (const auto& [key, inner] : value.items()) {
-          if (!schema.contains("properties") || !schema.at("properties").contains(key))
+          if (schema.contains("properties") && schema.at("properties").contains(key)) continue;
+          if (rule == false)
+            fail("has \"" + key + "\", which is not known");
+          else
             check(rule, inner, path + "/" + key, found);
         }
       } else if (keyword == "items") {

@@ -87,6 +87,15 @@ TEST_CASE("profiles and studies are as their schemas say") {
   check_document(headed(to_json(study), "tradeoff-study"), "tradeoff-study");
 }
 
+TEST_CASE("the studies of the examples are as their schema says, and a key too many is found") {
+  const test::JsonSchema schema = schema_of("study");
+  nlohmann::json study = nlohmann::json::parse(read_file(FULCRUM_SCHEMAS "/../../examples/studies/fashion_cnn.json"));
+  CHECK(schema.errors(study) == std::vector<std::string>{});
+  study["batch"] = 1;
+  study["sparsities"] = {1.0};
+  CHECK(schema.errors(study).size() == 2);
+}
+
 TEST_CASE("a document that breaks its schema is found") {
   const nlohmann::json good = headed(to_json(synthetic::machine()), "machine-profile");
   const test::JsonSchema schema = schema_of("machine-profile");

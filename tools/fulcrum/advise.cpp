@@ -11,6 +11,7 @@
 
 #include "command.hpp"
 #include "model_argument.hpp"
+#include "output_argument.hpp"
 #include "profile_argument.hpp"
 #include "run_config_argument.hpp"
 
@@ -52,7 +53,7 @@ void add_advise(CLI::App& app) {
       ->capture_default_str();
   sub->add_option("--rank", command->options.rank_share, "share of a dense layer's weights that low rank leaves")
       ->capture_default_str();
-  sub->add_flag("--json", command->json, "print one JSON object");
+  add_output_to(*sub, command->json);
   sub->footer("Nothing runs: all is predicted. Example:\n  fulcrum advise model.onnx --batch 8 --threads 2");
   sub->callback([command] { advise_model(*command); });
 }

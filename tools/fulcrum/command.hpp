@@ -47,6 +47,8 @@ void add_zoo(CLI::App& app);
 /// unless it says itself when it was made, "created_utc". What is no UTF-8 in it (names of files) is replaced.
 /// \param schema  its name without the version: "latency-report"
 void print_document(const std::string& schema, nlohmann::json document);
+/// What the tool was started with, as a shell takes it.
+[[nodiscard]] const std::string& command_line();
 /// Prints the text of a JSON document, and only that, to standard output.
 void print_json(const std::string& text);
 /// Prints text for people to standard output.

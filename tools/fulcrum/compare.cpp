@@ -9,6 +9,7 @@
 
 #include "command.hpp"
 #include "comparison_argument.hpp"
+#include "output_argument.hpp"
 
 using namespace fulcrum;
 
@@ -45,7 +46,7 @@ void add_compare(CLI::App& app, ExitCode& exit_code) {
   sub->add_option("BASELINE", command->baseline, "the earlier report, .json")->required();
   sub->add_option("NEW", command->current, "the report to judge, .json")->required();
   command->fail_above.add_to(*sub);
-  sub->add_flag("--json", command->json, "print one JSON object");
+  add_output_to(*sub, command->json);
   sub->footer(
       "Ends with 0 when there is no regression, with 4 when the new run is slower by more than is allowed and by more "
       "than its noise, and with 5 when the runs are too noisy to tell.\n\n"

@@ -22,6 +22,7 @@
 #include "int8.hpp"
 #include "model_argument.hpp"
 #include "option_values.hpp"
+#include "output_argument.hpp"
 #include "prune_channels_argument.hpp"
 #include "recipe_argument.hpp"
 #include "target_argument.hpp"
@@ -218,7 +219,7 @@ void add_compress(CLI::App& app) {
   sub->add_option("--samples", command->samples, "training images to calibrate on")
       ->check(between(1, 1e9))
       ->capture_default_str();
-  sub->add_flag("--json", command->json, "print one JSON object");
+  add_output_to(*sub, command->json);
   sub->footer(
       "Examples:\n"
       "  fulcrum compress model.onnx -o narrow.onnx --prune-channels flops=0.5\n"

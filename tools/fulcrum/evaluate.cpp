@@ -1,31 +1,25 @@
 // fulcrum evaluate: accuracy on a whole test set, or another score on samples of one's own.
 
-#include <charconv>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
-
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
 #include <fulcrum/core/cpu.hpp>
 #include <fulcrum/data/dataset.hpp>
-#include <fulcrum/data/npy.hpp>
 #include <fulcrum/measure/accuracy.hpp>
-#include <fulcrum/measure/named_metrics.hpp>
 #include <fulcrum/report/json.hpp>
 #include <fulcrum/report/progress_bar.hpp>
 #include <fulcrum/report/table.hpp>
 
 #include "command.hpp"
 #include "int8.hpp"
+#include "metric_argument.hpp"
 #include "model_argument.hpp"
 #include "option_values.hpp"
+#include "output_argument.hpp"
 
 using namespace fulcrum;
 
@@ -33,82 +27,19 @@ namespace {
 
 struct EvaluateOptions {
   ModelArgument model;
-  std::string data, precision, roundings = "keep", targets, metric, metric_command;
-  std::vector<std::string> inputs;
+  MetricArgument own;
+  std::string data, precision, roundings = "keep";
   std::int64_t batch = 250;
   int threads = 0;
   bool json = false;
 };
 
-/// All of the last output, batch after batch.
-struct CollectedOutputs {
-  std::shared_ptr<std::vector<float>> values = std::make_shared<std::vector<float>>();
-  std::shared_ptr<Shape> shape = std::make_shared<Shape>();
-
-  void add(const Answers& answers) const {
-    const Tensor<float>& output = answers.outputs.back();
-    values->insert(values->end(), output.flat().begin(), output.flat().end());
-    *shape = output.dims();
-    (*shape)[0] = answers.first + answers.count;
-  }
-  [[nodiscard]] double value() const { return static_cast<double>((*shape)[0]); }
-  [[nodiscard]] Tensor<float> tensor() const { return {*shape, std::span<const float>(*values)}; }
-};
-
-Tensor<float> outputs_of(const Model<float>& model, const std::vector<Tensor<float>>& sources, const RunConfig& config,
-                         const ProgressSink& progress) {
-  const CollectedOutputs collected;
-  static_cast<void>(fulcrum::evaluate(model, sources, config, Metric("outputs", collected), progress));
-  return collected.tensor();
-}
-
-/// The number that a command of the user's prints for a file of outputs.
-double score_by_command(const std::string& command, const Tensor<float>& outputs) {
-  const char* folder = std::getenv("TMPDIR");
-  const std::string path = std::string(folder != nullptr && *folder != '\0' ? folder : "/tmp") + "/fulcrum-outputs-" +
-                           std::to_string(::getpid()) + ".npy";
-  save_npy(outputs, path);
-  std::string printed;
-  int status = -1;
-  if (std::FILE* pipe = ::popen((command + " '" + path + "'").c_str(), "r"); pipe != nullptr) {
-    char piece[256];
-    while (printed.size() < 4096) {
-      const std::size_t got = std::fread(piece, 1, sizeof piece, pipe);
-      if (got == 0) break;
-      printed.append(piece, got);
-    }
-    status = ::pclose(pipe);
-  }
-  static_cast<void>(std::remove(path.c_str()));
-  const std::string where = "--metric-command " + command;
-  if (status == -1 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
-    throw Error(where, "did not end with 0", "try it on a file that fulcrum run writes");
-  const std::size_t first = printed.find_first_not_of(" \t\n");
-  double score = 0.0;
-  const char* const end = printed.data() + printed.size();
-  if (first == std::string::npos || std::from_chars(printed.data() + first, end, score).ec != std::errc())
-    throw Error(where, "printed no number", "let it print the score and nothing before it");
-  return score;
-}
-
 /// A score on samples of the user's own.
 void evaluate_files(const EvaluateOptions& options, const Model<float>& model, const RunConfig& config) {
-  std::vector<Tensor<float>> sources;
-  for (const std::string& path : options.inputs) sources.push_back(load_npy(path));
+  const std::vector<Tensor<float>> sources = options.own.load_inputs();
   ProgressBar bar;
-  ScoreReport report;
-  if (!options.metric_command.empty()) {
-    const Tensor<float> outputs = outputs_of(model, sources, config, bar.sink());
-    report.metric = options.metric_command;
-    report.samples = outputs.dim(0);
-    report.score = score_by_command(options.metric_command, outputs);
-  } else {
-    RunConfig plain = config;
-    plain.precision = Precision::f32;
-    Tensor<float> targets =
-        options.targets.empty() ? outputs_of(model, sources, plain, bar.sink()) : load_npy(options.targets);
-    report = fulcrum::evaluate(model, sources, config, metric_named(options.metric, std::move(targets)), bar.sink());
-  }
+  const Metric metric = options.own.metric_for(model, sources, config, bar.sink());
+  const ScoreReport report = fulcrum::evaluate(model, sources, config, metric, bar.sink());
   bar.clear();
   if (options.json) {
     print_document("evaluation", {{"model", model.name()},
@@ -125,29 +56,13 @@ void evaluate_files(const EvaluateOptions& options, const Model<float>& model, c
         std::string(name_of(config.precision)) + ")\n");
 }
 
-void check_options(const EvaluateOptions& options) {
-  const bool own = !options.inputs.empty();
-  if (own == !options.data.empty())
-    throw Error("evaluate", own ? "was given --data and --inputs" : "was given nothing to evaluate on",
-                "give --data, or --inputs for samples of your own");
-  if (!own) {
-    if (!(options.targets.empty() && options.metric.empty() && options.metric_command.empty()))
-      throw Error("--metric", "is for samples of your own", "give --inputs; --data is scored by top-1");
-    return;
-  }
-  if (options.metric.empty() == options.metric_command.empty())
-    throw Error("evaluate", "needs one score", "give --metric, or --metric-command");
-  if (options.targets.empty() && options.metric_command.empty() && options.metric != "cosine")
-    throw Error("--metric " + options.metric, "needs targets", "give --targets; cosine takes the f32 outputs without");
-}
-
 void evaluate(const EvaluateOptions& options) {
-  check_options(options);
+  options.own.check("evaluate", !options.data.empty());
   Model<float> model = options.model.load();
   const bool keeps = options.roundings == "keep";
   const Precision precision =
       options.precision.empty() && !keeps ? Precision::f32 : precision_for(model, options.precision);
-  if (!options.inputs.empty()) {
+  if (options.own.given()) {
     if (precision == Precision::int8 && !is_quantized(model))
       throw Error(options.model.text, "is not quantized", "quantize it first: fulcrum compress --quantize int8");
     RunConfig config;
@@ -190,15 +105,7 @@ void add_evaluate(CLI::App& app) {
   CLI::App* command = app.add_subcommand("evaluate", "Accuracy of a model on a whole test set, or another score");
   options->model.add_to(*command)->required();
   command->add_option("--data", options->data, "fashion-mnist, or a folder with its four IDX files: top-1");
-  command->add_option("--inputs", options->inputs,
-                      "instead: samples of your own, .npy, the samples as first axis; once for each model input");
-  command->add_option("--targets", options->targets, "what the last output should be, or its classes, .npy");
-  command
-      ->add_option("--metric", options->metric,
-                   "top1, top5, mse or cosine, against --targets (cosine without them: against the f32 outputs)")
-      ->check(CLI::IsMember({"top1", "top5", "mse", "cosine"}));
-  command->add_option("--metric-command", options->metric_command,
-                      "instead: a command that takes a .npy file of the outputs and prints a number");
+  options->own.add_to(*command, {"top1", "top5", "mse", "cosine"});
   command->add_option("--precision", options->precision,
                       "f32, bf16 or int8 (default: int8 for a quantized model, else f32)");
   command
@@ -210,7 +117,7 @@ void add_evaluate(CLI::App& app) {
       ->check(between(1, 1e6))
       ->capture_default_str();
   command->add_option("--threads", options->threads, "threads (default: all usable cores)")->check(between(1, 4096));
-  command->add_flag("--json", options->json, "print one JSON object");
+  add_output_to(*command, options->json);
   command->footer(
       "Examples:\n"
       "  fulcrum evaluate model.onnx --data fashion-mnist --precision bf16\n"

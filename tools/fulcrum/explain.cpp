@@ -5,13 +5,17 @@
 
 #include <nlohmann/json.hpp>
 
+#include <fulcrum/core/file.hpp>
 #include <fulcrum/exec/explain.hpp>
+#include <fulcrum/measure/measure.hpp>
+#include <fulcrum/report/explanation_html.hpp>
 #include <fulcrum/report/explanation_json.hpp>
 #include <fulcrum/report/explanation_text.hpp>
 
 #include "command.hpp"
 #include "int8.hpp"
 #include "model_argument.hpp"
+#include "output_argument.hpp"
 #include "run_config_argument.hpp"
 
 using namespace fulcrum;
@@ -21,10 +25,12 @@ namespace {
 struct ExplainCommand {
   ModelArgument model;
   RunConfigArgument run;
+  std::string html;
   bool json = false;
 };
 
 void explain_model(const ExplainCommand& command) {
+  if (!command.html.empty()) check_writable(command.html);
   Model<float> model = command.model.load();
   const RunConfig config = command.run.for_model(model);
   if (config.precision == Precision::int8 && !is_quantized(model)) {
@@ -32,6 +38,13 @@ void explain_model(const ExplainCommand& command) {
     model = quantized_for_timing(model);
   }
   const Explanation explanation = explain(model, config, command.model.state_pairs());
+  if (!command.html.empty()) {
+    MeasureOptions options;
+    options.min_duration = Seconds(0.3);
+    options.executors = onednn_executors(command.model.state_pairs());
+    const LatencyReport timed = measure(model, config, options);
+    write_file_atomically(command.html, html_report(model, explanation, timed, {FULCRUM_VERSION, command_line()}));
+  }
   if (command.json)
     print_document("explanation", to_json(explanation));
   else
@@ -47,7 +60,11 @@ void add_explain(CLI::App& app) {
   command->model.add_to(*sub)->required();
   command->model.add_states_to(*sub);
   command->run.add_to(*sub);
-  sub->add_flag("--json", command->json, "print one JSON object");
-  sub->footer("Example:\n  fulcrum explain zoo:squeezenet1_1 --threads 2");
+  sub->add_option("--html", command->html,
+                  "write an HTML page with the model as a graph, its steps measured for a moment");
+  add_output_to(*sub, command->json);
+  sub->footer(
+      "Examples:\n  fulcrum explain zoo:squeezenet1_1 --threads 2\n"
+      "  fulcrum explain model.onnx --html graph.html");
   sub->callback([command] { explain_model(*command); });
 }

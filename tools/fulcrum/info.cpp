@@ -15,6 +15,7 @@
 #include "command.hpp"
 #include "model_argument.hpp"
 #include "option_values.hpp"
+#include "output_argument.hpp"
 
 using namespace fulcrum;
 
@@ -89,7 +90,7 @@ void add_info(CLI::App& app) {
   sub->add_option("--batch", command->batch, "samples that shapes and FLOPs are for")
       ->check(between(1, static_cast<double>(largest_batch)))
       ->capture_default_str();
-  sub->add_flag("--json", command->json, "print one JSON object");
+  add_output_to(*sub, command->json);
   sub->footer("Example:\n  fulcrum info zoo:fashion_cnn");
   sub->callback([command] { info(*command); });
 }

@@ -29,6 +29,7 @@
 #include "int8.hpp"
 #include "model_argument.hpp"
 #include "option_values.hpp"
+#include "output_argument.hpp"
 #include "profile_argument.hpp"
 #include "run_config_argument.hpp"
 
@@ -277,7 +278,7 @@ void add_load(CLI::App& app, ExitCode& exit_code) {
     config->excludes(name);
   sub->add_option("--report", command->report, "write an HTML page with plots");
   sub->add_option("--seed", command->seed, "of arrivals and sources")->capture_default_str();
-  sub->add_flag("--json", command->json, "print one JSON object");
+  add_output_to(*sub, command->json);
   sub->footer(
       "Ends with 3 when a bound was given and could not be shown to hold.\n"
       "Example:\n  fulcrum load model.onnx --rate 200 --duration 20s --slo-p99-ms 10 --max-batch 8 --max-delay-ms 2\n"

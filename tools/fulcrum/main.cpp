@@ -12,6 +12,7 @@
 
 #include "command.hpp"
 #include "option_values.hpp"
+#include "output_argument.hpp"
 
 void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
@@ -24,12 +25,26 @@ void print_document(const std::string& schema, nlohmann::json document) {
   document["schema"] = "fulcrum/" + schema + "/1";
   document["fulcrum_version"] = FULCRUM_VERSION;
   if (!document.contains("created_utc")) document["created_utc"] = fulcrum::utc_now();
+  if (prints_csv()) return print(csv_of(schema, document));
   print_json(document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 void remark(const std::string& text) { std::fprintf(stderr, "fulcrum: %s\n", text.c_str()); }
 
 namespace {
+
+std::string started_with;
+
+/// A word as a shell takes it.
+std::string shell_word(const std::string& word) {
+  const bool plain = !word.empty() && word.find_first_not_of(
+                                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                          "0123456789_-./:,=+%@") == std::string::npos;
+  if (plain) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  return quoted + "'";
+}
 
 /// A message on one line: what libraries wrote over several is joined. It may quote files, which must not command the
 /// terminal.
@@ -80,7 +95,11 @@ ExitCode run(CLI::App& app, const ExitCode& exit_code, int argc, char** argv) {
 
 }  // namespace
 
+const std::string& command_line() { return started_with; }
+
 int main(int argc, char** argv) {
+  started_with = "fulcrum";
+  for (int i = 1; i < argc; ++i) started_with += " " + shell_word(argv[i]);
   CLI::App app("Finds where a neural network's latency and throughput balance on this machine.", "fulcrum");
   app.set_version_flag("--version", "fulcrum " FULCRUM_VERSION);
   app.require_subcommand(1);

@@ -31,6 +31,7 @@
 #include "int8.hpp"
 #include "model_argument.hpp"
 #include "option_values.hpp"
+#include "output_argument.hpp"
 #include "profile_argument.hpp"
 #include "run_config_argument.hpp"
 
@@ -230,7 +231,7 @@ CLI::App* add_report(CLI::App& app, const char* name, const char* description, c
   command->model.add_states_to(*sub, "; each inference is a step");
   command->run.add_to(*sub, more_precisions);
   command->run.add_instances_to(*sub);
-  sub->add_flag("--json", command->json, "print one JSON object");
+  add_output_to(*sub, command->json);
   return sub;
 }
 

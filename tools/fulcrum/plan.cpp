@@ -23,6 +23,7 @@
 #include "chart_js.hpp"
 #include "command.hpp"
 #include "model_argument.hpp"
+#include "output_argument.hpp"
 #include "profile_argument.hpp"
 
 using namespace fulcrum;
@@ -139,7 +140,7 @@ void plan(const PlanCommand& command, bool has_budget, ExitCode& exit_code) {
   }
   if (!command.report.empty()) write_file_atomically(command.report, html_report(study, chart_js()));
   if (command.json) {
-    print_json(to_json(study).dump());
+    print_document("service-study", to_json(study));
     return;
   }
   print(to_text(study));
@@ -188,7 +189,7 @@ void add_plan(CLI::App& app, ExitCode& exit_code) {
                   "write the plan, .json, for load --config; a variant that was made goes beside it, as .onnx");
   sub->add_option("--report", command->report, "write an HTML page with plots");
   sub->add_option("--seed", command->seed, "of arrivals and sources")->capture_default_str();
-  sub->add_flag("--json", command->json, "print one JSON object");
+  add_output_to(*sub, command->json);
   sub->footer(
       "Ends with 3 when nothing on this machine keeps the bound at the rate.\n"
       "Examples:\n"

@@ -95,9 +95,8 @@ void RecipeArgument::run(const ModelArgument& argument, const std::string& outpu
   if (json) {
     nlohmann::json states = nlohmann::json::array();
     for (const RecipeState& state : result.states) states.push_back(to_json(state));
-    print_json(nlohmann::json{
-        {"model", result.model.name()}, {"output", output}, {"recipe", recipe.name()}, {"states", states}}
-                   .dump());
+    print_document("compression",
+                   {{"model", result.model.name()}, {"output", output}, {"recipe", recipe.name()}, {"states", states}});
   } else {
     print(to_text(result) + output + " written\n");
   }

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <fulcrum/core/environment.hpp>
+#include <fulcrum/core/cpu.hpp>
 #include <fulcrum/data/dataset.hpp>
 #include <fulcrum/data/npy.hpp>
 #include <fulcrum/exec/onednn_runner.hpp>
@@ -16,6 +16,7 @@
 
 #include "command.hpp"
 #include "model_argument.hpp"
+#include "output_argument.hpp"
 
 using namespace fulcrum;
 
@@ -28,7 +29,7 @@ struct SensitivityCommand {
   std::int64_t samples = 1000;
   int threads = 0;
   SensitivityOptions options;
-  bool json = false, csv = false;
+  bool json = false;
 };
 
 void show_sensitivity(const SensitivityCommand& command) {
@@ -50,9 +51,9 @@ void show_sensitivity(const SensitivityCommand& command) {
       command.options, bar.sink());
   bar.clear();
   if (command.json)
-    print_json(to_json(report).dump());
+    print_document("sensitivity", to_json(report));
   else
-    print(command.csv ? to_csv(report) : to_text(report));
+    print(to_text(report));
 }
 
 }  // namespace
@@ -77,8 +78,7 @@ void add_sensitivity(CLI::App& app) {
       ->delimiter(',')
       ->capture_default_str();
   sub->add_option("--threads", command->threads, "threads (default: all usable cores)")->check(CLI::PositiveNumber);
-  sub->add_flag("--json", command->json, "print one JSON object");
-  sub->add_flag("--csv", command->csv, "print comma-separated values");
+  add_output_to(*sub, command->json);
   sub->footer("Example:\n  fulcrum sensitivity model.onnx --data fashion-mnist --sparsity 0.5,0.9 --bits 8,4");
   sub->callback([command] { show_sensitivity(*command); });
 }

@@ -20,6 +20,7 @@
 #include "command.hpp"
 #include "model_argument.hpp"
 #include "option_values.hpp"
+#include "output_argument.hpp"
 #include "profile_argument.hpp"
 
 using namespace fulcrum;
@@ -29,7 +30,7 @@ namespace {
 struct ValidateCommand {
   std::vector<std::string> models, precisions, arrangements;
   std::vector<std::int64_t> batches = ValidationOptions{}.batches;
-  std::string profile, csv, html, from;
+  std::string profile, html, from;
   int rounds = ValidationOptions{}.rounds;
   double seconds = ValidationOptions{}.time_per_round.count();
   std::uint64_t seed = 0;
@@ -86,14 +87,11 @@ Validation validation_of(const ValidateCommand& command) {
 }
 
 void validate_predictions(const ValidateCommand& command) {
-  for (const std::string& path : {command.csv, command.html}) {
-    if (!path.empty()) check_writable(path);
-  }
+  if (!command.html.empty()) check_writable(command.html);
   if (!command.from.empty() && (command.store || !command.models.empty()))
     throw Error("--from", "reads an earlier run and measures nothing", "leave out MODEL and --store");
   if (command.store) check_writable(command.profile.empty() ? default_profile_path() : command.profile);
   const Validation validation = validation_of(command);
-  if (!command.csv.empty()) write_file_atomically(command.csv, validation_csv(validation));
   if (!command.html.empty()) write_file_atomically(command.html, html_report(validation, chart_js()));
   if (command.json)
     print_document("validation", to_json(validation));
@@ -121,11 +119,10 @@ void add_validate(CLI::App& app) {
       ->check(above_zero(86400.0))
       ->capture_default_str();
   sub->add_option("--seed", command->seed, "of the weights of the zoo and the random sources")->capture_default_str();
-  sub->add_option("--csv", command->csv, "write one line per case");
   sub->add_option("--html", command->html, "write an HTML page with a plot of predicted against measured");
   sub->add_option("--from", command->from, "show an earlier run, which --json printed, instead of measuring");
   sub->add_flag("--store", command->store, "keep a summary in the profile, which predict then quotes");
-  sub->add_flag("--json", command->json, "print one JSON object");
+  add_output_to(*sub, command->json);
   sub->footer("Example:\n  fulcrum validate zoo:resnet18 zoo:mobilenet_v2 --batches 1,8 --html card.html --store");
   sub->callback([command] { validate_predictions(*command); });
 }

@@ -12,6 +12,7 @@
 #include <fulcrum/zoo/zoo.hpp>
 
 #include "command.hpp"
+#include "output_argument.hpp"
 
 using namespace fulcrum;
 
@@ -49,7 +50,12 @@ std::string inputs_text(const Model<float>& model) {
 /// One model at a time: the larger ones take half a gigabyte.
 void list_zoo(const ZooCommand& command) {
   nlohmann::json models = nlohmann::json::array();
-  Table table({{"name"}, {"inputs"}, {"parameters", Align::right}, {"work", Align::right}, {"description"}});
+  Table table({{"name"},
+               {"inputs"},
+               {"parameters", Align::right},
+               {"size", Align::right},
+               {"work", Align::right},
+               {"description"}});
   for (const ZooEntry& entry : zoo_entries()) {
     const Model<float> model = entry.build(0);
     const std::int64_t parameters = parameter_count(model);
@@ -58,11 +64,13 @@ void list_zoo(const ZooCommand& command) {
       models.push_back({{"name", entry.name},
                         {"inputs", inputs_json(model)},
                         {"parameters", parameters},
+                        {"size_mb", 4e-6 * static_cast<double>(parameters)},
                         {"flops", flops},
                         {"description", entry.description}});
       continue;
     }
-    table.add_row({std::string(entry.name), inputs_text(model), format_count(parameters), format_flops(flops),
+    table.add_row({std::string(entry.name), inputs_text(model), format_count(parameters),
+                   detail::formatted("%.3g MB", 4e-6 * static_cast<double>(parameters)), format_flops(flops),
                    std::string(entry.description)});
   }
   if (command.json)
@@ -76,7 +84,7 @@ void list_zoo(const ZooCommand& command) {
 void add_zoo(CLI::App& app) {
   auto command = std::make_shared<ZooCommand>();
   CLI::App* sub = app.add_subcommand("zoo", "List the models that can be had as zoo:NAME, with their size and work");
-  sub->add_flag("--json", command->json, "print one JSON object");
+  add_output_to(*sub, command->json);
   sub->footer("The work is that of one sample, a multiply-add counted as two.\n\nExample:\n  fulcrum zoo");
   sub->callback([command] { list_zoo(*command); });
 }

@@ -37,6 +37,8 @@ struct MeasureOptions {
   std::uint64_t seed = 0;         ///< of the random sources
   const MachineProfile* profile = nullptr;  ///< when given, layers say what bounds them; not owned
   ExecutorFactory executors = {};           ///< what runs the model; empty: oneDNN's
+  /// Single inferences that the report keeps (LatencyReport::timings), spread evenly over the run when there are more.
+  std::size_t timings = 0;
 };
 
 /// \throws Error when a duration is no finite one of 0 or more, nothing is to be timed, or it would take over a day
@@ -52,6 +54,9 @@ FULCRUM_DECLARE double throughput_of(const std::vector<InstanceSamples>& instanc
 
 /// The timed inferences of all instances, as run_blocks() takes them.
 FULCRUM_DECLARE std::vector<TimedInference> timed_inferences(const std::vector<InstanceSamples>& instances);
+
+/// At most `count` latencies, evenly spread over the run, in the order of time.
+FULCRUM_DECLARE std::vector<Milliseconds> kept_timings(std::vector<TimedInference> inferences, std::size_t count);
 
 FULCRUM_DECLARE void append_run_notes(LatencyReport& report, const MeasureOptions& options, const InstancePlan& plan,
                                       const std::vector<InstanceSamples>& instances);
@@ -135,6 +140,15 @@ FULCRUM_DEFINE std::vector<TimedInference> timed_inferences(const std::vector<In
       inferences.push_back({instance.latency[i], instance.finished[i]});
   }
   return inferences;
+}
+
+FULCRUM_DEFINE std::vector<Milliseconds> kept_timings(std::vector<TimedInference> inferences, std::size_t count) {
+  std::sort(inferences.begin(), inferences.end(),
+            [](const TimedInference& a, const TimedInference& b) { return a.finished < b.finished; });
+  const std::size_t kept = std::min(count, inferences.size());
+  std::vector<Milliseconds> timings;
+  for (std::size_t i = 0; i < kept; ++i) timings.emplace_back(inferences[i * inferences.size() / kept].latency);
+  return timings;
 }
 
 FULCRUM_DEFINE void append_run_notes(LatencyReport& report, const MeasureOptions& options, const InstancePlan& plan,
@@ -223,7 +237,9 @@ FULCRUM_DEFINE LatencyReport measure(const Model<float>& model, const RunConfig&
   for (const auto& instance : instances)
     samples.insert(samples.end(), instance.latency.begin(), instance.latency.end());
   report.latency = latency_statistics(samples);
-  report.blocks = run_blocks(detail::timed_inferences(instances), config.batch);
+  std::vector<TimedInference> timed = detail::timed_inferences(instances);
+  report.timings = detail::kept_timings(timed, options.timings);
+  report.blocks = run_blocks(std::move(timed), config.batch);
   report.throughput_per_s = detail::throughput_of(instances, config.batch);
   for (std::size_t i = 0; i < instances.front().step_infos.size(); ++i) {
     StepLatency row = row_of(instances.front().step_infos[i]);

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <exception>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -23,6 +24,7 @@ namespace fulcrum {
 struct MeasurementJob {
   const Model<float>* model = nullptr;  ///< not owned; must outlive the measurement
   RunConfig config;
+  std::vector<LatencyReport> before = {};  ///< rounds that were measured already
 };
 
 /// What came of it: a report, or why there is none.
@@ -30,6 +32,8 @@ struct JobResult {
   std::optional<LatencyReport> report;
   std::string why_not;
 };
+
+using OnRound = std::function<void(std::size_t job, const LatencyReport& round)>;
 
 namespace detail {
 
@@ -54,13 +58,15 @@ double middle_of(std::span<const LatencyReport> rounds, Figure figure) {
 FULCRUM_DECLARE [[nodiscard]] LatencyReport merge_rounds(std::span<const LatencyReport> rounds);
 
 /// Measures every job once a round, forwards in one round and backwards in the next. A job that throws is left out of
-/// the rounds that follow and says why.
-/// \param rounds   ≥ 1
-/// \param options  of each single measurement
+/// the rounds that follow and says why; one that has rounds already is left out of as many.
+/// \param rounds    ≥ 1
+/// \param options   of each single measurement
+/// \param on_round  told every round of a job, by its index, as soon as it is measured: to keep it
 /// \throws Error when rounds is below 1
 FULCRUM_DECLARE [[nodiscard]] std::vector<JobResult> measure_in_turns(std::span<const MeasurementJob> jobs, int rounds,
                                                                       const MeasureOptions& options,
-                                                                      const ProgressSink& progress = {});
+                                                                      const ProgressSink& progress = {},
+                                                                      const OnRound& on_round = {});
 
 }  // namespace fulcrum
 
@@ -93,11 +99,13 @@ FULCRUM_DEFINE LatencyReport merge_rounds(std::span<const LatencyReport> rounds)
   }
   merged.latency.samples = 0;
   merged.blocks.clear();
+  merged.timings.clear();
   double highest_p50 = middle_p50;
   double lowest_p50 = middle_p50;
   for (const LatencyReport& round : rounds) {
     merged.latency.samples += round.latency.samples;
     merged.blocks.push_back({round.latency.p50, round.latency.p99, round.throughput_per_s});
+    merged.timings.insert(merged.timings.end(), round.timings.begin(), round.timings.end());
     merged.latency.min = std::min(merged.latency.min, round.latency.min);
     highest_p50 = std::max(highest_p50, p50(round));
     lowest_p50 = std::min(lowest_p50, p50(round));
@@ -119,15 +127,18 @@ FULCRUM_DEFINE LatencyReport merge_rounds(std::span<const LatencyReport> rounds)
 }
 
 FULCRUM_DEFINE std::vector<JobResult> measure_in_turns(std::span<const MeasurementJob> jobs, int rounds,
-                                                       const MeasureOptions& options, const ProgressSink& progress) {
+                                                       const MeasureOptions& options, const ProgressSink& progress,
+                                                       const OnRound& on_round) {
   if (rounds < 1) throw Error("measurement rounds", "is " + std::to_string(rounds), "give 1 or more");
   std::vector<std::vector<LatencyReport>> reports(jobs.size());
   std::vector<JobResult> results(jobs.size());
+  for (std::size_t i = 0; i < jobs.size(); ++i) reports[i] = jobs[i].before;
   const std::size_t total = jobs.size() * static_cast<std::size_t>(rounds);
   for (std::size_t turn = 0; turn < total; ++turn) {
     const std::size_t round = turn / jobs.size();
     const std::size_t place = turn % jobs.size();
     const std::size_t at = whose_turn(round, place, jobs.size());
+    if (reports[at].size() > round) continue;
     if (progress) {
       std::string stage = "measuring, round ";
       stage.append(std::to_string(round + 1)).append("/").append(std::to_string(rounds));
@@ -139,7 +150,9 @@ FULCRUM_DEFINE std::vector<JobResult> measure_in_turns(std::span<const Measureme
     } catch (const std::exception& error) {
       results[at].why_not = "could not be measured: ";
       results[at].why_not += error.what();
+      continue;
     }
+    if (on_round) on_round(at, reports[at].back());
   }
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     if (results[i].why_not.empty()) results[i].report = merge_rounds(reports[i]);

@@ -23,6 +23,9 @@ struct Recommendation {
   std::optional<std::size_t> candidate;  ///< index of the one to run; always measured and on the front
   std::optional<std::size_t> nearest;    ///< when none qualifies: index of the one that comes nearest
   std::string reason;                    ///< in sentences, with figures
+  /// Indices of the others that meet the objective and whose throughput cannot be told from the chosen one's: the round
+  /// by round ratios lie on both sides of 1, or their middle one is within `same_throughput`.
+  std::vector<std::size_t> equals = {};
 };
 
 /// Throughputs this close, and p99 latencies this close, are one figure: what a repeated measurement on a quiet machine
@@ -51,6 +54,12 @@ void keep_best(std::vector<std::size_t>& items, Direction direction, double shar
     return direction == Direction::maximize ? figure(i) < best * (1.0 - share) : figure(i) > best * (1.0 + share);
   });
 }
+
+/// Whether the rounds of two candidates, each pair measured one shortly after the other, tell their throughputs apart.
+FULCRUM_DECLARE bool same_in_rounds(const LatencyReport& a, const LatencyReport& b);
+
+/// "On this machine today, 3 others are equal to it: …"; empty where there are none.
+FULCRUM_DECLARE std::string describe_equals(std::span<const Candidate> candidates, std::span<const std::size_t> equals);
 
 /// What keeps the chosen one from more throughput: the fastest measured candidate that breaks a target.
 FULCRUM_DECLARE std::string describe_bound(std::span<const Candidate> candidates, std::size_t chosen,
@@ -87,7 +96,7 @@ FULCRUM_DEFINE std::string describe_figures(const Candidate& candidate, const La
   if (!candidate.accuracy) return text;
   text += ", accuracy ";
   text += format_accuracy(*candidate.accuracy);
-  const bool is_baseline = candidate.config.precision == Precision::f32 && candidate.sparsity == 0.0;
+  const bool is_baseline = candidate.config.precision == Precision::f32 && is_unchanged(candidate);
   if (!baseline_accuracy || is_baseline) return text;
   const double drop = accuracy_drop_points(*candidate.accuracy, *baseline_accuracy);
   if (std::abs(drop) < 0.005) return text + " (as f32)";
@@ -111,6 +120,36 @@ FULCRUM_DEFINE std::string describe_shortfall(const Candidate& candidate, const 
                                                : " cannot be compared with that of the f32 model";
   }
   return text;
+}
+
+FULCRUM_DEFINE bool same_in_rounds(const LatencyReport& a, const LatencyReport& b) {
+  const std::size_t rounds = std::min(a.blocks.size(), b.blocks.size());
+  if (rounds == 0) return std::abs(a.throughput_per_s / b.throughput_per_s - 1.0) <= same_throughput;
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < rounds; ++i)
+    ratios.push_back(a.blocks[i].throughput_per_s / b.blocks[i].throughput_per_s);
+  std::sort(ratios.begin(), ratios.end());
+  return std::abs(ratios[ratios.size() / 2] - 1.0) <= same_throughput ||
+         (ratios.size() > 1 && ratios.front() <= 1.0 && ratios.back() >= 1.0);
+}
+
+FULCRUM_DEFINE std::string describe_equals(std::span<const Candidate> candidates, std::span<const std::size_t> equals) {
+  if (equals.empty()) return {};
+  constexpr std::size_t shown = 4;
+  std::string text = equals.size() == 1 ? " On this machine today, one other is equal to it within the noise: "
+                                        : " On this machine today, " + std::to_string(equals.size()) +
+                                              " others are equal to it within the noise: ";
+  for (std::size_t i = 0; i < std::min(shown, equals.size()); ++i) {
+    text += i == 0 ? "" : "; ";
+    text += to_string(candidates[equals[i]]);
+    text += " (";
+    text += format_rate(candidates[equals[i]].measured->throughput_per_s);
+    text += ", p99 ";
+    text += format_latency(candidates[equals[i]].measured->latency.p99);
+    text += ")";
+  }
+  if (equals.size() > shown) text += "; and " + std::to_string(equals.size() - shown) + " more";
+  return text + ".";
 }
 
 FULCRUM_DEFINE std::string describe_bound(std::span<const Candidate> candidates, std::size_t chosen,
@@ -245,6 +284,12 @@ FULCRUM_DEFINE Recommendation recommend(std::span<const Candidate> candidates, c
     result.reason += detail::formatted(
         " (Throughputs within %.0f %% count as equal; among those it is the better one.)", same_throughput * 100.0);
   }
+  for (const std::size_t i : eligible) {
+    if (i != best.front() && detail::same_in_rounds(measured(i), *chosen.measured)) result.equals.push_back(i);
+  }
+  std::stable_sort(result.equals.begin(), result.equals.end(),
+                   [&](auto a, auto b) { return measured(a).throughput_per_s > measured(b).throughput_per_s; });
+  result.reason += detail::describe_equals(candidates, result.equals);
   result.reason += detail::describe_bound(candidates, best.front(), objective, baseline_accuracy);
   result.reason += detail::remark_on_pruning(candidates, chosen.sparsity > 0.0);
   return result;

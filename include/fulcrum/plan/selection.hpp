@@ -35,8 +35,8 @@ namespace detail {
 FULCRUM_DECLARE bool outdoes(const Candidate& a, const Candidate& b, double margin);
 
 /// The candidates that show what a precision gives whether or not they are on the front: of each precision, unpruned,
-/// the one of lowest latency and the one of highest throughput; and the pruned variants of the first precision at its
-/// lowest latency, which show what pruning does to speed.
+/// the one of lowest latency and the one of highest throughput; and the other variants of the first precision at its
+/// lowest latency, which show what pruning and recipes do to speed.
 FULCRUM_DECLARE std::vector<bool> landmarks(std::span<const Candidate> candidates);
 
 }  // namespace detail
@@ -59,7 +59,8 @@ namespace fulcrum::detail {
 FULCRUM_DEFINE bool outdoes(const Candidate& a, const Candidate& b, double margin) {
   const TradeoffPoint x = tradeoff_point(a, *a.predicted);
   TradeoffPoint y = tradeoff_point(b, *b.predicted);
-  if (a.config == b.config) return dominates(x, y, tradeoff_directions) || (x == y && a.sparsity < b.sparsity);
+  if (a.config == b.config && a.making.recipe == b.making.recipe)
+    return dominates(x, y, tradeoff_directions) || (x == y && a.sparsity < b.sparsity);
   y[1] /= 1.0 + margin;
   y[2] *= 1.0 + margin;
   return dominates(x, y, tradeoff_directions);
@@ -73,7 +74,7 @@ FULCRUM_DEFINE std::vector<bool> landmarks(std::span<const Candidate> candidates
     std::optional<std::size_t> highest;
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       const Candidate& c = candidates[i];
-      if (!c.predicted || c.config.precision != precision || c.sparsity != 0.0) continue;
+      if (!c.predicted || c.config.precision != precision || !is_unchanged(c)) continue;
       if (!lowest || c.predicted->latency.p99 < candidates[*lowest].predicted->latency.p99) lowest = i;
       if (!highest || c.predicted->throughput_per_s > candidates[*highest].predicted->throughput_per_s) highest = i;
     }

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <fulcrum/analysis/is_quantized.hpp>
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/progress.hpp>
 #include <fulcrum/core/random.hpp>
@@ -36,12 +37,14 @@ struct VariantModel {
   std::optional<Model<float>> model;  ///< absent when it could not be made
 };
 
-/// Prunes (global magnitude), then quantizes for int8. What goes wrong is said in why_not.
+/// Prunes, then quantizes for int8 what is not quantized yet. What goes wrong is said in why_not.
+/// \param model               after its recipe, where there is one
 /// \param calibration_images  (n, c, h, w), for int8
 /// \param threads             for the calibration runs
 FULCRUM_DECLARE [[nodiscard]] VariantModel make_variant(const Model<float>& model, Precision precision, double sparsity,
                                                         const Tensor<float>& calibration_images,
-                                                        const QuantizeOptions& options, int threads);
+                                                        const QuantizeOptions& options, int threads,
+                                                        const VariantMaking& making = {});
 
 /// The variant with its accuracy on the whole test set, in its own precision. One that cannot be evaluated loses its
 /// model and says why.
@@ -79,8 +82,9 @@ FULCRUM_DEFINE Tensor<float> sample_images(const Dataset& dataset, std::int64_t 
 
 FULCRUM_DEFINE VariantModel make_variant(const Model<float>& model, Precision precision, double sparsity,
                                          const Tensor<float>& calibration_images, const QuantizeOptions& options,
-                                         int threads) {
+                                         int threads, const VariantMaking& making) {
   VariantModel result;
+  result.variant.making = making;
   result.variant.precision = precision;
   result.variant.sparsity = sparsity;
   result.variant.why_not = why_unsupported(precision);
@@ -90,11 +94,14 @@ FULCRUM_DEFINE VariantModel make_variant(const Model<float>& model, Precision pr
     if (sparsity > 0.0) {
       PruneOptions pruning;
       pruning.sparsity = sparsity;
-      pruning.scope = PruneScope::global;
+      pruning.scope = making.scope;
       made = prune(made, pruning).model;
     }
-    if (precision == Precision::int8) {
-      made = quantize_post_training(made, calibration_images, onednn_runner(threads), options).model;
+    if (precision == Precision::int8 && !is_quantized(made)) {
+      QuantizeOptions own = options;
+      own.weight_bits = making.weight_bits.value_or(options.weight_bits);
+      own.method = making.calibration.value_or(options.method);
+      made = quantize_post_training(made, calibration_images, onednn_runner(threads), own).model;
     }
     for_each_model_parameter(made, [&](NodeId, const char*, const Parameter<float>& p) {
       result.variant.parameters += p.size();

@@ -11,6 +11,12 @@
 
 namespace fulcrum {
 
+/// What made a page.
+struct ReportOrigin {
+  std::string version = {};  ///< of Fulcrum
+  std::string command = {};  ///< the command line, to make it again
+};
+
 /// The report: the answer, the Pareto plots, the roofline, predicted against measured layers, every candidate, and
 /// where the figures come from. Text of any origin (model, layer and data names) is shown as text, whatever it
 /// contains.
@@ -19,7 +25,8 @@ namespace fulcrum {
 /// \param chart_js_source  Chart.js 3.x, the text of chart.min.js (UMD build); it goes into the page
 /// \throws Error when the source of Chart.js is empty
 FULCRUM_DECLARE [[nodiscard]] std::string html_report(const TradeoffStudy& study, const MachineProfile& profile,
-                                                      std::string_view chart_js_source);
+                                                      std::string_view chart_js_source,
+                                                      const ReportOrigin& origin = {});
 
 }  // namespace fulcrum
 
@@ -62,7 +69,7 @@ FULCRUM_DECLARE nlohmann::json roofline_data(const TradeoffStudy& study, const M
 namespace fulcrum {
 
 FULCRUM_DEFINE std::string html_report(const TradeoffStudy& study, const MachineProfile& profile,
-                                       std::string_view chart_js_source) {
+                                       std::string_view chart_js_source, const ReportOrigin& origin) {
   if (chart_js_source.empty()) {
     throw Error("html_report", "was given no source of Chart.js", "pass the text of chart.min.js 3.x");
   }
@@ -73,7 +80,11 @@ FULCRUM_DEFINE std::string html_report(const TradeoffStudy& study, const Machine
   provenance += " on ";
   provenance += profile.environment.cpu.empty() ? "an unknown machine" : profile.environment.cpu;
   if (profile.duration_s > 0.0) provenance += detail::formatted(", in %.0f s", profile.duration_s);
-  return detail::html_page(study, data, detail::html_fact("Machine profile", provenance), chart_js_source);
+  return detail::html_page(study, data,
+                           detail::html_fact("Machine profile", provenance) +
+                               detail::html_fact("Fulcrum", origin.version) +
+                               detail::html_fact("Command line", origin.command),
+                           chart_js_source);
 }
 
 }  // namespace fulcrum

@@ -28,8 +28,11 @@ template <std::same_as<AccuracyReport> Report>
           {"notes", valid_utf8(report.notes)}};
 }
 
-/// Its configuration, "sparsity", "accuracy" (0 … 1), "predicted", "measured", "prediction_error" (of the median, as a
-/// share), "on_front", "why_not".
+/// "scope", and "weight_bits", "calibration" and "recipe", null where it is the study's own or none.
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const VariantMaking& making);
+
+/// Its configuration, its making, "variant" (its name), "sparsity", "accuracy" (0 … 1), "predicted", "measured",
+/// "prediction_error" (of the median, as a share), "on_front", "why_not".
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const Candidate& candidate);
 
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const Variant& variant);
@@ -42,9 +45,10 @@ FULCRUM_DECLARE nlohmann::json choice_to_json(const TradeoffStudy& study, const 
 }  // namespace detail
 
 /// The whole study: {"model", "data", "test_samples", "objective", "baseline_accuracy", "variants", "candidates",
-/// "recommendation", "nearest", "reason", "notes", "started_at", "duration_s", "environment"}. The recommendation is
-/// the configuration to run with its figures, or null when none qualifies; then "nearest" is the one that comes
-/// nearest.
+/// "recommendation", "nearest", "reason", "equals" (numbers of candidates that cannot be told from the recommended
+/// one), "busy" and "disturbance" (whether other work was on the machine, and what came of it), "notes", "started_at",
+/// "duration_s", "environment"}. The recommendation is the configuration to run with its figures, or null when none
+/// qualifies; then "nearest" is the one that comes nearest.
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const TradeoffStudy& study);
 
 }  // namespace fulcrum
@@ -53,9 +57,20 @@ FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const TradeoffStudy& study)
 
 namespace fulcrum {
 
+FULCRUM_DEFINE nlohmann::json to_json(const VariantMaking& making) {
+  nlohmann::json j{
+      {"scope", name_of(making.scope)}, {"weight_bits", nullptr}, {"calibration", nullptr}, {"recipe", nullptr}};
+  if (making.weight_bits) j["weight_bits"] = *making.weight_bits;
+  if (making.calibration) j["calibration"] = name_of(*making.calibration);
+  if (!making.recipe.empty()) j["recipe"] = valid_utf8(making.recipe);
+  return j;
+}
+
 FULCRUM_DEFINE nlohmann::json to_json(const Candidate& candidate) {
   nlohmann::json j = to_json(candidate.config);
   j["sparsity"] = candidate.sparsity;
+  j.update(to_json(candidate.making));
+  j["variant"] = valid_utf8(variant_name(candidate.config.precision, candidate.sparsity, candidate.making));
   j["accuracy"] = number_or_null(candidate.accuracy);
   j["predicted"] = candidate.predicted ? to_json(*candidate.predicted) : nlohmann::json(nullptr);
   j["measured"] = candidate.measured ? to_json(*candidate.measured) : nlohmann::json(nullptr);
@@ -66,9 +81,16 @@ FULCRUM_DEFINE nlohmann::json to_json(const Candidate& candidate) {
 }
 
 FULCRUM_DEFINE nlohmann::json to_json(const Variant& variant) {
-  return {{"precision", name_of(variant.precision)},          {"sparsity", variant.sparsity},
-          {"accuracy", number_or_null(variant.accuracy)},     {"parameters", variant.parameters},
-          {"nonzero_parameters", variant.nonzero_parameters}, {"why_not", valid_utf8(variant.why_not)}};
+  nlohmann::json j{{"precision", name_of(variant.precision)},
+                   {"sparsity", variant.sparsity},
+                   {"variant", valid_utf8(variant_name(variant.precision, variant.sparsity, variant.making))},
+                   {"accuracy", number_or_null(variant.accuracy)},
+                   {"parameters", variant.parameters},
+                   {"nonzero_parameters", variant.nonzero_parameters},
+                   {"size_mb", parameter_bytes(variant) / 1e6},
+                   {"why_not", valid_utf8(variant.why_not)}};
+  j.update(to_json(variant.making));
+  return j;
 }
 
 }  // namespace fulcrum
@@ -81,6 +103,7 @@ FULCRUM_DEFINE nlohmann::json choice_to_json(const TradeoffStudy& study, const s
   nlohmann::json j = to_json(candidate.config);
   j["candidate"] = *index;
   j["sparsity"] = candidate.sparsity;
+  j.update(to_json(candidate.making));
   j["accuracy"] = number_or_null(candidate.accuracy);
   if (const LatencyReport* report = figures(candidate)) {
     j["latency_ms"] = to_json(report->latency);
@@ -99,6 +122,9 @@ FULCRUM_DEFINE nlohmann::json to_json(const TradeoffStudy& study) {
                    {"test_samples", study.test_samples},
                    {"baseline_accuracy", number_or_null(study.baseline_accuracy)},
                    {"reason", valid_utf8(study.recommendation.reason)},
+                   {"equals", study.recommendation.equals},
+                   {"busy", !study.disturbance.empty()},
+                   {"disturbance", study.disturbance},
                    {"notes", valid_utf8(study.notes)},
                    {"started_at", study.started_at},
                    {"duration_s", study.duration.count()},
@@ -110,7 +136,17 @@ FULCRUM_DEFINE nlohmann::json to_json(const TradeoffStudy& study) {
   nlohmann::json& variants = j["variants"] = nlohmann::json::array();
   for (const Variant& variant : study.variants) variants.push_back(to_json(variant));
   nlohmann::json& candidates = j["candidates"] = nlohmann::json::array();
-  for (const Candidate& candidate : study.candidates) candidates.push_back(to_json(candidate));
+  for (std::size_t i = 0; i < study.candidates.size(); ++i) {
+    const Candidate& candidate = study.candidates[i];
+    nlohmann::json row = to_json(candidate);
+    row["recommended"] = study.recommendation.candidate == i;
+    row["size_mb"] = nullptr;
+    row["memory_mb"] = nullptr;
+    if (const Variant* variant = variant_of(study, candidate); variant != nullptr && variant->parameters > 0)
+      row["size_mb"] = parameter_bytes(*variant) / 1e6;
+    if (candidate.measured) row["memory_mb"] = memory_mb(*candidate.measured);
+    candidates.push_back(std::move(row));
+  }
   j["recommendation"] = detail::choice_to_json(study, study.recommendation.candidate);
   j["nearest"] = detail::choice_to_json(study, study.recommendation.nearest);
   return j;

@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// What a model's answers depend on, as a table and as CSV.
+/// What a model's answers depend on, as a table.
 
 #include <string>
 
@@ -12,9 +12,6 @@ namespace fulcrum {
 /// A row for each layer, a column for each way it was changed: the accuracy lost [points] where there are labels, else
 /// the SQNR of the output [dB].
 FULCRUM_DECLARE [[nodiscard]] std::string to_text(const SensitivityReport& report);
-
-/// "layer,weights,sparsity,bits,sqnr_db,accuracy" and a line for each row; what does not apply is empty.
-FULCRUM_DECLARE [[nodiscard]] std::string to_csv(const SensitivityReport& report);
 
 }  // namespace fulcrum
 
@@ -53,19 +50,6 @@ FULCRUM_DEFINE std::string to_text(const SensitivityReport& report) {
             format_count(report.samples) + " samples\n";
   else
     text += "SQNR of the last output, on " + format_count(report.samples) + " samples\n";
-  return text;
-}
-
-FULCRUM_DEFINE std::string to_csv(const SensitivityReport& report) {
-  std::string text = "layer,weights,sparsity,bits,sqnr_db,accuracy\n";
-  for (const LayerSensitivity& row : report.rows) {
-    std::string quoted = "\"";
-    for (const char c : valid_utf8(row.layer)) quoted += c == '"' ? "\"\"" : std::string(1, c);
-    text += quoted + "\"," + std::to_string(row.weights) + "," +
-            (row.sparsity ? detail::formatted("%g", *row.sparsity) : std::string()) + "," +
-            (row.bits ? std::to_string(*row.bits) : std::string()) + "," + detail::formatted("%.4f", row.sqnr_db) +
-            "," + (row.accuracy ? detail::formatted("%.6f", *row.accuracy) : std::string()) + "\n";
-  }
   return text;
 }
 

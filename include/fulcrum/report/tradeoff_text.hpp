@@ -70,22 +70,27 @@ FULCRUM_DEFINE std::string variants_text(const TradeoffStudy& study) {
                {"accuracy", Align::right},
                {"against f32", Align::right},
                {"parameters not 0", Align::right},
+               {"size", Align::right},
                {"remark"}});
   for (const Variant& v : study.variants) {
     const bool compared = v.accuracy && study.baseline_accuracy;
-    table.add_row({variant_name(v.precision, v.sparsity), v.accuracy ? format_accuracy(*v.accuracy) : "",
+    table.add_row({variant_name(v.precision, v.sparsity, v.making), v.accuracy ? format_accuracy(*v.accuracy) : "",
                    compared ? format_points(-accuracy_drop_points(*v.accuracy, *study.baseline_accuracy)) : "",
-                   v.parameters > 0 ? format_count(v.nonzero_parameters) : "", v.why_not});
+                   v.parameters > 0 ? format_count(v.nonzero_parameters) : "",
+                   v.parameters > 0 ? detail::formatted("%.3g MB", parameter_bytes(v) / 1e6) : "", v.why_not});
   }
   return table.to_string();
 }
 
 FULCRUM_DEFINE std::string to_text(const TradeoffStudy& study) {
-  std::string text = variants_text(study);
+  std::string text = study.disturbance.empty() ? "" : study.disturbance + "\n\n";
+  text += variants_text(study);
   text += "\n" + candidates_text(study, Shown::measured);
   text += "→ recommended  • on the Pareto front of accuracy, p99 latency and throughput\n";
   if (!study.notes.empty()) text += "\n" + detail::notes_text(study.notes);
-  return text + "\n" + study.recommendation.reason + "\n";
+  text += "\n" + study.recommendation.reason + "\n";
+  if (!study.disturbance.empty()) text += "(" + study.disturbance.substr(0, study.disturbance.find(':')) + ".)\n";
+  return text;
 }
 
 }  // namespace fulcrum

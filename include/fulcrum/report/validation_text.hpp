@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// An error card for people, and its cases as CSV.
+/// An error card for people.
 
 #include <string>
 
@@ -13,11 +13,6 @@ namespace fulcrum {
 /// The card: how many predictions were how close, beside the machine's own noise; by network, precision, batch,
 /// arrangement and kernel class; choices; the worst cases with their worst steps; what was skipped.
 FULCRUM_DECLARE [[nodiscard]] std::string to_text(const Validation& validation);
-
-/// One line per case: "model,precision,batch,threads,instances,predicted_p50_ms,measured_p50_ms,error,spread,
-/// predicted_p99_ms,measured_p99_ms,predicted_per_s,measured_per_s,why_not". What is not known is empty; text with
-/// commas, quotes or ends of lines stands in quotes (RFC 4180).
-FULCRUM_DECLARE [[nodiscard]] std::string validation_csv(const Validation& validation);
 
 }  // namespace fulcrum
 
@@ -151,16 +146,6 @@ FULCRUM_DECLARE std::string skipped_text(const Validation& validation) {
   return text;
 }
 
-FULCRUM_DECLARE std::string csv_text(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + "\"";
-}
-
 }  // namespace fulcrum::detail
 
 namespace fulcrum {
@@ -178,38 +163,6 @@ FULCRUM_DEFINE std::string to_text(const Validation& validation) {
   const std::string speed = detail::drifts_text(validation.drifts);
   if (!speed.empty()) text += "\n" + speed;
   if (!validation.notes.empty()) text += "\n" + detail::notes_text(validation.notes);
-  return text;
-}
-
-FULCRUM_DEFINE std::string validation_csv(const Validation& validation) {
-  using detail::formatted;
-  std::string text =
-      "model,precision,batch,threads,instances,predicted_p50_ms,measured_p50_ms,error,spread,predicted_p99_ms,"
-      "measured_p99_ms,predicted_per_s,measured_per_s,why_not\n";
-  for (const ValidationCase& c : validation.cases) {
-    const bool known = c.complete();
-    const auto figure = [](bool there, double value) { return there ? formatted("%.6g", value) : std::string(); };
-    std::vector<double> medians;
-    for (const ValidationRound& round : c.rounds) medians.push_back(round.p50_ms);
-    const auto spread = relative_spread(medians);
-    const bool predicted = c.predicted_p50_ms > 0.0;
-    const std::vector<std::string> cells{detail::csv_text(c.model),
-                                         std::string(name_of(c.config.precision)),
-                                         std::to_string(c.config.batch),
-                                         std::to_string(c.config.threads),
-                                         std::to_string(c.config.instances),
-                                         figure(predicted, c.predicted_p50_ms),
-                                         figure(known, known ? c.measured_p50_ms() : 0.0),
-                                         figure(known, known ? c.error() : 0.0),
-                                         figure(known && spread, spread.value_or(0.0)),
-                                         figure(predicted, c.predicted_p99_ms),
-                                         figure(known, known ? c.measured_p99_ms() : 0.0),
-                                         figure(predicted, c.predicted_throughput_per_s),
-                                         figure(known, known ? c.measured_throughput_per_s() : 0.0),
-                                         detail::csv_text(c.why_not)};
-    for (std::size_t i = 0; i < cells.size(); ++i) text += (i == 0 ? "" : ",") + cells[i];
-    text += "\n";
-  }
   return text;
 }
 

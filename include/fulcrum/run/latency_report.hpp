@@ -109,6 +109,7 @@ struct LatencyReport {
   MemoryUse memory;                ///< 0 where an executor does not tell, and in a prediction of what one made
   std::vector<std::string> notes;  ///< what the reader should know ("the machine was noisy: …")
   Environment environment;
+  std::vector<Milliseconds> timings{};  ///< single inferences in the order of time, where they were asked for
 
   friend bool operator==(const LatencyReport&, const LatencyReport&) = default;
 };

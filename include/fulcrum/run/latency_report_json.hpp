@@ -55,9 +55,10 @@ FULCRUM_DECLARE [[nodiscard]] std::optional<PredictionInterval> prediction_inter
 
 /// A prediction or a measurement: {"kind", "model", what a RunConfig has (run_config_json.hpp), "flops", "bytes",
 /// "latency_ms" {…}, "samples", "throughput_per_s", "blocks" […], "layers" […], "outside_int8" (share_outside_int8(),
-/// or null), "creation_ms", "memory_bytes" {…}, "noisy" (is_noisy()), "notes", "environment"}.
-/// Where a prediction has an interval, "latency_ms" also holds "p50_low", "p50_high", "p99_low" and "p99_high", and
-/// "throughput_low_per_s" and "throughput_high_per_s" stand beside the throughput.
+/// or null), "creation_ms", "memory_bytes" {…}, "noisy" (is_noisy()), "notes", "environment"}, and "timings_ms" where
+/// the report keeps single inferences. Where a prediction has an interval, "latency_ms" also holds "p50_low",
+/// "p50_high", "p99_low" and "p99_high", and "throughput_low_per_s" and "throughput_high_per_s" stand beside the
+/// throughput.
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const LatencyReport& report);
 
 /// The report that to_json() wrote. Blocks and parts of the configuration may be absent, as they are in older files;
@@ -164,6 +165,10 @@ FULCRUM_DEFINE nlohmann::json to_json(const LatencyReport& report) {
   j["noisy"] = is_noisy(report);
   j["notes"] = valid_utf8(report.notes);
   j["environment"] = to_json(report.environment);
+  if (!report.timings.empty()) {
+    nlohmann::json& timings = j["timings_ms"] = nlohmann::json::array();
+    for (const Milliseconds t : report.timings) timings.push_back(t.count());
+  }
   return j;
 }
 
@@ -197,6 +202,9 @@ FULCRUM_DEFINE LatencyReport latency_report_from_json(const JsonReader& j) {
   report.memory = memory_use_from_json(j.at("memory_bytes"));
   report.notes = j.at("notes").texts();
   report.environment = environment_from_json(j.at("environment"));
+  if (const auto timings = j.find("timings_ms")) {
+    for (const JsonReader& t : timings->elements()) report.timings.emplace_back(t.number(0.0));
+  }
   return report;
 }
 

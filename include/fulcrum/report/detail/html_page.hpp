@@ -20,11 +20,15 @@ FULCRUM_DECLARE std::string html_page(const TradeoffStudy& study, const nlohmann
 
 #if FULCRUM_DEFINES(report)
 
+#include <map>
+#include <vector>
+
 #include <nlohmann/json.hpp>
 
 #include <fulcrum/report/detail/html_data.hpp>
 #include <fulcrum/report/detail/html_script.hpp>
 #include <fulcrum/report/detail/html_sections.hpp>
+#include <fulcrum/report/detail/html_spread_script.hpp>
 #include <fulcrum/report/detail/html_style.hpp>
 
 namespace fulcrum::detail {
@@ -50,7 +54,8 @@ FULCRUM_DECLARE std::string html_plots(const TradeoffStudy& study) {
       "<p class=\"lead\">Each point is one way to run the model. One is on the front when no other measured one is at "
       "least "
       "as good in accuracy, p99 latency and throughput and better in one. The stepped line is the best within each "
-      "latency";
+      "latency; bars reach over "
+      "the rounds";
   text +=
       study.objective.slo_p99 || study.objective.max_accuracy_drop_points ? "; the shaded area misses the targets" : "";
   text += ". Select a point to see its layers below.</p>\n";
@@ -78,6 +83,14 @@ FULCRUM_DECLARE std::string html_plots(const TradeoffStudy& study) {
       "id=\"layers-caption\"></p>"
       "<div class=\"plot\"><canvas id=\"layers-plot\" role=\"img\" aria-label=\"Predicted and measured latency of each "
       "layer\"></canvas></div></div>\n</div>\n";
+  text +=
+      "<h2>How latencies are spread, and what a run takes</h2>\n<p class=\"lead\">Left, of single inferences of the "
+      "run chosen above and of the other precisions in the same configuration: the share that took no longer. Right, "
+      "the parameters of each variant, and the memory of its run in that configuration.</p>\n"
+      "<div class=\"pair\">\n<div class=\"card\"><h3>Distribution of latencies</h3><div class=\"plot\"><canvas "
+      "id=\"spread-plot\" role=\"img\" aria-label=\"Share of inferences that took no longer than a latency\">"
+      "</canvas></div></div>\n<div class=\"card\"><h3>Size and memory</h3><div class=\"plot\"><canvas "
+      "id=\"size-plot\" role=\"img\" aria-label=\"Megabytes of each variant\"></canvas></div></div>\n</div>\n";
   return text;
 }
 
@@ -101,7 +114,10 @@ FULCRUM_DECLARE std::string html_table_section(const TradeoffStudy& study) {
   text += button("front", "On the front", front, false);
   text += button("measured", "Measured", measured, measured > 0);
   text += button("all", "All", study.candidates.size(), measured == 0);
-  text += "</p>\n" + html_candidates(study, measured > 0);
+  text +=
+      "<a id=\"download-csv\" download=\"study.csv\">Download as CSV</a><a id=\"download-json\" "
+      "download=\"study.json\">as JSON</a></p>\n";
+  text += html_candidates(study, measured > 0);
   text +=
       "<h2>Variants of the model</h2>\n<p class=\"lead\">Accuracy is that of the whole test set, computed in the "
       "variant's own precision. Pruning sets weights to zero. In f32 a layer runs as a sparse product, and faster, "
@@ -129,11 +145,15 @@ FULCRUM_DECLARE std::string html_environment(const TradeoffStudy& study, const s
   text += html_fact("Study took", study.duration.count() > 0.0 ? formatted("%.0f s", study.duration.count()) : "");
   text += provenance + "</dl></div>\n";
   std::vector<std::string> notes = study.notes;
+  std::map<std::string, std::vector<std::string>> by_note;  // what a note is about
   for (const Candidate& c : study.candidates) {
     if (!c.measured) continue;
-    for (const std::string& note : c.measured->notes) {
-      if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(note);
-    }
+    for (const std::string& note : c.measured->notes) by_note[note].push_back(to_string(c));
+  }
+  for (const auto& [note, candidates] : by_note) {
+    notes.push_back(candidates.size() == 1 ? candidates.front() + ": " + note
+                                           : std::to_string(candidates.size()) + " candidates (" + candidates.front() +
+                                                 " and others): " + note);
   }
   if (!notes.empty()) text += "<h2>Notes</h2>\n<div class=\"card\">" + html_notes(notes) + "</div>\n";
   return text;
@@ -158,7 +178,8 @@ FULCRUM_DEFINE std::string html_page(const TradeoffStudy& study, const nlohmann:
       "License)."
       "</footer>\n<script type=\"application/json\" id=\"study\">";
   page += script_json(data) + "</script>\n<script>" + script_source(chart_js_source) + "</script>\n<script>(() => {";
-  page.append(html_script_common).append(html_script_tradeoff).append(html_script_layers).append(html_script_page);
+  page.append(html_script_common).append(html_script_tradeoff).append(html_script_layers);
+  page.append(html_script_spread).append(html_script_page);
   return page + "})();</script>\n</body>\n</html>\n";
 }
 

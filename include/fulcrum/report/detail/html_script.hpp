@@ -38,17 +38,28 @@ const percent = x => (x * 100).toFixed(2) + ' %';
 const signed = x => (x < 0 ? '−' : '+') + Math.abs(x * 100).toFixed(0) + ' %';
 const figures = c => c.measured || c.predicted;
 
-// Ticks of a logarithmic axis at 1, 2 and 5 of each decade, or at the decades alone where there are many.
+// Ticks of a logarithmic axis at round numbers: every few decades, decades, 1 2 5 of each, or more where it spans less
+// than a decade; as many as there is room for, and at least three.
 const decadeTicks = scale => {
-  const span = Math.log10(scale.max / scale.min);
-  const ticks = [];
-  for (let e = Math.floor(Math.log10(scale.min)); e <= Math.ceil(Math.log10(scale.max)); ++e) {
-    for (const m of span > 2.6 ? [1] : [1, 2, 5]) {
-      const value = m * Math.pow(10, e);
-      if (value >= scale.min * 0.999 && value <= scale.max * 1.001) ticks.push({value});
+  const room = Math.max(3, Math.floor((scale.isHorizontal() ? scale.width / 78 : scale.height / 42)));
+  const values = (steps, decades) => {
+    const found = [];
+    for (let e = Math.floor(Math.log10(scale.min)); e <= Math.ceil(Math.log10(scale.max)); ++e) {
+      if (((e % decades) + decades) % decades) continue;
+      for (const m of steps) {
+        const value = Number((m * Math.pow(10, e)).toPrecision(6));
+        if (value >= scale.min * 0.999 && value <= scale.max * 1.001) found.push(value);
+      }
     }
-  }
-  scale.ticks = ticks;
+    return found;
+  };
+  const ladder = [[[1], 4], [[1], 3], [[1], 2], [[1], 1], [[1, 3], 1], [[1, 2, 5], 1], [[1, 1.5, 2, 3, 5, 7], 1],
+    [[1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8], 1], [Array.from({length: 90}, (_, i) => 1 + i / 10), 1], [Array.from({length: 360}, (_, i) => 1 + i / 40), 1]];
+  const sets = ladder.map(([steps, decades]) => values(steps, decades));
+  const fitting = sets.filter(set => set.length <= room);
+  let best = fitting.length ? fitting[fitting.length - 1] : sets[0];
+  if (best.length < 3) best = (sets.find(set => set.length >= 3) || best).filter((_, i, all) => i % Math.ceil(all.length / room) === 0);
+  scale.ticks = best.map(value => ({value}));
 };
 const axis = (title, text, logarithmic, more, tickOptions) => Object.assign({
   type: logarithmic ? 'logarithmic' : 'linear',
@@ -77,7 +88,7 @@ const guides = {
       const at = Math.min(Math.max(x.getPixelForValue(options.vertical.at), area.left), area.right);
       ctx.fillRect(at, area.top, area.right - at, area.bottom - area.top);
     }
-    if (options.horizontal) {
+    if (options.horizontal && !options.horizontal.plain) {
       const at = Math.min(Math.max(y.getPixelForValue(options.horizontal.at), area.top), area.bottom);
       const top = options.horizontal.above ? area.top : at;
       ctx.fillRect(area.left, top, area.right - area.left, (options.horizontal.above ? at : area.bottom) - top);
@@ -87,6 +98,23 @@ const guides = {
   afterDatasetsDraw(chart, _, options) {
     const {ctx, chartArea: area, scales: {x, y}} = chart;
     ctx.save();
+    // How far rounds are apart: from the least to the largest.
+    for (const bar of options.spans || []) {
+      ctx.strokeStyle = bar.color;
+      ctx.lineWidth = 1.25;
+      const within = (value, low, high) => Math.min(Math.max(value, low), high);
+      const line = (x1, y1, x2, y2) => { ctx.beginPath(); ctx.moveTo(x1, y1); ctx.lineTo(x2, y2); ctx.stroke(); };
+      if (bar.x) {
+        const at = y.getPixelForValue(bar.at.y), ends = bar.x.map(v => within(x.getPixelForValue(v), area.left, area.right));
+        line(ends[0], at, ends[1], at);
+        for (const end of ends) line(end, at - 3, end, at + 3);
+      }
+      if (bar.y) {
+        const at = x.getPixelForValue(bar.at.x), ends = bar.y.map(v => within(y.getPixelForValue(v), area.top, area.bottom));
+        line(at, ends[0], at, ends[1]);
+        for (const end of ends) line(at - 3, end, at + 3, end);
+      }
+    }
     ctx.setLineDash([5, 4]);
     ctx.lineWidth = 1.25;
     ctx.strokeStyle = color('soft');
@@ -127,6 +155,11 @@ const guides = {
         end: [-width - 4, -10], inner: [-width - 4 - (area.right - area.left) * .22, -10], under: [-width - 4, 10],
         'bottom left': [-gap - width, area.bottom - area.top - 20], 'bottom right': [gap, area.bottom - area.top - 20],
       };
+      // Further away, step by step, for what must be somewhere.
+      for (const far of [1, 2, 3, 4]) {
+        Object.assign(sides, {['lower ' + far]: [-width / 2, gap + 4 + 16 * far], ['higher ' + far]: [-width / 2, -gap - 4 - 16 * far],
+          ['inner ' + far]: [-width - 4 - (area.right - area.left) * .18 * far, -10], ['inner under ' + far]: [-width - 4 - (area.right - area.left) * .18 * far, 10]});
+      }
       // Places where the text may start: beside its point, or at several points along a line and in its direction.
       let places;
       if (label.along) {
@@ -147,7 +180,13 @@ const guides = {
       };
       const fits = b => b.left >= area.left && b.right <= area.right && b.top >= area.top - 8 && b.bottom <= area.bottom &&
         !boxes.some(o => b.left < o.right && o.left < b.right && b.top < o.bottom && o.top < b.bottom);
-      const place = places.find(p => boxesOf(p).every(fits)) || (label.always ? places[0] : null);
+      // How much of a label would be covered or cut off.
+      const cost = p => boxesOf(p).reduce((sum, b) => {
+        const common = o => Math.max(0, Math.min(b.right, o.right) - Math.max(b.left, o.left)) * Math.max(0, Math.min(b.bottom, o.bottom) - Math.max(b.top, o.top));
+        const inside = common({left: area.left, right: area.right, top: area.top - 8, bottom: area.bottom});
+        return sum + boxes.reduce((covered, o) => covered + common(o), 0) + 3 * ((b.right - b.left) * (b.bottom - b.top) - inside);
+      }, 0);
+      const place = places.find(p => boxesOf(p).every(fits)) || (label.always ? places.reduce((best, p) => cost(p) < cost(best) ? p : best) : null);
       if (!place) continue;
       boxes.push(...boxesOf(place));
       ctx.save();
@@ -173,6 +212,7 @@ const describe = c => {
   if (c.accuracy !== null) lines.push('accuracy ' + percent(c.accuracy));
   for (const [name, r] of [['measured', c.measured], ['predicted', c.predicted]]) {
     if (r) lines.push(name + ': p99 ' + latency(r.p99) + ', median ' + latency(r.p50) + ', ' + rate(r.rate));
+    if (r && r.low) lines.push(r.rounds + ' rounds: p99 ' + latency(r.low[1]) + ' … ' + latency(r.high[1]) + ', ' + rate(r.low[2]) + ' … ' + rate(r.high[2]));
   }
   if (c.front) lines.push('on the Pareto front');
   return lines;
@@ -202,7 +242,7 @@ function drawTradeoff(canvas, y, yAxis, guide) {
   if (mark && figures(mark) && y(mark) !== null) {
     const p = point(mark);
     datasets.push({data: [p], pointRadius: 12, pointHoverRadius: 12, pointStyle: 'circle', borderColor: color('ink'), borderWidth: 2, backgroundColor: 'transparent', order: 0});
-    labels.push({x: p.x, y: p.y, gap: 15, always: true, sides: ['below', 'left', 'right', 'above'], text: study.recommended !== null ? 'recommended' : 'nearest', bold: true});
+    labels.push({x: p.x, y: p.y, gap: 15, always: true, sides: ['below', 'above', 'left', 'right', 'lower 1', 'higher 1', 'lower 2', 'higher 2', 'lower 3', 'higher 3'], text: study.recommended !== null ? 'recommended' : 'nearest', bold: true});
   }
   for (const precision of precisions) {
     const hue = color(precision);
@@ -214,6 +254,8 @@ function drawTradeoff(canvas, y, yAxis, guide) {
       datasets.push({...style, data: of(known.filter(c => !c.measured)), backgroundColor: faded(hue, .25), borderColor: faded(hue, .35), pointRadius: 3.5, pointHoverRadius: 6, order: 3});
     }
   }
+  const spans = measured.filter(c => c.measured.low).map(c => ({
+    at: point(c), x: [c.measured.low[1], c.measured.high[1]], y: canvas === 'rate-plot' ? [c.measured.low[2], c.measured.high[2]] : null, color: faded(color(c.precision), c.front ? .8 : .4)}));
   datasets.push({type: 'line', data: envelope(measured.map(point), (a, b) => a > b), stepped: true, borderColor: faded(color('soft'), .55), borderWidth: 1.5, pointRadius: 0, pointHitRadius: 0, order: 4});
   charts.push(new Chart(byId(canvas), {
     type: 'scatter', data: {datasets}, plugins: [guides],
@@ -223,7 +265,7 @@ function drawTradeoff(canvas, y, yAxis, guide) {
       scales: {x: axis('p99 latency of one inference', latency, true, around(shown.map(c => figures(c).p99), 1.35)), y: yAxis(shown)},
       plugins: {
         legend: {display: false},
-        guides: {vertical: study.slo === null ? undefined : {at: study.slo, label: 'target ' + latency(study.slo)}, horizontal: guide.horizontal, labels},
+        guides: {vertical: study.slo === null ? undefined : {at: study.slo, label: 'target ' + latency(study.slo)}, horizontal: guide.horizontal, labels, spans},
         tooltip: {...tooltip(items => items[0].raw.c ? items[0].raw.c.label : '', item => item.raw.c ? describe(item.raw.c) : []), filter: (item, at, items) => item.raw.c && items.findIndex(i => i.raw.c === item.raw.c) === at},
       },
     },
@@ -247,7 +289,7 @@ const work = l => ({x: l[2] / l[3], y: l[2] / (l[4] * 1e-3)});
 
 function drawRoofline() {
   const chosen = selected();
-  const variants = precisions.map(p => study.candidates.find(c => c.precision === p && c.sparsity === chosen.sparsity && c.batch === chosen.batch && c.threads === chosen.threads && c.instances === chosen.instances)).filter(c => c && figures(c) && figures(c).layers);
+  const variants = precisions.map(p => study.candidates.find(c => c.precision === p && c.made === chosen.made && c.batch === chosen.batch && c.threads === chosen.threads && c.instances === chosen.instances)).filter(c => c && figures(c) && figures(c).layers);
   const datasets = [];
   const points = [];
   const labels = [];
@@ -274,14 +316,14 @@ function drawRoofline() {
   const fastest = slopes.length ? Math.max(...slopes.map(s => s.bytes)) : Infinity;
   for (const r of roofs) {
     line(grid.map(i => ({x: i, y: Math.min(r.flops, i * fastest)})), color(r.precision));
-    labels.push({x: x.max, y: r.flops, always: true, sides: ['end', 'under', 'inner'], text: r.precision + ' peak ' + scaled(r.flops, 'FLOP/s'), color: color(r.precision)});
+    labels.push({x: x.max, y: r.flops, always: true, sides: ['end', 'under', 'inner', 'inner under 1', 'inner 2', 'inner under 2', 'inner 3', 'inner under 3', 'inner 4', 'inner under 4'], text: r.precision + ' peak ' + scaled(r.flops, 'FLOP/s'), color: color(r.precision)});
   }
   const limit = roofs.length ? Math.max(...roofs.map(r => r.flops)) : top;
   for (const s of slopes) {
     line(grid.filter(i => i * s.bytes <= limit).map(i => ({x: i, y: i * s.bytes})), color('faint'), {borderWidth: 1.25, borderDash: [4, 4], order: 4});
     const low = Math.max(x.min, y.min / s.bytes);
     const along = [.02, .08, .14, .2, .3, .4, .5, .6, .7, .8].map(t => low * Math.pow(limit / s.bytes / low, t)).map(i => ({x: i, y: i * s.bytes}));
-    labels.push({along, text: s.level + ' ' + scaled(s.bytes, 'B/s'), color: color('soft')});
+    labels.push({along, always: true, text: s.level + ' ' + scaled(s.bytes, 'B/s'), color: color('soft')});
   }
   charts.push(new Chart(byId('roofline-plot'), {
     type: 'scatter', data: {datasets}, plugins: [guides],
@@ -299,6 +341,24 @@ function drawRoofline() {
     },
   }));
 }
+
+// Writes the value of each horizontal bar at its end, where bars are high enough.
+const barValues = text => ({
+  id: 'barValues',
+  afterDatasetsDraw(chart) {
+    const {ctx} = chart;
+    ctx.save();
+    ctx.font = '500 11.5px ' + Chart.defaults.font.family;
+    ctx.fillStyle = color('soft');
+    ctx.textAlign = 'left';
+    ctx.textBaseline = 'middle';
+    chart.data.datasets.forEach((set, at) => chart.getDatasetMeta(at).data.forEach((bar, i) => {
+      const value = set.data[i];
+      if (value !== null && value !== undefined && bar.height >= 8) ctx.fillText(text(value), bar.x + 5, bar.y);
+    }));
+    ctx.restore();
+  },
+});
 
 // Predicted and measured layers side by side, matched by name and by how often the name came before.
 function pairLayers(c) {
@@ -330,9 +390,9 @@ function drawLayers() {
   byId('layers-caption').textContent = text + '.';
   const bar = (kind, style) => ({label: kind, data: rows.map(r => r[kind] ? r[kind][4] : null), borderWidth: 1.5, borderColor: hue, borderRadius: 3, barPercentage: .86, categoryPercentage: .74, ...style});
   charts.push(new Chart(byId('layers-plot'), {
-    type: 'bar', data: {labels: rows.map(r => shortened(r.name)), datasets: [bar('predicted', {backgroundColor: faded(hue, .18)}), bar('measured', {backgroundColor: hue})]},
+    type: 'bar', plugins: [barValues(latency)], data: {labels: rows.map(r => shortened(r.name)), datasets: [bar('predicted', {backgroundColor: faded(hue, .18)}), bar('measured', {backgroundColor: hue})]},
     options: {
-      indexAxis: 'y', maintainAspectRatio: false, animation: false,
+      indexAxis: 'y', maintainAspectRatio: false, animation: false, layout: {padding: {right: 58}},
       scales: {x: axis('latency', v => v === 0 ? '0' : latency(v), false, {beginAtZero: true}, {maxTicksLimit: 6}), y: {grid: {display: false, borderColor: color('line')}, ticks: {color: color('ink'), autoSkip: false, font: {size: 12.5}}}},
       plugins: {
         legend: {align: 'end', labels: {color: color('soft'), boxWidth: 14, boxHeight: 10}},
@@ -354,7 +414,21 @@ inline constexpr std::string_view html_script_page = R"js(
 function draw() {
   while (charts.length) charts.pop().destroy();
   drawTradeoffs();
-  if (byId('run').options.length) { drawRoofline(); drawLayers(); }
+  if (byId('run').options.length) { drawRoofline(); drawLayers(); drawSpread(); drawSizes(); }
+}
+
+// The figures as files, without a server: data: URIs.
+function offerDownloads() {
+  const quoted = value => value === null || value === undefined ? '' : /[",\n]/.test(value) ? '"' + String(value).replace(/"/g, '""') + '"' : String(value);
+  const columns = {
+    variant: c => c.variant, precision: c => c.precision, sparsity: c => c.sparsity, batch: c => c.batch, threads: c => c.threads, instances: c => c.instances,
+    accuracy: c => c.accuracy, p50_ms: c => c.measured && c.measured.p50, p99_ms: c => c.measured && c.measured.p99, throughput_per_s: c => c.measured && c.measured.rate,
+    predicted_p50_ms: c => c.predicted && c.predicted.p50, predicted_p99_ms: c => c.predicted && c.predicted.p99, memory_mb: c => c.measured && c.measured.memory,
+    noisy: c => c.measured && c.measured.noisy, on_front: c => c.front, recommended: c => c.id === study.recommended,
+  };
+  const lines = [Object.keys(columns).join(',')].concat(study.candidates.map(c => Object.values(columns).map(of => quoted(of(c))).join(',')));
+  byId('download-csv').href = 'data:text/csv;charset=utf-8,' + encodeURIComponent(lines.join('\n') + '\n');
+  byId('download-json').href = 'data:application/json;charset=utf-8,' + encodeURIComponent(byId('study').textContent);
 }
 
 function choose(id) {
@@ -411,6 +485,7 @@ function prepareTable(table) {
 Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
 fillRuns();
 prepareTable(byId('candidates'));
+offerDownloads();
 byId('show-predicted').addEventListener('change', draw);
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
 draw();

@@ -18,11 +18,18 @@ FULCRUM_DECLARE std::string html_shape(Precision precision, std::string_view fil
 /// The recommendation, or that there is none, with its figures.
 FULCRUM_DECLARE std::string html_answer(const TradeoffStudy& study);
 
-/// A cell with what it sorts by; an empty `sort` goes to the end.
-FULCRUM_DECLARE std::string html_cell(const std::string& text, const std::string& sort, std::string_view kind = {});
-inline std::string html_cell(const std::optional<double>& value, std::string (*format)(double)) {
-  return value ? html_cell(format(*value), formatted("%.17g", *value)) : html_cell("", "");
+/// A cell with what it sorts by; an empty `sort` goes to the end. Where columns find no room, cells stand one below the
+/// other and say what they are.
+/// \param column  the head of its column
+FULCRUM_DECLARE std::string html_cell(std::string_view column, const std::string& text, const std::string& sort,
+                                      std::string_view kind = {});
+inline std::string html_cell(std::string_view column, const std::optional<double>& value,
+                             std::string (*format)(double)) {
+  return value ? html_cell(column, format(*value), formatted("%.17g", *value)) : html_cell(column, "", "");
 }
+
+/// By how much the rounds' medians are apart, as a share of the median: half of the range. Nothing for a single round.
+FULCRUM_DECLARE std::optional<double> spread_of_rounds(const LatencyReport& report);
 
 FULCRUM_DECLARE std::string html_candidates(const TradeoffStudy& study, bool any_measured);
 
@@ -66,7 +73,7 @@ FULCRUM_DECLARE std::string html_tile(std::string_view name, const std::string& 
 FULCRUM_DECLARE const Candidate* fastest_baseline(const TradeoffStudy& study) {
   const Candidate* best = nullptr;
   for (const Candidate& c : study.candidates) {
-    if (!c.measured || c.config.precision != Precision::f32 || c.sparsity != 0.0) continue;
+    if (!c.measured || c.config.precision != Precision::f32 || !is_unchanged(c)) continue;
     if (!best || c.measured->throughput_per_s > best->measured->throughput_per_s) best = &c;
   }
   return best;
@@ -85,6 +92,7 @@ FULCRUM_DEFINE std::string html_answer(const TradeoffStudy& study) {
   if (!targets.empty()) text += escape_html(" for " + targets);
   text += "</p>\n<h1>" + escape_html(answer) + "</h1>\n";
   if (!why.empty()) text += "<p class=\"why\">" + escape_html(why) + "</p>\n";
+  if (!study.disturbance.empty()) text += "<p class=\"busy\">" + escape_html(study.disturbance) + "</p>\n";
   text += "</section>\n";
 
   const std::optional<std::size_t> shown = r.candidate ? r.candidate : r.nearest;
@@ -126,25 +134,31 @@ FULCRUM_DEFINE std::string html_answer(const TradeoffStudy& study) {
   return text + "</div>\n";
 }
 
-FULCRUM_DEFINE std::string html_cell(const std::string& text, const std::string& sort, std::string_view kind) {
-  std::string cell = "<td";
+FULCRUM_DEFINE std::string html_cell(std::string_view column, const std::string& text, const std::string& sort,
+                                     std::string_view kind) {
+  std::string cell = "<td data-column=\"" + std::string(column) + "\"";
   if (!kind.empty()) cell.append(" class=\"").append(kind).append("\"");
   return cell + " data-sort=\"" + escape_html(sort) + "\">" + escape_html(text) + "</td>";
 }
 
+FULCRUM_DEFINE std::optional<double> spread_of_rounds(const LatencyReport& report) {
+  if (report.blocks.size() < 2 || !(report.latency.p50.count() > 0.0)) return std::nullopt;
+  const auto [low, high] = std::minmax_element(report.blocks.begin(), report.blocks.end(),
+                                               [](const RunBlock& a, const RunBlock& b) { return a.p50 < b.p50; });
+  return 0.5 * (high->p50 - low->p50).count() / report.latency.p50.count();
+}
+
 FULCRUM_DEFINE std::string html_candidates(const TradeoffStudy& study, bool any_measured) {
   std::string text =
-      "<div class=\"card scroll\"><table id=\"candidates\" data-show=\"" +
+      "<div class=\"card scroll\"><table id=\"candidates\" class=\"stacks\" data-show=\"" +
       std::string(any_measured ? "measured" : "all") +
-      "\">\n<thead><tr>"
-      "<th "
-      "class=\"word\">precision</th><th>pruned</th><th>batch</th><th>threads</th><th>instances</th><th>accuracy</th>"
-      "<th>p50</th><th>p99</th><th>samples/s</th><th>predicted p50</th><th>error</th><th class=\"word\">verdict</th>"
-      "</tr></thead>\n<tbody>\n";
-  const auto share = [](double x) { return formatted("%.3g %%", x * 100.0); };
+      "\">\n<thead><tr><th class=\"word\">variant</th><th>batch</th><th>threads</th><th>instances</th>"
+      "<th>accuracy</th><th>p50</th><th>p99</th><th>samples/s</th><th>rounds ±</th><th>predicted p50</th>"
+      "<th>error</th><th>size</th><th>memory</th><th class=\"word\">verdict</th></tr></thead>\n<tbody>\n";
   const auto latency = [](double ms) { return format_latency(Milliseconds(ms)); };
   const auto rate = [](double x) { return format_count(std::llround(x)); };
   const auto error = [](double x) { return format_change(x); };
+  const auto megabytes = [](double x) { return formatted("%.3g MB", x); };
   for (std::size_t i = 0; i < study.candidates.size(); ++i) {
     const Candidate& c = study.candidates[i];
     const bool chosen = study.recommendation.candidate == i;
@@ -155,22 +169,34 @@ FULCRUM_DEFINE std::string html_candidates(const TradeoffStudy& study, bool any_
     std::string kind = c.measured ? "" : "idle";
     if (c.on_front) kind += " front";
     if (chosen) kind += " chosen";
-    text += "<tr class=\"" + kind + "\"><td class=\"word\" data-sort=\"" + std::string(name_of(c.config.precision)) +
-            "\">" + html_shape(c.config.precision, c.on_front ? "currentColor" : "none") +
-            std::string(name_of(c.config.precision)) + "</td>";
-    text += html_cell(c.sparsity == 0.0 ? "–" : share(c.sparsity), formatted("%.17g", c.sparsity));
-    text += html_cell(std::to_string(c.config.batch), std::to_string(c.config.batch));
-    text += html_cell(std::to_string(c.config.threads), std::to_string(c.config.threads));
-    text += html_cell(std::to_string(c.config.instances), std::to_string(c.config.instances));
+    const std::string variant = variant_name(c.config.precision, c.sparsity, c.making);
+    text += "<tr class=\"" + kind + "\"><td class=\"word name\" data-column=\"variant\" data-sort=\"" +
+            escape_html(variant) + "\">" + html_shape(c.config.precision, c.on_front ? "currentColor" : "none") +
+            escape_html(variant) + "</td>";
+    const auto count = [&](const char* column, std::int64_t n) {
+      text += html_cell(column, std::to_string(n), std::to_string(n));
+    };
+    count("batch", c.config.batch);
+    count("threads", c.config.threads);
+    count("instances", c.config.instances);
     text += html_cell(
-        c.accuracy, +[](double x) { return format_accuracy(x); });
-    text += html_cell(of(c.measured, p50), +latency);
-    text += html_cell(of(c.measured, [](const LatencyReport& r) { return r.latency.p99.count(); }), +latency);
-    text += html_cell(of(c.measured, [](const LatencyReport& r) { return r.throughput_per_s; }), +rate);
-    text += html_cell(of(c.predicted, p50), +latency);
-    text += html_cell(prediction_error(c), +error);
-    const std::string verdict = chosen ? "recommended" : c.on_front ? "on the front" : c.why_not;
-    text += html_cell(verdict, chosen ? "0" : (c.on_front ? "1 " : "2 ") + verdict, "why");
+        "accuracy", c.accuracy, +[](double x) { return format_accuracy(x); });
+    text += html_cell("p50", of(c.measured, p50), +latency);
+    text += html_cell("p99", of(c.measured, [](const LatencyReport& r) { return r.latency.p99.count(); }), +latency);
+    text += html_cell("samples/s", of(c.measured, [](const LatencyReport& r) { return r.throughput_per_s; }), +rate);
+    text += html_cell("rounds ±", c.measured ? spread_of_rounds(*c.measured) : std::nullopt, +error);
+    text += html_cell("predicted p50", of(c.predicted, p50), +latency);
+    text += html_cell("error", prediction_error(c), +error);
+    const Variant* made = variant_of(study, c);
+    text += html_cell(
+        "size", made != nullptr && made->parameters > 0 ? std::optional(parameter_bytes(*made) / 1e6) : std::nullopt,
+        +megabytes);
+    text += html_cell("memory", of(c.measured, memory_mb), +megabytes);
+    const auto& equals = study.recommendation.equals;
+    const bool equal = std::find(equals.begin(), equals.end(), i) != equals.end();
+    std::string verdict = chosen ? "recommended" : c.on_front ? "on the front" : c.why_not;
+    if (equal) verdict = "equal to the recommended one within the noise; " + verdict;
+    text += html_cell("verdict", verdict, chosen ? "0" : (c.on_front ? "1 " : "2 ") + verdict, "why");
     text += "</tr>\n";
   }
   return text + "</tbody></table></div>\n";
@@ -178,24 +204,25 @@ FULCRUM_DEFINE std::string html_candidates(const TradeoffStudy& study, bool any_
 
 FULCRUM_DEFINE std::string html_variants(const TradeoffStudy& study) {
   std::string text =
-      "<div class=\"card scroll\"><table>\n<thead><tr><th class=\"word\">variant</th><th>accuracy</th><th>against "
-      "f32</th>"
-      "<th>parameters</th><th>not zero</th><th class=\"word\">remark</th></tr></thead>\n<tbody>\n";
+      "<div class=\"card scroll\"><table class=\"stacks\">\n<thead><tr><th class=\"word\">variant</th>"
+      "<th>accuracy</th><th>against f32</th><th>parameters</th><th>not zero</th><th>size</th>"
+      "<th class=\"word\">remark</th></tr></thead>\n<tbody>\n";
   for (const Variant& v : study.variants) {
     std::string change;
     if (v.accuracy && study.baseline_accuracy) {
       change = format_points(-accuracy_drop_points(*v.accuracy, *study.baseline_accuracy));
     }
-    const double share =
-        v.parameters == 0 ? 0.0 : static_cast<double>(v.nonzero_parameters) / static_cast<double>(v.parameters);
-    text += "<tr><td class=\"word\">" + html_shape(v.precision) + escape_html(variant_name(v.precision, v.sparsity)) +
-            "</td>";
+    const bool made = v.parameters > 0;
+    const double share = made ? static_cast<double>(v.nonzero_parameters) / static_cast<double>(v.parameters) : 0.0;
+    text += "<tr><td class=\"word name\" data-column=\"variant\">" + html_shape(v.precision) +
+            escape_html(variant_name(v.precision, v.sparsity, v.making)) + "</td>";
     text += html_cell(
-        v.accuracy, +[](double x) { return format_accuracy(x); });
-    text += html_cell(change, "");
-    text += html_cell(v.parameters == 0 ? "" : format_count(v.parameters), "");
-    text += html_cell(v.parameters == 0 ? "" : formatted("%.1f %%", share * 100.0), "");
-    text += html_cell(v.why_not, "", "why") + "</tr>\n";
+        "accuracy", v.accuracy, +[](double x) { return format_accuracy(x); });
+    text += html_cell("against f32", change, "");
+    text += html_cell("parameters", made ? format_count(v.parameters) : "", "");
+    text += html_cell("not zero", made ? formatted("%.1f %%", share * 100.0) : "", "");
+    text += html_cell("size", made ? formatted("%.3g MB", parameter_bytes(v) / 1e6) : "", "");
+    text += html_cell("remark", v.why_not, "", "why") + "</tr>\n";
   }
   return text + "</tbody></table></div>\n";
 }

@@ -45,6 +45,8 @@ p { margin: 0 0 10px; max-width: 92ch; }
 .answer.none { border-left-color: var(--warn); }
 .answer .kicker { font-size: 14.5px; font-weight: 600; margin: 0 0 8px; color: var(--accent); }
 .answer.none .kicker { color: var(--warn); }
+.busy { color: var(--warn); background: var(--warn-wash); border-radius: 7px; padding: 8px 12px; margin: 14px 0 0; font-size: 14.5px; max-width: none; }
+.controls a { color: var(--accent); }
 .answer .why { color: var(--soft); margin: 12px 0 0; }
 .tiles { display: grid; grid-template-columns: repeat(4, 1fr); gap: 14px; margin-top: 14px; }
 .tile { margin: 0; padding: 16px 18px; }
@@ -73,6 +75,7 @@ th, td { text-align: right; padding: 7px 10px; white-space: nowrap; border-botto
 tbody tr:last-child td { border-bottom: 0; }
 th { font-weight: 600; font-size: 13px; color: var(--soft); vertical-align: bottom; }
 th.word, td.word { text-align: left; }
+td.name { white-space: normal; min-width: 150px; }
 td.why { text-align: left; white-space: normal; min-width: 200px; color: var(--soft); font-size: 13px; }
 th button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer; text-align: inherit; }
 th[aria-sort="ascending"] button::after { content: " ↑"; }
@@ -80,7 +83,7 @@ th[aria-sort="descending"] button::after { content: " ↓"; }
 tr.chosen td { background: var(--accent-wash); font-weight: 600; }
 tr.chosen td.why { font-weight: 400; }
 tr.idle td { color: var(--faint); }
-table[data-show="front"] tr:not(.front):not(.chosen), table[data-show="measured"] tr.idle { display: none; }
+table[data-show="front"] tr:not(.front):not(.chosen), table[data-show="measured"] tr.idle { display: none !important; }
 table thead tr { display: table-row !important; }
 .dot { display: inline-block; width: 14px; height: 14px; vertical-align: -2px; margin-right: 7px; overflow: visible; }
 .f32 { color: var(--f32); } .bf16 { color: var(--bf16); } .int8 { color: var(--int8); }
@@ -104,6 +107,17 @@ footer { color: var(--faint); font-size: 13px; padding-top: 36px; padding-bottom
   .tiles { gap: 10px; }
   .plot { height: 320px; }
   .plot.filling { min-height: 360px; flex-basis: 360px; }
+  /* A row becomes a card of its own: its name, then a line for each figure. */
+  table.stacks, table.stacks tbody, table.stacks td { display: block; }
+  table.stacks thead { display: none; }
+  table.stacks tr { display: block; padding: 10px 14px; border-bottom: 1px solid var(--line); }
+  table.stacks tr.chosen { background: var(--accent-wash); }
+  table.stacks td { display: flex; justify-content: space-between; gap: 14px; padding: 2px 0; border: 0; white-space: normal; min-width: 0; }
+  table.stacks td::before { content: attr(data-column); color: var(--soft); font-weight: 400; flex: none; }
+  table.stacks td.name { justify-content: flex-start; gap: 0; font-weight: 600; }
+  table.stacks td.name::before { content: none; }
+  table.stacks td.why { text-align: right; }
+  table.stacks td:not(.name):empty { display: none; }
   .facts { grid-template-columns: 1fr; gap: 0; }
   .facts dd { margin-bottom: 10px; }
 }

@@ -1,0 +1,266 @@
+#include "output_argument.hpp"
+
+#include <span>
+#include <vector>
+
+#include <fulcrum/core/error.hpp>
+#include <fulcrum/report/csv.hpp>
+#include <nlohmann/json.hpp>
+
+using fulcrum::CsvColumn;
+
+namespace {
+
+bool csv_wanted = false;
+
+/// Where the rows of a document are, and what of them is shown. Rows of several places come one after the other.
+struct CsvTable {
+  const char* schema;
+  std::vector<const char*> rows;  ///< JSON pointers; "" is the document as one row
+  std::vector<CsvColumn> columns;
+};
+
+const std::vector<CsvTable>& tables() {
+  static const std::vector<CsvTable> all{
+      {"latency-report",
+       {"", "/layers"},
+       {{"model", "^/model"},
+        {"kind", "^/kind"},
+        {"precision", "^/precision"},
+        {"batch", "^/batch"},
+        {"threads", "^/threads"},
+        {"instances", "^/instances"},
+        {"step", "/name"},  // empty: the whole model
+        {"step_kind", "/algorithm|/bound"},
+        {"p50_ms", "/latency_ms/p50|/latency_ms"},
+        {"p50_low_ms", "/latency_ms/p50_low"},
+        {"p50_high_ms", "/latency_ms/p50_high"},
+        {"p90_ms", "/latency_ms/p90"},
+        {"p95_ms", "/latency_ms/p95"},
+        {"p99_ms", "/latency_ms/p99"},
+        {"p99_9_ms", "/latency_ms/p99_9"},
+        {"mean_ms", "/latency_ms/mean"},
+        {"min_ms", "/latency_ms/min"},
+        {"throughput_per_s", "/throughput_per_s"},
+        {"samples", "/samples"},
+        {"flop", "/flops"},
+        {"bytes", "/bytes"},
+        {"bound", "/bound"},
+        {"creation_ms", "/creation_ms"},
+        {"weights_bytes", "/memory_bytes/weights"},
+        {"activations_bytes", "/memory_bytes/activations"},
+        {"scratchpad_bytes", "/memory_bytes/scratchpad"},
+        {"noisy", "/noisy"}}},
+      {"comparison",
+       {"/p50_ms", "/p99_ms", "/throughput_per_s", "/layers"},
+       {{"figure", "/figure"},
+        {"layer", "/name"},
+        {"baseline", "/baseline|/baseline_ms"},
+        {"new", "/new|/new_ms"},
+        {"ratio", "/ratio"},
+        {"ratio_low", "/noise/low"},
+        {"ratio_high", "/noise/high"},
+        {"p_value", "/p_value"},
+        {"verdict", "/verdict"},
+        {"fail_above", "^/fail_above"}}},
+      {"load-report",
+       {""},
+       {{"model", "/model"},
+        {"setup", "/setup"},
+        {"offered_per_s", "/offered_per_s"},
+        {"throughput_per_s", "/throughput_per_s"},
+        {"queries", "/queries"},
+        {"p50_ms", "/latency_ms/p50"},
+        {"p90_ms", "/latency_ms/p90"},
+        {"p95_ms", "/latency_ms/p95"},
+        {"p99_ms", "/latency_ms/p99"},
+        {"p99_9_ms", "/latency_ms/p99_9"},
+        {"max_ms", "/latency_ms/max"},
+        {"queue_p50_ms", "/queue_ms/p50"},
+        {"queue_p99_ms", "/queue_ms/p99"},
+        {"mean_batch", "/mean_batch"},
+        {"duration_s", "/duration_s"}}},
+      {"service-study",
+       {"/candidates"},
+       {{"model", "^/model"},
+        {"variant", "/variant"},
+        {"precision", "/config/precision"},
+        {"threads", "/config/threads"},
+        {"instances", "/config/instances"},
+        {"max_batch", "/max_batch"},
+        {"max_delay_ms", "/max_delay_ms"},
+        {"predicted_rate_per_s", "/predicted/max_rate_per_s"},
+        {"predicted_tail_ms", "/predicted/tail_ms"},
+        {"simulated_rate_per_s", "/simulated/max_rate_per_s"},
+        {"simulated_tail_ms", "/simulated/tail_ms"},
+        {"measured", "/measured"},
+        {"measured_rate_per_s", "/measured_rate_per_s"},
+        {"why_not", "/why_not"}}},
+      {"explanation",
+       {"/steps"},
+       {{"model", "^/model"},
+        {"step", "/name"},
+        {"kind", "/kind"},
+        {"algorithm", "/algorithm"},
+        {"implementation", "/implementation"},
+        {"src", "/src"},
+        {"dst", "/dst"},
+        {"src_layout", "/src_layout"},
+        {"dst_layout", "/dst_layout"},
+        {"threads", "/threads"},
+        {"flop", "/flops"},
+        {"bytes", "/bytes"},
+        {"layers", "/layers"},
+        {"why_ended", "/why_ended"}}},
+      {"advice",
+       {"/options"},  // of each layer, with the layer's own figures: flattened below
+       {{"model", "^/model"},
+        {"layer", "/layer"},
+        {"kind", "/kind"},
+        {"time_ms", "/time_ms"},
+        {"option", "/name"},
+        {"what", "/what"},
+        {"saves_ms", "/saves_ms"},
+        {"why_not", "/why_not"}}},
+      {"tradeoff-study",
+       {"/candidates"},
+       {{"model", "^/model"},
+        {"variant", "/variant"},
+        {"precision", "/precision"},
+        {"sparsity", "/sparsity"},
+        {"scope", "/scope"},
+        {"weight_bits", "/weight_bits"},
+        {"calibration", "/calibration"},
+        {"recipe", "/recipe"},
+        {"batch", "/batch"},
+        {"threads", "/threads"},
+        {"instances", "/instances"},
+        {"accuracy", "/accuracy"},
+        {"p50_ms", "/measured/latency_ms/p50"},
+        {"p99_ms", "/measured/latency_ms/p99"},
+        {"throughput_per_s", "/measured/throughput_per_s"},
+        {"predicted_p50_ms", "/predicted/latency_ms/p50"},
+        {"predicted_p99_ms", "/predicted/latency_ms/p99"},
+        {"predicted_throughput_per_s", "/predicted/throughput_per_s"},
+        {"prediction_error", "/prediction_error"},
+        {"size_mb", "/size_mb"},
+        {"memory_mb", "/memory_mb"},
+        {"noisy", "/measured/noisy"},
+        {"on_front", "/on_front"},
+        {"recommended", "/recommended"},
+        {"why_not", "/why_not"}}},
+      {"validation",
+       {"/cases"},
+       {{"model", "/model"},
+        {"precision", "/precision"},
+        {"batch", "/batch"},
+        {"threads", "/threads"},
+        {"instances", "/instances"},
+        {"predicted_p50_ms", "/predicted/p50_ms"},
+        {"measured_p50_ms", "/measured/p50_ms"},
+        {"error", "/error"},
+        {"predicted_p99_ms", "/predicted/p99_ms"},
+        {"measured_p99_ms", "/measured/p99_ms"},
+        {"predicted_throughput_per_s", "/predicted/throughput_per_s"},
+        {"measured_throughput_per_s", "/measured/throughput_per_s"},
+        {"why_not", "/why_not"}}},
+      {"sensitivity",
+       {"/rows"},
+       {{"model", "^/model"},
+        {"layer", "/layer"},
+        {"weights", "/weights"},
+        {"sparsity", "/sparsity"},
+        {"bits", "/bits"},
+        {"sqnr_db", "/sqnr_db"},
+        {"accuracy", "/accuracy"}}},
+      {"zoo",
+       {"/models"},
+       {{"name", "/name"},
+        {"parameters", "/parameters"},
+        {"size_mb", "/size_mb"},
+        {"flop", "/flops"},
+        {"description", "/description"}}},
+      {"info",
+       {"/model/layers"},
+       {{"model", "^/model/name"},
+        {"layer", "/name"},
+        {"kind", "/kind"},
+        {"shape", "/shape"},
+        {"parameters", "/parameters"},
+        {"flop", "/flops"}}},
+      {"evaluation",
+       {""},
+       {{"model", "/model"},
+        {"precision", "/precision"},
+        {"metric", "/metric"},
+        {"score", "/score|/accuracy"},
+        {"samples", "/samples"}}},
+      {"compression",
+       {"/states"},
+       {{"model", "^/model"},
+        {"step", "/step"},
+        {"what", "/what"},
+        {"accuracy", "/accuracy"},
+        {"samples", "/samples"},
+        {"flop", "/flops"},
+        {"parameters", "/parameters"},
+        {"nonzero", "/nonzero"},
+        {"predicted_ms", "/predicted_ms"},
+        {"seconds", "/seconds"}}},
+  };
+  return all;
+}
+
+/// Rows that are objects in an object say which they are.
+nlohmann::json named(const std::string& pointer, const nlohmann::json& row) {
+  nlohmann::json result = row;
+  result["figure"] = pointer.substr(pointer.rfind('/') + 1);
+  return result;
+}
+
+}  // namespace
+
+void add_output_to(CLI::App& command, bool& document, const std::string& json) {
+  CLI::Option* as_json = command.add_flag("--json", document, json);
+  CLI::Option* as_csv = command.add_flag_function(
+      "--csv",
+      [&document](std::int64_t) {
+        document = true;
+        csv_wanted = true;
+      },
+      "print the table as comma-separated values");
+  as_csv->excludes(as_json);
+}
+
+bool prints_csv() { return csv_wanted; }
+
+std::string csv_of(const std::string& schema, const nlohmann::json& document) {
+  for (const CsvTable& table : tables()) {
+    if (schema != table.schema) continue;
+    std::vector<nlohmann::json> rows;
+    for (const std::string pointer : table.rows) {
+      if (pointer.empty()) {
+        rows.push_back(document);
+        continue;
+      }
+      if (schema == "advice") {
+        for (const nlohmann::json& layer : document["layers"]) {
+          for (nlohmann::json option : layer["options"]) {
+            for (const char* key : {"layer", "kind", "time_ms"}) option[key] = layer[key];
+            rows.push_back(std::move(option));
+          }
+        }
+        continue;
+      }
+      const nlohmann::json::json_pointer place(pointer);
+      if (!document.contains(place)) continue;
+      const nlohmann::json& found = document[place];
+      if (found.is_array())
+        rows.insert(rows.end(), found.begin(), found.end());
+      else if (found.is_object())
+        rows.push_back(named(pointer, found));
+    }
+    return fulcrum::to_csv(table.columns, rows, document);
+  }
+  throw fulcrum::Error("--csv", "has no table of this", "use --json");
+}
