@@ -243,7 +243,14 @@ FULCRUM_DEFINE Probe ProbeSource::attention_probe() {
   const double most = 0.5e9 / static_cast<double>(24 * batch * width * width);
   const std::int64_t tokens = log_uniform(4.0, std::clamp(most, 8.0, 400.0));
   ModelBuilder<float> b("probe", random_());
-  b.input({tokens, width});
+  if (chance(0.3)) {  // patches of an image
+    const std::int64_t patch = pick(std::array<std::int64_t, 3>{8, 16, 16});
+    const std::int64_t side = std::max<std::int64_t>(std::llround(std::sqrt(static_cast<double>(tokens))), 2);
+    b.input({3, side * patch, side * patch}).conv(width, patch, {.stride = {patch, patch}});
+    b.reshape({0, width, -1}).transpose({0, 2, 1});
+  } else {
+    b.input({tokens, width});
+  }
   const std::uint64_t blocks = 1 + random_.below(2);
   for (std::uint64_t i = 0; i < blocks; ++i) {
     const NodeId x = b.last();
