@@ -75,7 +75,7 @@ public:
   }
 
   /// One turn: whole runs, then runs whose steps are timed.
-  void take_turn(Seconds duration) {
+  FULCRUM_DECLARE void take_turn(Seconds duration) {
     std::vector<nanoseconds> times;
     const auto until = Clock::now() + std::chrono::duration_cast<nanoseconds>(duration);
     executor_.execute(buffers_.src(), buffers_.dst());  // caches and threads are the other's before it
@@ -94,7 +94,7 @@ public:
   [[nodiscard]] Milliseconds latency() const { return median(medians_); }
   [[nodiscard]] const std::vector<nanoseconds>& medians() const noexcept { return medians_; }
   /// Time of the step that starts with each layer, with the conversions of its result; layers without one are absent.
-  [[nodiscard]] std::map<std::string, Milliseconds> layer_times() const {
+  FULCRUM_DECLARE [[nodiscard]] std::map<std::string, Milliseconds> layer_times() const {
     std::map<std::string, Milliseconds> times;
     const std::vector<StepInfo>& infos = executor_.compiled().steps();
     for (std::size_t i = 0; i < infos.size(); ++i) {

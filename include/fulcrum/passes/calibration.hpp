@@ -101,6 +101,7 @@ FULCRUM_DECLARE [[nodiscard]] ValueRanges calibrate_ranges(const Model<float>& m
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <optional>
 #include <utility>
 
@@ -117,7 +118,7 @@ FULCRUM_DEFINE ValueRanges calibrate_ranges(const Model<float>& model, const Ten
 
 namespace fulcrum::detail {
 
-inline RangeObserver make_observer(const QuantizeOptions& options) {
+FULCRUM_DECLARE RangeObserver make_observer(const QuantizeOptions& options) {
   switch (options.method) {
     case CalibrationMethod::minmax: break;
     case CalibrationMethod::percentile: return PercentileObserver(options.percentile);
@@ -136,10 +137,11 @@ FULCRUM_DEFINE void observe(RangeObserver& observer, const std::string& layer, s
 }
 
 /// One source per input of a model, to be taken some samples at a time.
+template <std::floating_point T>
 class CalibrationSources {
 public:
   /// \throws Error when their number or shapes are not what the model takes, or when there is no sample
-  CalibrationSources(const Model<float>& model, std::span<const Tensor<float>> sources) : sources_(sources) {
+  CalibrationSources(const Model<T>& model, std::span<const Tensor<T>> sources) : sources_(sources) {
     const std::vector<NodeId> inputs = model.inputs();
     if (sources.size() != inputs.size()) {
       throw Error("calibration",
@@ -148,7 +150,7 @@ public:
                   "give one per input");
     }
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      const Node<float>& node = model.node(inputs[i]);
+      const Node<T>& node = model.node(inputs[i]);
       axes_.push_back(batch_axis(node, sources[i].dims()));
       if (!axes_.back()) continue;
       const std::int64_t given = sources[i].dims()[*axes_.back()];
@@ -164,8 +166,8 @@ public:
   [[nodiscard]] std::int64_t samples() const noexcept { return samples_.value_or(1); }
 
   /// Samples [from, from + count) of every input; all of one that has no batch.
-  [[nodiscard]] std::vector<Tensor<float>> slice(std::int64_t from, std::int64_t count) const {
-    std::vector<Tensor<float>> parts;
+  [[nodiscard]] std::vector<Tensor<T>> slice(std::int64_t from, std::int64_t count) const {
+    std::vector<Tensor<T>> parts;
     for (std::size_t i = 0; i < sources_.size(); ++i) {
       parts.push_back(axes_[i] ? slice(sources_[i], *axes_[i], from, count) : sources_[i]);
     }
@@ -174,7 +176,7 @@ public:
 
 private:
   /// Where the samples of an input lie one after another; nothing: it has the same elements for all of them.
-  static std::optional<std::size_t> batch_axis(const Node<float>& input, const Shape& given) {
+  static std::optional<std::size_t> batch_axis(const Node<T>& input, const Shape& given) {
     const Shape& expected = std::get<Input>(input.layer).shape;
     std::optional<std::size_t> axis;
     bool fits = given.size() == expected.size();
@@ -191,7 +193,7 @@ private:
     return axis;
   }
 
-  static Tensor<float> slice(const Tensor<float>& source, std::size_t axis, std::int64_t from, std::int64_t count) {
+  static Tensor<T> slice(const Tensor<T>& source, std::size_t axis, std::int64_t from, std::int64_t count) {
     Shape shape = source.dims();
     std::size_t outer = 1, inner = 1;
     for (std::size_t i = 0; i < shape.size(); ++i) {
@@ -200,7 +202,7 @@ private:
     const std::size_t step = static_cast<std::size_t>(shape[axis]) * inner;
     const std::size_t length = static_cast<std::size_t>(count) * inner;
     shape[axis] = count;
-    Tensor<float> part(shape);
+    Tensor<T> part(shape);
     for (std::size_t o = 0; o < outer; ++o) {
       const auto piece = source.flat().subspan(o * step + static_cast<std::size_t>(from) * inner, length);
       std::copy(piece.begin(), piece.end(), part.flat().subspan(o * length, length).begin());
@@ -208,7 +210,7 @@ private:
     return part;
   }
 
-  std::span<const Tensor<float>> sources_;
+  std::span<const Tensor<T>> sources_;
   std::vector<std::optional<std::size_t>> axes_;  // by input
   std::optional<std::int64_t> samples_;
 };
@@ -225,7 +227,7 @@ FULCRUM_DEFINE ValueRanges calibrate_ranges(const Model<float>& model, std::span
     throw Error("calibration batch " + std::to_string(options.calibration_batch), "is below 1", "64 is usual");
   }
   const Model<float> folded = fold_batch_normalization(simplify_arithmetic(model)).model;
-  const detail::CalibrationSources samples(folded, sources);
+  const detail::CalibrationSources<float> samples(folded, sources);
   const QuantizationPlacement placement = place_quantization(folded, options.skip);
 
   std::map<NodeId, detail::RangeObserver> observers;

@@ -69,74 +69,35 @@ FULCRUM_DECLARE [[nodiscard]] LowRankResult low_rank(const Model<float>& model, 
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdio>
 #include <optional>
 #include <utility>
 
-#include <Eigen/Core>
-#include <Eigen/Eigenvalues>
-
 #include <fulcrum/analysis/is_quantized.hpp>
 #include <fulcrum/analysis/weighted_layers.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
 #include <fulcrum/passes/detail/layer_weights.hpp>
+#include <fulcrum/passes/detail/truncated_svd.hpp>
 
 namespace fulcrum::detail {
 
-/// A ≈ second · first, of a rank.
-struct Factors {
-  Eigen::MatrixXd first;   ///< (rank, columns)
-  Eigen::MatrixXd second;  ///< (rows, rank)
-  double energy = 0.0;
-};
-
-/// The nearest product of the smallest rank, a multiple or the full one, that keeps a share of the energy. By the
-/// eigenvectors of the smaller of AᵀA and AAᵀ, whose eigenvalues are σ².
-FULCRUM_DECLARE Factors truncated_svd(const Eigen::MatrixXd& a, double energy, std::int64_t multiple);
-
-FULCRUM_DEFINE Factors truncated_svd(const Eigen::MatrixXd& a, double energy, std::int64_t multiple) {
-  const bool wide = a.rows() <= a.cols();
-  const Eigen::MatrixXd gram = wide ? Eigen::MatrixXd(a * a.transpose()) : Eigen::MatrixXd(a.transpose() * a);
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(gram);  // eigenvalues rise
-  const Eigen::Index full = gram.rows();
-  const double total = std::max(solver.eigenvalues().cwiseMax(0.0).sum(), 1e-300);
-  Eigen::Index rank = 0;
-  double kept = 0.0;
-  while (rank < full && (rank == 0 || rank % multiple != 0 || kept / total < energy)) {
-    ++rank;
-    kept += std::max(solver.eigenvalues()[full - rank], 0.0);
-  }
-  const Eigen::MatrixXd vectors = solver.eigenvectors().rightCols(rank);
-  Factors result;
-  result.energy = kept / total;
-  if (wide) {
-    result.second = vectors;
-    result.first = vectors.transpose() * a;
-  } else {
-    result.first = vectors.transpose();
-    result.second = a * vectors;
-  }
-  return result;
-}
-
 /// A layer as two, with what that keeps.
+template <std::floating_point T>
 struct TwoLayers {
-  Layer<float> first, second;
+  Layer<T> first, second;
   LowRankScheme scheme = LowRankScheme::dense;
   std::int64_t rank = 0, full_rank = 0;
   double energy = 0.0;
 };
 
 /// How a weight's indices lie in the matrix that is decomposed.
-FULCRUM_DECLARE std::optional<TwoLayers> as_two_layers(const Layer<float>& layer, LowRankScheme scheme,
-                                                       const LowRankOptions& options);
-
-FULCRUM_DEFINE std::optional<TwoLayers> as_two_layers(const Layer<float>& layer, LowRankScheme scheme,
-                                                      const LowRankOptions& options) {
-  const auto* dense = std::get_if<Dense<float>>(&layer);
-  const auto* conv = std::get_if<Conv<float>>(&layer);
-  const Parameter<float>& weights = dense != nullptr ? dense->weights : conv->weights;
+template <std::floating_point T>
+std::optional<TwoLayers<T>> as_two_layers(const Layer<T>& layer, LowRankScheme scheme, const LowRankOptions& options) {
+  const auto* dense = std::get_if<Dense<T>>(&layer);
+  const auto* conv = std::get_if<Conv<T>>(&layer);
+  const Parameter<T>& weights = dense != nullptr ? dense->weights : conv->weights;
   const Shape w = weights.value->dims();
   const auto values = weights.value->flat();
   const bool spatial = scheme == LowRankScheme::spatial;
@@ -146,43 +107,38 @@ FULCRUM_DEFINE std::optional<TwoLayers> as_two_layers(const Layer<float>& layer,
   // Rows and columns of the matrix: (oc, ic·kh·kw), or (oc·kw, ic·kh).
   const std::int64_t rows = spatial ? w[0] * kw : w[0];
   const std::int64_t columns = spatial ? w[1] * kh : w[1] * kh * kw;
-  Eigen::MatrixXd a(rows, columns);
+  std::vector<double> a(values.size());
   std::size_t at = 0;
   for (std::int64_t o = 0; o < w[0]; ++o) {
     for (std::int64_t i = 0; i < w[1]; ++i) {
       for (std::int64_t y = 0; y < kh; ++y) {
         for (std::int64_t x = 0; x < kw; ++x) {
-          const auto value = static_cast<double>(values[at++]);
-          if (spatial)
-            a(o * kw + x, i * kh + y) = value;
-          else
-            a(o, (i * kh + y) * kw + x) = value;
+          const std::int64_t row = spatial ? o * kw + x : o;
+          const std::int64_t column = spatial ? i * kh + y : (i * kh + y) * kw + x;
+          a[static_cast<std::size_t>(row * columns + column)] = static_cast<double>(values[at++]);
         }
       }
     }
   }
-  const Factors factors = truncated_svd(a, options.energy, options.multiple);
-  const std::int64_t rank = factors.first.rows();
-  TwoLayers result;
+  const Factors factors = truncated_svd(a, rows, columns, options.energy, options.multiple);
+  const std::int64_t rank = factors.rank;
+  TwoLayers<T> result;
   result.scheme = scheme;
   result.rank = rank;
   result.full_rank = std::min(rows, columns);
   result.energy = factors.energy;
-  const auto copied = [](const Eigen::MatrixXd& from, const Shape& dims) {
-    Tensor<float> tensor(dims);
-    for (Eigen::Index r = 0; r < from.rows(); ++r) {
-      for (Eigen::Index c = 0; c < from.cols(); ++c)
-        tensor.flat()[static_cast<std::size_t>(r * from.cols() + c)] = static_cast<float>(from(r, c));
-    }
+  const auto copied = [](const std::vector<double>& from, const Shape& dims) {
+    Tensor<T> tensor(dims);
+    std::transform(from.begin(), from.end(), tensor.flat().begin(), [](double x) { return static_cast<T>(x); });
     return tensor;
   };
   if (dense != nullptr) {
-    result.first = Dense<float>{copied(factors.first, {rank, w[1]}), {}};
-    result.second = Dense<float>{copied(factors.second, {w[0], rank}), dense->bias};
+    result.first = Dense<T>{copied(factors.first, {rank, w[1]}), {}};
+    result.second = Dense<T>{copied(factors.second, {w[0], rank}), dense->bias};
     return result;
   }
-  Conv<float> first;
-  Conv<float> second;
+  Conv<T> first;
+  Conv<T> second;
   second.bias = conv->bias;
   first.window = conv->window;
   if (!spatial) {
@@ -203,12 +159,12 @@ FULCRUM_DEFINE std::optional<TwoLayers> as_two_layers(const Layer<float>& layer,
                      false,
                      {}};
     first.weights = copied(factors.first, {rank, w[1], kh, 1});
-    Tensor<float> across(Shape{w[0], rank, 1, kw});
+    Tensor<T> across(Shape{w[0], rank, 1, kw});
     for (std::int64_t o = 0; o < w[0]; ++o) {
       for (std::int64_t r = 0; r < rank; ++r) {
         for (std::int64_t x = 0; x < kw; ++x)
           across.flat()[static_cast<std::size_t>((o * rank + r) * kw + x)] =
-              static_cast<float>(factors.second(o * kw + x, r));
+              static_cast<T>(factors.second[static_cast<std::size_t>((o * kw + x) * rank + r)]);
       }
     }
     second.weights = std::move(across);
@@ -219,13 +175,12 @@ FULCRUM_DEFINE std::optional<TwoLayers> as_two_layers(const Layer<float>& layer,
 }
 
 /// The model with a layer as two.
-FULCRUM_DECLARE Model<float> with_two_layers(const Model<float>& model, NodeId layer, const TwoLayers& two);
-
-FULCRUM_DEFINE Model<float> with_two_layers(const Model<float>& model, NodeId layer, const TwoLayers& two) {
-  Model<float> result(model.name());
+template <std::floating_point T>
+Model<T> with_two_layers(const Model<T>& model, NodeId layer, const TwoLayers<T>& two) {
+  Model<T> result(model.name());
   std::vector<NodeId> at;  // of the model's nodes, in the result
   for (NodeId id = 0; id < model.size(); ++id) {
-    Node<float> node = model.node(id);
+    Node<T> node = model.node(id);
     for (NodeId& src : node.src) src = at[src];
     if (id == layer) {
       std::string name = node.name + ".low_rank";

@@ -29,6 +29,7 @@ FULCRUM_DECLARE [[nodiscard]] Model<float> simplify_arithmetic(const Model<float
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -49,10 +50,12 @@ struct Affine {
   [[nodiscard]] bool is_scalar() const noexcept { return factor.size() == 1 && shift.size() == 1; }
 };
 
-/// Rewrites a model's nodes in their order; ids stay.
+/// Rewrites a model's nodes in their order; ids stay. A template, so that a source that rewrites none does not compile
+/// it.
+template <std::floating_point T>
 class ArithmeticRewriter {
 public:
-  explicit ArithmeticRewriter(const Model<float>& model)
+  explicit ArithmeticRewriter(const Model<T>& model)
       : model_(model),
         nodes_(model.nodes()),
         consumers_(model.consumers()),
@@ -68,16 +71,16 @@ public:
     for (NodeId id = 0; id < nodes_.size(); ++id) join_product(id);
   }
 
-  [[nodiscard]] Model<float> finish() && {
+  [[nodiscard]] Model<T> finish() && {
     if (!changed_) return model_;
-    Model<float> result(model_.name());
-    for (Node<float>& node : nodes_) result.add(std::move(node));
+    Model<T> result(model_.name());
+    for (Node<T>& node : nodes_) result.add(std::move(node));
     result.set_outputs(model_.outputs(), model_.output_names());
     return extract_outputs(result, result.outputs()).model;
   }
 
 private:
-  static std::vector<Shape> shapes_of(const Model<float>& model) {
+  static std::vector<Shape> shapes_of(const Model<T>& model) {
     try {
       return infer_shapes(model, 2);  // what holds the batch differs from what is broadcast along it
     } catch (const Error&) {
@@ -85,7 +88,7 @@ private:
     }
   }
 
-  void replace(NodeId id, Layer<float> layer, NodeId src) {
+  void replace(NodeId id, Layer<T> layer, NodeId src) {
     nodes_[id].layer = std::move(layer);
     nodes_[id].src = {src};
     changed_ = true;
@@ -102,9 +105,9 @@ private:
 
   /// The elements of a constant as numbers of the channels (axis 1) of `shape`, or as the one number that they are.
   [[nodiscard]] std::optional<std::vector<double>> channel_numbers(NodeId id, const Shape& shape) const {
-    const auto* constant = std::get_if<Constant<float>>(&nodes_[id].layer);
+    const auto* constant = std::get_if<Constant<T>>(&nodes_[id].layer);
     if (constant == nullptr || constant->value.quantization || nodes_[id].dst_quantization) return std::nullopt;
-    const Tensor<float>& value = *constant->value.value;
+    const Tensor<T>& value = *constant->value.value;
     const Shape& dims = value.dims();
     std::vector<double> numbers(value.flat().begin(), value.flat().end());
     if (numbers.empty() || dims.size() > shape.size()) return std::nullopt;
@@ -119,13 +122,13 @@ private:
 
   /// The arithmetic with a constant, on floats, that a node is.
   [[nodiscard]] std::optional<Affine> affine_at(NodeId id) const {
-    const Node<float>& node = nodes_[id];
+    const Node<T>& node = nodes_[id];
     if (const auto* own = activation(id, ActivationKind::linear)) return Affine{node.src[0], {own->alpha}, {own->beta}};
     const auto* binary = std::get_if<Binary>(&node.layer);
     if (binary == nullptr || !is_floating(elements_[id])) return std::nullopt;
     for (const std::size_t side : {std::size_t{0}, std::size_t{1}}) {
       const NodeId src = node.src[side];
-      if (std::holds_alternative<Constant<float>>(nodes_[src].layer) || shapes_[src] != shapes_[id]) continue;
+      if (std::holds_alternative<Constant<T>>(nodes_[src].layer) || shapes_[src] != shapes_[id]) continue;
       if (std::optional<std::vector<double>> numbers = channel_numbers(node.src[1 - side], shapes_[id]))
         return affine_of(binary->function, src, std::move(*numbers), side == 0);
     }
@@ -217,14 +220,13 @@ private:
   // --- Products -----------------------------------------------------------------------------------------------------
 
   /// The layer whose weights take up what is done with every channel of the value; nothing when none does.
-  [[nodiscard]] const Layer<float>* product_of(NodeId id) const {
-    while (std::holds_alternative<BatchNormalization<float>>(nodes_[id].layer) && is_for_one(id))
-      id = nodes_[id].src[0];
+  [[nodiscard]] const Layer<T>* product_of(NodeId id) const {
+    while (std::holds_alternative<BatchNormalization<T>>(nodes_[id].layer) && is_for_one(id)) id = nodes_[id].src[0];
     if (!is_for_one(id)) return nullptr;
-    const Layer<float>& layer = nodes_[id].layer;
-    const auto* conv = std::get_if<Conv<float>>(&layer);
-    const auto* transposed = std::get_if<ConvTranspose<float>>(&layer);
-    const auto* dense = std::get_if<Dense<float>>(&layer);
+    const Layer<T>& layer = nodes_[id].layer;
+    const auto* conv = std::get_if<Conv<T>>(&layer);
+    const auto* transposed = std::get_if<ConvTranspose<T>>(&layer);
+    const auto* dense = std::get_if<Dense<T>>(&layer);
     const bool takes_it = (conv != nullptr && !conv->weights.quantization) ||
                           (transposed != nullptr && !transposed->weights.quantization) ||
                           (dense != nullptr && !dense->weights.quantization && shapes_[id].size() == 2);
@@ -235,11 +237,11 @@ private:
   /// linear. (Kernels of oneDNN's 2.x line run a second function of a kind with the first one's arguments.)
   [[nodiscard]] bool takes_linear(NodeId id) const {
     for (; is_for_one(id); id = nodes_[id].src[0]) {
-      const Layer<float>& layer = nodes_[id].layer;
+      const Layer<T>& layer = nodes_[id].layer;
       const LayerFacts facts = facts_of(layer);
       if (facts.is_product) return facts.takes_post_operations;
-      if (std::holds_alternative<BatchNormalization<float>>(layer)) {
-        const Layer<float>* product = product_of(id);
+      if (std::holds_alternative<BatchNormalization<T>>(layer)) {
+        const Layer<T>* product = product_of(id);
         return product != nullptr && facts_of(*product).takes_post_operations;
       }
       const auto* own = std::get_if<Activation>(&layer);
@@ -270,14 +272,14 @@ private:
             nodes_[affine->src].src[0]);
   }
 
-  [[nodiscard]] static BatchNormalization<float> normalization(const Affine& affine, std::int64_t channels) {
+  [[nodiscard]] static BatchNormalization<T> normalization(const Affine& affine, std::int64_t channels) {
     const auto of_channels = [&](const std::vector<double>& numbers) {
-      Tensor<float> tensor(Shape{channels});
+      Tensor<T> tensor(Shape{channels});
       for (std::size_t c = 0; c < tensor.flat().size(); ++c)
-        tensor.flat()[c] = static_cast<float>(numbers[numbers.size() == 1 ? 0 : c]);
-      return Parameter<float>(std::move(tensor));
+        tensor.flat()[c] = static_cast<T>(numbers[numbers.size() == 1 ? 0 : c]);
+      return Parameter<T>(std::move(tensor));
     };
-    BatchNormalization<float> norm;
+    BatchNormalization<T> norm;
     norm.scale = of_channels(affine.factor);
     norm.shift = of_channels(affine.shift);
     norm.mean = of_channels({0.0});
@@ -286,8 +288,8 @@ private:
     return norm;
   }
 
-  const Model<float>& model_;
-  std::vector<Node<float>> nodes_;
+  const Model<T>& model_;
+  std::vector<Node<T>> nodes_;
   bool changed_ = false;
   std::vector<std::vector<NodeId>> consumers_;  // of the model as it was: an id that has only one has no more here
   std::vector<ElementType> elements_;
@@ -299,10 +301,10 @@ private:
 namespace fulcrum {
 
 FULCRUM_DEFINE Model<float> simplify_arithmetic(const Model<float>& model) {
-  detail::ArithmeticRewriter functions(model);
+  detail::ArithmeticRewriter<float> functions(model);
   functions.find_functions();
   const Model<float> with_functions = std::move(functions).finish();
-  detail::ArithmeticRewriter products(with_functions);
+  detail::ArithmeticRewriter<float> products(with_functions);
   products.join_products();
   return std::move(products).finish();
 }

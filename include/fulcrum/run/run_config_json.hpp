@@ -38,9 +38,10 @@ FULCRUM_DECLARE [[nodiscard]] RunConfig run_config_from_json(const JsonReader& j
 namespace fulcrum {
 
 FULCRUM_DEFINE AlgorithmPolicy algorithm_policy_from_json(const JsonReader& j) {
+  const auto from = [](std::string_view name) { return use_algorithm_from(name); };
   AlgorithmPolicy algorithms;
-  if (const auto winograd = j.find("winograd")) algorithms.winograd = winograd->name(use_algorithm_from);
-  if (const auto sparse = j.find("sparse")) algorithms.sparse = sparse->name(use_algorithm_from);
+  if (const auto winograd = j.find("winograd")) algorithms.winograd = winograd->name(from);
+  if (const auto sparse = j.find("sparse")) algorithms.sparse = sparse->name(from);
   return algorithms;
 }
 
