@@ -105,11 +105,19 @@ TEST_CASE("a sequence runs step by step with its states kept") {
     CHECK(test::relative_difference(load_npy(folder.path("y.npy")), expected) <=
           test::relative_tolerance(Precision::f32));
   }
+  for (const std::string command : {"measure", "explain"}) {
+    const std::string quick = command == "measure" ? " --seconds 0.01" : "";
+    CHECK(run_tool(folder, command + " model.onnx" + quick + states).exit_code == 0);
+    const Finished finished = run_tool(folder, command + " model.onnx --state hidden=hn" + quick);
+    CHECK(finished.exit_code == 1);
+    CHECK_THAT(finished.errors, ContainsSubstring("'hidden' is not one of the model's"));
+  }
   const auto errors = [&](const std::string& arguments) {
     const Finished finished = run_tool(folder, "run model.onnx --output y.npy " + arguments);
     CHECK(finished.exit_code == 1);
     return finished.errors;
   };
+  CHECK_THAT(errors("--input x.npy --outputs none"), ContainsSubstring("computes no value 'none'"));
   CHECK_THAT(errors("--input x.npy --state h"), ContainsSubstring("--state h: is no IN=OUT"));
   CHECK_THAT(errors("--input x.npy --state hidden=hn"), ContainsSubstring("'hidden' is not one of the model's"));
   CHECK_THAT(errors("--input x.npy --state h=y --state c=cn --state tail=new_tail"),
