@@ -139,3 +139,22 @@ TEST_CASE("a recommendation always meets its targets, is on the front and is nea
 TEST_CASE("a target out of range is refused") {
   CHECK_THROWS_WITH(recommend(study(), {Milliseconds(-1.0), {}}, 0.9), ContainsSubstring("target for p99"));
 }
+
+TEST_CASE("those whose rounds cannot be told apart are stated as equal") {
+  const auto with_rounds = [](std::int64_t batch, std::initializer_list<double> rates) {
+    Candidate c;
+    c.config = {batch, 1, 1, Precision::f32};
+    c.measured = synthetic::report(ReportKind::measured, c.config, 1.0);
+    for (const double rate : rates) c.measured->blocks.push_back({Milliseconds(1.0), Milliseconds(1.0), rate});
+    c.measured->throughput_per_s = *std::next(rates.begin(), 1);
+    return c;
+  };
+  const std::vector<Candidate> candidates{with_rounds(1, {1000.0, 1100.0, 1050.0}),
+                                          with_rounds(2, {1010.0, 1040.0, 1060.0}),  // above and below
+                                          with_rounds(4, {900.0, 950.0, 940.0})};    // below in every round
+  const Recommendation r = recommend(candidates, {}, std::nullopt);
+  REQUIRE(r.candidate == 0U);
+  CHECK(r.equals == std::vector<std::size_t>{1});
+  CHECK_THAT(r.reason,
+             ContainsSubstring("On this machine today, one other is equal to it within the noise: f32, batch 2"));
+}

@@ -26,3 +26,12 @@ TEST_CASE("the highest throughput comes first and what was not measured is shown
   CHECK_THAT(candidates_text(study, Shown::all), ContainsSubstring("bf16, batch 1"));
   CHECK_THAT(candidates_text(TradeoffStudy{}), ContainsSubstring("no candidate"));
 }
+
+TEST_CASE("a study of a busy machine says so at its head and beside the recommendation") {
+  TradeoffStudy study = synthetic::study();
+  CHECK(to_text(study).find("busy") == std::string::npos);
+  study.disturbance = "This machine was busy: 3 of 4 are noisy.";
+  const std::string text = to_text(study);
+  CHECK(text.starts_with(study.disturbance));
+  CHECK(text.ends_with("(This machine was busy.)\n"));
+}

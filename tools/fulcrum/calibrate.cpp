@@ -143,5 +143,10 @@ void add_calibrate(CLI::App& app) {
   sub->add_flag("--restart", command->restart, "begin anew where an interrupted calibration could go on");
   sub->add_flag("--json", command->json, "print the profile as one JSON object as well");
   sub->footer("Examples:\n  fulcrum calibrate\n  fulcrum calibrate --for model.onnx --batches 1,16");
-  sub->callback([command] { run(*command); });
+  sub->callback([command, sub] {
+    for (const char* option : {"--batches", "--dim"})
+      expect_effect(*sub, option, !command->models.empty(), "is of the models of --for", "give that as well");
+    expect_effect(*sub, "--thorough", command->seconds == 0.0, "is a time, as --seconds is", "give one of them");
+    run(*command);
+  });
 }

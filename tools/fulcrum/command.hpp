@@ -32,6 +32,7 @@ void add_load(CLI::App& app, ExitCode& exit_code);
 /// \param exit_code  as of add_measure()
 void add_plan(CLI::App& app, ExitCode& exit_code);
 void add_run(CLI::App& app);
+void add_samples(CLI::App& app);
 /// \param exit_code  as of add_measure()
 void add_serve(CLI::App& app, ExitCode& exit_code);
 void add_train(CLI::App& app);

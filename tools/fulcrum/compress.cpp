@@ -100,13 +100,46 @@ void remark_growth(const CompressCommand& command, const Model<float>& model) {
          ": weights of 16 bits are written as f32, and constants that were computed as what they are");
 }
 
-void compress(const CompressCommand& command) {
+/// Options of what is not done.
+void refuse_without_effect(const CompressCommand& command, const CLI::App& given) {
+  const bool int8 = command.quantize == "int8";
+  const bool by_data = int8 && !command.data.empty();
+  const bool by_sparsity = command.prune.starts_with("sparsity=");
+  const bool latency =
+      command.channels.text.starts_with("latency-ms=") || command.recipe.given() || command.target.given();
+  const bool channels = command.channels.given() || command.target.given();
+  expect_effect(given, "--calibrate", int8, "is for --quantize int8, whose ranges come from samples", "leave it out");
+  expect_effect(given, "--percentile", int8 && command.calibrate == "percentile", "is for --calibrate percentile",
+                "give that as well, with --quantize int8");
+  expect_effect(given, "--weight-bits", !command.quantize.empty(), "is for --quantize", "give int8 or dynamic");
+  expect_effect(given, "--samples", by_data, "says how many images of --data calibrate",
+                "give it with --quantize int8 and --data");
+  expect_effect(given, "--calibrate-on", int8, "is for --quantize int8", "leave it out");
+  expect_effect(given, "--scope", by_sparsity, "says what --prune sparsity=S counts", "give that as well");
+  for (const char* option : {"--per-tensor", "--narrow-range"})
+    expect_effect(given, option, !command.fake_quantize.empty(), "is for --fake-quantize", "give that as well");
+  for (const char* option : {"--saliency", "--channel-scope", "--channel-multiple", "--keep-channels"})
+    expect_effect(given, option, channels, "is for --prune-channels", "give that as well; a recipe says its own");
+  for (const char* option : {"--profile", "--batch", "--threads", "--precision", "--layer-precision",
+                             "--missing-precision", "--roundings", "--slice", "--winograd", "--sparse"})
+    expect_effect(given, option, latency, "is for a latency that is predicted, and none is",
+                  "give --prune-channels latency-ms=X, --target-latency-ms or --recipe");
+  expect_effect(given, "--max-accuracy-drop", command.target.given(), "is for --target-latency-ms",
+                "give that as well");
+  expect_effect(given, "--data",
+                by_data || command.recipe.given() || command.target.given() ||
+                    (command.channels.given() && command.channels.saliency == "taylor"),
+                "is of no use to what is done", "leave it out, or quantize, or prune channels by --saliency taylor");
+}
+
+void compress(const CompressCommand& command, const CLI::App& given) {
   if (command.recipe.given() || command.target.given()) {
     if (command.channels.given() || !command.prune.empty() || !command.fake_quantize.empty() ||
         !command.quantize.empty() || (command.recipe.given() && command.target.given())) {
       throw Error(command.recipe.given() ? "--recipe" : "--target-latency-ms", "stands beside another thing to do",
                   "give one of them; passes go into a recipe");
     }
+    refuse_without_effect(command, given);
     check_writable(command.output);
     if (command.target.given())
       return command.target.run(command.model, command.output, command.data, command.channels, command.json);
@@ -131,6 +164,7 @@ void compress(const CompressCommand& command) {
   if (!command.data.empty() && !command.calibrate_on.empty()) {
     throw Error("--calibrate-on", "stands beside --data", "give one of them");
   }
+  refuse_without_effect(command, given);
   check_writable(command.output);
   Model<float> model = command.model.load();
   nlohmann::json reports;
@@ -146,6 +180,8 @@ void compress(const CompressCommand& command) {
     model = std::move(result.model);
     reports["prune"] = to_json(result.report);
     text += to_text(result.report) + "\n";
+    if (result.report.kept == 0 && result.report.elements > 0)
+      remark("--prune " + command.prune + " set every weight to 0: the model's answers no longer depend on its inputs");
   }
   if (!command.fake_quantize.empty()) {
     auto result = fake_quantize(model, fake_quantize_options(command));
@@ -229,5 +265,5 @@ void add_compress(CLI::App& app) {
       "  fulcrum compress model.onnx -o pruned.onnx --prune sparsity=0.5 --scope global\n"
       "  fulcrum compress model.onnx -o int8.onnx --quantize int8 --calibrate percentile --data fashion-mnist\n"
       "  fulcrum compress model.onnx -o dynamic.onnx --quantize dynamic");
-  sub->callback([command] { compress(*command); });
+  sub->callback([command, sub] { compress(*command, *sub); });
 }

@@ -120,7 +120,7 @@ void add_evaluate(CLI::App& app) {
   add_output_to(*command, options->json);
   command->footer(
       "Examples:\n"
-      "  fulcrum evaluate model.onnx --data fashion-mnist --precision bf16\n"
+      "  fulcrum evaluate model.onnx --data fashion-mnist --precision int8\n"
       "  fulcrum evaluate int8.onnx --inputs x.npy --targets classes.npy --metric top5\n"
       "  fulcrum evaluate int8.onnx --inputs x.npy --metric cosine");
   command->callback([options] { evaluate(*options); });

@@ -7,12 +7,18 @@
 #include <fulcrum/exec/onednn_runner.hpp>
 #include <fulcrum/model/random_sources.hpp>
 
+#include "command.hpp"
+
 using namespace fulcrum;
 
 QuantizeResult quantized_on(const Model<float>& model, const std::string& data, const QuantizeOptions& options,
                             std::int64_t count) {
   const Dataset train_set = load_dataset(data, Split::train);
-  const auto samples = std::min<std::int64_t>(count, static_cast<std::int64_t>(train_set.labels.size()));
+  const auto size = static_cast<std::int64_t>(train_set.labels.size());
+  const auto samples = std::min(count, size);
+  if (count > size)
+    remark("--samples " + std::to_string(count) + ": there are " + std::to_string(size) +
+           " images, which are all used");
   return quantize_post_training(model, slice(train_set, 0, samples).images, onednn_runner(current_environment().cores),
                                 options);
 }

@@ -284,6 +284,25 @@ void add_load(CLI::App& app, ExitCode& exit_code) {
       "Example:\n  fulcrum load model.onnx --rate 200 --duration 20s --slo-p99-ms 10 --max-batch 8 --max-delay-ms 2\n"
       "  fulcrum load --config plan.json --duration 60s");
   sub->callback([command, sub, slo, &exit_code] {
+    const bool over_http = command->model.text.starts_with("http://");
+    expect_effect(*sub, "--connections", over_http, "are to a server", "leave it out, or give http://HOST:PORT/…");
+    if (over_http) {
+      for (const char* option : {"--threads", "--instances", "--precision", "--slice", "--max-batch", "--max-delay-ms",
+                                 "--preferred-batches", "--queue", "--when-full", "--timeout-ms", "--simulate"})
+        expect_effect(*sub, option, false, "is the server's own affair", "set it there");
+    }
+    expect_effect(*sub, "--profile", command->simulate == "predicted", "is for --simulate predicted",
+                  "give that as well");
+    expect_effect(*sub, "--samples", command->scenario == "multi" || command->scenario == "offline",
+                  "are of a query of --scenario multi or offline", "leave it out, or use --max-requests");
+    for (const char* option : {"--rate", "--arrivals", "--trace"})
+      expect_effect(*sub, option, command->scenario == "server",
+                    "is for --scenario server, whose requests come by themselves", "leave it out");
+    for (const char* option : {"--percentile", "--confidence"})
+      expect_effect(*sub, option, slo->count() > 0 || !command->config.empty(), "says how a bound is judged",
+                    "give --slo-p99-ms as well");
+    expect_effect(*sub, "--max-delay-ms", command->batching.max_batch > 1 || command->max_delay_ms == 0.0,
+                  "waits for others to fill a batch, and batches are of one", "give --max-batch as well");
     const bool has_arrivals = sub->count("--arrivals") + sub->count("--trace") > 0;
     load(*command, slo->count() > 0, has_arrivals, exit_code);
   });

@@ -119,6 +119,7 @@ int main(int argc, char** argv) {
   add_load(app, exit_code);
   add_plan(app, exit_code);
   add_run(app);
+  add_samples(app);
   add_serve(app, exit_code);
   add_train(app);
   add_evaluate(app);

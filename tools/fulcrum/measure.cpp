@@ -53,6 +53,7 @@ struct ReportCommand {
   FailAboveArgument fail_above;
   std::optional<double> slo_p99_ms;
   int rounds = 10;
+  std::size_t timings = 0;
 };
 
 void show(const LatencyReport& report, bool json) {
@@ -199,6 +200,7 @@ void measure_model(ReportCommand& command, ExitCode& exit_code) {
   options.max_duration = 10.0 * options.min_duration;
   options.cold_cache = command.cold_cache;
   options.executors = executors_of(command);
+  options.timings = command.timings;
   std::vector<std::string> notes;
   std::optional<MachineProfile> profile;
   if (!command.profile.empty()) {
@@ -248,7 +250,7 @@ void add_predict(CLI::App& app) {
       ->capture_default_str();
   sub->add_flag("--at-present-speed", command->at_present_speed,
                 "time a little fixed work first, and scale the prediction by how fast the machine is now");
-  sub->footer("Example:\n  fulcrum predict model.onnx --batch 8 --threads 2 --precision bf16");
+  sub->footer("Example:\n  fulcrum predict model.onnx --batch 8 --threads 2 --precision int8");
   sub->callback([command] { predict_model(*command); });
 }
 
@@ -280,6 +282,11 @@ void add_measure(CLI::App& app, ExitCode& exit_code) {
       ->check(between(fewest_rounds, 1000))
       ->needs(against)
       ->capture_default_str();
+  sub->add_option("--timings", command->timings,
+                  "single inferences to add to --json as timings_ms, spread evenly over the run (default: none)")
+      ->check(between(1, 1e7))
+      ->needs("--json")
+      ->excludes(against);
   sub->footer(
       "Ends with 3 when a bound is missed; with --baseline or --against with 4 when the model is slower by more than "
       "is "
@@ -288,5 +295,9 @@ void add_measure(CLI::App& app, ExitCode& exit_code) {
       "  fulcrum measure model.onnx --batch 8 --threads 1 --instances 2 --precision int8\n"
       "  fulcrum measure model.onnx --baseline main.json --fail-above 10%\n"
       "  fulcrum measure new.onnx --against old.onnx");
-  sub->callback([command, &exit_code] { measure_model(*command, exit_code); });
+  sub->callback([command, sub, &exit_code] {
+    expect_effect(*sub, "--fail-above", !command->baseline.empty() || !command->against.empty(),
+                  "is what a comparison allows, and nothing is compared", "give --baseline or --against");
+    measure_model(*command, exit_code);
+  });
 }

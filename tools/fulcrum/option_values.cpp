@@ -99,6 +99,11 @@ void check_option_values(CLI::App& app) {
   }
 }
 
+void expect_effect(const CLI::App& given, const char* option, bool has_effect, const std::string& why,
+                   const std::string& remedy) {
+  if (!has_effect && given.count(option) > 0) throw fulcrum::Error(option, why, remedy);
+}
+
 void given_twice(const std::string& option, const std::string& text, const std::string& name) {
   throw fulcrum::Error(option + " " + text, "names '" + name + "' a second time", "give each name once");
 }

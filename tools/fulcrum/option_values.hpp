@@ -18,6 +18,12 @@
 /// of its type: CLI11 would clamp what does not fit 64 bits, read "010" as 8 and take "-1" for a seed.
 void check_option_values(CLI::App& app);
 
+/// Refuses an option that was given where it would change nothing: whoever gave it expects otherwise.
+/// \param has_effect  whether it does, with what else was said
+/// \throws fulcrum::Error "OPTION: WHY; REMEDY"
+void expect_effect(const CLI::App& given, const char* option, bool has_effect, const std::string& why,
+                   const std::string& remedy);
+
 /// Refuses a text NAME=VALUE whose name was given before.
 /// \param option  that it was given to ("--dim")
 /// \throws fulcrum::Error always

@@ -16,6 +16,7 @@
 
 #include "command.hpp"
 #include "model_argument.hpp"
+#include "option_values.hpp"
 #include "output_argument.hpp"
 
 using namespace fulcrum;
@@ -40,6 +41,9 @@ void show_sensitivity(const SensitivityCommand& command) {
   std::vector<std::int32_t> labels;
   if (!command.data.empty()) {
     const Dataset test = load_dataset(command.data, Split::test);
+    if (command.samples > test.size())
+      remark("--samples " + std::to_string(command.samples) + ": there are " + std::to_string(test.size()) +
+             " images, which are all run");
     Dataset part = slice(test, 0, std::min<std::int64_t>(command.samples, test.images.dim(0)));
     sources.push_back(std::move(part.images));
     labels = std::move(part.labels);
@@ -80,5 +84,9 @@ void add_sensitivity(CLI::App& app) {
   sub->add_option("--threads", command->threads, "threads (default: all usable cores)")->check(CLI::PositiveNumber);
   add_output_to(*sub, command->json);
   sub->footer("Example:\n  fulcrum sensitivity model.onnx --data fashion-mnist --sparsity 0.5,0.9 --bits 8,4");
-  sub->callback([command] { show_sensitivity(*command); });
+  sub->callback([command, sub] {
+    expect_effect(*sub, "--samples", !command->data.empty(), "says how many images of --data are run",
+                  "leave it out: all samples of --input are");
+    show_sensitivity(*command);
+  });
 }

@@ -79,14 +79,12 @@ void apply_axes(const TradeoffCommand& command, TradeoffOptions& options) {
 
 /// An option that no candidate of the study would notice is a mistake of the one who gave it.
 void refuse_without_effect(const CLI::App& given, const ConfigurationSpace& space) {
-  const auto has = [&](const char* name) { return given.get_option(name)->count() > 0; };
   const bool int8 =
       std::find(space.precisions.begin(), space.precisions.end(), Precision::int8) != space.precisions.end();
-  for (const char* option : {"--weight-bits", "--calibrate"}) {
-    if (has(option) && !int8) throw Error(option, "is for int8, which is not considered", "add it to --precisions");
-  }
+  for (const char* option : {"--weight-bits", "--calibrate", "--calibration-inputs"})
+    expect_effect(given, option, int8, "is for int8, which is not considered", "add it to --precisions");
   const bool prunes = std::any_of(space.sparsities.begin(), space.sparsities.end(), [](double s) { return s > 0.0; });
-  if (has("--scopes") && !prunes) throw Error("--scopes", "are of pruning, and nothing is pruned", "give --sparsities");
+  expect_effect(given, "--scopes", prunes, "are of pruning, and nothing is pruned", "give --sparsities");
 }
 
 nlohmann::json read_recipe(const std::string& path) {

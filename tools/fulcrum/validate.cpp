@@ -124,5 +124,11 @@ void add_validate(CLI::App& app) {
   sub->add_flag("--store", command->store, "keep a summary in the profile, which predict then quotes");
   add_output_to(*sub, command->json);
   sub->footer("Example:\n  fulcrum validate zoo:resnet18 zoo:mobilenet_v2 --batches 1,8 --html card.html --store");
-  sub->callback([command] { validate_predictions(*command); });
+  sub->callback([command, sub] {
+    for (const char* option :
+         {"--batches", "--arrangements", "--precisions", "--profile", "--rounds", "--seconds", "--seed"})
+      expect_effect(*sub, option, command->from.empty(), "says how to measure, and --from measures nothing",
+                    "leave it out");
+    validate_predictions(*command);
+  });
 }

@@ -128,7 +128,7 @@ FULCRUM_DEFINE double MachineRates::peak(Precision precision, int threads) const
   }
   if (entries.empty()) {
     throw Error("the machine profile", "has no figures for " + std::string(name_of(precision)),
-                "run `fulcrum calibrate` with this precision on a CPU that has it");
+                "choose a precision that this CPU runs (`fulcrum info` lists them)");
   }
   return detail::interpolate_threads(std::move(entries), threads);
 }

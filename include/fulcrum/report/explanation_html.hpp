@@ -35,7 +35,7 @@ FULCRUM_DECLARE [[nodiscard]] std::vector<GraphNode> model_graph(const Model<flo
                                                                  const Explanation& explanation,
                                                                  const LatencyReport& timed);
 
-/// The page: the graph, boxes darker with their share of the time, and the same as a table.
+/// The page: the graph, boxes coloured by their share of the time, and the same as a table.
 /// \throws Error as model_graph()
 FULCRUM_DECLARE [[nodiscard]] std::string html_report(const Model<float>& model, const Explanation& explanation,
                                                       const LatencyReport& timed, const ReportOrigin& origin = {});
@@ -129,7 +129,7 @@ FULCRUM_DECLARE std::string svg_graph(const std::vector<GraphNode>& graph, Milli
   for (std::size_t i = 0; i < graph.size(); ++i) {
     const GraphNode& node = graph[i];
     const double share = longest.count() > 0.0 ? node.latency / longest : 0.0;
-    svg += "<g class=\"box\" tabindex=\"0\"" +
+    svg += std::string("<g class=\"box") + (share > 0.35 ? " hot" : "") + "\" tabindex=\"0\"" +
            formatted(" transform=\"translate(%.1f %.1f)\">", layout.nodes[i].x, layout.nodes[i].y);
     svg += "<title>" + escape_html(details_of(node, whole)) + "</title>";
     svg += formatted("<rect class=\"back\" width=\"%.0f\" height=\"%.0f\" rx=\"6\"/>", options.node_width,
@@ -162,12 +162,14 @@ inline constexpr std::string_view html_graph_style = R"css(
 .graph .kind, .graph .shape { fill: var(--soft); font-size: 11.5px; }
 .graph .box { cursor: default; outline: none; }
 .graph .box:hover .back, .graph .box:focus .back { stroke: var(--accent); stroke-width: 2.4; }
-.graph .box:hover .kind, .graph .box:hover .shape, .graph .box:focus .kind, .graph .box:focus .shape { fill: var(--ink); }
+.graph .hot .kind, .graph .hot .shape, .graph .box:hover .kind, .graph .box:hover .shape, .graph .box:focus .kind, .graph .box:focus .shape { fill: var(--ink); }
 #details { position: sticky; bottom: 0; white-space: pre-line; overflow-wrap: anywhere; font-size: 14px; margin-top: 12px; min-height: 64px; padding: 12px 16px; }
 #details::first-line { font-weight: 620; }
 )css";
 
 inline constexpr std::string_view html_graph_script = R"js(
+const graph = document.querySelector('.graph');
+graph.scrollLeft = (graph.scrollWidth - graph.clientWidth) / 2;  // where the graph begins
 const details = document.getElementById('details');
 for (const box of document.querySelectorAll('.graph .box')) {
   const text = box.querySelector('title').textContent;
@@ -270,13 +272,16 @@ FULCRUM_DEFINE std::string html_report(const Model<float>& model, const Explanat
   page += escape_html(about) + " – Fulcrum</title>\n<style>";
   page.append(detail::html_style).append(detail::html_graph_style).append("</style>\n</head>\n<body>\n<header>");
   page.append(detail::html_mark);
-  page += "<span class=\"mark\">Fulcrum</span><span class=\"about\">What runs: " + escape_html(about) +
-          "</span></header>\n<main>\n<h2>The graph</h2>\n<p class=\"lead\">A box is a step that runs: layers that were "
-          "fused are one, those that cost nothing are left out. The darker it is, the more of the time it takes: ";
+  page +=
+      "<span class=\"mark\">Fulcrum</span><span class=\"about\">What runs: " + escape_html(about) +
+      "</span></header>\n<main>\n<h2>The graph</h2>\n<p class=\"lead\">A box is a step that runs: layers that were "
+      "fused are one, those that cost nothing are left out. The stronger its colour, the more of the time it takes: ";
   page += escape_html(format_latency(whole)) + " of steps, " + std::string(name_of(timed.kind)) + ", " +
           escape_html(format_latency(timed.latency.p50)) +
           " for the whole. Point at a box, or reach it with the Tab key, for more.</p>\n<div class=\"card graph\">\n";
-  page += detail::svg_graph(graph, whole) + "</div>\n<div class=\"card\" id=\"details\" aria-live=\"polite\"></div>\n";
+  page += detail::svg_graph(graph, whole) +
+          "</div>\n<div class=\"card\" id=\"details\" aria-live=\"polite\">The box that you point at is described "
+          "here.</div>\n";
   page += "<h2>The same as a table</h2>\n" + detail::html_steps(graph, whole);
   std::vector<std::string> notes = explanation.notes;
   notes.insert(notes.end(), timed.notes.begin(), timed.notes.end());

@@ -152,12 +152,13 @@ FULCRUM_DEFINE std::string html_candidates(const TradeoffStudy& study, bool any_
   std::string text =
       "<div class=\"card scroll\"><table id=\"candidates\" class=\"stacks\" data-show=\"" +
       std::string(any_measured ? "measured" : "all") +
-      "\">\n<thead><tr><th class=\"word\">variant</th><th>batch</th><th>threads</th><th>instances</th>"
+      "\">\n<thead><tr><th class=\"word\">variant</th><th>batch</th><th>instances × threads</th>"
       "<th>accuracy</th><th>p50</th><th>p99</th><th>samples/s</th><th>rounds ±</th><th>predicted p50</th>"
       "<th>error</th><th>size</th><th>memory</th><th class=\"word\">verdict</th></tr></thead>\n<tbody>\n";
   const auto latency = [](double ms) { return format_latency(Milliseconds(ms)); };
   const auto rate = [](double x) { return format_count(std::llround(x)); };
   const auto error = [](double x) { return format_change(x); };
+  const auto spread = [](double x) { return formatted("%.0f %%", 100.0 * x); };
   const auto megabytes = [](double x) { return formatted("%.3g MB", x); };
   for (std::size_t i = 0; i < study.candidates.size(); ++i) {
     const Candidate& c = study.candidates[i];
@@ -177,14 +178,15 @@ FULCRUM_DEFINE std::string html_candidates(const TradeoffStudy& study, bool any_
       text += html_cell(column, std::to_string(n), std::to_string(n));
     };
     count("batch", c.config.batch);
-    count("threads", c.config.threads);
-    count("instances", c.config.instances);
+    text +=
+        html_cell("instances × threads", std::to_string(c.config.instances) + " × " + std::to_string(c.config.threads),
+                  std::to_string(c.config.instances * 10000 + c.config.threads));
     text += html_cell(
         "accuracy", c.accuracy, +[](double x) { return format_accuracy(x); });
     text += html_cell("p50", of(c.measured, p50), +latency);
     text += html_cell("p99", of(c.measured, [](const LatencyReport& r) { return r.latency.p99.count(); }), +latency);
     text += html_cell("samples/s", of(c.measured, [](const LatencyReport& r) { return r.throughput_per_s; }), +rate);
-    text += html_cell("rounds ±", c.measured ? spread_of_rounds(*c.measured) : std::nullopt, +error);
+    text += html_cell("rounds ±", c.measured ? spread_of_rounds(*c.measured) : std::nullopt, +spread);
     text += html_cell("predicted p50", of(c.predicted, p50), +latency);
     text += html_cell("error", prediction_error(c), +error);
     const Variant* made = variant_of(study, c);

@@ -35,6 +35,14 @@ function drawSpread() {
   }));
 }
 
+// A variant's name in lines that find room beside bars.
+const inLines = name => name.split(', ').reduce((lines, part) => {
+  const last = lines[lines.length - 1];
+  if (last !== undefined && (last + ', ' + part).length <= 22) lines[lines.length - 1] = last + ', ' + part;
+  else lines.push(shortened(part));
+  return lines;
+}, []);
+
 function drawSizes() {
   const chosen = selected();
   const memory = v => {
@@ -44,12 +52,12 @@ function drawSizes() {
   const rows = study.variants.map(v => ({...v, memory: memory(v)}));
   byId('size-plot').closest('.card').hidden = !rows.length;
   if (!rows.length) return;
-  byId('size-plot').parentElement.style.height = Math.max(200, rows.length * 46 + 80) + 'px';
+  byId('size-plot').parentElement.style.height = Math.max(200, rows.reduce((sum, r) => sum + Math.max(42, 16 * inLines(r.name).length + 14), 80)) + 'px';
   const mb = x => significant(x, 3) + ' MB';
   const bar = (label, data, fill) => ({label, data, backgroundColor: fill, borderColor: rows.map(r => color(r.precision)), borderWidth: 1.5, borderRadius: 3, barPercentage: .86, categoryPercentage: .74});
   charts.push(new Chart(byId('size-plot'), {
     type: 'bar', plugins: [barValues(mb)],
-    data: {labels: rows.map(r => shortened(r.name)), datasets: [bar('parameters', rows.map(r => r.mb), rows.map(r => color(r.precision))), bar('memory of the run', rows.map(r => r.memory), rows.map(r => faded(color(r.precision), .18)))]},
+    data: {labels: rows.map(r => inLines(r.name)), datasets: [bar('parameters', rows.map(r => r.mb), rows.map(r => color(r.precision))), bar('memory of the run', rows.map(r => r.memory), rows.map(r => faded(color(r.precision), .18)))]},
     options: {
       indexAxis: 'y', maintainAspectRatio: false, animation: false, layout: {padding: {right: 64}},
       scales: {x: axis('megabytes', v => v === 0 ? '0' : significant(v, 3), false, {beginAtZero: true}, {maxTicksLimit: 6}), y: {grid: {display: false, borderColor: color('line')}, ticks: {color: color('ink'), autoSkip: false, font: {size: 12}}}},

@@ -71,9 +71,9 @@ p { margin: 0 0 10px; max-width: 92ch; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 .scroll { overflow-x: auto; padding: 0; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; line-height: 1.4; }
-th, td { text-align: right; padding: 7px 10px; white-space: nowrap; border-bottom: 1px solid var(--line); }
+th, td { text-align: right; padding: 7px 8px; white-space: nowrap; border-bottom: 1px solid var(--line); }
 tbody tr:last-child td { border-bottom: 0; }
-th { font-weight: 600; font-size: 13px; color: var(--soft); vertical-align: bottom; }
+th { white-space: normal; font-weight: 600; font-size: 13px; color: var(--soft); vertical-align: bottom; }
 th.word, td.word { text-align: left; }
 td.name { white-space: normal; min-width: 150px; }
 td.why { text-align: left; white-space: normal; min-width: 200px; color: var(--soft); font-size: 13px; }
