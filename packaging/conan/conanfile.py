@@ -13,13 +13,18 @@ class FulcrumConan(ConanFile):
     description = "Predict, measure and balance the latency and throughput of neural networks"
     package_type = "header-library"
     settings = "os", "compiler", "build_type", "arch"
-    options = {"with_onednn": [True, False], "with_onnx": [True, False], "with_load": [True, False]}
-    default_options = {"with_onednn": False, "with_onnx": False, "with_load": False}
+    options = {"with_onednn": [True, False], "with_onnx": [True, False], "with_load": [True, False],
+               "with_serve": [True, False]}
+    default_options = {"with_onednn": False, "with_onnx": False, "with_load": False, "with_serve": False}
 
     def export_sources(self):
         root = os.path.join(self.recipe_folder, "..", "..")
         for pattern in ("CMakeLists.txt", "LICENSE", "cmake/*", "include/*"):
             copy(self, pattern, src=root, dst=self.export_sources_folder)
+
+    def configure(self):
+        if self.options.with_serve:  # which stands on the others
+            self.options.with_onednn = self.options.with_onnx = self.options.with_load = True
 
     def layout(self):
         cmake_layout(self)
@@ -33,13 +38,16 @@ class FulcrumConan(ConanFile):
             self.requires("onnx/[>=1.12]", transitive_headers=True)
         if self.options.with_load:
             self.requires("boost/[>=1.74]", transitive_headers=True)
+        if self.options.with_serve:
+            self.requires("openssl/[>=3.0]", transitive_headers=True)
 
     def generate(self):
         CMakeDeps(self).generate()
         toolchain = CMakeToolchain(self)
         toolchain.cache_variables.update({
             "FULCRUM_WITH_ONEDNN": bool(self.options.with_onednn), "FULCRUM_WITH_ONNX": bool(self.options.with_onnx),
-            "FULCRUM_WITH_LOAD": bool(self.options.with_load), "FULCRUM_INSTALL": True,
+            "FULCRUM_WITH_LOAD": bool(self.options.with_load), "FULCRUM_WITH_SERVE": bool(self.options.with_serve),
+            "FULCRUM_INSTALL": True,
             "FULCRUM_BUILD_COMPILED": False, "FULCRUM_BUILD_TOOL": False, "FULCRUM_BUILD_TESTS": False,
             "FULCRUM_BUILD_EXAMPLES": False})
         toolchain.generate()

@@ -1,4 +1,4 @@
-# An overlay port: vcpkg install fulcrum[onednn,onnx,load] --overlay-ports=packaging
+# An overlay port: vcpkg install fulcrum[onednn,onnx,load,serve] --overlay-ports=packaging
 # The source is this repository; a registry's port would fetch a release instead.
 get_filename_component(SOURCE_PATH "${CMAKE_CURRENT_LIST_DIR}/../.." ABSOLUTE)
 
@@ -6,7 +6,8 @@ vcpkg_check_features(OUT_FEATURE_OPTIONS options
   FEATURES
     onednn FULCRUM_WITH_ONEDNN
     onnx FULCRUM_WITH_ONNX
-    load FULCRUM_WITH_LOAD)
+    load FULCRUM_WITH_LOAD
+    serve FULCRUM_WITH_SERVE)
 vcpkg_cmake_configure(SOURCE_PATH "${SOURCE_PATH}"
   OPTIONS ${options} -DFULCRUM_BUILD_COMPILED=OFF -DFULCRUM_BUILD_TOOL=OFF -DFULCRUM_BUILD_TESTS=OFF
           -DFULCRUM_BUILD_EXAMPLES=OFF -DFULCRUM_INSTALL=ON)
