@@ -44,6 +44,17 @@ TEST_CASE("a measurement is noisy when its runs or its blocks are far apart, a p
   CHECK_FALSE(is_noisy(report));
 }
 
+TEST_CASE("a measurement whose second half was slower than its first is noisy") {
+  LatencyReport report;
+  report.kind = ReportKind::measured;
+  report.latency.mean = report.latency.p50 = Milliseconds(1.0);
+  for (const double p50 : {0.96, 0.97, 1.08, 1.09})
+    report.blocks.push_back({Milliseconds(p50), Milliseconds(2.0), 1.0});
+  CHECK(is_noisy(report));
+  std::swap(report.blocks[1], report.blocks[2]);
+  CHECK_FALSE(is_noisy(report));
+}
+
 TEST_CASE("an empty report claims no time and no bound") {
   const LatencyReport report;
   CHECK(report.latency.p50.count() == 0.0);

@@ -1,6 +1,7 @@
 // Options that would change nothing are refused in one sentence, before anything is loaded: no file that these commands
 // name is there.
 
+#include <algorithm>
 #include <string>
 
 #include <support/catch.hpp>

@@ -115,7 +115,8 @@ struct LatencyReport {
 };
 
 /// Whether a measurement says more of what else the machine did than it should: half of its runs are more than 5 % away
-/// from the median, some were interrupted, or the medians of its blocks are more than 20 % apart.
+/// from the median, some were interrupted, the medians of its blocks are more than 20 % apart, or those of its first
+/// half more than 10 % from those of its second.
 FULCRUM_DECLARE [[nodiscard]] bool is_noisy(const LatencyReport& report);
 
 /// Of the time that the layers of an int8 run take together, the share [0, 1] of those that take real numbers instead
@@ -136,7 +137,16 @@ FULCRUM_DEFINE bool is_noisy(const LatencyReport& report) {
     lowest = block.p50 < lowest ? block.p50 : lowest;
     highest = block.p50 > highest ? block.p50 : highest;
   }
-  return report.latency.mad > 0.05 * report.latency.p50 || was_interrupted(report.latency) || highest > 1.2 * lowest;
+  if (report.latency.mad > 0.05 * report.latency.p50 || was_interrupted(report.latency) || highest > 1.2 * lowest)
+    return true;
+  if (report.blocks.size() < 4) return false;
+  const auto mean = [&](std::size_t from, std::size_t to) {
+    Milliseconds sum{};
+    for (std::size_t i = from; i < to; ++i) sum += report.blocks[i].p50;
+    return sum / static_cast<double>(to - from);
+  };
+  const double drift = mean(report.blocks.size() / 2, report.blocks.size()) / mean(0, report.blocks.size() / 2);
+  return drift > 1.1 || drift < 1.0 / 1.1;
 }
 
 FULCRUM_DEFINE std::optional<double> share_outside_int8(const LatencyReport& report) {
