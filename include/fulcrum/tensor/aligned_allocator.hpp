@@ -3,13 +3,12 @@
 /// The allocator behind Tensor: 64-byte alignment, one cache line and one AVX-512 register; whole huge pages for what
 /// is large.
 
-#include <sys/mman.h>
-
 #include <cstddef>
 #include <limits>
 #include <new>
 
 #include <fulcrum/core/language.hpp>
+#include <fulcrum/core/linkage.hpp>
 
 namespace fulcrum {
 
@@ -23,12 +22,7 @@ inline constexpr std::size_t huge_page_bytes = std::size_t{2} << 20U;
 /// Fresh memory comes from the system page by page, and to take weights of 100 MB in small pages costs as much as to
 /// read them from a file. Advice only: where the system does not take it, the pages are small.
 /// \throws std::bad_alloc
-[[nodiscard]] inline void* allocate_pages(std::size_t bytes) {
-  if (bytes < huge_page_bytes) return ::operator new (bytes, std::align_val_t{tensor_alignment});
-  void* const begin = ::operator new (bytes, std::align_val_t{huge_page_bytes});
-  static_cast<void>(::madvise(begin, bytes / huge_page_bytes * huge_page_bytes, MADV_HUGEPAGE));
-  return begin;
-}
+FULCRUM_DECLARE [[nodiscard]] void* allocate_pages(std::size_t bytes);
 
 inline void free_pages(void* begin, std::size_t bytes) noexcept {
   const std::size_t alignment = bytes < huge_page_bytes ? tensor_alignment : huge_page_bytes;
@@ -60,3 +54,20 @@ public:
 };
 
 }  // namespace fulcrum
+
+#if FULCRUM_DEFINES(tensor)
+
+#include <sys/mman.h>
+
+namespace fulcrum::detail {
+
+FULCRUM_DEFINE void* allocate_pages(std::size_t bytes) {
+  if (bytes < huge_page_bytes) return ::operator new (bytes, std::align_val_t{tensor_alignment});
+  void* const begin = ::operator new (bytes, std::align_val_t{huge_page_bytes});
+  static_cast<void>(::madvise(begin, bytes / huge_page_bytes * huge_page_bytes, MADV_HUGEPAGE));
+  return begin;
+}
+
+}  // namespace fulcrum::detail
+
+#endif
