@@ -70,16 +70,16 @@ TEST_CASE("comparisons and logic give 1 or 0") {
 }
 
 TEST_CASE("the kernel broadcasts as NumPy does") {
-  using Values = Tensor<double>;
+  using Numbers = Tensor<double>;
   const Binary sub{BinaryKind::sub};
-  const Values square({2, 2}, {1, 2, 3, 4});
-  CHECK(test::run_kernel(sub, {square, Values({2}, {1, 2})}) == Values({2, 2}, {0, 0, 2, 2}));
-  CHECK(test::run_kernel(sub, {square, Values({2, 1}, {1, 2})}) == Values({2, 2}, {0, 1, 1, 2}));
-  CHECK(test::run_kernel(sub, {Values({}, {10}), square}) == Values({2, 2}, {9, 8, 7, 6}));
-  CHECK(test::run_kernel(sub, {Values({2, 1, 1}, {10, 20}), Values({2, 1}, {1, 2})}) ==
-        Values({2, 2, 1}, {9, 8, 19, 18}));
-  CHECK(test::run_kernel(sub, {square, square}) == Values({2, 2}));
-  CHECK(test::run_kernel(sub, {Values({0, 2}), Values({1, 2})}).dims() == Shape{0, 2});
+  const Numbers square({2, 2}, {1, 2, 3, 4});
+  CHECK(test::run_kernel(sub, {square, Numbers({2}, {1, 2})}) == Numbers({2, 2}, {0, 0, 2, 2}));
+  CHECK(test::run_kernel(sub, {square, Numbers({2, 1}, {1, 2})}) == Numbers({2, 2}, {0, 1, 1, 2}));
+  CHECK(test::run_kernel(sub, {Numbers({}, {10}), square}) == Numbers({2, 2}, {9, 8, 7, 6}));
+  CHECK(test::run_kernel(sub, {Numbers({2, 1, 1}, {10, 20}), Numbers({2, 1}, {1, 2})}) ==
+        Numbers({2, 2, 1}, {9, 8, 19, 18}));
+  CHECK(test::run_kernel(sub, {square, square}) == Numbers({2, 2}));
+  CHECK(test::run_kernel(sub, {Numbers({0, 2}), Numbers({1, 2})}).dims() == Shape{0, 2});
 }
 
 TEST_CASE("their shapes broadcast, one FLOP per element of the result") {

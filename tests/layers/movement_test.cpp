@@ -17,7 +17,7 @@ constexpr std::int64_t far = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t far_before = std::numeric_limits<std::int64_t>::min();
 
 template <class L>
-Shape shape_of(const L& layer, const Shape& src) {
+Shape shape_after(const L& layer, const Shape& src) {
   const std::vector<Shape> shapes{src};
   return layer.dst_shape(shapes);
 }
@@ -45,9 +45,9 @@ TEST_CASE("transposing moves every element to its permuted place") {
 
   CHECK(run_kernel(Transpose{}, {Values({}, {7.0})}) == Values({}, {7.0}));
   CHECK(run_kernel(Transpose{}, {Values({2, 0, 3})}).dims() == Shape{3, 0, 2});
-  CHECK_THROWS_WITH(shape_of(Transpose{{0, 0}}, {2, 3}), ContainsSubstring("twice"));
-  CHECK_THROWS_WITH(shape_of(Transpose{{0}}, {2, 3}), ContainsSubstring("names 1 axes"));
-  CHECK_THROWS_AS(shape_of(Transpose{{0, 2}}, {2, 3}), Error);
+  CHECK_THROWS_WITH(shape_after(Transpose{{0, 0}}, {2, 3}), ContainsSubstring("twice"));
+  CHECK_THROWS_WITH(shape_after(Transpose{{0}}, {2, 3}), ContainsSubstring("names 1 axes"));
+  CHECK_THROWS_AS(shape_after(Transpose{{0, 2}}, {2, 3}), Error);
 }
 
 TEST_CASE("slices are Python's") {
@@ -79,10 +79,10 @@ TEST_CASE("several axes are sliced at once, the others are whole") {
 }
 
 TEST_CASE("a slice that says nothing sensible is refused") {
-  CHECK_THROWS_WITH(shape_of(slice_of(0, 1, 0), {5}), ContainsSubstring("step of 0"));
-  CHECK_THROWS_WITH(shape_of(Slice{{0, -1}, {0, 0}, {1, 1}, {}}, {5}), ContainsSubstring("twice"));
-  CHECK_THROWS_AS(shape_of(slice_of(0, 1, 1, 1), {5}), Error);
-  CHECK_THROWS_AS(shape_of(Slice{{0}, {0, 1}, {1}, {}}, {5}), Error);
+  CHECK_THROWS_WITH(shape_after(slice_of(0, 1, 0), {5}), ContainsSubstring("step of 0"));
+  CHECK_THROWS_WITH(shape_after(Slice{{0, -1}, {0, 0}, {1, 1}, {}}, {5}), ContainsSubstring("twice"));
+  CHECK_THROWS_AS(shape_after(slice_of(0, 1, 1, 1), {5}), Error);
+  CHECK_THROWS_AS(shape_after(Slice{{0}, {0, 1}, {1}, {}}, {5}), Error);
 }
 
 TEST_CASE("expanding repeats what has an extent of one") {
@@ -92,8 +92,8 @@ TEST_CASE("expanding repeats what has an extent of one") {
   CHECK(run_kernel(Expand{{2, 1, 2}}, {Values({2, 1}, {1, 2})}) == Values({2, 2, 2}, {1, 1, 2, 2, 1, 1, 2, 2}));
   CHECK(run_kernel(Expand{{}}, {Values({}, {4.0})}) == Values({}, {4.0}));
   CHECK(run_kernel(Expand{{0}}, {Values({1}, {4.0})}).dims() == Shape{0});
-  CHECK_THROWS_AS(shape_of(Expand{{2}}, {3}), Error);
-  CHECK(shape_of(Expand{{batch_dim, 3}}, {2, 3}) == Shape{2, 3});  // the batch is the one of the source
+  CHECK_THROWS_AS(shape_after(Expand{{2}}, {3}), Error);
+  CHECK(shape_after(Expand{{batch_dim, 3}}, {2, 3}) == Shape{2, 3});  // the batch is the one of the source
 }
 
 TEST_CASE("tiling repeats whole axes") {
@@ -102,8 +102,8 @@ TEST_CASE("tiling repeats whole axes") {
   CHECK(run_kernel(Tile{{2, 1}}, {src}) == Values({4, 2}, {0, 1, 2, 3, 0, 1, 2, 3}));
   CHECK(run_kernel(Tile{{2, 2}}, {src}) == Values({4, 4}, {0, 1, 0, 1, 2, 3, 2, 3, 0, 1, 0, 1, 2, 3, 2, 3}));
   CHECK(run_kernel(Tile{{0, 2}}, {src}).dims() == Shape{0, 4});
-  CHECK_THROWS_WITH(shape_of(Tile{{2}}, {2, 2}), ContainsSubstring("1 repeats"));
-  CHECK_THROWS_WITH(shape_of(Tile{{2, -1}}, {2, 2}), ContainsSubstring("negative"));
+  CHECK_THROWS_WITH(shape_after(Tile{{2}}, {2, 2}), ContainsSubstring("1 repeats"));
+  CHECK_THROWS_WITH(shape_after(Tile{{2, -1}}, {2, 2}), ContainsSubstring("negative"));
 }
 
 TEST_CASE("gathering takes the slices that the indices name") {
@@ -155,13 +155,13 @@ TEST_CASE("every axis is padded by its own numbers") {
 }
 
 TEST_CASE("a padding that the source cannot give is refused") {
-  CHECK_THROWS_WITH(shape_of(Pad{PadKind::constant, {1}, {1}, 0.0F}, {2, 2}), ContainsSubstring("paddings"));
-  CHECK_THROWS_WITH(shape_of(Pad{PadKind::reflect, {3}, {0}, 0.0F}, {3}), ContainsSubstring("mirror"));
-  CHECK_NOTHROW(shape_of(Pad{PadKind::wrap, {3}, {0}, 0.0F}, {3}));
-  CHECK_THROWS_WITH(shape_of(Pad{PadKind::wrap, {4}, {0}, 0.0F}, {3}), ContainsSubstring("repeat"));
-  CHECK_THROWS_AS(shape_of(Pad{PadKind::edge, {1}, {0}, 0.0F}, {0}), Error);
-  CHECK_THROWS_WITH(shape_of(Pad{PadKind::constant, {-2}, {-2}, 0.0F}, {3}), ContainsSubstring("takes more away"));
-  CHECK_THROWS_WITH(shape_of(Pad{PadKind::constant, {far}, {0}, 0.0F}, {3}), ContainsSubstring("2^40"));
+  CHECK_THROWS_WITH(shape_after(Pad{PadKind::constant, {1}, {1}, 0.0F}, {2, 2}), ContainsSubstring("paddings"));
+  CHECK_THROWS_WITH(shape_after(Pad{PadKind::reflect, {3}, {0}, 0.0F}, {3}), ContainsSubstring("mirror"));
+  CHECK_NOTHROW(shape_after(Pad{PadKind::wrap, {3}, {0}, 0.0F}, {3}));
+  CHECK_THROWS_WITH(shape_after(Pad{PadKind::wrap, {4}, {0}, 0.0F}, {3}), ContainsSubstring("repeat"));
+  CHECK_THROWS_AS(shape_after(Pad{PadKind::edge, {1}, {0}, 0.0F}, {0}), Error);
+  CHECK_THROWS_WITH(shape_after(Pad{PadKind::constant, {-2}, {-2}, 0.0F}, {3}), ContainsSubstring("takes more away"));
+  CHECK_THROWS_WITH(shape_after(Pad{PadKind::constant, {far}, {0}, 0.0F}, {3}), ContainsSubstring("2^40"));
 }
 
 TEST_CASE("layers that only move elements compute nothing") {

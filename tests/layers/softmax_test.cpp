@@ -24,11 +24,12 @@ TEST_CASE("softmax along an axis that is not there is refused") {
 }
 
 TEST_CASE("softmax shares out 1 along its axis, its logarithm does not overflow") {
-  using Values = Tensor<double>;
-  const Values src({2, 2}, {0, std::log(3.0), 1000, 1000});
-  test::check_close(test::run_kernel(Softmax{}, {src}), Values({2, 2}, {0.25, 0.75, 0.5, 0.5}), 1e-12);
+  using Numbers = Tensor<double>;
+  const Numbers src({2, 2}, {0, std::log(3.0), 1000, 1000});
+  test::check_close(test::run_kernel(Softmax{}, {src}), Numbers({2, 2}, {0.25, 0.75, 0.5, 0.5}), 1e-12);
   test::check_close(test::run_kernel(Softmax{-1, true}, {src}),
-                    Values({2, 2}, {std::log(0.25), std::log(0.75), -std::log(2.0), -std::log(2.0)}), 1e-12);
-  test::check_close(test::run_kernel(Softmax{0, true}, {Values({2, 1}, {0, 1000})}), Values({2, 1}, {-1000, 0}), 1e-12);
-  CHECK(test::run_kernel(Softmax{0}, {Values({0, 3})}).dims() == Shape{0, 3});
+                    Numbers({2, 2}, {std::log(0.25), std::log(0.75), -std::log(2.0), -std::log(2.0)}), 1e-12);
+  test::check_close(test::run_kernel(Softmax{0, true}, {Numbers({2, 1}, {0, 1000})}), Numbers({2, 1}, {-1000, 0}),
+                    1e-12);
+  CHECK(test::run_kernel(Softmax{0}, {Numbers({0, 3})}).dims() == Shape{0, 3});
 }

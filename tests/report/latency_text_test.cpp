@@ -6,11 +6,11 @@
 using namespace fulcrum;
 
 namespace {
-const RunConfig config{4, 2, 1, Precision::int8};
+const RunConfig int8_of_four{4, 2, 1, Precision::int8};
 }
 
 TEST_CASE("a measured report shows its configuration, statistics, layers and notes") {
-  const std::string text = to_text(synthetic::layered_report(ReportKind::measured, config, 0.2));
+  const std::string text = to_text(synthetic::layered_report(ReportKind::measured, int8_of_four, 0.2));
   CHECK_THAT(text, ContainsSubstring("synthetic, int8, batch 4, 2 threads, 1 instance, measured"));
   CHECK_THAT(text, ContainsSubstring("throughput 20,000/s"));
   CHECK_THAT(text, ContainsSubstring("1,234 samples, ready after 2.50 ms"));
@@ -22,22 +22,22 @@ TEST_CASE("a measured report shows its configuration, statistics, layers and not
 }
 
 TEST_CASE("an int8 run says how much of its time is spent outside int8") {
-  LatencyReport report = synthetic::layered_report(ReportKind::measured, config, 0.2);
+  LatencyReport report = synthetic::layered_report(ReportKind::measured, int8_of_four, 0.2);
   CHECK_THAT(to_text(report), !ContainsSubstring("outside int8"));
   report.layers[1].src = DType::f32;
   CHECK_THAT(to_text(report), ContainsSubstring("25.0 % of the layers' time is spent outside int8"));
 }
 
 TEST_CASE("a prediction has no deviation, no samples and no creation time to show") {
-  const std::string text = to_text(synthetic::layered_report(ReportKind::predicted, config, 0.2));
+  const std::string text = to_text(synthetic::layered_report(ReportKind::predicted, int8_of_four, 0.2));
   CHECK_THAT(text, ContainsSubstring(", predicted"));
   CHECK_THAT(text, !ContainsSubstring("samples"));
   CHECK_THAT(text, !ContainsSubstring("ready after"));
 }
 
 TEST_CASE("a prediction beside a measurement shows how far it is off, layer by layer") {
-  LatencyReport predicted = synthetic::layered_report(ReportKind::predicted, config, 0.22);
-  LatencyReport measured = synthetic::layered_report(ReportKind::measured, config, 0.2);
+  LatencyReport predicted = synthetic::layered_report(ReportKind::predicted, int8_of_four, 0.22);
+  LatencyReport measured = synthetic::layered_report(ReportKind::measured, int8_of_four, 0.2);
   predicted.layers.push_back({"pool1", "MaxPool", 0.0, 1e3, Microseconds(3.0), Bound::memory});
   measured.layers.push_back({"input", "Reorder", 0.0, 1e3, Microseconds(5.0), std::nullopt});
   const std::string text = to_text(predicted, measured);

@@ -9,7 +9,7 @@
 using namespace fulcrum;
 
 namespace {
-Model<float> small_model() {
+Model<float> passed_model() {
   return ModelBuilder<float>("small", 3)
       .input({1, 8, 8})
       .conv(4, 3)
@@ -24,7 +24,7 @@ Model<float> small_model() {
 TEST_CASE("a pruning report shows every layer and the whole") {
   PruneOptions options;
   options.sparsity = 0.5;
-  const std::string text = to_text(prune(small_model(), options).report);
+  const std::string text = to_text(prune(passed_model(), options).report);
   CHECK_THAT(text, ContainsSubstring("conv1"));
   CHECK_THAT(text, ContainsSubstring("dense1"));
   CHECK_THAT(text, ContainsSubstring("50.0 %"));
@@ -32,7 +32,7 @@ TEST_CASE("a pruning report shows every layer and the whole") {
 }
 
 TEST_CASE("a fake quantization report shows steps and levels") {
-  const std::string text = to_text(fake_quantize(small_model(), FakeQuantizeOptions{}).report);
+  const std::string text = to_text(fake_quantize(passed_model(), FakeQuantizeOptions{}).report);
   CHECK_THAT(text, ContainsSubstring("conv1"));
   CHECK_THAT(text, ContainsSubstring("levels"));
 }
@@ -51,5 +51,5 @@ TEST_CASE("a quantization report shows scales and what stays in float, with the 
 }
 
 TEST_CASE("a folding report names what was folded into what") {
-  CHECK_THAT(to_text(fold_batch_normalization(small_model()).report), ContainsSubstring(" into conv1"));
+  CHECK_THAT(to_text(fold_batch_normalization(passed_model()).report), ContainsSubstring(" into conv1"));
 }
