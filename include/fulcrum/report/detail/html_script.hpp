@@ -276,7 +276,7 @@ function drawTradeoffs() {
   drawTradeoff('accuracy-plot', c => c.accuracy === null ? null : c.accuracy * 100, shown => {
     const values = shown.map(c => c.accuracy * 100).concat(study.floor === null ? [] : [study.floor * 100]);
     const low = Math.min(...values), high = Math.max(...values), room = Math.max((high - low) * .12, .1);
-    return axis('accuracy on the test set', v => v.toFixed(high - low < .6 ? 2 : 1) + ' %', false, {min: low - room, max: Math.min(high + room, 100 + room)});
+    return axis('accuracy on the test set', v => v > 100.0001 ? '' : v.toFixed(high - low < .6 ? 2 : 1) + ' %', false, {min: low - room, max: Math.min(high + room, 100 + room)});
   }, {horizontal: study.floor === null ? undefined : {at: study.floor * 100, label: 'accuracy budget'}});
   drawTradeoff('rate-plot', c => figures(c).rate, shown => axis('samples per second', v => scaled(v, '').trim(), true, around(shown.map(c => figures(c).rate), 1.5)), {});
 }

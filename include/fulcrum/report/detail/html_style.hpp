@@ -75,8 +75,8 @@ th, td { text-align: right; padding: 7px 8px; white-space: nowrap; border-bottom
 tbody tr:last-child td { border-bottom: 0; }
 th { white-space: normal; font-weight: 600; font-size: 13px; color: var(--soft); vertical-align: bottom; }
 th.word, td.word { text-align: left; }
-td.name { white-space: normal; min-width: 150px; }
-td.why { text-align: left; white-space: normal; min-width: 200px; color: var(--soft); font-size: 13px; }
+td.name { white-space: normal; min-width: 130px; }
+td.why { text-align: left; white-space: normal; min-width: 150px; color: var(--soft); font-size: 13px; }
 th button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer; text-align: inherit; }
 th[aria-sort="ascending"] button::after { content: " ↑"; }
 th[aria-sort="descending"] button::after { content: " ↓"; }
