@@ -158,3 +158,16 @@ TEST_CASE("those whose rounds cannot be told apart are stated as equal") {
   CHECK_THAT(r.reason,
              ContainsSubstring("On this machine today, one other is equal to it within the noise: f32, batch 2"));
 }
+
+TEST_CASE("one round of many that goes the other way makes no equality") {
+  LatencyReport fast;
+  LatencyReport slow;
+  for (const double rate : {1000.0, 1010.0, 1020.0, 990.0, 1005.0, 1030.0}) fast.blocks.push_back({{}, {}, rate});
+  for (const double rate : {900.0, 910.0, 905.0, 995.0, 890.0, 915.0}) slow.blocks.push_back({{}, {}, rate});
+  CHECK_FALSE(detail::same_in_rounds(slow, fast));
+  CHECK_FALSE(detail::same_in_rounds(fast, slow));
+  slow.blocks[0].throughput_per_s = 1001.0;  // and two of six are no evidence any more
+  CHECK(detail::same_in_rounds(slow, fast));
+  slow.blocks = {{{}, {}, 500.0}, {{}, {}, 510.0}};  // two rounds are few, but these are far below
+  CHECK_FALSE(detail::same_in_rounds(slow, fast));
+}

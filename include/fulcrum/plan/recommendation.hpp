@@ -23,8 +23,9 @@ struct Recommendation {
   std::optional<std::size_t> candidate;  ///< index of the one to run; always measured and on the front
   std::optional<std::size_t> nearest;    ///< when none qualifies: index of the one that comes nearest
   std::string reason;                    ///< in sentences, with figures
-  /// Indices of the others that meet the objective and whose throughput cannot be told from the chosen one's: the round
-  /// by round ratios lie on both sides of 1, or their middle one is within `same_throughput`.
+  /// Indices of the others that meet the objective and whose throughput cannot be told from the chosen one's: the
+  /// middle one of the ratios round by round is within `same_throughput`, or their signs are no evidence (sign test, 25
+  /// %) and the rounds of both overlap.
   std::vector<std::size_t> equals = {};
 };
 
@@ -124,13 +125,27 @@ FULCRUM_DEFINE std::string describe_shortfall(const Candidate& candidate, const 
 
 FULCRUM_DEFINE bool same_in_rounds(const LatencyReport& a, const LatencyReport& b) {
   const std::size_t rounds = std::min(a.blocks.size(), b.blocks.size());
-  if (rounds == 0) return std::abs(a.throughput_per_s / b.throughput_per_s - 1.0) <= same_throughput;
+  if (rounds < 2) return std::abs(a.throughput_per_s / b.throughput_per_s - 1.0) <= same_throughput;
   std::vector<double> ratios;
   for (std::size_t i = 0; i < rounds; ++i)
     ratios.push_back(a.blocks[i].throughput_per_s / b.blocks[i].throughput_per_s);
   std::sort(ratios.begin(), ratios.end());
-  return std::abs(ratios[ratios.size() / 2] - 1.0) <= same_throughput ||
-         (ratios.size() > 1 && ratios.front() <= 1.0 && ratios.back() >= 1.0);
+  if (std::abs(ratios[rounds / 2] - 1.0) <= same_throughput) return true;
+  const auto by_rate = [](const RunBlock& x, const RunBlock& y) { return x.throughput_per_s < y.throughput_per_s; };
+  const auto [a_low, a_high] = std::minmax_element(a.blocks.begin(), a.blocks.end(), by_rate);
+  const auto [b_low, b_high] = std::minmax_element(b.blocks.begin(), b.blocks.end(), by_rate);
+  if (by_rate(*a_high, *b_low) || by_rate(*b_high, *a_low))
+    return false;  // every round of one is above all of the other
+  const auto above =
+      static_cast<std::size_t>(std::count_if(ratios.begin(), ratios.end(), [](double r) { return r > 1; }));
+  // The chance that no more rounds than these go against the others when both are alike, from either side.
+  double ways = 1.0;
+  double chance = 0.0;
+  for (std::size_t k = 0; k <= std::min(above, rounds - above); ++k) {
+    chance += 2.0 * ways / std::exp2(static_cast<double>(rounds));
+    ways *= static_cast<double>(rounds - k) / static_cast<double>(k + 1);
+  }
+  return chance > 0.25;
 }
 
 FULCRUM_DEFINE std::string describe_equals(std::span<const Candidate> candidates, std::span<const std::size_t> equals) {
