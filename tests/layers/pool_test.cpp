@@ -58,30 +58,30 @@ TEST_CASE("pooling over depth too") {
 }
 
 TEST_CASE("the index of a window's maximum counts through the whole source") {
-  using Values = Tensor<double>;
+  using Doubles = Tensor<double>;
   MaxPoolIndices layer{{{2, 2}, {2, 2}, 0}, false};
-  const Values rising = test::counting_tensor<double>({1, 1, 5, 5});
-  CHECK(test::run_kernel(layer, {rising}) == Values({1, 1, 2, 2}, {6, 8, 16, 18}));
+  const Doubles rising = test::counting_tensor<double>({1, 1, 5, 5});
+  CHECK(test::run_kernel(layer, {rising}) == Doubles({1, 1, 2, 2}, {6, 8, 16, 18}));
   layer.column_major = true;
-  CHECK(test::run_kernel(layer, {rising}) == Values({1, 1, 2, 2}, {6, 16, 8, 18}));
+  CHECK(test::run_kernel(layer, {rising}) == Doubles({1, 1, 2, 2}, {6, 16, 8, 18}));
 
   layer = {{{2, 2}, {1, 1}, {1, 0, 0, 0}}, false};
   // Two channels; where the maximum is held twice, the first one counts.
-  CHECK(test::run_kernel(layer, {Values({1, 2, 2, 2}, {9, 1, 9, 2, 0, 0, 0, 7})}) ==
-        Values({1, 2, 2, 1}, {0, 0, 4, 7}));
+  CHECK(test::run_kernel(layer, {Doubles({1, 2, 2, 2}, {9, 1, 9, 2, 0, 0, 0, 7})}) ==
+        Doubles({1, 2, 2, 1}, {0, 0, 4, 7}));
 }
 
 TEST_CASE("indices with depth and dilation") {
-  using Values = Tensor<double>;
+  using Doubles = Tensor<double>;
   MaxPoolIndices layer;
   layer.window.kernel = {1, 2};
   layer.window.dilation = {1, 2};
   layer.window.depth = {2, 1, 0, 0, 1};
-  const Values src({1, 1, 2, 2, 3}, {1, 9, 2, 3, 0, 5, 0, 0, 4, 0, 0, 3});
-  CHECK(test::run_kernel(layer, {src}) == Values({1, 1, 1, 2, 1}, {8, 5}));
+  const Doubles src({1, 1, 2, 2, 3}, {1, 9, 2, 3, 0, 5, 0, 0, 4, 0, 0, 3});
+  CHECK(test::run_kernel(layer, {src}) == Doubles({1, 1, 1, 2, 1}, {8, 5}));
   layer.column_major = true;  // (d, h, w) at d + 2 · (h + 2 · w)
-  CHECK(test::run_kernel(layer, {src}) == Values({1, 1, 1, 2, 1}, {1 + 2 * (0 + 2 * 2), 0 + 2 * (1 + 2 * 2)}));
+  CHECK(test::run_kernel(layer, {src}) == Doubles({1, 1, 1, 2, 1}, {1 + 2 * (0 + 2 * 2), 0 + 2 * (1 + 2 * 2)}));
   const std::vector<Shape> shapes{{1, 1, 2, 2, 3}};
   CHECK(layer.work(shapes, {1, 1, 1, 2, 1}).flops == 4.0 * 2);
-  CHECK(test::run_kernel(layer, {Values({0, 1, 2, 2, 3})}).dims() == Shape{0, 1, 1, 2, 1});
+  CHECK(test::run_kernel(layer, {Doubles({0, 1, 2, 2, 3})}).dims() == Shape{0, 1, 1, 2, 1});
 }

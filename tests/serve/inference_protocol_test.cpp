@@ -56,11 +56,11 @@ TEST_CASE("binary tensors are parts of the body") {
 }
 
 TEST_CASE("what is wrong with a request is said in a sentence") {
-  const auto fails = [](const std::string& json, const std::string& why, const std::string& binary = {}) {
-    INFO(json);
-    CHECK_THROWS_WITH(parse(json, binary), ContainsSubstring(why));
+  const auto fails = [](const std::string& text, const std::string& why, const std::string& binary = {}) {
+    INFO(text);
+    CHECK_THROWS_WITH(parse(text, binary), ContainsSubstring(why));
     try {
-      static_cast<void>(parse(json, binary));
+      static_cast<void>(parse(text, binary));
     } catch (const RequestError& error) {
       CHECK(error.status() == 400);
     }
