@@ -210,7 +210,6 @@
 
 #include <fulcrum/report/advice_text.hpp>
 #include <fulcrum/report/comparison_text.hpp>
-#include <fulcrum/report/explanation_html.hpp>
 #include <fulcrum/report/explanation_text.hpp>
 #include <fulcrum/report/latency_text.hpp>
 #include <fulcrum/report/load_text.hpp>

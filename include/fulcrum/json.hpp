@@ -19,6 +19,7 @@
 
 #include <fulcrum/report/advice_json.hpp>
 #include <fulcrum/report/csv.hpp>
+#include <fulcrum/report/explanation_html.hpp>
 #include <fulcrum/report/explanation_json.hpp>
 #include <fulcrum/report/html.hpp>
 #include <fulcrum/report/json.hpp>

@@ -29,7 +29,7 @@ void OnednnExecutor::execute_timed<void>(std::span<const float* const>, std::spa
 template <>
 std::vector<Tensor<float>> OnednnExecutor::run<void>(std::span<const Tensor<float>>);
 template <>
-Explanation explain<void>(const Model<float>&, const RunConfig&);
+Explanation explain<void>(const Model<float>&, const RunConfig&, std::vector<State>);
 template <>
 LatencyReport measure<void>(const Model<float>&, const RunConfig&, const MeasureOptions&, const ProgressSink&);
 template <>

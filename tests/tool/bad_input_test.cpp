@@ -196,7 +196,7 @@ TEST_CASE("texts that are empty or given twice are refused") {
   refused("explain in/m.onnx --layer-precision a=f32 --layer-precision a=bf16", "names 'a' a second time");
   refused("explain in/m.onnx --threads 1 --threads 2", "--threads");
   refused("run in/m.onnx --input in/x.npy --output ''", "is empty");
-  refused("tradeoff zoo:mlp --data none --batches 1000000000", "none");
+  refused("tradeoff zoo:mlp --data none --batches 1000000000", "batches: has 1000000000");
   // Options may stand before MODEL.
   CHECK(run_limited(folder, "info --dim N=3 in/m.onnx").exit_code == 0);
   CHECK(run_limited(folder, "explain --threads 1 --precision f32 in/m.onnx").exit_code == 0);

@@ -127,8 +127,9 @@ FULCRUM_DEFINE double MachineRates::peak(Precision precision, int threads) const
     if (p.precision == precision) entries.emplace_back(p.threads, p.flop_per_s);
   }
   if (entries.empty()) {
-    throw Error("the machine profile", "has no figures for " + std::string(name_of(precision)),
-                "choose a precision that this CPU runs (`fulcrum info` lists them)");
+    throw Error(
+        "the machine profile", "has no figures for " + std::string(name_of(precision)),
+        "choose another precision, or run `fulcrum calibrate` again if this CPU runs it (`fulcrum info` tells)");
   }
   return detail::interpolate_threads(std::move(entries), threads);
 }

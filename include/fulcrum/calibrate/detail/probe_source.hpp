@@ -314,7 +314,7 @@ FULCRUM_DEFINE Probe ProbeSource::other_conv_probe() {
     b.layer(std::move(layer), {b.last()});
     if (chance(0.7)) b.relu();
   };
-  if (which < 0.4) {
+  if (which < 0.25) {
     b.input({c, extent, extent});
     for (int i = 0; i < 2; ++i) {
       Conv<float> conv;
@@ -323,7 +323,7 @@ FULCRUM_DEFINE Probe ProbeSource::other_conv_probe() {
       append(std::move(conv), {c, group, 3, 3}, c);
       add_probe_conv(b, c, 1, {});
     }
-  } else if (which < 0.55) {
+  } else if (which < 0.42) {
     const std::int64_t d = pick(std::array<std::int64_t, 3>{2, 2, 4});
     b.input({c, extent, extent});
     for (int i = 0; i < 2; ++i) {
@@ -333,7 +333,7 @@ FULCRUM_DEFINE Probe ProbeSource::other_conv_probe() {
       conv.groups = deep ? c : 1;
       append(std::move(conv), {c, deep ? 1 : c, 3, 3}, c);
     }
-  } else if (which < 0.75) {
+  } else if (which < 0.72) {
     b.input({c, extent, extent});
     const std::int64_t oc = pick(std::array<std::int64_t, 4>{16, 32, 64, 128});
     const std::int64_t kernel = pick(std::array<std::int64_t, 3>{2, 3, 4});
