@@ -1,5 +1,6 @@
 // No step runs in a reference implementation of oneDNN, which takes a thousand times as long as an optimized one.
 
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -7,6 +8,8 @@
 #include <fulcrum/analysis/is_quantized.hpp>
 #include <fulcrum/exec/int8_options.hpp>
 #include <fulcrum/exec/onednn.hpp>
+#include <fulcrum/exec/reference.hpp>
+#include <fulcrum/model/builder.hpp>
 #include <fulcrum/model/random_sources.hpp>
 #include <fulcrum/onednn/environment.hpp>
 #include <fulcrum/passes/quantize.hpp>
@@ -15,6 +18,7 @@
 #include <support/catch.hpp>
 #include <support/data.hpp>
 #include <support/random_model.hpp>
+#include <support/tolerance.hpp>
 
 using namespace fulcrum;
 using fulcrum::test::random_tensor;
@@ -71,6 +75,29 @@ TEST_CASE("arithmetic that broadcasts in every way runs in optimized kernels, be
           check_kernels_in_every_precision(std::move(b).build());
         }
       }
+    }
+  }
+}
+
+TEST_CASE("dense layers in bf16 leave no tiles empty, whatever the number of rows") {
+  if (!cpu_supports(Precision::bf16)) return;
+  const bool in_tiles = onednn_environment().isa.find("amx_bf16") != std::string::npos;
+  const std::set<std::int64_t> poor{51, 53, 58, 59, 61, 62, 106, 118, 177};
+  for (const std::int64_t rows : {16, 48, 50, 51, 52, 53, 55, 58, 59, 61, 62, 64, 82, 96, 106, 118, 120, 177, 197}) {
+    for (const int threads : {1, 2}) {
+      ModelBuilder<float> b("rows");
+      const NodeId first = b.input({rows, 64}).dense(64).last();
+      const Model<float> model = b.gelu().dense(64).add(first).dense(32).relu().build();
+      const auto compiled = OnednnModel::compile(model, {.threads = threads, .precision = Precision::bf16});
+      for (const StepInfo& step : compiled->steps()) {
+        if (!step.kind.starts_with("Dense")) continue;
+        INFO(rows << " rows: " << step.kind << " runs " << step.implementation);
+        CHECK((step.implementation.find("conv") != std::string::npos) == (in_tiles && poor.contains(rows)));
+      }
+      const Tensor<float> src = random_tensor<float>({1, rows, 64}, 3);
+      CHECK(test::relative_difference(OnednnExecutor(compiled).run({&src, 1}).front(),
+                                      ReferenceExecutor<float>(model).run({&src, 1}).front()) <
+            test::relative_tolerance(Precision::bf16));
     }
   }
 }

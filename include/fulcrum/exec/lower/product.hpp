@@ -211,8 +211,11 @@ FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const D
         // The convolution of floats splits pixels over threads: one row would run on one thread. (In int8 this was not
         // timed.)
         const bool is_split = rows > 1 || builder.threads() == 1 || attempt.int8;
-        if (attempt.compute != DType::bf16 && is_split &&
-            runs_better_as_convolution(inner_product, convolution, weights, attempt.dst)) {
+        const bool as_convolution =
+            attempt.compute == DType::bf16
+                ? !attempt.int8 && fills_tiles_as_convolution(rows, inner_product, convolution, attempt.dst)
+                : is_split && runs_better_as_convolution(inner_product, convolution, weights, attempt.dst);
+        if (as_convolution) {
           Product pixels = product;
           pixels.weights_dims = {oc, width, 1, 1};
           pixels.rows = Shape{rows, oc};
