@@ -47,7 +47,7 @@ FULCRUM_DEFINE Schedule make_schedule(const Model<float>& model, const RunConfig
   if (const std::string reason = why_unsupported(config.precision, machine); !reason.empty()) {
     if (config.missing_precision == MissingPrecision::refuse) {
       throw Error("precision " + std::string(name_of(config.precision)), reason,
-                  "choose another, or let it run in f32 (--missing-precision f32)");
+                  "choose another, or let it run in f32 (missing precision: f32)");
     }
     run.precision = Precision::f32;
     schedule.notes.push_back(reason + ": runs in f32");

@@ -225,9 +225,8 @@ FULCRUM_DEFINE std::vector<ScheduledStep> expected_steps(const Schedule& schedul
       const NodeId shown = place.from == "view" ? edge.seen_as : edge.value;
       const bool copies = place.to == "copied_sum";
       const std::pair key(shown, copies || place.to == "view" ? place.to : std::string(name_of(edge.dst)));
-      const bool at_least_once = edge.turns || ((place.converts || copies) && seen.empty());
       const int times = std::max(detail::expected_reorders(seen, place).value_or(place.converts || copies ? 1 : 0),
-                                 at_least_once ? 1 : 0);
+                                 edge.turns ? 1 : 0);
       if (times == 0 || std::find(moved.begin(), moved.end(), key) != moved.end()) continue;
       moved.push_back(key);
       const Movement movement = place.to == "output"                                                 ? Movement::output

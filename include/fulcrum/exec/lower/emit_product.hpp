@@ -211,7 +211,7 @@ template <class InnerProduct, class Convolution>
 }
 
 /// Whether a dense layer in bf16 is better off as such a convolution, which takes rows 16 at a time whatever their
-/// number: where the inner product computes in tiles and would leave them empty. (3 to 7 times as fast there, 0.8 to
+/// number: where the inner product computes in tiles and would leave them empty. (3 to 7 times as fast there, 0.6 to
 /// 1.1 times elsewhere.)
 template <class InnerProduct, class Convolution>
 [[nodiscard]] bool fills_tiles_as_convolution(std::int64_t rows, const InnerProduct& inner_product,
