@@ -15,11 +15,12 @@ CalibrationData some_data() {
   data.seconds = 1.5;
   data.bandwidths = {{"L1", 32768.0, 1, 1e11}, {"DRAM", 0.0, 1, 1e10}};
   data.networks = {{Precision::int8, 2, 310.0, 300.0}};
+  data.drift = {{{1, 300.0, 600.0, 0.0}, {2, 160.0, 330.0, 0.0}}, {{1, 310.0, 600.0, 0.0}, {2, 170.0, 330.0, 0.0}}};
   detail::ProbeSource source(3, "avx2");
   for (int i = 0; i < 30; ++i) {
     const detail::Probe probe = source.next();
     const Schedule schedule = make_schedule(probe.model, {.batch = probe.batch, .threads = 2}, {.isa = "avx2"});
-    for (const ScheduledStep& entry : schedule.steps) data.steps.push_back({entry.step, entry.step.threads, 12.5});
+    for (const ScheduledStep& entry : schedule.steps) data.steps.push_back({entry.step, entry.step.threads, 12.5, 1});
   }
   data.add({Precision::f32, "input", "convolution", false, 3, 1.0});
   data.add({Precision::f32, "input", "convolution", false, 3, 0.0});
@@ -35,6 +36,7 @@ TEST_CASE("what a calibration has timed comes back from its JSON, step by step a
   const CalibrationData back = calibration_data_from_json(JsonReader(j));
   CHECK(to_json(back) == to_json(data));
   CHECK(back.bandwidths == data.bandwidths);
+  CHECK(back.drift == data.drift);
   CHECK(back.layout_changes == data.layout_changes);
   REQUIRE(back.steps.size() == data.steps.size());
   MachineRates rates;
@@ -48,6 +50,7 @@ TEST_CASE("what a calibration has timed comes back from its JSON, step by step a
           efficiency_features(b, roofline_point(b, rates, b.threads)));
     CHECK(loops_of(a) == loops_of(b));
     CHECK(back.steps[i].time_us == data.steps[i].time_us);
+    CHECK(back.steps[i].turn == 1);
   }
 }
 

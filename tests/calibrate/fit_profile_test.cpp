@@ -79,19 +79,56 @@ TEST_CASE("running side by side is never believed to be a gain") {
   CHECK(contention[0].extra_step_us == 0.0);
 }
 
-TEST_CASE("jitter is relative to the median") {
-  LatencyStatistics latency;
-  latency.p50 = Milliseconds(2.0);
-  latency.min = Milliseconds(1.0);
-  latency.mean = Milliseconds(3.0);
-  latency.p90 = latency.p95 = latency.p99 = Milliseconds(4.0);
-  latency.p99_9 = Milliseconds(8.0);
-  const Jitter jitter = jitter_from(latency, 2);
+TEST_CASE("jitter is relative to the median of its turn, and the middle one of the turns") {
+  const auto turn = [](double median_ms, double last_ratio) {
+    std::vector<double> times_ms(100, median_ms);
+    times_ms.front() = 0.5 * median_ms;
+    times_ms[50] = last_ratio * median_ms;
+    return times_ms;
+  };
+  // A turn in which the machine was slow all the while says nothing of the tail, and one with an accident little.
+  const Jitter jitter = jitter_from({turn(2.0, 1.5), turn(4.0, 1.25), turn(2.0, 100.0)}, 3, 2);
+  CHECK(jitter.instances == 3);
   CHECK(jitter.threads == 2);
   CHECK(jitter.p50_ms == 2.0);
   CHECK(jitter.min_ratio == 0.5);
-  CHECK(jitter.mean_ratio == 1.5);
-  CHECK(jitter.p99_9_ratio == 4.0);
+  CHECK(jitter.p90_ratio == 1.0);
+  CHECK(jitter.p99_ratio == 1.5);
+  CHECK(jitter.mean_ratio == Approx(1.0));
+}
+
+TEST_CASE("turns too short for a tail of their own are put together") {
+  std::vector<std::vector<double>> turns(4, std::vector<double>(50, 1.0));
+  turns[2].assign(50, 3.0);
+  turns[2].back() = turns[2].front() = turns[2][25] = 9.0;
+  const Jitter jitter = jitter_from(turns, 1, 1);
+  CHECK(jitter.p95_ratio == 1.0);
+  CHECK(jitter.p99_ratio == 3.0);  // 3 of 200
+}
+
+TEST_CASE("what was timed while the machine was slow is brought to its middle speed") {
+  const std::vector<std::vector<DriftProbe>> turns{
+      {{1, 100.0, 50.0, 0.0}}, {{1, 100.0, 50.0, 0.0}}, {{1, 120.0, 50.0, 0.0}}, {{1, 120.0, 50.0, 0.0}},
+      {{1, 100.0, 75.0, 0.0}}, {{1, 100.0, 75.0, 0.0}}, {{1, 100.0, 50.0, 0.0}}};
+  MachineRates rates;
+  rates.peaks = {{Precision::f32, 1, 1e11}};
+  rates.overheads = {{1, 0.1, 1.0}};
+  rates.bandwidths = {{"DRAM", 0.0, 1, 1e10}};
+  Step computes = synthetic::conv_step(1, 64, 64, 28, 3);
+  Step moves = computes;
+  moves.weight_bytes = 1e8;
+  std::vector<TimedStep> timed;
+  for (const std::size_t turn : {0, 2, 4, 6}) {
+    timed.push_back({computes, 1, 700.0, turn});
+    timed.push_back({moves, 1, 10000.0, turn});
+  }
+  const std::vector<TimedStep> even = at_middle_speed(timed, turns, rates);
+  const std::vector<double> computing{700.0, 700.0 / 1.2, 700.0, 700.0}, moving{1e4, 1e4, 1e4 / 1.5, 1e4};
+  for (std::size_t i = 0; i < computing.size(); ++i) {
+    CHECK(even[2 * i].time_us == Approx(computing[i]));
+    CHECK(even[2 * i + 1].time_us == Approx(moving[i]));
+  }
+  CHECK(at_middle_speed(timed, {}, rates)[2].time_us == 700.0);
 }
 
 TEST_CASE("an inference takes as much more than its steps as probes did, per precision and thread count") {
@@ -110,8 +147,20 @@ TEST_CASE("an inference takes as much more than its steps as probes did, per pre
   CHECK(fit_inference_overhead(networks, {{Precision::f32, 1, 1.02, 0.0, 1}}, 1) == Approx(1.2));
   CHECK(fit_inference_overhead(networks, composition, 2) == 0.0);
   // Scatter that single steps explain is not counted again; a machine that never scatters is not believed.
-  fit_scatter({{Precision::f32, 1, 120.0, 100.0, 0.0}, {Precision::f32, 1, 100.0, 120.0, 0.0}}, composition);
+  const auto network = [](double measured, double predicted, double sd) {
+    return CheckedNetwork{Precision::f32, 1, measured, predicted, sd};
+  };
+  fit_networks({network(120.0, 100.0, 0.0), network(100.0, 100.0, 0.0), network(100.0, 120.0, 0.0)}, composition);
+  CHECK(composition[0].factor == Approx(1.05));
   CHECK(composition[0].sd == Approx(1.4826 * std::log(1.2)));
-  fit_scatter({{Precision::f32, 1, 120.0, 100.0, 1.0}}, composition);
+  fit_networks({network(100.0, 100.0, 1.0)}, composition);
   CHECK(composition[0].sd == Approx(0.03));
+  CHECK(composition[0].factor == Approx(1.05));
+  // What all of them took longer is part of the factor; what they disagree about is not.
+  fit_networks({network(110.0, 100.0, 0.0), network(110.0, 100.0, 0.0), network(110.0, 100.0, 0.0)}, composition);
+  const double corrected = composition[0].factor;
+  CHECK(corrected > 1.05 * 1.05);
+  CHECK(corrected < 1.05 * 1.1);
+  fit_networks({network(200.0, 100.0, 0.0), network(110.0, 100.0, 0.0), network(60.0, 100.0, 0.0)}, composition);
+  CHECK(composition[0].factor == Approx(corrected).epsilon(0.01));
 }

@@ -54,3 +54,18 @@ TEST_CASE("a profile keeps its drift probe, and one without reads as before") {
   profile.drift_probe = {{1, 500.0, 2000.0, 0.0625}, {2, 250.0, 1500.0, 0.125}};
   CHECK(machine_profile_from_json(nlohmann::json::parse(profile_file_text(profile))) == profile);
 }
+
+TEST_CASE("of several turns the middle one counts, and half of them for the noise") {
+  const auto turn = [](double compute_us, double memory_us) {
+    return std::vector<DriftProbe>{{1, compute_us, memory_us, 0.0}, {2, 0.5 * compute_us, memory_us, 0.0}};
+  };
+  const std::vector<DriftProbe> middle =
+      middle_of({turn(100.0, 50.0), turn(300.0, 50.0), turn(110.0, 50.0), turn(104.0, 52.0), turn(90.0, 50.0)});
+  REQUIRE(middle.size() == 2);
+  CHECK(middle[0].threads == 1);
+  CHECK(middle[0].compute_us == 104.0);
+  CHECK(middle[1].compute_us == 52.0);
+  CHECK(middle[1].memory_us == 50.0);
+  CHECK(middle[0].noise == Approx(0.1));
+  CHECK(middle_of({}).empty());
+}

@@ -51,15 +51,18 @@ TEST_CASE("one instance has nobody to contend with") {
 
 TEST_CASE("the tail is interpolated between lengths of inference and taken from the nearest thread count") {
   MachineProfile profile = synthetic::machine();
-  profile.jitter = {{1, 0.1, 0.9, 1.2, 1.5, 1.6, 3.0, 9.0},
-                    {1, 10.0, 0.9, 1.0, 1.1, 1.2, 1.4, 2.0},
-                    {2, 1.0, 0.9, 1.0, 1.1, 1.2, 5.0, 2.0}};
-  CHECK(profile.statistics_of(0.01, 1).p99.count() == Approx(0.03));
-  CHECK(profile.statistics_of(10.0, 1).p99.count() == Approx(14.0));
-  CHECK(profile.statistics_of(1.0, 1).p99.count() == Approx(2.2));
-  CHECK(profile.statistics_of(100.0, 2).p99.count() == Approx(500.0));
-  CHECK(profile.statistics_of(1.0, 1).p50.count() == 1.0);
-  CHECK(synthetic::machine().statistics_of(3.0, 1).p99.count() == 3.0);
+  profile.jitter = {{1, 1, 0.1, 0.9, 1.2, 1.5, 1.6, 3.0, 9.0},
+                    {1, 1, 10.0, 0.9, 1.0, 1.1, 1.2, 1.4, 2.0},
+                    {1, 2, 1.0, 0.9, 1.0, 1.1, 1.2, 5.0, 2.0},
+                    {2, 1, 1.0, 0.9, 1.0, 1.1, 1.2, 6.0, 2.0}};
+  CHECK(profile.statistics_of(0.01, 1, 1).p99.count() == Approx(0.03));
+  CHECK(profile.statistics_of(10.0, 1, 1).p99.count() == Approx(14.0));
+  CHECK(profile.statistics_of(1.0, 1, 1).p99.count() == Approx(2.2));
+  CHECK(profile.statistics_of(100.0, 1, 2).p99.count() == Approx(500.0));
+  CHECK(profile.statistics_of(100.0, 2, 1).p99.count() == Approx(600.0));
+  CHECK(profile.statistics_of(100.0, 2, 2).p99.count() == Approx(500.0));
+  CHECK(profile.statistics_of(1.0, 1, 1).p50.count() == 1.0);
+  CHECK(synthetic::machine().statistics_of(3.0, 1, 1).p99.count() == 3.0);
 }
 
 TEST_CASE("efficiency between two thread counts lies between theirs") {

@@ -108,7 +108,7 @@ TEST_CASE("instances multiply the throughput but for what they share") {
 
 TEST_CASE("percentiles follow the machine's jitter") {
   MachineProfile machine = synthetic::machine();
-  machine.jitter = {{1, 1.0, 0.8, 1.1, 1.2, 1.3, 1.7, 4.0}};
+  machine.jitter = {{1, 1, 1.0, 0.8, 1.1, 1.2, 1.3, 1.7, 4.0}};
   const LatencyStatistics l = predict(predicted_network(), {1, 1, 1, Precision::f32}, machine).latency;
   CHECK(l.min.count() == Approx(0.8 * l.p50.count()));
   CHECK(l.mean.count() == Approx(1.1 * l.p50.count()));

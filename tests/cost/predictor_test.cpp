@@ -20,7 +20,7 @@ MachineProfile imperfect_machine() {
     timed.push_back({step, 1, 2.0 * roofline_point(step, machine.rates, 1).time_us()});
   machine.efficiency = fit_efficiencies(timed, machine.rates);
   machine.contention = {{2, 1, 1.5, 0.0}};
-  machine.jitter = {{1, 1.0, 0.8, 1.1, 1.2, 1.3, 1.7, 4.0}};
+  machine.jitter = {{1, 1, 1.0, 0.8, 1.1, 1.2, 1.3, 1.7, 4.0}};
   return machine;
 }
 

@@ -13,7 +13,7 @@ MachineProfile full_profile() {
   MachineProfile profile = synthetic::machine();
   profile.environment.cpu_quota = 1.5;
   profile.environment.seed = 42;
-  profile.jitter = {{1, 0.1, 0.9, 1.2, 1.5, 1.6, 3.0, 9.0}};
+  profile.jitter = {{1, 1, 0.1, 0.9, 1.2, 1.5, 1.6, 3.0, 9.0}};
   profile.contention = {{2, 1, 1.25, 0.5}};
   profile.layout_changes = {{Precision::bf16, "input", "convolution", true, 3, 1.0}};
   std::vector<TimedStep> timed;

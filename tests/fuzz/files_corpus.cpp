@@ -27,7 +27,7 @@ int main(int argc, char** argv) {
   write_file_atomically(folder + "/idx/labels", "\0\0\x08\x01\0\0\0\x03\1\2\3"s);
   MachineProfile profile = synthetic::machine();
   save_profile(profile, folder + "/profile/rates.json");
-  profile.jitter = {{1, 1.0, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4}};
+  profile.jitter = {{1, 1, 1.0, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4}};
   profile.contention = {{2, 1, 1.1, 0.5}};
   profile.composition = {{Precision::f32, 1, 1.0, 0.1, 3}};
   profile.drift_probe = {{1, 10.0, 10.0, 0.01}};

@@ -52,16 +52,6 @@ FULCRUM_DECLARE void add_model(const Model<float>& model, const AddModelOptions&
 #include <fulcrum/calibrate/detail/time_probe.hpp>
 #include <fulcrum/measure/drift_probe.hpp>
 
-namespace fulcrum::detail {
-
-/// What a step took, at the speed that the machine had when it was calibrated.
-FULCRUM_DECLARE double at_calibrated_speed(const TimedStep& timed, const MachineRates& rates, const Drift& drift) {
-  const RooflinePoint roofline = roofline_point(timed.step, rates, timed.threads);
-  return timed.time_us / (bound_of(roofline, timed.time_us) == Bound::memory ? drift.memory : drift.compute);
-}
-
-}  // namespace fulcrum::detail
-
 namespace fulcrum {
 
 FULCRUM_DEFINE void add_timed_steps(const std::vector<TimedStep>& timed, MachineProfile& profile) {

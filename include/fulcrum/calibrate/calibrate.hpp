@@ -46,11 +46,13 @@ FULCRUM_DECLARE [[nodiscard]] MachineProfile calibrate(const CalibrateOptions& o
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include <fulcrum/analysis/is_quantized.hpp>
 #include <fulcrum/calibrate/detail/memory_bandwidth.hpp>
 #include <fulcrum/calibrate/detail/probe_model.hpp>
 #include <fulcrum/calibrate/detail/probe_source.hpp>
+#include <fulcrum/calibrate/detail/steady_runs.hpp>
 #include <fulcrum/calibrate/detail/time_probe.hpp>
 #include <fulcrum/core/utc.hpp>
 #include <fulcrum/measure/drift_probe.hpp>
@@ -90,6 +92,11 @@ private:
 
   FULCRUM_DECLARE void add(ProbeTiming timing, Precision precision);
 
+  /// Another turn of the drift probe when the last one is a second old.
+  FULCRUM_DECLARE void watch_drift();
+
+  FULCRUM_DECLARE void time_steady();
+
   FULCRUM_DECLARE void keep();
 
   FULCRUM_DECLARE void fit();
@@ -97,20 +104,8 @@ private:
   /// Networks that take no part in the fit, whole.
   FULCRUM_DECLARE void check_networks();
 
-  /// Networks from microseconds to tens of milliseconds, for what depends on the length of an inference.
-  FULCRUM_DECLARE static std::vector<Probe> steady_probes();
-
-  FULCRUM_DECLARE LatencyStatistics time_together(const Probe& probe, int instances, int threads,
-                                                  Seconds duration) const;
-
-  FULCRUM_DECLARE void time_jitter();
-
-  FULCRUM_DECLARE void time_contention();
-
-  FULCRUM_DECLARE ContendedRun contended_run(const Probe& probe, int instances, int threads, std::size_t index,
-                                             const LatencyStatistics& together) const;
-
   static constexpr std::size_t least_probes = 3;
+  static constexpr double steady_turns = 4.0;  // spread over the probes
 
   CalibrateOptions options_;
   const ProgressSink& progress_;
@@ -119,8 +114,10 @@ private:
   std::vector<int> threads_;
   std::vector<Precision> precisions_;
   CalibrationData data_;
-  Seconds kept_{};  // elapsed() when `keep` was called last
-  std::vector<std::pair<int, LatencyStatistics>> alone_;
+  Seconds kept_{};     // elapsed() when `keep` was called last
+  Seconds watched_{};  // and when the drift probe was timed
+  std::optional<DriftTimer> drift_;
+  std::optional<SteadyRuns> steady_;
 };
 
 FULCRUM_DEFINE Calibration::Calibration(const CalibrateOptions& options, const ProgressSink& progress)
@@ -137,11 +134,10 @@ FULCRUM_DEFINE Calibration::Calibration(const CalibrateOptions& options, const P
 FULCRUM_DEFINE MachineProfile Calibration::run() && {
   time_memory();
   time_probes();
-  profile_.drift_probe = time_drift_probe(threads_);
   fit();
   check_networks();
-  time_jitter();
-  time_contention();
+  profile_.jitter = steady_->jitter();
+  profile_.contention = fit_contention(steady_->contended(profile_));
   profile_.duration_s = elapsed().count();
   say(1.0, "calibrated", "");
   return std::move(profile_);
@@ -192,9 +188,22 @@ FULCRUM_DEFINE void Calibration::time_memory() {
   data_.bandwidths = profile_.rates.bandwidths;
 }
 
+FULCRUM_DEFINE void Calibration::watch_drift() {
+  constexpr Seconds often(1.0);
+  if (!data_.drift.empty() && drift_ && elapsed() - watched_ < often) return;
+  if (!drift_) drift_.emplace(threads_);
+  data_.drift.push_back(drift_->turn());
+  watched_ = elapsed();
+}
+
+FULCRUM_DEFINE void Calibration::time_steady() {
+  if (!steady_) steady_.emplace(profile_.environment, threads_);
+  steady_->turn(part(0.2) / steady_turns);
+}
+
 FULCRUM_DEFINE void Calibration::time_probes() {
   const Seconds before(data_.seconds);
-  const Seconds until = part(0.72) - before;
+  const Seconds until = part(0.88) - before;
   const Seconds duration = std::clamp(part(5e-5), Seconds(2e-4), Seconds(4e-3));
   ProbeSource source(options_.seed, profile_.environment.isa);
   std::vector<Probe> loading = loading_probes();
@@ -203,18 +212,24 @@ FULCRUM_DEFINE void Calibration::time_probes() {
     const auto at = static_cast<std::size_t>(count);
     const Probe probe = at < loading.size() ? std::move(loading[at]) : source.next();
     if (count < data_.probes) continue;  // of the run that was interrupted
-    say(0.72 * std::min(1.0, (before + elapsed()) / part(0.72)), "timing layers", "probe " + std::to_string(count + 1));
+    say(0.88 * std::min(1.0, (before + elapsed()) / part(0.88)), "timing layers", "probe " + std::to_string(count + 1));
     for (const Precision precision : precisions_) {
       const Model<float> model = precision == Precision::int8 ? quantized_probe(probe.model) : probe.model;
       if (precision == Precision::int8 && !is_quantized(model)) continue;  // nothing in it computes with integers
+      watch_drift();
       for (const int threads : threads_)
         add(time_probe(model, probe.batch, precision, cpus(threads), duration, 5), precision);
     }
     data_.probes = count + 1;
+    const double done = steady_ ? static_cast<double>(steady_->turns()) : 0.0;
+    if (done < steady_turns && elapsed() > until * ((done + 0.5) / steady_turns)) time_steady();
     data_.seconds = (before + elapsed()).count();
     constexpr Seconds often(3.0);
     if (elapsed() - kept_ > often) keep();
   }
+  if (!steady_) time_steady();
+  watched_ = {};
+  watch_drift();
   keep();
 }
 
@@ -239,33 +254,42 @@ FULCRUM_DEFINE std::vector<Probe> Calibration::loading_probes() {
 
 FULCRUM_DEFINE void Calibration::add(ProbeTiming timing, Precision precision) {
   data_.networks.push_back({precision, timing.threads, timing.steps_us + timing.outside_us, timing.steps_us});
-  for (TimedStep& step : timing.steps) data_.steps.push_back(std::move(step));
+  for (TimedStep& step : timing.steps) {
+    step.turn = data_.drift.size() - 1;
+    data_.steps.push_back(std::move(step));
+  }
   for (const LayoutChange& seen : timing.layout_changes) data_.add(seen);
 }
 
 FULCRUM_DEFINE void Calibration::fit() {
-  say(0.72, "fitting", std::to_string(data_.steps.size()) + " timed steps");
+  say(0.88, "fitting", std::to_string(data_.steps.size()) + " timed steps");
   profile_.layout_changes = data_.layout_changes;
-  profile_.rates.peaks = fit_peaks(data_.steps);
-  profile_.rates.overheads = fit_overheads(data_.steps, profile_.rates);
+  profile_.drift_probe = middle_of(data_.drift);
+  // Peaks and overheads are of what arithmetic bounds; with them it can be told what memory bounds.
+  const std::vector<TimedStep> computing = at_middle_speed(data_.steps, data_.drift, profile_.rates);
+  profile_.rates.peaks = fit_peaks(computing);
+  profile_.rates.overheads = fit_overheads(computing, profile_.rates);
+  const std::vector<TimedStep> steps = at_middle_speed(data_.steps, data_.drift, profile_.rates);
   profile_.composition = fit_composition(data_.networks);
   for (Overhead& overhead : profile_.rates.overheads)
     overhead.inference_us = fit_inference_overhead(data_.networks, profile_.composition, overhead.threads);
-  profile_.efficiency = fit_efficiencies(data_.steps, profile_.rates);
+  profile_.efficiency = fit_efficiencies(steps, profile_.rates);
 }
 
 FULCRUM_DEFINE void Calibration::check_networks() {
-  const Seconds until = elapsed() + part(0.08);
+  const Seconds until = elapsed() + part(0.1);
   const Seconds duration = std::clamp(part(1e-3), Seconds(1e-3), Seconds(0.1));
   constexpr std::uint64_t other = 0x5bd1e995;  // probes of the fit are of another seed
   ProbeSource source(options_.seed ^ other, profile_.environment.isa);
   std::vector<CheckedNetwork> networks;
   for (int count = 0; count < 3 || elapsed() < until; ++count) {
-    say(0.74, "checking networks", "network " + std::to_string(count + 1));
+    say(0.9, "checking networks", "network " + std::to_string(count + 1));
     const Probe probe = source.network();
     for (const Precision precision : precisions_) {
       const Model<float> model = precision == Precision::int8 ? quantized_probe(probe.model) : probe.model;
       if (precision == Precision::int8 && !is_quantized(model)) continue;  // nothing in it computes with integers
+      watch_drift();
+      const Drift drift = drift_between(profile_.drift_probe, data_.drift.back()).value_or(Drift{});
       for (const int threads : threads_) {
         const ProbeTiming timing = time_probe(model, probe.batch, precision, cpus(threads), duration, 9);
         const LatencyReport predicted = predict(
@@ -274,109 +298,12 @@ FULCRUM_DEFINE void Calibration::check_networks() {
         // Of the interval without the scatter of networks, which is learnt here.
         const double scatter = profile_.composition_of(precision, threads).sd;
         const double sd = std::log(predicted.interval->p50_high / predicted.latency.p50) / 1.645;
-        networks.push_back({precision, threads, timing.steps_us + timing.outside_us, p50,
+        networks.push_back({precision, threads, (timing.steps_us + timing.outside_us) / drift.slowdown(), p50,
                             std::sqrt(std::max(sd * sd - scatter * scatter, 0.0))});
       }
     }
   }
-  fit_scatter(networks, profile_.composition);
-}
-
-FULCRUM_DEFINE std::vector<Probe> Calibration::steady_probes() {
-  const auto network = [] {
-    ModelBuilder<float> b("probe");
-    b.input({3, 32, 32});
-    for (const std::int64_t oc : {32, 64, 128}) {
-      add_probe_conv(b, oc, 3, {{1, 1}, 1});
-      b.relu().max_pool(2);
-    }
-    b.global_average_pool().flatten();
-    add_probe_dense(b, 10);
-    return b.softmax().build();
-  };
-  ModelBuilder<float> layers("probe");
-  layers.input({256});
-  for (const std::int64_t oc : {64, 10}) add_probe_dense(layers, oc);
-  ModelBuilder<float> weights("probe");
-  weights.input({2048});
-  for (int i = 0; i < 3; ++i) add_probe_dense(weights, 2048);
-  return {
-      {std::move(layers).build(), 1}, {network(), 1}, {network(), 8}, {network(), 64}, {std::move(weights).build(), 1}};
-}
-
-FULCRUM_DEFINE LatencyStatistics Calibration::time_together(const Probe& probe, int instances, int threads,
-                                                            Seconds duration) const {
-  const Environment& environment = profile_.environment;
-  InstancePlan plan;
-  plan.instances = instances;
-  if (instances * threads <= environment.cores) {
-    for (int i = 0; i < instances; ++i) {
-      const auto from = environment.affinity.begin() + i * threads;
-      plan.cpus.emplace_back(from, from + threads);
-    }
-  }
-  plan.warm_up = 0.1 * duration;
-  plan.warm_up_runs = 3;
-  plan.min_duration = duration;
-  plan.max_duration = 4.0 * duration;
-  plan.min_samples = 5;
-  plan.step_runs = 0;
-  std::vector<nanoseconds> all;
-  const auto compiled =
-      OnednnModel::compile(probe.model, {.batch = probe.batch, .threads = threads, .slice = probe.batch});
-  for (const InstanceSamples& samples : run_instances(prepared_model(compiled), plan))
-    all.insert(all.end(), samples.latency.begin(), samples.latency.end());
-  return latency_statistics(all);
-}
-
-FULCRUM_DEFINE void Calibration::time_jitter() {
-  const std::vector<Probe> probes = steady_probes();
-  const Seconds each = part(0.12) / (static_cast<double>(probes.size()) * static_cast<double>(threads_.size()));
-  for (const int threads : threads_) {
-    for (const Probe& probe : probes) {
-      say(0.80, "jitter", std::to_string(threads) + " thread(s)");
-      alone_.push_back({threads, time_together(probe, 1, threads, each)});
-      profile_.jitter.push_back(jitter_from(alone_.back().second, threads));
-    }
-  }
-}
-
-FULCRUM_DEFINE void Calibration::time_contention() {
-  const std::vector<Probe> probes = steady_probes();
-  std::vector<std::pair<int, int>> pairs;  // instances, threads
-  for (const int threads : threads_) {
-    const int fit = profile_.environment.cores / threads;
-    if (fit > 2) pairs.emplace_back(2, threads);
-    if (fit > 1) pairs.emplace_back(fit, threads);
-    pairs.emplace_back(2 * fit, threads);  // one core for two
-  }
-  const Seconds each = part(0.08) / (static_cast<double>(probes.size()) * static_cast<double>(pairs.size()));
-  std::vector<ContendedRun> runs;
-  for (const auto& [instances, threads] : pairs) {
-    for (std::size_t i = 0; i < probes.size(); ++i) {
-      say(0.92, "contention", std::to_string(instances) + " instances of " + std::to_string(threads) + " thread(s)");
-      const LatencyStatistics together = time_together(probes[i], instances, threads, each);
-      runs.push_back(contended_run(probes[i], instances, threads, i, together));
-    }
-  }
-  profile_.contention = fit_contention(runs);
-}
-
-FULCRUM_DEFINE ContendedRun Calibration::contended_run(const Probe& probe, int instances, int threads,
-                                                       std::size_t index, const LatencyStatistics& together) const {
-  const auto at = static_cast<std::size_t>(std::find(threads_.begin(), threads_.end(), threads) - threads_.begin());
-  const LatencyStatistics& alone = alone_[at * (alone_.size() / threads_.size()) + index].second;
-  double own = 0.0;
-  double shared = 0.0;
-  const RunConfig config{.batch = probe.batch, .threads = threads, .slice = probe.batch};
-  const std::vector<ScheduledStep> steps =
-      expected_steps(make_schedule(probe.model, config, machine_of(profile_)), profile_.layout_changes);
-  for (const ScheduledStep& entry : steps) {
-    own += roofline_point(entry.step, profile_.rates, entry.step.threads).time_us();
-    shared += roofline_point(entry.step, profile_.rates, entry.step.threads, instances).time_us();
-  }
-  return {instances, threads, Microseconds(alone.p50).count() * shared / own, Microseconds(together.p50).count(),
-          static_cast<double>(steps.size())};
+  fit_networks(networks, profile_.composition);
 }
 
 }  // namespace fulcrum::detail

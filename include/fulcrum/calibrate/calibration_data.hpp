@@ -9,6 +9,7 @@
 
 #include <fulcrum/calibrate/fit_profile.hpp>
 #include <fulcrum/core/linkage.hpp>
+#include <fulcrum/cost/drift.hpp>
 #include <fulcrum/cost/machine_rates.hpp>
 #include <fulcrum/schedule/layout_change.hpp>
 
@@ -20,9 +21,10 @@ struct CalibrationData {
   double seconds = 0.0;     ///< spent on them so far
   std::vector<Bandwidth> bandwidths;
   std::vector<TimedStep> steps;
-  std::vector<TimedNetwork> networks;        ///< probes as a whole
-  std::vector<LayoutChange> layout_changes;  ///< `reorders` is the mean of what was seen
-  std::vector<int> seen;                     ///< how often each of them was looked at
+  std::vector<TimedNetwork> networks;          ///< probes as a whole
+  std::vector<std::vector<DriftProbe>> drift;  ///< turns of the drift probe between them
+  std::vector<LayoutChange> layout_changes;    ///< `reorders` is the mean of what was seen
+  std::vector<int> seen;                       ///< how often each of them was looked at
 
   /// One value on its way.
   FULCRUM_DECLARE void add(const LayoutChange& change);

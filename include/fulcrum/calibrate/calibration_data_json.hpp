@@ -42,7 +42,13 @@ FULCRUM_DEFINE nlohmann::json to_json(const CalibrationData& data) {
          g.inside, static_cast<int>(s.movement), s.average, s.functions,
          json{s.flops, s.src_bytes, s.weight_bytes, s.dst_bytes, s.reread_bytes, s.reread_set, s.reuse_bytes,
               s.reuse_weight_bytes, s.function_flops, s.density},
-         t.threads, s.team, t.time_us});
+         t.threads, s.team, t.time_us, t.turn});
+  }
+  j["drift"] = json::array();
+  for (const std::vector<DriftProbe>& turn : data.drift) {
+    json row = json::array();
+    for (const DriftProbe& probe : turn) row.push_back({probe.threads, probe.compute_us, probe.memory_us});
+    j["drift"].push_back(std::move(row));
   }
   j["networks"] = json::array();
   for (const TimedNetwork& n : data.networks)
@@ -69,7 +75,7 @@ FULCRUM_DEFINE CalibrationData calibration_data_from_json(const JsonReader& j) {
     data.bandwidths.push_back({c[0].text(), c[1].number(0.0), c[2].integer<int>(1), c[3].number(1.0)});
   }
   for (const JsonReader& row : j.at("steps").elements()) {
-    const std::vector<JsonReader> c = row_of(row, 15);
+    const std::vector<JsonReader> c = row_of(row, 16);
     TimedStep t;
     Step& s = t.step;
     StepGeometry& g = s.geometry;
@@ -96,7 +102,16 @@ FULCRUM_DEFINE CalibrationData calibration_data_from_json(const JsonReader& j) {
     t.threads = s.threads = c[12].integer<int>(1);
     s.team = c[13].integer<int>(1);
     t.time_us = c[14].number();
+    t.turn = c[15].integer<std::size_t>(0);
     data.steps.push_back(std::move(t));
+  }
+  for (const JsonReader& row : j.at("drift").elements()) {
+    std::vector<DriftProbe> turn;
+    for (const JsonReader& of_threads : row.elements()) {
+      const std::vector<JsonReader> c = row_of(of_threads, 3);
+      turn.push_back({c[0].integer<int>(1), c[1].number(1e-3), c[2].number(1e-3), 0.0});
+    }
+    data.drift.push_back(std::move(turn));
   }
   for (const JsonReader& row : j.at("networks").elements()) {
     const std::vector<JsonReader> c = row_of(row, 4);

@@ -2,6 +2,7 @@
 /// \file
 /// From timed steps to the rates and efficiencies of a MachineProfile: arithmetic alone.
 
+#include <cstddef>
 #include <vector>
 
 #include <fulcrum/calibrate/fit_efficiency.hpp>
@@ -15,6 +16,7 @@ struct TimedStep {
   Step step;
   int threads = 1;  ///< that it ran on
   double time_us = 0.0;
+  std::size_t turn = 0;  ///< of the drift probe, the last before it
 };
 
 /// A probe as a whole.
@@ -34,6 +36,13 @@ struct ContendedRun {
   double steps = 0.0;
 };
 
+/// What steps would have taken had the machine been as fast all the while as it was in the middle of the turns of the
+/// drift probe between which they were timed: what memory bounds by the dense layer, all else by the convolution.
+/// \param rates  with peaks and bandwidths; without peaks all are taken for bound by arithmetic
+FULCRUM_DECLARE [[nodiscard]] std::vector<TimedStep> at_middle_speed(std::vector<TimedStep> timed,
+                                                                     const std::vector<std::vector<DriftProbe>>& turns,
+                                                                     const MachineRates& rates);
+
 /// The highest rate of a convolution or dense layer, per precision and thread count. A step shorter than `min_us` does
 /// not count: the clock is too coarse for it.
 FULCRUM_DECLARE [[nodiscard]] std::vector<PeakRate> fit_peaks(const std::vector<TimedStep>& timed,
@@ -46,6 +55,13 @@ FULCRUM_DECLARE [[nodiscard]] std::vector<Overhead> fit_overheads(const std::vec
                                                                   MachineRates rates);
 
 namespace detail {
+
+/// What a step took, at the speed that the machine had when it was calibrated.
+FULCRUM_DECLARE double at_calibrated_speed(const TimedStep& timed, const MachineRates& rates, const Drift& drift);
+
+/// How far from the middle of all turns the machine was after one of them: the mean of that and the next.
+FULCRUM_DECLARE Drift drift_after(const std::vector<std::vector<DriftProbe>>& turns,
+                                  const std::vector<DriftProbe>& middle, std::size_t turn);
 
 /// Of inferences that take longer, what lies between the steps shows as a share; of shorter ones, as a time. Of long
 /// ones, the difference of two large figures would say nothing.
@@ -86,11 +102,15 @@ FULCRUM_DECLARE [[nodiscard]] std::vector<Composition> fit_composition(const std
 FULCRUM_DECLARE [[nodiscard]] double fit_inference_overhead(const std::vector<TimedNetwork>& networks,
                                                             const std::vector<Composition>& composition, int threads);
 
-/// Sets how far networks scatter around their predictions beyond what their steps tell.
-FULCRUM_DECLARE void fit_scatter(const std::vector<CheckedNetwork>& networks, std::vector<Composition>& composition);
+/// Corrects the factors by what networks took beside what was predicted of them, as far as these agree, and sets how
+/// far they scatter around that beyond what their steps tell.
+FULCRUM_DECLARE void fit_networks(const std::vector<CheckedNetwork>& networks, std::vector<Composition>& composition);
 
-/// The quantiles of a measured latency relative to its median.
-FULCRUM_DECLARE [[nodiscard]] Jitter jitter_from(const LatencyStatistics& latency, int threads);
+/// The quantiles of latencies relative to their median: of turns at different times, what the middle one of them shows.
+/// A turn of fewer than 100 inferences has no p99 of its own: such turns are put together, each relative to its median.
+/// \param turns_ms  the latencies of each turn [ms], in any order, none empty
+FULCRUM_DECLARE [[nodiscard]] Jitter jitter_from(const std::vector<std::vector<double>>& turns_ms, int instances,
+                                                 int threads);
 
 }  // namespace fulcrum
 
@@ -101,12 +121,28 @@ FULCRUM_DECLARE [[nodiscard]] Jitter jitter_from(const LatencyStatistics& latenc
 #include <cmath>
 #include <map>
 #include <numeric>
+#include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <tuple>
 #include <utility>
 
+#include <fulcrum/measure/statistics.hpp>
+
 namespace fulcrum {
+
+FULCRUM_DEFINE std::vector<TimedStep> at_middle_speed(std::vector<TimedStep> timed,
+                                                      const std::vector<std::vector<DriftProbe>>& turns,
+                                                      const MachineRates& rates) {
+  const std::vector<DriftProbe> middle = middle_of(turns);
+  std::vector<Drift> drifts;
+  for (std::size_t turn = 0; turn < turns.size(); ++turn) drifts.push_back(detail::drift_after(turns, middle, turn));
+  for (TimedStep& step : timed) {
+    if (step.turn < drifts.size()) step.time_us = detail::at_calibrated_speed(step, rates, drifts[step.turn]);
+  }
+  return timed;
+}
 
 FULCRUM_DEFINE std::vector<PeakRate> fit_peaks(const std::vector<TimedStep>& timed, double min_us) {
   std::map<std::pair<Precision, int>, double> best;
@@ -140,6 +176,30 @@ FULCRUM_DEFINE std::vector<Overhead> fit_overheads(const std::vector<TimedStep>&
 }  // namespace fulcrum
 
 namespace fulcrum::detail {
+
+FULCRUM_DEFINE double at_calibrated_speed(const TimedStep& timed, const MachineRates& rates, const Drift& drift) {
+  if (!rates.knows(timed.step.arithmetic)) return timed.time_us / drift.compute;
+  const RooflinePoint roofline = roofline_point(timed.step, rates, timed.threads);
+  return timed.time_us / (bound_of(roofline, timed.time_us) == Bound::memory ? drift.memory : drift.compute);
+}
+
+FULCRUM_DEFINE Drift drift_after(const std::vector<std::vector<DriftProbe>>& turns,
+                                 const std::vector<DriftProbe>& middle, std::size_t turn) {
+  Drift mean;
+  double count = 0.0;
+  double compute = 0.0, memory = 0.0;
+  for (std::size_t i = turn; i < std::min(turn + 2, turns.size()); ++i) {
+    const std::optional<Drift> drift = drift_between(middle, turns[i]);
+    if (!drift) continue;
+    compute += std::log(drift->compute);
+    memory += std::log(drift->memory);
+    count += 1.0;
+  }
+  if (count == 0.0) return mean;
+  mean.compute = std::exp(compute / count);
+  mean.memory = std::exp(memory / count);
+  return mean;
+}
 
 FULCRUM_DEFINE std::vector<EfficiencySample> merged(std::vector<EfficiencySample> samples) {
   std::map<std::vector<double>, std::vector<double>> by_features;
@@ -291,33 +351,63 @@ FULCRUM_DEFINE double fit_inference_overhead(const std::vector<TimedNetwork>& ne
   return std::max(0.0, detail::median_of(std::move(outside)));
 }
 
-FULCRUM_DEFINE void fit_scatter(const std::vector<CheckedNetwork>& networks, std::vector<Composition>& composition) {
+FULCRUM_DEFINE void fit_networks(const std::vector<CheckedNetwork>& networks, std::vector<Composition>& composition) {
   for (Composition& c : composition) {
-    std::vector<double> distances;
+    std::vector<double> logs;
     double explained = 0.0;
     for (const CheckedNetwork& network : networks) {
       if (network.precision != c.precision || network.threads != c.threads) continue;
-      distances.push_back(std::abs(std::log(network.measured_us / network.predicted_us)));
+      logs.push_back(std::log(network.measured_us / network.predicted_us));
       explained += network.sd * network.sd;
     }
-    if (distances.empty()) continue;
-    explained /= static_cast<double>(distances.size());
-    const double scatter = 1.4826 * detail::median_of(std::move(distances));
+    if (logs.empty()) continue;
+    const auto count = static_cast<double>(logs.size());
+    explained /= count;
+    // Few networks that scatter widely say little: a bias of 4 % is as likely as not.
+    constexpr double expected = 0.04;
+    double bias = detail::median_of(logs);
+    std::vector<double> sizes;
+    for (const double x : logs) sizes.push_back(std::abs(x - bias));
+    constexpr double certain = 0.05;  // no fewer agree by chance
+    const double spread = std::max(1.4826 * detail::median_of(std::move(sizes)), certain);
+    bias *= expected * expected / (expected * expected + (spread * spread + explained) / count);
+    c.factor *= std::exp(bias);
+    for (double& x : logs) x = std::abs(x - bias);
+    const double scatter = 1.4826 * detail::median_of(std::move(logs));
     constexpr double least = 0.03;  // no machine runs the same twice
     c.sd = std::sqrt(std::max(scatter * scatter - explained, least * least));
   }
 }
 
-FULCRUM_DEFINE Jitter jitter_from(const LatencyStatistics& latency, int threads) {
-  const auto ratio = [&](Milliseconds value) { return value / latency.p50; };
-  return {threads,
-          latency.p50.count(),
-          ratio(latency.min),
-          ratio(latency.mean),
-          ratio(latency.p90),
-          ratio(latency.p95),
-          ratio(latency.p99),
-          ratio(latency.p99_9)};
+FULCRUM_DEFINE Jitter jitter_from(const std::vector<std::vector<double>>& turns_ms, int instances, int threads) {
+  std::vector<std::vector<double>> turns;  // of ratios, ascending
+  std::vector<double> medians;
+  bool apart = true;
+  for (std::vector<double> turn : turns_ms) {
+    std::sort(turn.begin(), turn.end());
+    medians.push_back(percentile(std::span<const double>(turn), 0.5));
+    for (double& latency : turn) latency /= medians.back();
+    apart = apart && turn.size() >= 100;
+    turns.push_back(std::move(turn));
+  }
+  if (!apart) {
+    std::vector<double> all;
+    for (const std::vector<double>& turn : turns) all.insert(all.end(), turn.begin(), turn.end());
+    std::sort(all.begin(), all.end());
+    turns = {std::move(all)};
+  }
+  const auto middle = [&](auto statistic) {
+    std::vector<double> figures;
+    for (const std::vector<double>& turn : turns) figures.push_back(statistic(turn));
+    return detail::median_of(std::move(figures));
+  };
+  const auto at = [&](double p) {
+    return middle([p](const std::vector<double>& turn) { return percentile(std::span<const double>(turn), p); });
+  };
+  const double mean = middle([](const std::vector<double>& turn) {
+    return std::accumulate(turn.begin(), turn.end(), 0.0) / static_cast<double>(turn.size());
+  });
+  return {instances, threads, detail::median_of(medians), at(0.0), mean, at(0.9), at(0.95), at(0.99), at(0.999)};
 }
 
 }  // namespace fulcrum

@@ -3,6 +3,7 @@
 /// Whether a machine is as fast as when it was calibrated: the same fixed work, timed then and now.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
 #include <string>
@@ -18,7 +19,7 @@ struct DriftProbe {
   int threads = 1;
   double compute_us = 0.0;  ///< median of a convolution that the arithmetic bounds
   double memory_us = 0.0;   ///< median of a dense layer whose weights come from behind a core's own caches
-  double noise = 0.0;       ///< spread of the medians of its turns, as a share: what cannot be told from a drift
+  double noise = 0.0;       ///< spread of the middle half of its turns, as a share: what cannot be told from a drift
 
   friend bool operator==(const DriftProbe&, const DriftProbe&) = default;
 };
@@ -38,6 +39,9 @@ struct Drift {
 
   friend bool operator==(const Drift&, const Drift&) = default;
 };
+
+/// The middle one of several turns for each thread count of the first, and how far the middle half of them lies apart.
+FULCRUM_DECLARE [[nodiscard]] std::vector<DriftProbe> middle_of(const std::vector<std::vector<DriftProbe>>& turns);
 
 /// From the thread counts that both have: the middle one of their ratios. A difference below 5 % is noise, as is what
 /// the probes' own turns were apart. Nothing when they have no thread count in common.
@@ -63,6 +67,13 @@ FULCRUM_DECLARE double middle_ratio(std::vector<double> ratios) {
   return ratios.size() % 2 == 1 ? ratios[middle] : std::sqrt(ratios[middle - 1] * ratios[middle]);
 }
 
+/// The lower quartile, the median and the upper quartile.
+FULCRUM_DECLARE std::array<double, 3> quarters(std::vector<double> figures) {
+  std::sort(figures.begin(), figures.end());
+  const std::size_t n = figures.size();
+  return {figures[n / 4], middle_ratio(figures), figures[n - 1 - n / 4]};
+}
+
 /// "12 % slower", "3 % faster"
 FULCRUM_DECLARE std::string speed_text(double slowdown) {
   const auto percent = std::lround(100.0 * std::abs(slowdown - 1.0));
@@ -72,6 +83,28 @@ FULCRUM_DECLARE std::string speed_text(double slowdown) {
 }  // namespace fulcrum::detail
 
 namespace fulcrum {
+
+FULCRUM_DEFINE std::vector<DriftProbe> middle_of(const std::vector<std::vector<DriftProbe>>& turns) {
+  std::vector<DriftProbe> result;
+  if (turns.empty()) return result;
+  for (const DriftProbe& first : turns.front()) {
+    std::vector<double> compute, memory;
+    for (const std::vector<DriftProbe>& turn : turns) {
+      for (const DriftProbe& probe : turn) {
+        if (probe.threads != first.threads) continue;
+        compute.push_back(probe.compute_us);
+        memory.push_back(probe.memory_us);
+      }
+    }
+    const auto [compute_low, compute_us, compute_high] = detail::quarters(std::move(compute));
+    const auto [memory_low, memory_us, memory_high] = detail::quarters(std::move(memory));
+    DriftProbe probe{first.threads, compute_us, memory_us, 0.0};
+    if (compute_low > 0.0 && memory_low > 0.0)
+      probe.noise = std::max(compute_high / compute_low, memory_high / memory_low) - 1.0;
+    result.push_back(probe);
+  }
+  return result;
+}
 
 FULCRUM_DEFINE std::optional<Drift> drift_between(const std::vector<DriftProbe>& then,
                                                   const std::vector<DriftProbe>& now) {

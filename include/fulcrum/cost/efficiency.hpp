@@ -184,7 +184,11 @@ FULCRUM_DEFINE std::vector<double> features_of_class(const Step& step, const Roo
   const double work_us = std::max(roofline.compute_us, roofline.memory_us);
   const double size = std::log2((work_us + roofline.overhead_us) / std::max(roofline.overhead_us, 1e-3));
   const double balance = std::clamp(std::log2((roofline.memory_us + 1e-6) / (roofline.compute_us + 1e-6)), -8.0, 8.0);
-  const double reuse = std::clamp(std::log2((step.reuse_bytes + 1.0) / 65536.0), 0.0, 14.0);
+  // What the rest of the inference pushes out of the caches delays what memory bounds, and the code of short steps.
+  constexpr double code = 10.0;  // overheads
+  const double fetched_us = roofline.memory_us + code * roofline.overhead_us;
+  const double reuse = fetched_us / (fetched_us + roofline.compute_us) *
+                       std::clamp(std::log2((step.reuse_bytes + 1.0) / 65536.0), 0.0, 14.0);
   const double aligned = (ic * element) % 4 == 0 ? 1.0 : 0.0;
   const double extra = static_cast<double>(g.extra_src);
   // How much of the time activations take, and of which sort they are.

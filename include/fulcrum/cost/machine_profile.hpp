@@ -24,9 +24,11 @@
 namespace fulcrum {
 
 /// How the other order statistics of a latency relate to its median on this machine, for inferences of about this
-/// length: interruptions have a fixed length, so the tail of a short inference is relatively longer.
+/// length: interruptions have a fixed length, so the tail of a short inference is relatively longer, and the more cores
+/// are busy, the more of them are met.
 struct Jitter {
-  int threads = 1;
+  int instances = 1;
+  int threads = 1;  ///< of each instance
   double p50_ms = 0.0;
   double min_ratio = 1.0;  ///< to the median, as all that follow
   double mean_ratio = 1.0;
@@ -71,7 +73,7 @@ struct MachineProfile {
   std::vector<LayoutChange> layout_changes;
   std::vector<Composition> composition;
   std::vector<Contention> contention;
-  std::vector<Jitter> jitter;              ///< per thread count by ascending p50_ms
+  std::vector<Jitter> jitter;              ///< of several lengths, for each number of instances and threads
   std::vector<DriftProbe> drift_probe;     ///< fixed work, by thread count; empty in older profiles
   std::optional<ErrorSummary> error_card;  ///< how good predictions were; absent when nobody has looked
 
@@ -94,11 +96,11 @@ struct MachineProfile {
   FULCRUM_DECLARE [[nodiscard]] Contention contention_of(int instances, int threads) const;
 
   /// Order statistics around a median of `p50_ms`, interpolated between the calibrated lengths of the nearest
-  /// calibrated thread count.
-  FULCRUM_DECLARE [[nodiscard]] LatencyStatistics statistics_of(double p50_ms, int threads) const;
+  /// calibrated instances and threads.
+  FULCRUM_DECLARE [[nodiscard]] LatencyStatistics statistics_of(double p50_ms, int instances, int threads) const;
 
 private:
-  FULCRUM_DECLARE [[nodiscard]] Jitter jitter_of(double p50_ms, int threads) const;
+  FULCRUM_DECLARE [[nodiscard]] Jitter jitter_of(double p50_ms, int instances, int threads) const;
 };
 
 /// The machine that a profile speaks of, as schedules see it.
@@ -202,8 +204,8 @@ FULCRUM_DEFINE Contention MachineProfile::contention_of(int instances, int threa
   return result;
 }
 
-FULCRUM_DEFINE LatencyStatistics MachineProfile::statistics_of(double p50_ms, int threads) const {
-  const Jitter j = jitter_of(p50_ms, threads);
+FULCRUM_DEFINE LatencyStatistics MachineProfile::statistics_of(double p50_ms, int instances, int threads) const {
+  const Jitter j = jitter_of(p50_ms, instances, threads);
   LatencyStatistics s;
   s.p50 = Milliseconds(p50_ms);
   s.min = s.p50 * j.min_ratio;
@@ -215,8 +217,11 @@ FULCRUM_DEFINE LatencyStatistics MachineProfile::statistics_of(double p50_ms, in
   return s;
 }
 
-FULCRUM_DEFINE Jitter MachineProfile::jitter_of(double p50_ms, int threads) const {
-  const auto distance = [&](const Jitter& x) { return std::abs(std::log(static_cast<double>(x.threads) / threads)); };
+FULCRUM_DEFINE Jitter MachineProfile::jitter_of(double p50_ms, int instances, int threads) const {
+  const auto apart = [](int a, int b) { return std::abs(std::log(static_cast<double>(a) / b)); };
+  const auto distance = [&](const Jitter& x) {
+    return 2.0 * apart(x.instances * x.threads, instances * threads) + apart(x.threads, threads);
+  };
   const Jitter* below = nullptr;
   const Jitter* above = nullptr;
   double nearest = 1e300;
@@ -230,7 +235,8 @@ FULCRUM_DEFINE Jitter MachineProfile::jitter_of(double p50_ms, int threads) cons
   if (below == nullptr || above == nullptr || below == above) return below != nullptr ? *below : *above;
   const double share = std::log(p50_ms / below->p50_ms) / std::log(above->p50_ms / below->p50_ms);
   const auto mix = [&](double Jitter::*m) { return (1.0 - share) * below->*m + share * above->*m; };
-  return {threads,
+  return {instances,
+          threads,
           p50_ms,
           mix(&Jitter::min_ratio),
           mix(&Jitter::mean_ratio),

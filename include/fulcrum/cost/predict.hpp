@@ -148,7 +148,7 @@ FULCRUM_DEFINE LatencyReport predict(const Schedule& schedule, const MachineProf
     report.layers.push_back(std::move(row));
     total_us += time_us;
   }
-  report.latency = profile.statistics_of(1e-3 * total_us, config.threads);
+  report.latency = profile.statistics_of(1e-3 * total_us, config.instances, config.threads);
   // Little's law: the instances hold `instances` batches at any time, each for its mean latency.
   report.throughput_per_s =
       static_cast<double>(config.instances) * static_cast<double>(config.batch) / (1e-3 * report.latency.mean.count());

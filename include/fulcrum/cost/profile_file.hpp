@@ -16,7 +16,7 @@
 namespace fulcrum {
 
 /// Written into every profile; a reader takes no other. It changes when fields or efficiency_features() do.
-inline constexpr int profile_format = 5;
+inline constexpr int profile_format = 6;
 
 namespace detail {
 
@@ -178,7 +178,8 @@ FULCRUM_DEFINE nlohmann::json to_json(const MachineProfile& profile) {
         {{"threads", o.threads}, {"step_us", rounded(o.step_us)}, {"inference_us", rounded(o.inference_us)}});
   }
   for (const Jitter& x : profile.jitter) {
-    j["jitter"].push_back({{"threads", x.threads},
+    j["jitter"].push_back({{"instances", x.instances},
+                           {"threads", x.threads},
                            {"p50_ms", rounded(x.p50_ms)},
                            {"min_ratio", rounded(x.min_ratio)},
                            {"mean_ratio", rounded(x.mean_ratio)},
@@ -246,10 +247,11 @@ FULCRUM_DEFINE MachineProfile machine_profile_from_json(const nlohmann::json& j)
     }
     for (const JsonReader& x : reader.at("jitter").elements()) {
       profile.jitter.push_back(
-          {x.at("threads").integer<int>(1), x.at("p50_ms").number(1e-9, detail::most_time_us),
-           x.at("min_ratio").number(0.0, detail::most_ratio), x.at("mean_ratio").number(0.0, detail::most_ratio),
-           x.at("p90_ratio").number(0.0, detail::most_ratio), x.at("p95_ratio").number(0.0, detail::most_ratio),
-           x.at("p99_ratio").number(0.0, detail::most_ratio), x.at("p99_9_ratio").number(0.0, detail::most_ratio)});
+          {x.at("instances").integer<int>(1), x.at("threads").integer<int>(1),
+           x.at("p50_ms").number(1e-9, detail::most_time_us), x.at("min_ratio").number(0.0, detail::most_ratio),
+           x.at("mean_ratio").number(0.0, detail::most_ratio), x.at("p90_ratio").number(0.0, detail::most_ratio),
+           x.at("p95_ratio").number(0.0, detail::most_ratio), x.at("p99_ratio").number(0.0, detail::most_ratio),
+           x.at("p99_9_ratio").number(0.0, detail::most_ratio)});
     }
     for (const JsonReader& c : reader.at("composition").elements()) {
       profile.composition.push_back({c.at("precision").name(precision_from), c.at("threads").integer<int>(1),

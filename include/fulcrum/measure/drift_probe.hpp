@@ -2,6 +2,7 @@
 /// \file
 /// Fixed work whose time tells whether the machine is as fast as it was.
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -12,8 +13,24 @@
 
 namespace fulcrum {
 
-/// Times a 3×3 convolution (64 channels, 28×28, 58 MFLOP) and a dense layer (2048 × 2048, 16 MiB of weights) in f32 in
-/// turns, on each number of threads, through the executor that runs models. Takes about 0.1 s for each.
+/// A 3×3 convolution (64 channels, 28×28, 58 MFLOP) and a dense layer (2048 × 2048, 16 MiB of weights) in f32, compiled
+/// for each number of threads, to be timed again and again through the executor that runs models.
+class DriftTimer {
+public:
+  /// \param threads  1 … usable cores
+  /// \throws Error when a thread count is below 1
+  FULCRUM_DECLARE explicit DriftTimer(std::span<const int> threads);
+
+  /// Times both on each number of threads, about 25 ms for each. `noise` is 0.
+  FULCRUM_DECLARE [[nodiscard]] std::vector<DriftProbe> turn();
+
+private:
+  struct Work;
+  std::vector<std::shared_ptr<const Work>> work_;  // by thread count
+  int turns_ = 0;
+};
+
+/// Times the fixed work in four turns, about 0.1 s for each number of threads.
 /// \param threads  1 … usable cores
 /// \throws Error when a thread count is below 1
 FULCRUM_DECLARE [[nodiscard]] std::vector<DriftProbe> time_drift_probe(std::span<const int> threads);
@@ -27,7 +44,6 @@ FULCRUM_DECLARE [[nodiscard]] std::optional<Drift> drift_since_calibration(const
 
 #include <algorithm>
 #include <chrono>
-#include <memory>
 
 #include <fulcrum/exec/onednn_factory.hpp>
 #include <fulcrum/measure/instances.hpp>
@@ -43,32 +59,23 @@ FULCRUM_DECLARE Model<float> drift_convolution() {
 
 FULCRUM_DECLARE Model<float> drift_dense() { return ModelBuilder<float>("drift").input({2048}).dense(2048).build(); }
 
-/// Medians of the turns of one of the two [µs].
-struct DriftTurns {
-  std::vector<std::chrono::nanoseconds> all;
-  std::vector<double> medians_us;
-
-  [[nodiscard]] double median_us() const { return Microseconds(median(all)).count(); }
-  [[nodiscard]] double spread() const {
-    const auto [low, high] = std::minmax_element(medians_us.begin(), medians_us.end());
-    return *low > 0.0 ? *high / *low - 1.0 : 0.0;
-  }
-};
-
 }  // namespace fulcrum::detail
 
 namespace fulcrum {
 
-FULCRUM_DEFINE std::vector<DriftProbe> time_drift_probe(std::span<const int> threads) {
-  constexpr int turns = 4;
+struct DriftTimer::Work {
+  int threads = 1;
+  detail::InstancePlan plan;
+  PreparedModel convolution;
+  PreparedModel dense;
+};
+
+FULCRUM_DEFINE DriftTimer::DriftTimer(std::span<const int> threads) {
   const Environment environment = onednn_environment();
-  std::vector<DriftProbe> probes;
   for (const int count : threads) {
     if (count < 1) throw Error("threads of the drift probe", "is " + std::to_string(count), "give 1 or more");
     RunConfig config{.threads = count, .slice = 1};
     config.algorithms.winograd = UseAlgorithm::never;  // the arithmetic that most convolutions do
-    const PreparedModel models[] = {prepared_model(OnednnModel::compile(detail::drift_convolution(), config)),
-                                    prepared_model(OnednnModel::compile(detail::drift_dense(), config))};
     detail::InstancePlan plan;
     if (static_cast<std::size_t>(count) <= environment.affinity.size() && count <= environment.cores)
       plan.cpus.emplace_back(environment.affinity.begin(), environment.affinity.begin() + count);
@@ -77,19 +84,34 @@ FULCRUM_DEFINE std::vector<DriftProbe> time_drift_probe(std::span<const int> thr
     plan.max_duration = Seconds(0.03);
     plan.min_samples = 5;
     plan.step_runs = 0;
-    detail::DriftTurns times[2];
-    for (int turn = 0; turn < turns; ++turn) {
-      for (const int which : {turn % 2, 1 - turn % 2}) {
-        const std::vector<std::chrono::nanoseconds> samples =
-            detail::run_instances(models[which], plan).front().latency;
-        times[which].all.insert(times[which].all.end(), samples.begin(), samples.end());
-        times[which].medians_us.push_back(Microseconds(median(samples)).count());
-      }
-    }
-    probes.push_back(
-        {count, times[0].median_us(), times[1].median_us(), std::max(times[0].spread(), times[1].spread())});
+    work_.push_back(std::make_shared<const Work>(
+        Work{count, std::move(plan), prepared_model(OnednnModel::compile(detail::drift_convolution(), config)),
+             prepared_model(OnednnModel::compile(detail::drift_dense(), config))}));
   }
+}
+
+FULCRUM_DEFINE std::vector<DriftProbe> DriftTimer::turn() {
+  std::vector<DriftProbe> probes;
+  for (const std::shared_ptr<const Work>& work : work_) {
+    const auto median_us = [&](const PreparedModel& model) {
+      return Microseconds(median(detail::run_instances(model, work->plan).front().latency)).count();
+    };
+    DriftProbe probe{.threads = work->threads};
+    if (turns_ % 2 == 1) probe.memory_us = median_us(work->dense);
+    probe.compute_us = median_us(work->convolution);
+    if (turns_ % 2 == 0) probe.memory_us = median_us(work->dense);
+    probes.push_back(probe);
+  }
+  ++turns_;
   return probes;
+}
+
+FULCRUM_DEFINE std::vector<DriftProbe> time_drift_probe(std::span<const int> threads) {
+  constexpr int count = 4;
+  DriftTimer timer(threads);
+  std::vector<std::vector<DriftProbe>> turns;
+  for (int i = 0; i < count; ++i) turns.push_back(timer.turn());
+  return middle_of(turns);
 }
 
 FULCRUM_DEFINE std::optional<Drift> drift_since_calibration(const MachineProfile& profile) {
