@@ -48,5 +48,8 @@
 #include <fulcrum/plan/compress_to_target.hpp>
 #include <fulcrum/plan/measure_in_turns.hpp>
 #include <fulcrum/plan/run_recipe.hpp>
+#include <fulcrum/plan/study_notes.hpp>
+#include <fulcrum/plan/study_variants.hpp>
 #include <fulcrum/plan/tradeoff.hpp>
+#include <fulcrum/plan/tradeoff_options.hpp>
 #include <fulcrum/plan/variants.hpp>

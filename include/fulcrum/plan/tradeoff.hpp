@@ -4,13 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstddef>
-#include <cstdint>
 #include <exception>
-#include <functional>
-#include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -19,100 +14,19 @@
 #include <fulcrum/analysis/is_quantized.hpp>
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/utc.hpp>
-#include <fulcrum/cost/predictor.hpp>
-#include <fulcrum/exec/int8_options.hpp>
 #include <fulcrum/measure/drift_probe.hpp>
 #include <fulcrum/onednn/environment.hpp>
 #include <fulcrum/plan/measure_in_turns.hpp>
-#include <fulcrum/plan/run_recipe.hpp>
-#include <fulcrum/plan/selection.hpp>
-#include <fulcrum/plan/space.hpp>
-#include <fulcrum/plan/study_keeper.hpp>
-#include <fulcrum/plan/variants.hpp>
+#include <fulcrum/plan/study_notes.hpp>
+#include <fulcrum/plan/study_variants.hpp>
+#include <fulcrum/plan/tradeoff_options.hpp>
 
 namespace fulcrum {
 
-/// Where the models of recipes come from and go to, so that a study that was interrupted need not train them again.
-struct RecipeModels {
-  std::function<Model<float>(const std::string&)> load_teacher;  ///< RecipeSettings::load; empty: there are none
-  /// What an earlier run kept of a recipe of this name; empty: nothing is kept.
-  std::function<std::optional<Model<float>>(const std::string& recipe)> find;
-  std::function<void(const std::string& recipe, const Model<float>& model)> keep;
-};
-
-/// How to run a study.
-struct TradeoffOptions {
-  Objective objective;
-  std::optional<ConfigurationSpace> space;  ///< absent: default_space() of the usable cores
-  SelectionOptions selection;
-  int rounds = 5;                         ///< turns that each measured candidate gets; ≥ 1
-  Seconds time_per_round{0.15};           ///< that a candidate is timed for in each round, at least
-  std::int64_t samples_per_round = 60;    ///< of each instance, at least
-  std::int64_t calibration_images = 512;  ///< of the training set, for int8; ≥ 1
-  QuantizeOptions quantization = int8_options_for_this_cpu();
-  std::uint64_t seed = 0;  ///< of the calibration sample and the random sources
-  std::string data;        ///< name of the data set, for the report
-  /// What runs the variants when they are evaluated and measured; empty: oneDNN's.
-  ExecutorFactory executors = {};
-  AnyPredictor predictor;  ///< of every candidate; empty: CalibratedPredictor of the profile
-  /// What counts as accuracy, of the test set's images, whose labels are not looked at then. Higher is better, and 1 is
-  /// 100 %. Absent: top-1.
-  std::optional<Metric> metric;
-  /// Keeps every accuracy and every round as soon as it is known, and is asked before it is measured; empty: nothing is
-  /// kept.
-  StudyKeeper keeper = {};
-  RecipeModels recipe_models;
-  std::size_t timings_per_round = 40;  ///< MeasureOptions::timings of each round
-};
-
 namespace detail {
-
-/// A share of a longer progress: [from, to].
-FULCRUM_DECLARE ProgressSink part_of(const ProgressSink& progress, double from, double to, std::string stage = {});
-
-/// What a study is of.
-struct StudyInputs {
-  const Model<float>& model;
-  const Dataset& train_set;
-  const Dataset& test_set;
-  const MachineProfile& profile;
-  const TradeoffOptions& options;
-  int threads = 1;  ///< to make and evaluate variants with
-};
-
-/// What must be the same for the findings of two runs to belong to one study.
-FULCRUM_DECLARE StudyIdentity identity_of(const StudyInputs& inputs, const Environment& environment);
-
-/// The variants of a space, and the f32 dense one that accuracy is counted from: made, evaluated.
-/// \param keeper  to look for accuracies in and to keep them; empty: there is none
-FULCRUM_DECLARE std::vector<VariantModel> make_variants(const StudyInputs& inputs, const ConfigurationSpace& space,
-                                                        const StudyKeeper& keeper, const ProgressSink& progress);
-
-FULCRUM_DECLARE const VariantModel* find_variant(const std::vector<VariantModel>& variants,
-                                                 const VariantChoice& choice);
-
-/// The rounds that are kept of each chosen candidate; those of all others that have some make them measured ones.
-struct KeptRounds {
-  std::vector<std::vector<KeptRound>> of;  ///< by candidate
-  std::size_t candidates = 0;              ///< that have some
-  std::string first_at, last_at;           ///< when the first and the last were measured
-  std::vector<double> slowdowns;           ///< of the machine then, where they are known
-};
-FULCRUM_DECLARE KeptRounds kept_rounds(const StudyKeeper& keeper, const std::vector<Candidate>& candidates);
-
-/// Says that some figures are of another time; nothing where none are.
-FULCRUM_DECLARE std::optional<std::string> earlier_rounds_note(const KeptRounds& kept,
-                                                               const std::optional<Drift>& drift);
-
-/// Says that other work was on the machine: a third of what was measured, or what is recommended, is noisy
-/// (is_noisy()). Empty where it was quiet.
-FULCRUM_DECLARE std::string disturbance_of(const TradeoffStudy& study);
 
 /// The candidate with its variant's accuracy and a prediction, or why there is none.
 FULCRUM_DECLARE Candidate with_prediction(Candidate candidate, const VariantModel& of, const AnyPredictor& predictor);
-
-/// How the figures came about, and how good the predictions were.
-FULCRUM_DECLARE std::vector<std::string> study_notes(const TradeoffStudy& study, const TradeoffOptions& options);
 
 }  // namespace detail
 
@@ -139,168 +53,6 @@ FULCRUM_DECLARE [[nodiscard]] TradeoffStudy run_tradeoff(const Model<float>& mod
 
 namespace fulcrum::detail {
 
-FULCRUM_DEFINE ProgressSink part_of(const ProgressSink& progress, double from, double to, std::string stage) {
-  if (!progress) return {};
-  return [progress, from, to, stage = std::move(stage)](const Progress& p) {
-    Progress whole = p;
-    whole.fraction = from + (to - from) * p.fraction;
-    if (!stage.empty()) whole.stage = stage;
-    progress(whole);
-  };
-}
-
-FULCRUM_DEFINE StudyIdentity identity_of(const StudyInputs& inputs, const Environment& environment) {
-  ContentHash model;
-  for (const auto& node : inputs.model.nodes()) model.add(node.name);
-  for_each_model_parameter(inputs.model, [&](NodeId, const char*, const Parameter<float>& p) {
-    model.add(p.value->flat().data(), p.value->flat().size_bytes());
-  });
-  ContentHash samples;
-  samples.add(inputs.test_set.images.flat().data(), inputs.test_set.images.flat().size_bytes());
-  samples.add(inputs.test_set.labels.data(), inputs.test_set.labels.size() * sizeof(std::int32_t));
-  const TradeoffOptions& options = inputs.options;
-  return {{"model", model.text()},
-          {"test samples", samples.text()},
-          {"metric", options.metric ? options.metric->name() : "top-1"},
-          {"seed", std::to_string(options.seed)},
-          {"number of calibration images", std::to_string(options.calibration_images)},
-          {"calibration method", std::string(name_of(options.quantization.method))},
-          {"percentile", formatted("%.17g", options.quantization.percentile)},
-          {"default of weight bits", std::to_string(options.quantization.weight_bits)},
-          {"cpu", environment.cpu},
-          {"instruction set", environment.isa},
-          {"number of cores", std::to_string(environment.cores)}};
-}
-
-FULCRUM_DEFINE std::vector<VariantModel> make_variants(const StudyInputs& inputs, const ConfigurationSpace& space,
-                                                       const StudyKeeper& keeper, const ProgressSink& progress) {
-  const TradeoffOptions& options = inputs.options;
-  std::vector<VariantChoice> wanted{{Precision::f32, 0.0, {}}};
-  for (const VariantChoice& choice : variant_choices(space)) {
-    if (choice != wanted.front()) wanted.push_back(choice);
-  }
-  Tensor<float> images;
-  if (std::any_of(wanted.begin(), wanted.end(), [](const auto& w) { return w.precision == Precision::int8; })) {
-    images = sample_images(inputs.train_set, options.calibration_images, options.seed);
-  }
-  struct Made {
-    std::optional<Model<float>> model;
-    std::string why_not;
-  };
-  std::map<std::string, Made> by_recipe;
-  const auto follow = [&](const Recipe& recipe, const ProgressSink& part) -> Made {
-    try {
-      if (options.recipe_models.find) {
-        if (auto kept = options.recipe_models.find(recipe.name())) return {std::move(kept), {}};
-      }
-      RecipeSettings settings;
-      settings.train_set = &inputs.train_set;
-      settings.profile = &inputs.profile;
-      settings.threads = inputs.threads;
-      settings.config.threads = inputs.threads;
-      settings.load = options.recipe_models.load_teacher;
-      Model<float> made = run_recipe(inputs.model, recipe, settings, part).model;
-      if (options.recipe_models.keep) options.recipe_models.keep(recipe.name(), made);
-      return {std::move(made), {}};
-    } catch (const std::exception& error) {
-      return {std::nullopt, "recipe '" + recipe.name() + "' could not be followed: " + error.what()};
-    }
-  };
-  std::vector<VariantModel> variants;
-  for (const VariantChoice& choice : wanted) {
-    const double step = 1.0 / static_cast<double>(wanted.size());
-    const double from = step * static_cast<double>(variants.size());
-    const std::string name = variant_name(choice.precision, choice.sparsity, choice.making);
-    const Model<float>* base = &inputs.model;
-    VariantModel variant;
-    variant.variant.precision = choice.precision;
-    variant.variant.sparsity = choice.sparsity;
-    variant.variant.making = choice.making;
-    if (!choice.making.recipe.empty()) {
-      if (!by_recipe.contains(choice.making.recipe)) {
-        const auto recipe = std::find_if(space.recipes.begin(), space.recipes.end(),
-                                         [&](const Recipe& r) { return r.name() == choice.making.recipe; });
-        by_recipe[choice.making.recipe] = follow(*recipe, part_of(progress, from, from + step, "making " + name));
-      }
-      const Made& made = by_recipe[choice.making.recipe];
-      base = made.model ? &*made.model : nullptr;
-      variant.variant.why_not = made.why_not;
-    }
-    if (base != nullptr) {
-      variant = make_variant(*base, choice.precision, choice.sparsity, images, options.quantization, inputs.threads,
-                             choice.making);
-    }
-    const std::optional<double> known = keeper && variant.model ? keeper.accuracy(choice) : std::nullopt;
-    if (known) {
-      variant.variant.accuracy = known;
-    } else if (variant.model) {
-      variant =
-          with_accuracy(std::move(variant), inputs.test_set, inputs.threads,
-                        part_of(progress, from, from + step, "accuracy of " + name), options.metric, options.executors);
-      if (keeper && variant.variant.accuracy) keeper.keep_accuracy(choice, *variant.variant.accuracy);
-    }
-    variants.push_back(std::move(variant));
-  }
-  return variants;
-}
-
-FULCRUM_DEFINE const VariantModel* find_variant(const std::vector<VariantModel>& variants,
-                                                const VariantChoice& choice) {
-  for (const VariantModel& v : variants) {
-    if (VariantChoice{v.variant.precision, v.variant.sparsity, v.variant.making} == choice) return &v;
-  }
-  return nullptr;
-}
-
-FULCRUM_DEFINE KeptRounds kept_rounds(const StudyKeeper& keeper, const std::vector<Candidate>& candidates) {
-  KeptRounds kept;
-  kept.of.resize(candidates.size());
-  for (std::size_t i = 0; keeper && i < candidates.size(); ++i) {
-    kept.of[i] = keeper.rounds(candidates[i]);
-    kept.candidates += kept.of[i].empty() ? 0 : 1;
-    for (const KeptRound& round : kept.of[i]) {
-      if (kept.first_at.empty() || round.measured_at < kept.first_at) kept.first_at = round.measured_at;
-      kept.last_at = std::max(kept.last_at, round.measured_at);
-      if (round.slowdown) kept.slowdowns.push_back(*round.slowdown);
-    }
-  }
-  return kept;
-}
-
-FULCRUM_DEFINE std::optional<std::string> earlier_rounds_note(const KeptRounds& kept,
-                                                              const std::optional<Drift>& drift) {
-  if (kept.candidates == 0) return std::nullopt;
-  std::string note = formatted("rounds of %zu candidates were measured earlier, between ", kept.candidates);
-  note += kept.first_at + " and " + kept.last_at;
-  if (!drift || kept.slowdowns.empty()) return note;
-  const auto [low, high] = std::minmax_element(kept.slowdowns.begin(), kept.slowdowns.end());
-  const double least = *low / drift->slowdown() - 1.0;
-  const double most = *high / drift->slowdown() - 1.0;
-  const double apart = std::abs(least) > std::abs(most) ? least : most;
-  if (std::abs(apart) <= std::max(0.05, drift->noise)) return note + ", when the machine was as fast as now";
-  return note +
-         formatted(", when the machine was up to %.0f %% %s than now: they and the new ones compare that much worse",
-                   100.0 * std::abs(apart), apart > 0.0 ? "slower" : "faster");
-}
-
-FULCRUM_DEFINE std::string disturbance_of(const TradeoffStudy& study) {
-  std::size_t measured = 0;
-  std::size_t noisy = 0;
-  for (const Candidate& c : study.candidates) {
-    measured += c.measured ? 1 : 0;
-    noisy += c.measured && is_noisy(*c.measured) ? 1 : 0;
-  }
-  const auto& shown = study.recommendation.candidate ? study.recommendation.candidate : study.recommendation.nearest;
-  const bool chosen = shown && study.candidates[*shown].measured && is_noisy(*study.candidates[*shown].measured);
-  if (!chosen && 3 * noisy <= measured) return {};
-  std::string text = "This machine was busy with other work";
-  text += formatted(": %zu of %zu measured candidates", noisy, measured);
-  text += chosen ? ", what is named here among them, are" : " are";
-  return text +
-         " noisy (runs or rounds far apart), and figures may be off by that much. Repeat the study on a quieter "
-         "machine, or with more rounds.";
-}
-
 FULCRUM_DEFINE Candidate with_prediction(Candidate candidate, const VariantModel& of, const AnyPredictor& predictor) {
   candidate.accuracy = of.variant.accuracy;
   candidate.why_not = of.variant.why_not;
@@ -312,43 +64,6 @@ FULCRUM_DEFINE Candidate with_prediction(Candidate candidate, const VariantModel
     candidate.why_not += error.what();
   }
   return candidate;
-}
-
-FULCRUM_DEFINE std::vector<std::string> study_notes(const TradeoffStudy& study, const TradeoffOptions& options) {
-  std::size_t measured = 0;
-  double largest = 0.0;
-  for (const Candidate& c : study.candidates) {
-    measured += c.measured ? 1 : 0;
-    if (const auto error = prediction_error(c); error && c.on_front) largest = std::max(largest, std::abs(*error));
-  }
-  std::vector<std::string> notes;
-  notes.push_back(std::to_string(measured) + " of " + std::to_string(study.candidates.size()) +
-                  " candidates were measured, each in " + std::to_string(options.rounds) + " round(s) of at least " +
-                  format_latency(options.time_per_round) + "; every figure is the median over the rounds");
-  if (measured > 0) {
-    notes.push_back("predicted medians of the candidates on the front were off by at most" +
-                    formatted(" %.0f %%", largest * 100.0));
-  }
-  if (options.metric) {
-    notes.push_back("accuracy is the " + options.metric->name() + " on " + format_count(study.test_samples) +
-                    " test images");
-  } else if (study.baseline_accuracy && study.test_samples > 0) {
-    // 1.96 standard errors of a share; differences between variants on the same images are known better than this.
-    const double share = *study.baseline_accuracy;
-    const double error = 1.96 * std::sqrt(share * (1.0 - share) / static_cast<double>(study.test_samples));
-    notes.push_back(format_count(study.test_samples) + " test images tell an accuracy to within" +
-                    formatted(" %.2f", error * 100.0) + " points (95 % confidence)");
-  }
-  if (options.quantization.method == CalibrationMethod::minmax) {
-    notes.push_back("int8 ranges: smallest and largest value on " + std::to_string(options.calibration_images) +
-                    " training images");
-  } else {
-    const bool percentile = options.quantization.method == CalibrationMethod::percentile;
-    notes.push_back("int8 ranges: " + std::string(name_of(options.quantization.method)) +
-                    (percentile ? formatted(" %.6g", options.quantization.percentile) : std::string()) + " on " +
-                    std::to_string(options.calibration_images) + " training images");
-  }
-  return notes;
 }
 
 }  // namespace fulcrum::detail

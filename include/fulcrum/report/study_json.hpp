@@ -8,7 +8,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include <fulcrum/core/linkage.hpp>
-#include <fulcrum/plan/tradeoff.hpp>
+#include <fulcrum/plan/tradeoff_options.hpp>
 #include <fulcrum/run/json_values.hpp>
 
 namespace fulcrum {
