@@ -34,21 +34,32 @@ inline nlohmann::json live_figures(const ModelRepository& repository) {
 
 inline constexpr std::string_view live_page = R"html(<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Fulcrum, live</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">
 <style>
 body{font:15px system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em;color:#222;background:#fff}
 h1{font-size:1.3em}table{border-collapse:collapse;width:100%}
 th,td{padding:.4em .7em;text-align:right;border-bottom:1px solid #ddd;font-variant-numeric:tabular-nums}
 th:first-child,td:first-child{text-align:left}th{font-weight:600;color:#555}
 svg{vertical-align:middle}polyline{fill:none;stroke:#2563eb;stroke-width:1.5}.bad{color:#b91c1c}#state{color:#555}
-@media(prefers-color-scheme:dark){body{color:#ddd;background:#161616}th,#state{color:#999}td,th{border-color:#333}}
+@media(max-width:52em){thead{display:none}tr{display:grid;grid-template-columns:1fr 1fr;border-bottom:1px solid #ddd;
+padding:.6em 0}td{border:0;padding:.15em .4em;display:flex;justify-content:space-between;align-items:center}
+td:first-child{grid-column:1/3;font-weight:600}td:nth-child(6){grid-column:1/3}
+td[data-label]::before{content:attr(data-label);color:#777;white-space:nowrap}svg{flex:none}}
+@media(prefers-color-scheme:dark){body{color:#ddd;background:#161616}th,#state,td[data-label]::before{color:#999}
+tr,td,th{border-color:#333}polyline{stroke:#60a5fa}.bad{color:#f87171}}
 </style></head><body>
 <h1>Fulcrum, live</h1><p id="state">…</p>
-<table><thead><tr><th>model, version</th><th>requests/s</th><th></th><th>p50 ms</th><th>p99 ms</th><th></th>
-<th>not ok/s</th><th>queue</th><th>in flight</th><th>replaced</th></tr></thead><tbody id="rows"></tbody></table>
+<table><thead><tr id="names"></tr></thead><tbody id="rows"></tbody></table>
 <script>
 'use strict';
 const token = new URLSearchParams(location.hash.slice(1)).get('token');
+const names = ['model, version', 'requests/s', 'rate, 1 min', 'p50 ms', 'p99 ms', 'p99, 1 min', 'not ok/s',
+  'queue', 'in flight', 'replaced'];
+for (const name of names) {
+  const th = document.createElement('th');
+  th.textContent = name;
+  document.getElementById('names').append(th);
+}
 const history = new Map();
 let before = null;
 const add = (a) => a.reduce((x, y) => x + y, 0);
@@ -67,8 +78,9 @@ function percentile(counts, bounds, share) {
 }
 function curve(values) {
   const most = Math.max(...values, 1e-9);
-  const points = values.map((v, i) => `${(i * 2).toFixed(0)},${(22 - 20 * v / most).toFixed(1)}`).join(' ');
-  return `<svg width="120" height="24"><polyline points="${points}"/></svg>`;
+  const first = 60 - values.length;  // the present is at the right
+  const points = values.map((v, i) => `${((first + i) * 2).toFixed(0)},${(22 - 20 * v / most).toFixed(1)}`).join(' ');
+  return `<svg width="120" height="24" viewBox="0 0 120 24"><polyline points="${points}"/></svg>`;
 }
 const figure = (x, digits) => x === null ? '–' : x.toFixed(digits);
 async function tick() {
@@ -108,6 +120,7 @@ function show(now, seconds) {
     row.insertCell().innerHTML = curve(past.p99);
     cell(figure(bad, 1), bad > 0 ? 'bad' : '');
     for (const what of ['queue', 'in_flight', 'replacements']) cell(String(version[what]));
+    [...row.cells].forEach((td, i) => { if (i > 0) td.dataset.label = names[i]; });
     rows.append(row);
   }
   document.getElementById('rows').replaceChildren(rows);
