@@ -2,7 +2,7 @@
 /// \file
 /// Weights that stay in the model's file until they are asked for: its message is read without them.
 
-#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -12,6 +12,9 @@
 #include <unordered_map>
 #include <utility>
 #include <vector>
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl.h>
 
 #include <fulcrum/core/file.hpp>
 #include <fulcrum/onnx/graph/external_data.hpp>
@@ -35,8 +38,10 @@ struct LightMessage {
 /// for granted it gives up on, and the whole message is read then.
 class LightMessageReader {
 public:
-  /// \param size  [B] of the file
-  LightMessageReader(int descriptor, std::uint64_t size) : descriptor_(descriptor), size_(size) {}
+  /// \param descriptor  of a file that is read from its beginning
+  /// \param size        [B] of it; no more than a protobuf message may have
+  LightMessageReader(int descriptor, std::uint64_t size)
+      : file_(descriptor, block), input_(&file_), size_(static_cast<int>(size)) {}
 
   /// Nothing for what is no message of the usual form, or still has much in it.
   [[nodiscard]] std::optional<LightMessage> read() && {
@@ -45,109 +50,80 @@ public:
   }
 
 private:
+  using Coded = google::protobuf::io::CodedInputStream;
   enum class Message { model, graph, tensor };
-  static constexpr std::uint64_t model_graph = 7, graph_initializer = 5, tensor_raw_data = 9;  // numbers of fields
-  static constexpr std::size_t worth_it = std::size_t{16} << 10U;                              // [B] of a tensor
-  static constexpr std::size_t most = std::size_t{32} << 20U;                                  // [B] of the rest
+  enum class WireType : std::uint32_t { varint = 0, fixed64 = 1, length_delimited = 2, fixed32 = 5 };
+  static constexpr std::uint32_t model_graph = 7, graph_initializer = 5, tensor_raw_data = 9;  // numbers of fields
+  static constexpr int block = 4096;                                 // [B]: what lies between two large tensors
+  static constexpr std::uint64_t worth_it = std::size_t{16} << 10U;  // [B] of a tensor
+  static constexpr std::size_t most = std::size_t{32} << 20U;        // [B] of the rest
 
-  [[nodiscard]] bool read_message(Message message, std::uint64_t end, std::string& to) {
+  [[nodiscard]] bool read_message(Message message, int length, std::string& to) {
+    const Coded::Limit outer = input_.PushLimit(length);
     bool has_special = false;  // the graph of a model, the raw_data of a tensor: once at most
-    while (at_ < end) {
-      std::uint64_t tag = 0;
-      if (!read_varint(end, tag)) return false;
-      switch (tag & 7U) {
-        case 0: {
-          std::uint64_t value = 0;
-          if (!read_varint(end, value)) return false;
-          append_varint(to, tag);
-          append_varint(to, value);
-          break;
-        }
-        case 1:
-        case 5:
-          append_varint(to, tag);
-          if (!copy((tag & 7U) == 1 ? 8 : 4, end, to)) return false;
-          break;
-        case 2: {
-          std::uint64_t length = 0;
-          if (!read_varint(end, length) || length > end - at_) return false;
-          const std::uint64_t field = tag >> 3U;
-          const bool special = (message == Message::model && field == model_graph) ||
-                               (message == Message::tensor && field == tensor_raw_data);
-          if (special && std::exchange(has_special, true)) return false;  // a later one adds to the first
-          if (!read_field(message, field, tag, length, to)) return false;
-          break;
-        }
-        default: return false;
-      }
-      if (to.size() > most) return false;
+    while (input_.BytesUntilLimit() > 0) {
+      const std::uint32_t tag = input_.ReadTag();
+      if (tag == 0) return false;
+      append_varint(to, tag);
+      if (!read_field(message, tag, has_special, to) || to.size() > most) return false;
     }
+    input_.PopLimit(outer);
     return true;
   }
 
-  [[nodiscard]] bool read_field(Message message, std::uint64_t field, std::uint64_t tag, std::uint64_t length,
-                                std::string& to) {
-    append_varint(to, tag);
+  [[nodiscard]] bool read_field(Message message, std::uint32_t tag, bool& has_special, std::string& to) {
+    std::uint64_t value = 0;
+    switch (static_cast<WireType>(tag & 7U)) {
+      case WireType::varint:
+        if (!input_.ReadVarint64(&value)) return false;
+        append_varint(to, value);
+        return true;
+      case WireType::fixed64: return copy(8, to);
+      case WireType::fixed32: return copy(4, to);
+      case WireType::length_delimited: break;
+      default: return false;
+    }
+    if (!input_.ReadVarint64(&value) || value > static_cast<std::uint64_t>(input_.BytesUntilLimit())) return false;
+    const auto length = static_cast<int>(value);
+    const std::uint32_t field = tag >> 3U;
     const bool is_graph = message == Message::model && field == model_graph;
     const bool is_initializer = message == Message::graph && field == graph_initializer;
+    const bool is_raw_data = message == Message::tensor && field == tensor_raw_data;
+    if ((is_graph || is_raw_data) && std::exchange(has_special, true)) return false;  // a later one adds to the first
     if (is_graph || is_initializer) {
       std::string inner;
-      if (!read_message(is_graph ? Message::graph : Message::tensor, at_ + length, inner)) return false;
+      if (!read_message(is_graph ? Message::graph : Message::tensor, length, inner)) return false;
       if (is_initializer) ++initializers_;
       append_varint(to, inner.size());
       to += inner;
       return true;
     }
-    if (message == Message::tensor && field == tensor_raw_data && length >= worth_it) {
-      light_.left_out.push_back({initializers_, {at_, static_cast<std::size_t>(length)}});
+    if (is_raw_data && value >= worth_it) {
+      light_.left_out.push_back(
+          {initializers_, {static_cast<std::uint64_t>(input_.CurrentPosition()), static_cast<std::size_t>(value)}});
       append_varint(to, 0);
-      at_ += length;
-      return true;
+      return input_.Skip(length);
     }
-    append_varint(to, length);
-    return copy(length, at_ + length, to);
+    append_varint(to, value);
+    return copy(length, to);
   }
 
-  [[nodiscard]] bool copy(std::uint64_t count, std::uint64_t end, std::string& to) {
-    if (count > end - at_ || count > most) return false;
+  [[nodiscard]] bool copy(int count, std::string& to) {
+    if (static_cast<std::size_t>(count) > most) return false;
     const std::size_t before = to.size();
     to.resize(before + static_cast<std::size_t>(count));
-    const std::uint64_t buffered = at_ >= begin_ && at_ + count <= begin_ + buffer_.size() ? count : 0;
-    if (buffered == count)
-      std::memcpy(to.data() + before, buffer_.data() + (at_ - begin_), static_cast<std::size_t>(count));
-    else if (read_at(descriptor_, at_, static_cast<std::size_t>(count), to.data() + before) != 0)
-      return false;
-    at_ += count;
-    return true;
-  }
-
-  [[nodiscard]] bool read_varint(std::uint64_t end, std::uint64_t& value) {
-    value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-      if (at_ >= end) return false;
-      if (at_ < begin_ || at_ >= begin_ + buffer_.size()) {
-        constexpr std::uint64_t piece = 4096;  // [B]: what lies between two large tensors
-        begin_ = at_;
-        buffer_.resize(static_cast<std::size_t>(std::min(piece, size_ - at_)));
-        if (read_at(descriptor_, at_, buffer_.size(), buffer_.data()) != 0) return false;
-      }
-      const auto byte = static_cast<std::uint8_t>(buffer_[static_cast<std::size_t>(at_++ - begin_)]);
-      value |= static_cast<std::uint64_t>(byte & 0x7fU) << shift;
-      if (byte < 0x80U) return true;
-    }
-    return false;
+    return input_.ReadRaw(to.data() + before, count);
   }
 
   static void append_varint(std::string& to, std::uint64_t value) {
-    for (; value >= 0x80U; value >>= 7U) to += static_cast<char>(value | 0x80U);
-    to += static_cast<char>(value);
+    std::array<std::uint8_t, 10> bytes{};  // 64 bits, 7 in each
+    std::uint8_t* const end = google::protobuf::io::CodedOutputStream::WriteVarint64ToArray(value, bytes.data());
+    to.append(bytes.begin(), bytes.begin() + (end - bytes.data()));
   }
 
-  int descriptor_;
-  std::uint64_t size_;
-  std::uint64_t at_ = 0;
-  std::uint64_t begin_ = 0;  // of the buffer
-  std::string buffer_;
+  google::protobuf::io::FileInputStream file_;
+  Coded input_;
+  int size_;
   int initializers_ = 0;
   LightMessage light_;
 };

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
@@ -72,6 +73,7 @@ FULCRUM_DEFINE Model<float> import_onnx(const std::string& path, const OnnxImpor
       return true;
     }
     proto.Clear();
+    static_cast<void>(::lseek(file->get(), 0, SEEK_SET));
     // Piece by piece into the message, so that the weights are in memory once before they are the model's.
     constexpr int piece = 1 << 18;  // [B]
     google::protobuf::io::FileInputStream stream(file->get(), piece);
