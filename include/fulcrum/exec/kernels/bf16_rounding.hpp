@@ -5,84 +5,135 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <span>
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+#include <type_traits>
 
 #include <fulcrum/core/bf16.hpp>
+#include <fulcrum/exec/kernels/elementwise_vectors.hpp>
 #include <fulcrum/exec/runtime/program.hpp>
 #include <fulcrum/onednn/team.hpp>
 
 namespace fulcrum::detail::onednn {
 
-#if defined(__x86_64__)
+namespace vectors {
 
-/// finite_bf16() of eight floats, in the lower halves of 32 bits each.
-__attribute__((target("avx2"), always_inline)) inline __m256i eight_finite_bf16(const float* src) {
-  const __m256i word = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(src));
-  const __m256i magnitude = _mm256_and_si256(word, _mm256_set1_epi32(0x7fffffff));
-  const __m256i sign = _mm256_srli_epi32(_mm256_xor_si256(word, magnitude), 16);
-  const __m256i infinity = _mm256_set1_epi32(0x7f800000);
-  // Finite: half a step is added, or next to nothing less where that makes a tie go to the even neighbour.
-  const __m256i capped = _mm256_min_epu32(magnitude, _mm256_set1_epi32(0x7f7f0000));
-  const __m256i is_odd = _mm256_and_si256(_mm256_srli_epi32(capped, 16), _mm256_set1_epi32(1));
-  const __m256i nearest = _mm256_add_epi32(_mm256_add_epi32(capped, _mm256_set1_epi32(0x7fff)), is_odd);
-  // Infinities stay; NaNs become quiet.
-  const __m256i is_nan = _mm256_cmpgt_epi32(magnitude, infinity);
-  const __m256i quiet = _mm256_or_si256(magnitude, _mm256_and_si256(is_nan, _mm256_set1_epi32(0x00400000)));
-  const __m256i is_finite = _mm256_cmpgt_epi32(infinity, magnitude);
-  return _mm256_or_si256(_mm256_srli_epi32(_mm256_blendv_epi8(quiet, nearest, is_finite), 16), sign);
+using SixteenFloats = float __attribute__((vector_size(64)));
+
+/// The bits of as many floats.
+template <class X>
+struct BitsOf;
+template <>
+struct BitsOf<EightFloats> {
+  using Words = std::uint32_t __attribute__((vector_size(32)));
+  using Halves = std::uint16_t __attribute__((vector_size(16)));
+};
+template <>
+struct BitsOf<SixteenFloats> {
+  using Words = std::uint32_t __attribute__((vector_size(64)));
+  using Halves = std::uint16_t __attribute__((vector_size(32)));
+};
+
+template <class X>
+__attribute__((always_inline)) inline void load(const bf16* src, X& x) {
+  if constexpr (std::is_same_v<X, float>) {
+    x = static_cast<float>(*src);
+  } else {
+    typename BitsOf<X>::Halves halves;
+    std::memcpy(&halves, &src->bits, sizeof(halves));
+    const auto words = __builtin_convertvector(halves, typename BitsOf<X>::Words) << 16;
+    std::memcpy(&x, &words, sizeof(X));
+  }
+}
+/// As finite_bf16().
+template <class X>
+__attribute__((always_inline)) inline void store(const X& x, bf16* dst) {
+  if constexpr (std::is_same_v<X, float>) {
+    *dst = finite_bf16(x);
+  } else {
+    using Words = typename BitsOf<X>::Words;
+    constexpr std::uint32_t infinity = 0x7f800000U;
+    Words bits;
+    std::memcpy(&bits, &x, sizeof(X));
+    const Words magnitude = bits & 0x7fffffffU;
+    const Words rounded = bits + 0x7fffU + ((bits >> 16) & 1U);
+    // What would become infinite, or is no finite number, is cut; a NaN stays one.
+    const Words cut = bits | (magnitude > infinity ? Words{} + 0x400000U : Words{});
+    const Words result = magnitude >= 0x7f7f8000U ? cut : rounded;
+    const auto halves = __builtin_convertvector(result >> 16, typename BitsOf<X>::Halves);
+    std::memcpy(&dst->bits, &halves, sizeof(halves));
+  }
 }
 
-/// As many elements, from the first on, as fill whole vectors.
-/// \return how many
-__attribute__((target("avx2"))) inline std::int64_t round_vectors_to_bf16(const float* src, bf16* dst,
-                                                                          std::int64_t count) {
-  constexpr std::int64_t width = 16;
+template <class X>
+__attribute__((always_inline)) inline void round_elements(const float* src, bf16* dst, std::int64_t count) {
+  constexpr auto width = static_cast<std::int64_t>(sizeof(X) / sizeof(float));
   std::int64_t i = 0;
-  for (; i + width <= count; i += width) {
-    const __m256i packed = _mm256_packus_epi32(eight_finite_bf16(src + i), eight_finite_bf16(src + i + 8));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst + i), _mm256_permute4x64_epi64(packed, 0xd8));
+  for (X x; i + width <= count; i += width) {
+    load(src + i, x);
+    store(x, dst + i);
   }
-  return i;
+  for (; i < count; ++i) dst[i] = finite_bf16(src[i]);
 }
 
-/// Whether is_finite_beyond_bf16() holds of one of the first elements, as many as fill whole vectors.
-__attribute__((target("avx2"))) inline bool vectors_reach_beyond_bf16(const float* src, std::int64_t count) {
-  constexpr std::int64_t width = 8;
-  __m256i any = _mm256_setzero_si256();
-  for (std::int64_t i = 0; i + width <= count; i += width) {
-    const __m256i word = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(src + i));
-    const __m256i magnitude = _mm256_and_si256(word, _mm256_set1_epi32(0x7fffffff));
-    const __m256i is_finite = _mm256_cmpgt_epi32(_mm256_set1_epi32(0x7f800000), magnitude);
-    const __m256i is_beyond = _mm256_cmpgt_epi32(magnitude, _mm256_set1_epi32(0x7f7f7fff));
-    any = _mm256_or_si256(any, _mm256_and_si256(is_finite, is_beyond));
+/// Whether is_finite_beyond_bf16() holds of an element.
+template <class X>
+[[nodiscard]] __attribute__((always_inline)) inline bool reach_beyond(const float* src, std::int64_t count) {
+  using Words = typename BitsOf<X>::Words;
+  constexpr auto width = static_cast<std::int64_t>(sizeof(X) / sizeof(float));
+  Words any{};
+  std::int64_t i = 0;
+  for (Words bits; i + width <= count; i += width) {
+    std::memcpy(&bits, src + i, sizeof(bits));
+    const Words magnitude = bits & 0x7fffffffU;
+    // One comparison: less the least of them, those beyond are the few smallest numbers.
+    any |= magnitude - 0x7f7f8000U < 0x8000U ? Words{} + 1U : Words{};
   }
-  return _mm256_testz_si256(any, any) == 0;
+  std::uint32_t found = 0;
+  for (std::int64_t k = 0; k < width; ++k) found |= any[k];
+  return found != 0 || std::any_of(src + i, src + count, is_finite_beyond_bf16);
 }
 
+inline void round_anywhere(const float* src, bf16* dst, std::int64_t count) {
+  round_elements<EightFloats>(src, dst, count);
+}
+[[nodiscard]] inline bool reach_beyond_anywhere(const float* src, std::int64_t count) {
+  return reach_beyond<EightFloats>(src, count);
+}
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) inline void round_avx2(const float* src, bf16* dst, std::int64_t count) {
+  round_elements<EightFloats>(src, dst, count);
+}
+__attribute__((target("avx512f"))) inline void round_avx512(const float* src, bf16* dst, std::int64_t count) {
+  round_elements<SixteenFloats>(src, dst, count);
+}
+[[nodiscard]] __attribute__((target("avx2"))) inline bool reach_beyond_avx2(const float* src, std::int64_t count) {
+  return reach_beyond<EightFloats>(src, count);
+}
+[[nodiscard]] __attribute__((target("avx512f"))) inline bool reach_beyond_avx512(const float* src, std::int64_t count) {
+  return reach_beyond<SixteenFloats>(src, count);
+}
 #endif
+
+}  // namespace vectors
 
 /// Whether is_finite_beyond_bf16() holds of an element. Asked of all weights of a model.
 [[nodiscard]] inline bool reaches_beyond_bf16(std::span<const float> elements) {
+  const auto count = static_cast<std::int64_t>(elements.size());
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") != 0) {
-    if (vectors_reach_beyond_bf16(elements.data(), static_cast<std::int64_t>(elements.size()))) return true;
-    elements = elements.last(elements.size() % 8);
-  }
+  if (__builtin_cpu_supports("avx512f") != 0) return vectors::reach_beyond_avx512(elements.data(), count);
+  if (__builtin_cpu_supports("avx2") != 0) return vectors::reach_beyond_avx2(elements.data(), count);
 #endif
-  return std::any_of(elements.begin(), elements.end(), is_finite_beyond_bf16);
+  return vectors::reach_beyond_anywhere(elements.data(), count);
 }
 
 /// finite_bf16() of each element.
 inline void round_to_bf16(const float* src, bf16* dst, std::int64_t count) {
-  std::int64_t done = 0;
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") != 0) done = round_vectors_to_bf16(src, dst, count);
+  if (__builtin_cpu_supports("avx512f") != 0) return vectors::round_avx512(src, dst, count);
+  if (__builtin_cpu_supports("avx2") != 0) return vectors::round_avx2(src, dst, count);
 #endif
-  for (; done < count; ++done) dst[done] = finite_bf16(src[done]);
+  vectors::round_anywhere(src, dst, count);
 }
 
 /// The same on a number of threads, from the first pointer to the second.

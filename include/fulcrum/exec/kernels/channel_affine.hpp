@@ -40,6 +40,7 @@ FULCRUM_DECLARE [[nodiscard]] NativeFunction channel_affine_function(ChannelAffi
 #include <utility>
 
 #include <fulcrum/core/bf16.hpp>
+#include <fulcrum/exec/kernels/bf16_rounding.hpp>
 #include <fulcrum/exec/kernels/elementwise_vectors.hpp>
 #include <fulcrum/onednn/team.hpp>
 
@@ -59,53 +60,6 @@ template <class T>
 using AffineRun = void (*)(const AffineRow<T>& row, std::int64_t block);
 
 namespace vectors {
-
-using SixteenFloats = float __attribute__((vector_size(64)));
-
-/// The bits of as many floats.
-template <class X>
-struct BitsOf;
-template <>
-struct BitsOf<EightFloats> {
-  using Words = std::uint32_t __attribute__((vector_size(32)));
-  using Halves = std::uint16_t __attribute__((vector_size(16)));
-};
-template <>
-struct BitsOf<SixteenFloats> {
-  using Words = std::uint32_t __attribute__((vector_size(64)));
-  using Halves = std::uint16_t __attribute__((vector_size(32)));
-};
-
-template <class X>
-__attribute__((always_inline)) inline void load(const bf16* src, X& x) {
-  if constexpr (std::is_same_v<X, float>) {
-    x = static_cast<float>(*src);
-  } else {
-    typename BitsOf<X>::Halves halves;
-    std::memcpy(&halves, &src->bits, sizeof(halves));
-    const auto words = __builtin_convertvector(halves, typename BitsOf<X>::Words) << 16;
-    std::memcpy(&x, &words, sizeof(X));
-  }
-}
-/// As finite_bf16().
-template <class X>
-__attribute__((always_inline)) inline void store(const X& x, bf16* dst) {
-  if constexpr (std::is_same_v<X, float>) {
-    *dst = finite_bf16(x);
-  } else {
-    using Words = typename BitsOf<X>::Words;
-    constexpr std::uint32_t infinity = 0x7f800000U;
-    Words bits;
-    std::memcpy(&bits, &x, sizeof(X));
-    const Words magnitude = bits & 0x7fffffffU;
-    const Words rounded = bits + 0x7fffU + ((bits >> 16) & 1U);
-    // What would become infinite, or is no finite number, is cut; a NaN stays one.
-    const Words cut = bits | (magnitude > infinity ? Words{} + 0x400000U : Words{});
-    const Words result = magnitude >= 0x7f7f8000U ? cut : rounded;
-    const auto halves = __builtin_convertvector(result >> 16, typename BitsOf<X>::Halves);
-    std::memcpy(&dst->bits, &halves, sizeof(halves));
-  }
-}
 
 template <bool relu, class X>
 __attribute__((always_inline)) inline void affine(const X& x, const X& factor, const X& shift, X& r) {
