@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -85,6 +86,12 @@ private:
     pass();
   }
 
+  /// The axis that a source of `rank` axes has where a result of `dst_rank` has `axis`, as broadcasting aligns them;
+  /// nothing where the source has none there.
+  [[nodiscard]] static std::optional<std::size_t> aligned(std::size_t axis, std::size_t rank, std::size_t dst_rank) {
+    return axis + rank < dst_rank ? std::nullopt : std::optional(axis + rank - dst_rank);
+  }
+
   /// The axes of sources that are broadcast to each other, aligned at the last `dst_shape` axis before `behind`.
   void join(std::size_t behind = 0) {
     const std::size_t rank = dst_shape().size() - behind;
@@ -92,11 +99,9 @@ private:
       Units all;
       bool fixed = false;
       for (const NodeId id : model_.node(id_).src) {
-        const std::size_t of_source = shapes_[id].size() - behind;
-        if (axis + of_source < rank) continue;
-        const std::size_t at = axis + of_source - rank;
-        if (shapes_[id][at] == 1) continue;
-        const Units& units = labels_[id][at];
+        const std::optional<std::size_t> at = aligned(axis, shapes_[id].size() - behind, rank);
+        if (!at || shapes_[id][*at] == 1) continue;
+        const Units& units = labels_[id][*at];
         if (units.empty())
           fixed = true;
         else if (all.empty())
@@ -113,8 +118,8 @@ private:
     const std::size_t rank = dst_shape().size();
     for (std::size_t axis = 0; axis < rank; ++axis) {
       if (labels_[id_][axis].empty()) continue;
-      const std::size_t of_source = shapes_[id].size();
-      if (axis + of_source < rank || labels_[id][axis + of_source - rank].empty()) return false;
+      const std::optional<std::size_t> at = aligned(axis, shapes_[id].size(), rank);
+      if (!at || labels_[id][*at].empty()) return false;
     }
     return true;
   }
@@ -432,11 +437,11 @@ private:
 
   void trace_expand() {
     const Shape& from = shapes_[src()];
-    const std::size_t more = dst().size() - from.size();
     zero_[id_] = zero_[src()];
     for (std::size_t axis = 0; axis < dst().size(); ++axis) {
-      if (axis >= more && from[axis - more] == dst_shape()[axis])
-        dst()[axis] = labels_[src()][axis - more];
+      const std::optional<std::size_t> at = aligned(axis, from.size(), dst().size());
+      if (at && from[*at] == dst_shape()[axis])
+        dst()[axis] = labels_[src()][*at];
       else if (dst()[axis] = make(dst_shape()[axis]); !dst()[axis].empty())
         zero_[id_] = false;
     }

@@ -211,30 +211,28 @@ FULCRUM_AVX512 inline void pack_span_avx512(const SparsePackSpan& span) {
   constexpr std::int64_t n = 16;
   const SparseStrides& s = span.strides;
   if (s.channels == 1) return span.step == 1 ? pack_planes_avx512(span) : pack_steps_avx512(span);
-  if (s.channels == 1 || (s.whole_blocks && s.channels % n != 0)) return pack_span_anywhere(span, span.first);
+  if (s.whole_blocks && s.channels % n != 0) return pack_span_anywhere(span, span.first);
   const std::int64_t in_vectors =
       s.whole_blocks ? (span.last - span.first + n - 1) / n * n : (span.last - span.first) / n * n;
+  const auto pack = [&](const float* from, std::int64_t rows, float* to)
+      __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma"), always_inline)) {
+#pragma GCC unroll 4
+    for (int q = 0; q < 4; ++q) {
+      __m512 x[4];
+      transpose_four(from + 4 * q, span.step, rows, x);
+#pragma GCC unroll 4
+      for (int k = 0; k < 4; ++k) _mm512_storeu_ps(to + (4 * q + k) * span.plane, x[k]);
+    }
+  };
   for (std::int64_t i = 0; i < span.count; i += n) {
     const std::int64_t rows = std::min(n, span.count - i);
     float* to = span.to + span.before + i;
     for (std::int64_t c = 0; c < in_vectors; c += n, to += n * span.plane) {
       const float* from = span.place(span.first + c) + i * span.step;
-      if (rows == n) {
-#pragma GCC unroll 4
-        for (int q = 0; q < 4; ++q) {
-          __m512 x[4];
-          transpose_four(from + 4 * q, span.step, n, x);
-#pragma GCC unroll 4
-          for (int k = 0; k < 4; ++k) _mm512_storeu_ps(to + (4 * q + k) * span.plane, x[k]);
-        }
-      } else {
-        for (int q = 0; q < 4; ++q) {
-          __m512 x[4];
-          transpose_four(from + 4 * q, span.step, rows, x);
-#pragma GCC unroll 4
-          for (int k = 0; k < 4; ++k) _mm512_storeu_ps(to + (4 * q + k) * span.plane, x[k]);
-        }
-      }
+      if (rows == n)
+        pack(from, n, to);  // whole: addresses are known while compiling
+      else
+        pack(from, rows, to);
     }
   }
   pack_span_anywhere(span, std::min(span.last, span.first + in_vectors));
