@@ -378,3 +378,46 @@ TEST_CASE("two products share a DynamicQuantizeLinear, and a MatMulIntegerToFloa
     CHECK(test::relative_difference(executor.run(src)[0], expected[0]) <= 1e-6);
   }
 }
+
+namespace {
+
+/// x (N, 5) · scale · (q − zero point), weights (5, 3) of integers of some type.
+template <class Integer>
+void expect_dequantized(std::int32_t type, std::int64_t axis) {
+  const std::vector<Integer> zeros = axis == 0 ? std::vector<Integer>{1, 2, 3, 4, 5} : std::vector<Integer>{7, 0, 9};
+  const std::vector<float> scales =
+      axis == 0 ? std::vector<float>{0.1F, 0.2F, 0.3F, 0.4F, 0.5F} : std::vector<float>{0.1F, 0.7F, 3e-3F};
+  std::vector<Integer> q;
+  for (int i = 0; i < 15; ++i) q.push_back(static_cast<Integer>(i * 37 + 3));
+  OnnxGraph graph;
+  const Shape channels{static_cast<std::int64_t>(scales.size())};
+  const Model<float> model = graph.input("x", {0, 5})
+                                 .initializer("q", {5, 3}, q, type)
+                                 .floats("s", channels, scales)
+                                 .initializer("z", channels, zeros, type)
+                                 .node("DequantizeLinear", {"q", "s", "z"}, "w", {{"axis", axis}})
+                                 .node("MatMul", {"x", "w"}, "y")
+                                 .output("y")
+                                 .import();
+  const auto& weights = layer_of<Dense<float>>(model, "y_node").weights;
+  REQUIRE(weights.value->dims() == Shape{3, 5});
+  for (std::size_t row = 0; row < 5; ++row) {
+    for (std::size_t column = 0; column < 3; ++column) {
+      const std::size_t c = axis == 0 ? row : column;
+      const auto steps = static_cast<std::int64_t>(q[row * 3 + column]) - static_cast<std::int64_t>(zeros[c]);
+      CHECK(weights.value->flat()[column * 5 + row] == static_cast<float>(steps) * scales[c]);
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("integers of every type become the weights that their scales and zero points say, along either axis") {
+  for (const std::int64_t axis : {0, 1}) {
+    expect_dequantized<std::int8_t>(onnx::TensorProto::INT8, axis);
+    expect_dequantized<std::uint8_t>(onnx::TensorProto::UINT8, axis);
+    expect_dequantized<std::int16_t>(onnx::TensorProto::INT16, axis);
+    expect_dequantized<std::uint16_t>(onnx::TensorProto::UINT16, axis);
+    expect_dequantized<std::int32_t>(onnx::TensorProto::INT32, axis);
+  }
+}

@@ -133,3 +133,19 @@ TEST_CASE("symmetric scales map the largest magnitude to the largest integer, an
   CHECK_THROWS_WITH(symmetric_quantization(tensor, 9), ContainsSubstring("9 bits"));
   CHECK_THROWS_WITH(symmetric_quantization(tensor, 8, 3), ContainsSubstring("axis 3"));
 }
+
+TEST_CASE("runs of one channel cover every element once, in their order") {
+  for (const Shape& shape : {Shape{3, 4, 5}, Shape{1}, Shape{7}, Shape{2, 0, 3}, Shape{}}) {
+    for (std::int64_t axis = -1; axis < static_cast<std::int64_t>(shape.size()); ++axis) {
+      std::size_t next = 0;
+      detail::for_each_channel_element(shape, axis, [&](std::size_t i, std::size_t c) {
+        REQUIRE(i == next++);
+        std::size_t inner = 1;
+        for (std::size_t a = static_cast<std::size_t>(axis + 1); a < shape.size(); ++a)
+          inner *= static_cast<std::size_t>(shape[a]);
+        REQUIRE(c == (axis < 0 ? 0 : i / inner % static_cast<std::size_t>(shape[static_cast<std::size_t>(axis)])));
+      });
+      CHECK(next == static_cast<std::size_t>(element_count(shape)));
+    }
+  }
+}

@@ -59,19 +59,28 @@ FULCRUM_DECLARE [[nodiscard]] std::int32_t quantize(float x, float scale, std::i
 }
 
 namespace detail {
-/// Calls f(flat index, channel) for every element; the channel is 0 when per tensor.
+/// Calls f(flat index of the first, number of them, channel) for all runs of elements that have one channel, in
+/// row-major order; the channel is 0 when per tensor.
 template <class F>
-void for_each_channel_element(const Shape& shape, std::int64_t axis, F&& f) {
+void for_each_channel_row(const Shape& shape, std::int64_t axis, F&& f) {
   const auto total = static_cast<std::size_t>(element_count(shape));
-  if (axis < 0) {
-    for (std::size_t i = 0; i < total; ++i) f(i, std::size_t{0});
-    return;
-  }
+  if (total == 0) return;
+  if (axis < 0) return f(std::size_t{0}, total, std::size_t{0});
   std::size_t inner = 1;
   for (std::size_t a = static_cast<std::size_t>(axis) + 1; a < shape.size(); ++a)
     inner *= static_cast<std::size_t>(shape[a]);
   const auto channels = static_cast<std::size_t>(shape[static_cast<std::size_t>(axis)]);
-  for (std::size_t i = 0; i < total; ++i) f(i, i / inner % channels);
+  for (std::size_t first = 0; first < total;) {
+    for (std::size_t c = 0; c < channels; ++c, first += inner) f(first, inner, c);
+  }
+}
+
+/// Calls f(flat index, channel) for every element in row-major order; the channel is 0 when per tensor.
+template <class F>
+void for_each_channel_element(const Shape& shape, std::int64_t axis, F&& f) {
+  for_each_channel_row(shape, axis, [&](std::size_t first, std::size_t count, std::size_t channel) {
+    for (std::size_t i = first; i < first + count; ++i) f(i, channel);
+  });
 }
 
 /// A scale that can be divided by: that of a range of nothing is 1.
@@ -96,8 +105,12 @@ template <class T>
 #if FULCRUM_DEFINES(tensor)
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <span>
 #include <string>
+
+#include <fulcrum/tensor/quantize_elements.hpp>
 
 namespace fulcrum {
 
@@ -155,13 +168,30 @@ FULCRUM_DEFINE Quantization symmetric_quantization(const Tensor<float>& tensor, 
   return {DType::s8, std::move(scale), std::move(zero_point), axis};
 }
 
+namespace detail {
+template <class Integer, class T>
+void round_trip(std::span<T> elements, float scale, std::int32_t zero_point) {
+  constexpr std::size_t block = 1024;
+  std::array<float, block> reals;
+  std::array<Integer, block> integers;
+  for (; !elements.empty(); elements = elements.subspan(std::min(block, elements.size()))) {
+    const std::size_t count = std::min(block, elements.size());
+    for (std::size_t i = 0; i < count; ++i) reals[i] = static_cast<float>(elements[i]);
+    quantize_elements(std::span(reals).first(count), scale, zero_point, integers.data());
+    dequantize_elements(std::span<const Integer>(integers).first(count), scale, zero_point, reals.data());
+    for (std::size_t i = 0; i < count; ++i) elements[i] = static_cast<T>(reals[i]);
+  }
+}
+}  // namespace detail
+
 template <class T>
 Tensor<T> quantize_dequantize(Tensor<T> tensor, const Quantization& q) {
   validate(q, tensor.dims());
-  detail::for_each_channel_element(tensor.dims(), q.axis, [&](std::size_t i, std::size_t c) {
-    T& x = tensor.flat()[i];
-    x = static_cast<T>(
-        dequantize(quantize(static_cast<float>(x), q.scale[c], q.zero_point[c], q.dtype), q.scale[c], q.zero_point[c]));
+  detail::for_each_channel_row(tensor.dims(), q.axis, [&](std::size_t first, std::size_t count, std::size_t c) {
+    if (q.dtype == DType::s8)
+      detail::round_trip<std::int8_t>(tensor.flat().subspan(first, count), q.scale[c], q.zero_point[c]);
+    else
+      detail::round_trip<std::uint8_t>(tensor.flat().subspan(first, count), q.scale[c], q.zero_point[c]);
   });
   return tensor;
 }

@@ -14,6 +14,7 @@
 
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/lower/lowering.hpp>
+#include <fulcrum/tensor/quantize_elements.hpp>
 
 namespace fulcrum::detail::onednn {
 
@@ -34,8 +35,9 @@ struct Product {
 FULCRUM_DECLARE [[nodiscard]] std::vector<std::int8_t> int8_weights(const Parameter<float>& weights) {
   const Quantization& q = *weights.quantization;
   std::vector<std::int8_t> result(weights.value->flat().size());
-  for_each_channel_element(weights.value->dims(), q.axis, [&](std::size_t i, std::size_t c) {
-    result[i] = static_cast<std::int8_t>(quantize(weights.value->flat()[i], q.scale[c], 0, DType::s8));
+  const std::span<const float> elements = weights.value->flat();
+  for_each_channel_row(weights.value->dims(), q.axis, [&](std::size_t first, std::size_t count, std::size_t c) {
+    quantize_elements(elements.subspan(first, count), q.scale[c], 0, result.data() + first);
   });
   return result;
 }
@@ -160,8 +162,8 @@ std::optional<Value> emit_product(Lowering& lowering, const FusionGroup& group, 
     return builder.pack(product.weights_dims, product.columns ? std::span<const T>(moved) : weights,
                         pd->weights_desc());
   };
-  const SharedTensor<float> real = lowering.elements(*product.weights);
-  const Location weights = attempt.int8 ? pack(attempt.int8_weights) : pack(real->flat());
+  const Location weights =
+      attempt.int8 ? pack(attempt.int8_weights) : pack(std::as_const(*lowering.elements(*product.weights)).flat());
   arguments.push_back({DNNL_ARG_WEIGHTS, pd->weights_desc(), weights});
   if (has_bias) {
     const std::vector<float> scaled = int8 ? product_bias(bias, *int8) : bias;

@@ -33,9 +33,11 @@ FULCRUM_DECLARE [[nodiscard]] IntegerWeights integer_weights(const Parameter<flo
   const auto oc = static_cast<std::size_t>(weights.value->dim(0));
   IntegerWeights result;
   result.integers.resize(weights.value->flat().size());
-  for_each_channel_element(weights.value->dims(), q.axis, [&](std::size_t i, std::size_t c) {
-    const std::int32_t integer = quantize(weights.value->flat()[i], q.scale[c], q.zero_point[c], q.dtype);
-    result.integers[i] = static_cast<std::int8_t>(integer - shift);
+  const std::span<const float> elements = weights.value->flat();
+  for_each_channel_row(weights.value->dims(), q.axis, [&](std::size_t first, std::size_t count, std::size_t c) {
+    // Integers of u8 less 128 are those of s8 around another zero.
+    quantize_elements(elements.subspan(first, count), q.scale[c], q.zero_point[c] - shift,
+                      result.integers.data() + first);
   });
   bool any_zero = false;
   for (std::size_t c = 0; c < oc; ++c) {

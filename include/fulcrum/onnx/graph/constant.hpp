@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -50,15 +51,20 @@ private:
   std::size_t fill_left_;
 };
 
+struct ConstantReader;
+
 /// A known value. The elements stay in the file's message until somebody asks for them.
 struct Constant {
-  std::string name;                          ///< of the value in the file, for messages
-  std::int32_t type = 0;                     ///< ONNX element type
-  Shape dims;                                ///< of the value; the message may say another shape of as many elements
-  const Proto* proto = nullptr;              ///< where the elements are; null: in one of the next two
-  SharedTensor<float> floats;                ///< elements of a floating type, once they were asked for
-  std::vector<std::int64_t> integers;        ///< computed elements of an integer type
-  std::optional<double> fill;                ///< every element is this; proto is null
+  std::string name;                    ///< of the value in the file, for messages
+  std::int32_t type = 0;               ///< ONNX element type
+  Shape dims;                          ///< of the value; the message may say another shape of as many elements
+  const Proto* proto = nullptr;        ///< where the elements are; null: in one of the next two
+  SharedTensor<float> floats;          ///< elements of a floating type, once they were asked for
+  std::vector<std::int64_t> integers;  ///< computed elements of an integer type
+  std::optional<double> fill;          ///< every element is this; proto is null
+  /// Makes the elements of large weights whenever they are asked for; floats stay empty, so that they are in memory
+  /// once, as the layer's that takes them. proto is null.
+  std::function<Tensor<float>(ConstantReader&)> make;
   std::optional<Quantization> quantization;  ///< of weights that come out of a DequantizeLinear
   bool pruned = false;                       ///< its zeros are a pruning mask
 };
@@ -73,6 +79,7 @@ struct ConstantReader {
   /// \throws Error when it holds integers or damaged data
   [[nodiscard]] SharedTensor<float> floats(Constant& constant) {
     if (!constant.floats.empty()) return constant.floats;
+    if (constant.make) return constant.make(*this);
     if (constant.fill && is_floating(constant.type)) {
       budget.charge_fill(static_cast<std::size_t>(element_count(constant.dims)) * sizeof(float));
       constant.floats = Tensor<float>(constant.dims, static_cast<float>(*constant.fill));
@@ -110,6 +117,18 @@ struct ConstantReader {
       return elements.data();
     });
     return elements;
+  }
+
+  /// The elements of a tensor in the file, whose type is that of T.
+  /// \throws Error when the data is damaged
+  template <class T>
+  [[nodiscard]] std::unique_ptr<T[]> elements(const Proto& proto) {
+    std::unique_ptr<T[]> result;
+    read<T>(proto, [&](std::size_t count) {
+      result = std::make_unique_for_overwrite<T[]>(count);
+      return result.get();
+    });
+    return result;
   }
 
   /// The elements in double, whatever their type. Integers past 2^53 lose their last bits.
@@ -182,6 +201,33 @@ private:
     });
   }
 };
+
+/// Has the elements of a constant that makes them whenever they are asked for made once, for all who ask.
+inline void keep_elements(Constant& constant, ConstantReader& reader) {
+  constant.floats = constant.make(reader);
+  constant.make = nullptr;
+}
+
+/// The transpose of a matrix.
+template <class T>
+[[nodiscard]] Tensor<T> transposed_matrix(const Tensor<T>& src) {
+  const auto rows = static_cast<std::size_t>(src.dim(0));
+  const auto columns = static_cast<std::size_t>(src.dim(1));
+  Tensor<T> result = Tensor<T>::for_overwrite(Shape{src.dim(1), src.dim(0)});
+  const T* const from = src.flat().data();
+  T* const to = result.flat().data();
+  constexpr std::size_t tile = 16;  // a side of pieces whose lines of memory stay in the cache meanwhile
+  for (std::size_t row = 0; row < rows; row += tile) {
+    const std::size_t last_row = std::min(row + tile, rows);
+    for (std::size_t column = 0; column < columns; column += tile) {
+      const std::size_t last_column = std::min(column + tile, columns);
+      for (std::size_t c = column; c < last_column; ++c) {
+        for (std::size_t r = row; r < last_row; ++r) to[c * rows + r] = from[r * columns + c];
+      }
+    }
+  }
+  return result;
+}
 
 /// A computed constant of float elements.
 inline ConstantPtr make_constant(std::string name, Tensor<float> value) {

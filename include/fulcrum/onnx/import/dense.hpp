@@ -18,21 +18,9 @@ namespace fulcrum::detail::onnx_io {
 
 /// The transpose of a matrix; a channel axis of its quantization moves along.
 inline Parameter<float> transposed(Parameter<float> parameter, Budget& budget) {
-  const Shape dims = parameter.value->dims();
-  const auto rows = static_cast<std::size_t>(dims[0]);
-  const auto columns = static_cast<std::size_t>(dims[1]);
-  budget.charge(rows * columns * (sizeof(float) + (parameter.mask.empty() ? 0 : 1)));
-  const auto transpose = [&]<class T>(const Tensor<T>& src) {
-    Tensor<T> dst(Shape{dims[1], dims[0]});
-    for (std::size_t row = 0; row < rows; ++row) {
-      for (std::size_t column = 0; column < columns; ++column) {
-        dst.flat()[column * rows + row] = src.flat()[row * columns + column];
-      }
-    }
-    return dst;
-  };
-  parameter.value = transpose(*parameter.value);
-  if (!parameter.mask.empty()) parameter.mask = transpose(*parameter.mask);
+  budget.charge(parameter.value->flat().size() * (sizeof(float) + (parameter.mask.empty() ? 0 : 1)));
+  parameter.value = transposed_matrix(*parameter.value);
+  if (!parameter.mask.empty()) parameter.mask = transposed_matrix(*parameter.mask);
   if (parameter.quantization && parameter.quantization->per_channel()) {
     parameter.quantization->axis = 1 - parameter.quantization->axis;
   }

@@ -122,14 +122,10 @@ inline ConstantPtr fold_transpose(ConstantReader& reader, const GraphNode& node,
   const std::shared_ptr<Constant> constant = derived(node, from);
   const SharedTensor<float> src = reader.floats(*inputs[0]);
   reader.budget.charge(src->flat().size_bytes());
-  const auto rows = static_cast<std::size_t>(from.dims[0]);
-  const auto columns = static_cast<std::size_t>(from.dims[1]);
   constant->dims = {from.dims[1], from.dims[0]};
-  Tensor<float> dst(constant->dims);
-  for (std::size_t i = 0; i < rows * columns; ++i) dst.flat()[i % columns * rows + i / columns] = src->flat()[i];
   constant->proto = nullptr;
   constant->type = Proto::FLOAT;
-  constant->floats = std::move(dst);
+  constant->floats = transposed_matrix(*src);
   if (constant->quantization && constant->quantization->per_channel()) {
     constant->quantization->axis = 1 - constant->quantization->axis;
   }

@@ -43,8 +43,16 @@ inline void check_versions(const ::onnx::ModelProto& model) {
   if (!says_opset) throw Error("", "does not say its opset", "the file is damaged; export it again");
 }
 
+/// Whether a constant goes to one layer alone, as its weights.
+inline bool is_taken_as_weights(Graph& graph, const std::string& name) {
+  const GraphNode* const node = graph.sole_consumer(name);
+  return node != nullptr && node->inputs.size() > 1 && node->inputs[1] == name &&
+         (node->type == "Conv" || node->type == "MatMul" || node->type == "Gemm");
+}
+
 /// Computes the nodes that depend on constants alone.
-inline void fold_constants(Graph& graph, ConstantReader& reader) {
+/// \param repeats  the graph's nodes are imported many times over: the body of a loop
+inline void fold_constants(Graph& graph, ConstantReader& reader, bool repeats) {
   for (GraphNode& node : graph.nodes) {
     const Operator* op = find_operator(node);
     if (!node.used || op == nullptr || op->fold == nullptr) continue;
@@ -58,6 +66,7 @@ inline void fold_constants(Graph& graph, ConstantReader& reader) {
     const ConstantPtr value =
         at_node(node, [&] { return op->fold(reader, node, std::span<const ConstantPtr>(inputs)); });
     if (!value) continue;
+    if (value->make && (repeats || !is_taken_as_weights(graph, node.outputs[0]))) keep_elements(*value, reader);
     at_node(node, [&] { expect_all_attributes_asked(*op, node); });
     graph.set_constant(node.outputs[0], value);
     node.removed = true;
@@ -98,11 +107,12 @@ inline void expect_known_operators(const Graph& graph) {
 
 /// Makes a graph ready for its nodes to be imported.
 /// \throws Error as expect_known_operators()
-inline void prepare_graph(Graph& graph, ConstantReader& reader) {
-  fold_constants(graph, reader);
+inline void prepare_graph(Graph& graph, ConstantReader& reader, bool repeats) {
+  fold_constants(graph, reader, repeats);
   Patterns(graph, reader).recognise();
   expect_known_operators(graph);
 }
+inline void prepare_body(Graph& graph, ConstantReader& reader) { prepare_graph(graph, reader, true); }
 
 inline void import_nodes(ImportContext& context, const Graph& graph) {
   for (const GraphNode& node : graph.nodes) {
@@ -147,7 +157,7 @@ struct Assembly {
 inline Assembly assemble(Graph& graph, const ConstantReader& reader, const std::vector<GraphInput>& inputs,
                          const BatchPlan& plan) {
   ImportContext context(graph, reader, plan);
-  context.prepare = prepare_graph;
+  context.prepare = prepare_body;
   context.import_nodes = import_nodes;
   for (const GraphInput& input : inputs) {
     Shape shape = input.shape;
@@ -252,7 +262,7 @@ inline Model<float> import_model(const ::onnx::ModelProto& proto, TensorFiles fi
     if (const ConstantPtr constant = graph.constant(pruned)) constant->pruned = true;
   }
   ConstantReader reader{std::move(files), Budget(file_bytes, options.max_fill_bytes)};
-  prepare_graph(graph, reader);
+  prepare_graph(graph, reader, false);
 
   const std::vector<GraphInput> inputs = InputBinder(graph, options).bound();
   std::vector<Shape> shapes;

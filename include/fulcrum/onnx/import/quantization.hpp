@@ -7,12 +7,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <fulcrum/onnx/import/pieces.hpp>
+#include <fulcrum/tensor/quantize_elements.hpp>
 
 namespace fulcrum::detail::onnx_io {
 
@@ -92,19 +95,55 @@ inline std::optional<Quantization> as_quantization(const AffineMap& map) {
   return q;
 }
 
+/// scale · (q − zero point) of integers of 8 bits in row-major order.
+template <class Integer>
+void dequantize_channels(const Shape& dims, const AffineMap& map, std::span<const Integer> integers, float* dst) {
+  const std::vector<std::int32_t> zeros(map.zero_point.begin(), map.zero_point.end());
+  const bool rows_of_channels = map.axis >= 0 && map.axis + 1 == static_cast<std::int64_t>(dims.size());
+  if (rows_of_channels) {  // each element has its own scale, row after row
+    for (; !integers.empty(); integers = integers.subspan(zeros.size()), dst += zeros.size())
+      dequantize_elements(integers.first(zeros.size()), map.scale.data(), zeros.data(), dst);
+    return;
+  }
+  for_each_channel_row(dims, map.axis, [&](std::size_t first, std::size_t count, std::size_t c) {
+    dequantize_elements(integers.subspan(first, count), map.scale[c], zeros[c], dst + first);
+  });
+}
+
 /// Integers of constant weights as floats: scale · (q − zero point).
+inline Tensor<float> dequantized_elements(ConstantReader& reader, const Constant& from, const AffineMap& map) {
+  reader.budget.charge(static_cast<std::size_t>(element_count(from.dims)) * sizeof(float));
+  Tensor<float> value = Tensor<float>::for_overwrite(from.dims);
+  const std::span<float> to = value.flat();
+  const auto of_bytes = [&]<class Integer>(Integer /*type*/) {
+    const std::unique_ptr<Integer[]> integers = reader.elements<Integer>(*from.proto);
+    dequantize_channels(from.dims, map, std::span<const Integer>(integers.get(), to.size()), to.data());
+  };
+  if (from.proto != nullptr && from.type == Proto::INT8) {
+    of_bytes(std::int8_t{});
+  } else if (from.proto != nullptr && from.type == Proto::UINT8) {
+    of_bytes(std::uint8_t{});
+  } else {
+    const std::vector<std::int64_t> integers = reader.integers(from);
+    for_each_channel_element(from.dims, map.axis, [&](std::size_t i, std::size_t c) {
+      to[i] = static_cast<float>(integers[i] - map.zero_point[c]) * map.scale[c];
+    });
+  }
+  return value;
+}
+
+/// The scales and zero points of constant weights of integers.
+inline AffineMap read_weights_map(ConstantReader& reader, const GraphNode& node, const Constant& from,
+                                  const ConstantPtr& scale, const ConstantPtr& zero_point, std::int64_t axis) {
+  if (is_floating(from.type)) throw Error("tensor '" + from.name + "'", "holds floats, not integers");
+  return read_affine_map(reader, node, scale, zero_point, from.dims, from.type, axis);
+}
+
 inline ConstantPtr dequantized_constant(ConstantReader& reader, const GraphNode& node, const std::string& name,
                                         const Constant& from, const ConstantPtr& scale, const ConstantPtr& zero_point,
                                         std::int64_t axis) {
-  if (is_floating(from.type)) throw Error("tensor '" + from.name + "'", "holds floats, not integers");
-  const AffineMap map = read_affine_map(reader, node, scale, zero_point, from.dims, from.type, axis);
-  const std::vector<std::int64_t> integers = reader.integers(from);
-  reader.budget.charge(integers.size() * sizeof(float));
-  Tensor<float> value(from.dims);
-  for_each_channel_element(from.dims, map.axis, [&](std::size_t i, std::size_t c) {
-    value.flat()[i] = static_cast<float>(integers[i] - map.zero_point[c]) * map.scale[c];
-  });
-  const ConstantPtr constant = make_constant(name, std::move(value));
+  const AffineMap map = read_weights_map(reader, node, from, scale, zero_point, axis);
+  const ConstantPtr constant = make_constant(name, dequantized_elements(reader, from, map));
   constant->quantization = as_quantization(map);
   constant->pruned = from.pruned;
   return constant;
@@ -133,8 +172,19 @@ inline void expect_float_result(const GraphNode& node) {
 inline ConstantPtr fold_dequantize(ConstantReader& reader, const GraphNode& node, std::span<const ConstantPtr> inputs) {
   if (inputs.size() < 2) throw Error("", "has no scale", "the file is damaged; export it again");
   expect_float_result(node);
-  return dequantized_constant(reader, node, node.outputs[0], *inputs[0], inputs[1],
-                              inputs.size() > 2 ? inputs[2] : nullptr, integer_attribute(node, "axis", 1));
+  const ConstantPtr from = inputs[0];
+  const AffineMap map = read_weights_map(reader, node, *from, inputs[1], inputs.size() > 2 ? inputs[2] : nullptr,
+                                         integer_attribute(node, "axis", 1));
+  constexpr std::int64_t many = std::int64_t{1} << 14U;  // elements
+  auto constant = std::make_shared<Constant>();
+  constant->name = node.outputs[0];
+  constant->type = Proto::FLOAT;
+  constant->dims = from->dims;
+  constant->make = [from, map](ConstantReader& when_asked) { return dequantized_elements(when_asked, *from, map); };
+  if (from->proto == nullptr || element_count(from->dims) < many) keep_elements(*constant, reader);
+  constant->quantization = as_quantization(map);
+  constant->pruned = from->pruned;
+  return constant;
 }
 
 /// Constant floats that are rounded to integers in the graph (by exporters that keep float weights).
