@@ -152,6 +152,7 @@
 #include <fulcrum/cost/calibration_note.hpp>
 #include <fulcrum/cost/drift.hpp>
 #include <fulcrum/cost/efficiency.hpp>
+#include <fulcrum/cost/efficiency_features.hpp>
 #include <fulcrum/cost/error_summary.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/cost/machine_rates.hpp>

@@ -7,28 +7,6 @@
 
 using namespace fulcrum;
 
-TEST_CASE("features are as many for every step of a class, and finite") {
-  const MachineRates rates = synthetic::rates();
-  for (const KernelClass kernel : all_kernel_classes) {
-    Step empty;
-    empty.kernel = kernel;
-    const std::size_t width = efficiency_features(empty, RooflinePoint{}).size();
-    CHECK(width > 0);
-    for (Step step : synthetic::conv_steps(5, 3)) {
-      step.kernel = kernel;
-      const std::vector<double> features = efficiency_features(step, roofline_point(step, rates, 1));
-      CHECK(features.size() == width);
-      for (const double x : features) CHECK(std::isfinite(x));
-    }
-  }
-}
-
-TEST_CASE("blocks that are not filled are told from those that are") {
-  CHECK(detail::utilization(16, 16) == 1.0);
-  CHECK(detail::utilization(17, 16) == Approx(17.0 / 32.0));
-  CHECK(detail::utilization(1, 64) == Approx(1.0 / 64.0));
-}
-
 TEST_CASE("a model without samples says nothing") {
   const EfficiencyModel model;
   CHECK(model.slowdown({1.0, 2.0}).log == 0.0);
@@ -53,4 +31,26 @@ TEST_CASE("far outside the samples the answer is that of the edge") {
   CHECK(model.slowdown({1.0}).sd == Approx(0.1));
   CHECK(model.slowdown({3.0}).nearest == Approx(2.0));
   CHECK(model.slowdown({3.0}).sd == Approx(std::hypot(0.1, 1.0)));
+}
+
+TEST_CASE("a prepared model says the same as one that is not, and as the formula") {
+  EfficiencyModel model;
+  model.trend = {0.25, 1.0, -0.5};
+  model.length_scale = 0.7;
+  for (int i = 0; i < 37; ++i) {
+    const double x = 0.1 * i;
+    model.samples.push_back({{x, std::sin(x)}, 0.0, std::cos(3.0 * x)});
+  }
+  const std::vector<double> at{1.23, 0.4};
+  double expected = 0.25 + 1.23 - 0.2;
+  for (const EfficiencySample& sample : model.samples)
+    expected += sample.weight * detail::matern(detail::distance(at, sample.features) / model.length_scale);
+  EfficiencyModel prepared = model;
+  prepared.prepare();
+  CHECK(prepared.slowdown(at).log == Approx(expected).epsilon(1e-5));
+  CHECK(model.slowdown(at).log == prepared.slowdown(at).log);
+  CHECK(prepared == model);
+  // A table that is older than the samples is not believed.
+  prepared.samples.push_back({{1.23, 0.4}, 0.0, 10.0});
+  CHECK(prepared.slowdown(at).log == Approx(expected + 10.0).epsilon(1e-5));
 }

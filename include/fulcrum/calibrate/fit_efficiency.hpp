@@ -272,6 +272,7 @@ FULCRUM_DEFINE EfficiencyModel fit_efficiency(EfficiencyModel model, std::vector
   }
   std::tie(model.noise, model.spread) = detail::fit_deviation(left_out);
   model.samples = std::move(samples);
+  model.prepare();
   return model;
 }
 

@@ -6,16 +6,16 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fulcrum/core/linkage.hpp>
+#include <fulcrum/cost/efficiency_features.hpp>
 #include <fulcrum/cost/roofline.hpp>
 #include <fulcrum/schedule/step.hpp>
-#include <fulcrum/schedule/winograd.hpp>
 
 namespace fulcrum {
 
@@ -49,6 +49,17 @@ struct Slowdown {
   double nearest = 0.0;  ///< distance in feature space to the nearest step that was timed; 1 is far
 };
 
+/// Samples side by side, a column for each feature, as many steps at once are compared with them. Nothing that the
+/// samples do not say.
+struct SampleTable {
+  std::size_t count = 0;
+  std::vector<float> columns;  ///< features, one after another
+  std::vector<float> weights;
+  std::vector<std::pair<double, double>> ranges;  ///< the least and the largest of each feature
+
+  friend bool operator==(const SampleTable&, const SampleTable&) { return true; }
+};
+
 /// ln(time / time by `parts`) of the steps of one class, algorithm, precision and thread count, as a function of their
 /// features x:
 ///
@@ -71,8 +82,12 @@ struct EfficiencyModel {
   double spread = 0.0;     ///< standard deviation per distance to the nearest sample
   std::vector<double> trend;
   std::vector<EfficiencySample> samples;
+  SampleTable table;  ///< made by prepare()
 
   friend bool operator==(const EfficiencyModel&, const EfficiencyModel&) = default;
+
+  /// Makes slowdown() quick, once the samples are there. Whoever changes samples later calls it again.
+  FULCRUM_DECLARE void prepare();
 
   /// \param features  of efficiency_features() for a step of this class
   FULCRUM_DECLARE [[nodiscard]] Slowdown slowdown(const std::vector<double>& features) const;
@@ -95,28 +110,13 @@ FULCRUM_DECLARE double matern(double distance) noexcept;
 
 FULCRUM_DECLARE double distance(const std::vector<double>& a, const std::vector<double>& b) noexcept;
 
-/// Share of the work that is not padding when `extent` is rounded up to blocks.
-FULCRUM_DECLARE double utilization(std::int64_t extent, std::int64_t block) noexcept;
-
-/// efficiency_features() without those that all classes share.
-FULCRUM_DECLARE std::vector<double> features_of_class(const Step& step, const RooflinePoint& roofline);
-
-inline double log2_of(std::int64_t value) noexcept {
-  return std::log2(static_cast<double>(std::max<std::int64_t>(value, 1)));
-}
-
 }  // namespace detail
-
-/// The numbers on which the efficiency of a step depends: extents on a logarithmic scale, how well they fill the blocks
-/// that kernels work in (16 floats a vector; 64 columns, 16 rows and 64 bytes of depth a tile), what is fused in, how
-/// the roofline's parts compare, and how much the inference touches (code and data that were evicted since the last
-/// one). Each is scaled so that 1 is the distance over which it matters; the scales were found by maximizing the
-/// marginal likelihood of such samples.
-FULCRUM_DECLARE [[nodiscard]] std::vector<double> efficiency_features(const Step& step, const RooflinePoint& roofline);
 
 }  // namespace fulcrum
 
 #if FULCRUM_DEFINES(cost)
+
+#include <Eigen/Core>
 
 namespace fulcrum::detail {
 
@@ -129,11 +129,6 @@ FULCRUM_DEFINE double distance(const std::vector<double>& a, const std::vector<d
   double sum = 0.0;
   for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
   return std::sqrt(sum);
-}
-
-FULCRUM_DEFINE double utilization(std::int64_t extent, std::int64_t block) noexcept {
-  const std::int64_t blocks = (extent + block - 1) / block;
-  return static_cast<double>(extent) / static_cast<double>(blocks * block);
 }
 
 }  // namespace fulcrum::detail
@@ -165,240 +160,45 @@ FULCRUM_DEFINE double EfficiencyModel::parts_us(const std::array<double, 4>& of_
   return parts->overhead * overhead + parts->compute * compute + parts->memory * memory + parts->functions * functions;
 }
 
-FULCRUM_DEFINE std::vector<double> efficiency_features(const Step& step, const RooflinePoint& roofline) {
-  std::vector<double> features = detail::features_of_class(step, roofline);
-  // Whether others of the team made what it takes, and wait for it.
-  features.push_back(step.team > step.threads ? 0.3 : 0.0);
-  return features;
-}
-
-}  // namespace fulcrum
-
-namespace fulcrum::detail {
-
-FULCRUM_DEFINE std::vector<double> features_of_class(const Step& step, const RooflinePoint& roofline) {
-  const StepGeometry& g = step.geometry;
-  const std::int64_t ic = g.ic / std::max<std::int64_t>(g.groups, 1);
-  const std::int64_t oc = g.oc / std::max<std::int64_t>(g.groups, 1);
-  const auto element = static_cast<std::int64_t>(size_of(step.src));
-  const double work_us = std::max(roofline.compute_us, roofline.memory_us);
-  const double size = std::log2((work_us + roofline.overhead_us) / std::max(roofline.overhead_us, 1e-3));
-  const double balance = std::clamp(std::log2((roofline.memory_us + 1e-6) / (roofline.compute_us + 1e-6)), -8.0, 8.0);
-  // What the rest of the inference pushes out of the caches delays what memory bounds, and the code of short steps.
-  constexpr double code = 10.0;  // overheads
-  const double fetched_us = roofline.memory_us + code * roofline.overhead_us;
-  const double reuse = fetched_us / (fetched_us + roofline.compute_us) *
-                       std::clamp(std::log2((step.reuse_bytes + 1.0) / 65536.0), 0.0, 14.0);
-  const double aligned = (ic * element) % 4 == 0 ? 1.0 : 0.0;
-  const double extra = static_cast<double>(g.extra_src);
-  // How much of the time activations take, and of which sort they are.
-  const double functions = std::log2(1.0 + 4.0 * roofline.function_us / (work_us + roofline.overhead_us + 1e-6)) +
-                           0.5 * (step.functions > 0 ? 1.0 : 0.0);
-  const double wide_dst = size_of(step.dst) == 4 ? 1.0 : 0.0;
-  const double is_signed = step.src == DType::s8 ? 1.0 : 0.0;
-  const double read = std::log2((step.src_bytes + 1.0) / (step.dst_bytes + 1.0));
-  const double run = log2_of(g.run);
-  if (step.algorithm == Algorithm::loops) {
-    const double per_result = step.flops * static_cast<double>(size_of(step.dst)) / (step.dst_bytes + 1.0);
-    return {0.10 * std::log2(step.dst_bytes + 1.0), 0.10 * read, 0.12 * run,  0.10 * log2_of(g.n), 0.10 * log2_of(g.oc),
-            0.15 * std::log2(per_result + 1.0),     0.08 * size, 0.06 * reuse};
+FULCRUM_DEFINE void EfficiencyModel::prepare() {
+  table = {};
+  if (samples.empty()) return;
+  const std::size_t width = samples.front().features.size();
+  table.count = samples.size();
+  for (std::size_t j = 0; j < width; ++j) {
+    std::pair<double, double> range{samples.front().features[j], samples.front().features[j]};
+    for (const EfficiencySample& sample : samples) {
+      range = {std::min(range.first, sample.features[j]), std::max(range.second, sample.features[j])};
+      table.columns.push_back(static_cast<float>(sample.features[j]));
+    }
+    table.ranges.push_back(range);
   }
-  switch (step.kernel) {
-    case KernelClass::convolution:
-    case KernelClass::grouped_convolution:
-    case KernelClass::transposed_convolution: {
-      const double pointwise = g.kh * g.kw == 1 ? 1.0 : 0.0;
-      const std::int64_t rows = g.kh * g.kw == 1 && g.stride == 1 ? g.oh * g.ow : g.ow;
-      return {0.10 * log2_of(g.n),
-              0.18 * log2_of(ic),
-              0.10 * log2_of(oc),
-              0.08 * log2_of(g.oh * g.ow),
-              0.14 * log2_of(g.kh * g.kw),
-              0.17 * log2_of(g.stride),
-              0.28 * utilization(oc, 16),
-              0.17 * utilization(oc, 64),
-              0.35 * utilization(ic * element, 64),
-              0.30 * utilization(rows, 16),
-              0.25 * aligned,
-              0.30 * pointwise,
-              0.15 * log2_of(g.groups),
-              0.15 * log2_of(g.dilation),
-              0.06 * size,
-              0.06 * balance,
-              0.20 * extra,
-              0.45 * functions,
-              0.25 * wide_dst,
-              0.25 * is_signed,
-              0.15 * log2_of(g.ow),
-              0.30 * g.inside,
-              0.08 * reuse};
-    }
-    case KernelClass::depthwise_convolution:
-      return {0.11 * log2_of(g.n),
-              0.11 * log2_of(g.oc),
-              0.04 * log2_of(g.oh * g.ow),
-              0.06 * log2_of(g.kh * g.kw),
-              0.10 * log2_of(g.stride),
-              0.15 * log2_of(g.dilation),
-              0.40 * utilization(g.oc, 16),
-              0.13 * utilization(g.oc, 64),
-              0.09 * size,
-              0.12 * balance,
-              0.18 * extra,
-              0.45 * functions,
-              0.25 * wide_dst,
-              0.25 * is_signed,
-              0.08 * log2_of(g.ow),
-              0.40 * g.inside,
-              0.07 * reuse};
-    case KernelClass::winograd_convolution: {
-      const auto covered = static_cast<double>(winograd_tiles(g) * winograd_tile * winograd_tile);
-      return {0.10 * log2_of(winograd_tiles(g)),
-              0.18 * log2_of(ic),
-              0.18 * log2_of(oc),
-              0.60 * static_cast<double>(g.n * g.oh * g.ow) / covered,
-              0.06 * size,
-              0.06 * balance,
-              0.20 * extra,
-              0.08 * reuse};
-    }
-    case KernelClass::dense:
-      return {0.08 * log2_of(g.n),
-              0.09 * log2_of(ic),
-              0.13 * log2_of(oc),
-              0.85 * utilization(oc, 16),
-              0.38 * utilization(oc, 64),
-              1.40 * utilization(ic * element, 64),
-              0.40 * utilization(g.n, 16),
-              0.60 * aligned,
-              0.13 * size,
-              0.07 * balance,
-              0.33 * functions,
-              0.20 * extra,
-              0.20 * wide_dst,
-              0.20 * is_signed,
-              0.05 * std::log2(step.weight_bytes + 1.0),
-              0.17 * reuse};
-    case KernelClass::sparse_convolution:
-    case KernelClass::sparse_dense: {
-      const double a_row = step.density * static_cast<double>(g.ic * g.kh * g.kw);  // weights that are multiplied by
-      return {0.10 * log2_of(g.n * g.oh * g.ow),
-              0.12 * log2_of(ic),
-              0.12 * log2_of(oc),
-              0.12 * log2_of(g.kh * g.kw),
-              0.20 * log2_of(g.stride),
-              0.15 * std::log2(step.density + 1e-3),
-              0.10 * std::log2(a_row + 1.0),
-              0.40 * utilization(g.n * g.oh * g.ow, 16),
-              0.30 * utilization(oc, 16),
-              0.06 * size,
-              0.08 * balance,
-              0.20 * extra,
-              0.33 * functions,
-              0.08 * reuse};
-    }
-    case KernelClass::matmul:
-      return {0.10 * log2_of(g.n),
-              0.10 * log2_of(g.ic),
-              0.12 * log2_of(g.oc),
-              0.10 * log2_of(g.groups),
-              0.40 * utilization(g.oc, 16),
-              0.20 * utilization(g.oc, 64),
-              0.40 * utilization(g.ic * element, 64),
-              0.30 * utilization(g.n, 16),
-              0.10 * size,
-              0.08 * balance,
-              0.33 * functions,
-              0.20 * extra,
-              0.20 * wide_dst,
-              0.10 * reuse};
-    case KernelClass::recurrent:
-      return {
-          0.14 * log2_of(g.n), 0.08 * log2_of(g.ic), 0.14 * log2_of(g.oc), 0.05 * log2_of(g.oh), 0.20 * log2_of(g.kh),
-          0.20 * log2_of(g.groups), 0.40 * utilization(g.oc, 16), 0.08 * size, 0.08 * balance,
-          // The bytes of a recurrent weight.
-          0.25 * std::log2(step.reread_set / static_cast<double>(std::max<std::int64_t>(g.oc * g.oc * g.kh, 1)) + 1.0),
-          0.08 * reuse};
-    case KernelClass::batch_normalization:
-      return {0.08 * log2_of(g.n),
-              0.08 * log2_of(g.oc),
-              0.06 * log2_of(g.oh * g.ow),
-              0.30 * utilization(g.oc, 16),
-              0.08 * size,
-              0.20 * functions,
-              size_of(step.dst) == size_of(step.src) ? 0.0 : 0.3,
-              0.08 * reuse};
-    case KernelClass::pooling:
-      return {0.05 * log2_of(g.n),
-              0.13 * log2_of(g.oc),
-              0.06 * log2_of(g.oh * g.ow),
-              0.06 * log2_of(g.kh * g.kw),
-              0.08 * log2_of(g.stride),
-              0.20 * utilization(g.oc, 16),
-              0.25 * (step.average ? 1.0 : 0.0),
-              0.10 * size,
-              0.06 * log2_of(g.ow),
-              0.20 * g.inside,
-              g.kh == g.ih && g.kw == g.iw ? 0.3 : 0.0,
-              0.07 * reuse};
-    case KernelClass::elementwise:
-      return {0.03 * log2_of(g.n),  0.07 * log2_of(g.n * g.oc * g.oh * g.ow),
-              0.05 * log2_of(g.oc), 0.05 * log2_of(g.oh * g.ow),
-              0.10 * extra,         0.10 * read,
-              0.20 * functions,     0.06 * size,
-              0.06 * reuse,         size_of(step.dst) == size_of(step.src) ? 0.0 : 0.3};
-    case KernelClass::softmax:
-      return {0.14 * log2_of(g.n), 0.12 * log2_of(g.oc), 0.25 * utilization(g.oc, 16), 0.07 * size, 0.22 * reuse};
-    case KernelClass::normalization:
-    case KernelClass::reduction:
-      return {0.12 * log2_of(g.n), 0.12 * log2_of(g.oc), 0.25 * utilization(g.oc, 16),
-              0.10 * run,          0.08 * size,          0.20 * functions,
-              wide_dst * 0.2,      0.08 * reuse};
-    case KernelClass::movement:
-      return {0.04 * log2_of(g.n),
-              0.14 * log2_of(g.oc),
-              0.04 * log2_of(g.oh * g.ow),
-              0.13 * utilization(g.oc, 16),
-              0.12 * size,
-              size_of(step.src) == 4 ? 0.0 : 0.35,
-              size_of(step.dst) == 4 ? 0.0 : 0.25,
-              step.src == step.dst ? 0.0 : 0.6,
-              step.movement == Movement::input ? 0.5 : 0.0,
-              step.movement == Movement::output ? 0.5 : 0.0,
-              step.movement == Movement::joined ? 2.0 : 0.0,
-              step.movement == Movement::permuted ? 2.0 : 0.0,
-              0.10 * run,
-              g.oh * g.ow == 1 ? 0.7 : 0.0,
-              g.oc <= 4 ? 0.13 : 0.0,
-              0.07 * reuse};
-  }
-  return {};
+  for (const EfficiencySample& sample : samples) table.weights.push_back(static_cast<float>(sample.weight));
 }
-
-}  // namespace fulcrum::detail
-
-namespace fulcrum {
 
 FULCRUM_DEFINE Slowdown EfficiencyModel::slowdown(const std::vector<double>& features) const {
   Slowdown result;
   if (samples.empty()) return result;
-  std::vector<double> x = features;
+  if (table.count != samples.size()) {
+    EfficiencyModel prepared = *this;
+    prepared.prepare();
+    return prepared.slowdown(features);
+  }
+  using Column = Eigen::Map<const Eigen::ArrayXf>;
+  const auto count = static_cast<Eigen::Index>(table.count);
+  Eigen::ArrayXf squares = Eigen::ArrayXf::Zero(count);
   double outside = 0.0;  // squared distance from the range of the samples
-  for (std::size_t j = 0; j < x.size(); ++j) {
-    const auto [low, high] = std::minmax_element(
-        samples.begin(), samples.end(), [&](const auto& a, const auto& b) { return a.features[j] < b.features[j]; });
-    const double clamped = std::clamp(x[j], low->features[j], high->features[j]);
-    outside += (x[j] - clamped) * (x[j] - clamped);
-    x[j] = clamped;
-  }
   result.log = trend.empty() ? 0.0 : trend.front();
-  for (std::size_t j = 0; j < x.size() && j + 1 < trend.size(); ++j) result.log += trend[j + 1] * x[j];
-  double nearest = std::numeric_limits<double>::infinity();
-  for (const EfficiencySample& sample : samples) {
-    const double d = detail::distance(x, sample.features);
-    nearest = std::min(nearest, d);
-    result.log += sample.weight * detail::matern(d / length_scale);
+  for (std::size_t j = 0; j < features.size(); ++j) {
+    const double clamped = std::clamp(features[j], table.ranges[j].first, table.ranges[j].second);
+    outside += (features[j] - clamped) * (features[j] - clamped);
+    if (j + 1 < trend.size()) result.log += trend[j + 1] * clamped;
+    squares += (Column(table.columns.data() + j * table.count, count) - static_cast<float>(clamped)).square();
   }
+  const double nearest = std::sqrt(static_cast<double>(squares.minCoeff()));
+  const auto scale = static_cast<float>(std::sqrt(3.0) / length_scale);
+  const Eigen::ArrayXf d = scale * squares.sqrt();
+  result.log += ((1.0F + d) * (-d).exp() * Column(table.weights.data(), count)).cast<double>().sum();
   result.nearest = std::sqrt(nearest * nearest + outside);
   result.sd = std::sqrt(noise * noise + spread * spread * result.nearest * result.nearest);
   return result;

@@ -30,6 +30,11 @@ namespace fulcrum {
 /// \param schedule  a plan: an executor that made one knows what it takes
 FULCRUM_DECLARE [[nodiscard]] MemoryUse predicted_memory(const Schedule& schedule, const Machine& machine);
 
+/// \param steps  expected_steps() of the schedule on that machine
+FULCRUM_DECLARE [[nodiscard]] MemoryUse predicted_memory(const Schedule& schedule,
+                                                         const std::vector<ScheduledStep>& steps,
+                                                         const Machine& machine);
+
 }  // namespace fulcrum
 
 #if FULCRUM_DEFINES(cost)
@@ -43,7 +48,8 @@ FULCRUM_DECLARE std::size_t rounded_up(std::int64_t value, std::int64_t multiple
 /// Lifetimes of what the steps of a schedule hand on.
 class ArenaPlanner {
 public:
-  FULCRUM_DECLARE ArenaPlanner(const Schedule& schedule, const Machine& machine);
+  FULCRUM_DECLARE ArenaPlanner(const Schedule& schedule, const std::vector<ScheduledStep>& steps,
+                               const Machine& machine);
 
   /// [B] of one lane's arena.
   FULCRUM_DECLARE [[nodiscard]] std::size_t bytes();
@@ -75,7 +81,7 @@ private:
 
   const Schedule& schedule_;
   std::int64_t vector_;  // channels that blocked layouts hold side by side; 1: none are
-  std::vector<ScheduledStep> steps_;
+  const std::vector<ScheduledStep>& steps_;
   std::map<NodeId, NodeId> joined_;              // values that are computed inside the result of a Concat
   std::map<NodeId, std::size_t> whole_buffers_;  // of those results
   std::set<NodeId> blocked_;                     // values whose channels come in whole vectors
@@ -84,12 +90,13 @@ private:
   std::vector<BufferLifetime> buffers_;
 };
 
-FULCRUM_DEFINE ArenaPlanner::ArenaPlanner(const Schedule& schedule, const Machine& machine)
+FULCRUM_DEFINE ArenaPlanner::ArenaPlanner(const Schedule& schedule, const std::vector<ScheduledStep>& steps,
+                                          const Machine& machine)
     : schedule_(schedule),
       vector_(machine.has("avx512") ? 16
               : machine.has("avx2") ? 8
                                     : 1),
-      steps_(expected_steps(schedule, machine.layout_changes)) {
+      steps_(steps) {
   find_joined();
   find_last_uses();
 }
@@ -311,10 +318,15 @@ FULCRUM_DECLARE std::size_t predicted_weights(const Schedule& schedule, const Ma
 namespace fulcrum {
 
 FULCRUM_DEFINE MemoryUse predicted_memory(const Schedule& schedule, const Machine& machine) {
+  return predicted_memory(schedule, expected_steps(schedule, machine.layout_changes), machine);
+}
+
+FULCRUM_DEFINE MemoryUse predicted_memory(const Schedule& schedule, const std::vector<ScheduledStep>& steps,
+                                          const Machine& machine) {
   MemoryUse memory;
   const auto lanes = static_cast<std::size_t>(schedule.slices.lanes);
   memory.weights = detail::predicted_weights(schedule, machine);
-  memory.activations = lanes * detail::ArenaPlanner(schedule, machine).bytes();
+  memory.activations = lanes * detail::ArenaPlanner(schedule, steps, machine).bytes();
   double scratch = 0.0;
   for (const ScheduledStep& entry : schedule.steps)
     scratch = std::max(scratch, detail::scratch_bytes(entry.step, machine));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -73,6 +74,51 @@ FULCRUM_DEFINE PredictionInterval interval_of(const LatencyReport& report, doubl
           .throughput_high_per_s = report.throughput_per_s * factor};
 }
 
+/// Whether two steps take the same: they differ in their name alone.
+FULCRUM_DECLARE bool run_alike(const Step& a, const Step& b);
+
+FULCRUM_DEFINE bool run_alike(const Step& a, const Step& b) {
+  const auto facts = [](const Step& s) {
+    return std::tie(s.kernel, s.algorithm, s.arithmetic, s.src, s.dst, s.geometry, s.movement, s.threads, s.team,
+                    s.average, s.functions, s.function_flops, s.flops, s.density, s.src_bytes, s.weight_bytes,
+                    s.dst_bytes, s.reread_bytes, s.reread_set, s.reuse_bytes, s.reuse_weight_bytes, s.kind);
+  };
+  return facts(a) == facts(b);
+}
+
+/// What steps take, each of those that run alike predicted once: networks repeat their blocks.
+class StepPredictions {
+public:
+  StepPredictions(const MachineProfile& profile, int instances) : profile_(profile), instances_(instances) {}
+
+  struct Entry {
+    const Step* step;
+    StepPrediction alone;
+    double shared_us;  ///< with a share of what instances have in common
+  };
+
+  /// \param step  outlives this
+  FULCRUM_DECLARE const Entry& of(const Step& step);
+
+private:
+  const MachineProfile& profile_;
+  int instances_;
+  std::vector<Entry> known_;
+};
+
+FULCRUM_DEFINE const StepPredictions::Entry& StepPredictions::of(const Step& step) {
+  for (const Entry& entry : known_) {
+    if (run_alike(*entry.step, step)) return entry;
+  }
+  Entry entry{&step, predict_step(step, profile_), 0.0};
+  entry.shared_us = entry.alone.time_us;
+  if (instances_ > 1) {
+    entry.shared_us *=
+        roofline_point(step, profile_.rates, step.threads, instances_).time_us() / entry.alone.roofline.time_us();
+  }
+  return known_.emplace_back(std::move(entry));
+}
+
 /// The variance of a sum of times that are known in part only. What is wrong about one step is half wrong about the
 /// others of its class.
 class SumOfUncertain {
@@ -131,13 +177,11 @@ FULCRUM_DEFINE LatencyReport predict(const Schedule& schedule, const MachineProf
   detail::SumOfUncertain uncertain;
   // Lanes start together, as threads do at a step.
   if (schedule.slices.lanes > 1) total_us += profile.rates.step_overhead_us(schedule.slices.lanes);
-  for (const ScheduledStep& entry : expected_steps(schedule, profile.layout_changes)) {
+  const std::vector<ScheduledStep> steps = expected_steps(schedule, profile.layout_changes);
+  detail::StepPredictions predictions(profile, run.instances);
+  for (const ScheduledStep& entry : steps) {
     const Step& step = entry.step;
-    const StepPrediction alone = predict_step(step, profile);
-    double shared_us = alone.time_us;
-    if (run.instances > 1)
-      shared_us *=
-          roofline_point(step, profile.rates, step.threads, run.instances).time_us() / alone.roofline.time_us();
+    const auto& [like, alone, shared_us] = predictions.of(step);
     const double time_us = rounds * composition.factor * (contention.factor * shared_us + contention.extra_step_us);
     uncertain.add(step, time_us, alone.sd);
     StepLatency row = row_of(step, count);
@@ -155,7 +199,7 @@ FULCRUM_DEFINE LatencyReport predict(const Schedule& schedule, const MachineProf
   const double relative = std::hypot(std::sqrt(uncertain.variance()) / std::max(total_us, 1e-9), composition.sd);
   report.interval = detail::interval_of(report, relative);
 
-  if (!schedule.realized) report.memory = predicted_memory(schedule, machine_of(profile));
+  if (!schedule.realized) report.memory = predicted_memory(schedule, steps, machine_of(profile));
   report.notes = schedule.notes;
   const int wanted = config.instances * config.threads;
   if (wanted > profile.environment.cores) {

@@ -146,6 +146,7 @@ FULCRUM_DECLARE EfficiencyModel efficiency_from_json(const JsonReader& j) {
     sample.features = std::move(values);
     m.samples.push_back(std::move(sample));
   }
+  m.prepare();
   return m;
 }
 

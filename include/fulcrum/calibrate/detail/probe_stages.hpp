@@ -259,8 +259,8 @@ FULCRUM_DEFINE Probe StageProbes::draw() {
   function_ = functions[static_cast<std::size_t>(random_.below(functions.size()))];
   gates_ = chance(0.3);
   ModelBuilder<float> b("probe", random_());
-  const std::int64_t kind = static_cast<std::int64_t>(random_.below(12));
-  if (kind == 0) {  // what images go through first
+  const std::int64_t kind = static_cast<std::int64_t>(random_.below(13));
+  if (kind == 0 || kind == 12) {  // what images go through first
     const std::int64_t extent = batch > 4 ? pick(64, 96, 112) : pick(112, 160, 224, 224, 224, 256);
     b.input({pick(3, 3, 3, 1), extent, extent});
     const std::int64_t kernel = pick(3, 3, 5, 7, 7);
