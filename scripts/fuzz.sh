@@ -23,6 +23,7 @@ fuzz() {  # NAME SEEDS OPTIONS...
     -artifact_prefix="$build/findings/$name-" "$@" "$build/corpus/$name" "$seeds" || failed=1
 }
 fuzz onnx_import "$programs/seeds" -max_len=6000 -dict=tests/fuzz/onnx_import.dict
+fuzz onnx_weights "$programs/seeds" -max_len=6000 -dict=tests/fuzz/onnx_import.dict
 fuzz npy "$programs/seeds_of_files/npy" -max_len=512
 fuzz idx "$programs/seeds_of_files/idx" -max_len=512
 fuzz profile "$programs/seeds_of_files/profile" -max_len=8000

@@ -23,6 +23,7 @@ public:
   MemoryFile& operator=(const MemoryFile&) = delete;
   ~MemoryFile() { ::close(descriptor_); }
 
+  [[nodiscard]] int descriptor() const { return descriptor_; }
   [[nodiscard]] std::string path() const { return "/proc/self/fd/" + std::to_string(descriptor_); }
 
 private:

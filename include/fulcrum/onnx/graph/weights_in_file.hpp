@@ -40,8 +40,9 @@ class LightMessageReader {
 public:
   /// \param descriptor  of a file that is read from its beginning
   /// \param size        [B] of it; no more than a protobuf message may have
-  LightMessageReader(int descriptor, std::uint64_t size)
-      : file_(descriptor, block), input_(&file_), size_(static_cast<int>(size)) {}
+  /// \param worth_it    [B] of a tensor from which on it is left out
+  LightMessageReader(int descriptor, std::uint64_t size, std::size_t worth_it = std::size_t{16} << 10U)
+      : file_(descriptor, block), input_(&file_), size_(static_cast<int>(size)), worth_it_(worth_it) {}
 
   /// Nothing for what is no message of the usual form, or still has much in it.
   [[nodiscard]] std::optional<LightMessage> read() && {
@@ -54,9 +55,8 @@ private:
   enum class Message { model, graph, tensor };
   enum class WireType : std::uint32_t { varint = 0, fixed64 = 1, length_delimited = 2, fixed32 = 5 };
   static constexpr std::uint32_t model_graph = 7, graph_initializer = 5, tensor_raw_data = 9;  // numbers of fields
-  static constexpr int block = 4096;                                 // [B]: what lies between two large tensors
-  static constexpr std::uint64_t worth_it = std::size_t{16} << 10U;  // [B] of a tensor
-  static constexpr std::size_t most = std::size_t{32} << 20U;        // [B] of the rest
+  static constexpr int block = 4096;                           // [B]: what lies between two large tensors
+  static constexpr std::size_t most = std::size_t{32} << 20U;  // [B] of the rest
 
   [[nodiscard]] bool read_message(Message message, int length, std::string& to) {
     const Coded::Limit outer = input_.PushLimit(length);
@@ -98,7 +98,7 @@ private:
       to += inner;
       return true;
     }
-    if (is_raw_data && value >= worth_it) {
+    if (is_raw_data && value >= worth_it_) {
       light_.left_out.push_back(
           {initializers_, {static_cast<std::uint64_t>(input_.CurrentPosition()), static_cast<std::size_t>(value)}});
       append_varint(to, 0);
@@ -124,6 +124,7 @@ private:
   google::protobuf::io::FileInputStream file_;
   Coded input_;
   int size_;
+  std::uint64_t worth_it_;
   int initializers_ = 0;
   LightMessage light_;
 };
