@@ -4,7 +4,11 @@
 #include <cstdio>
 #include <vector>
 
+#if __has_include(<xtensor/core/xmath.hpp>)  // xtensor 0.26 and later
+#include <xtensor/core/xmath.hpp>
+#else
 #include <xtensor/xmath.hpp>
+#endif
 
 #include <fulcrum/fulcrum.hpp>
 #include <fulcrum/tensor/matrix_view.hpp>

@@ -7,9 +7,15 @@
 #include <type_traits>
 #include <vector>
 
+#if __has_include(<xtensor/core/xmath.hpp>)  // xtensor 0.26 and later
+#include <xtensor/core/xmath.hpp>
+#include <xtensor/generators/xbuilder.hpp>
+#include <xtensor/views/xview.hpp>
+#else
 #include <xtensor/xbuilder.hpp>
 #include <xtensor/xmath.hpp>
 #include <xtensor/xview.hpp>
+#endif
 
 #include <fulcrum/core/random.hpp>
 #include <support/catch.hpp>

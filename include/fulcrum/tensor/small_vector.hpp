@@ -4,7 +4,11 @@
 
 #include <cstddef>
 
+#if __has_include(<xtensor/containers/xstorage.hpp>)  // xtensor 0.26 and later
+#include <xtensor/containers/xstorage.hpp>
+#else
 #include <xtensor/xstorage.hpp>
+#endif
 
 #include <fulcrum/core/language.hpp>
 

@@ -11,9 +11,15 @@
 #include <string>
 #include <utility>
 
+#if __has_include(<xtensor/containers/xcontainer.hpp>)  // xtensor 0.26 and later
+#include <xtensor/containers/xcontainer.hpp>
+#include <xtensor/containers/xstorage.hpp>
+#include <xtensor/core/xsemantic.hpp>
+#else
 #include <xtensor/xcontainer.hpp>
 #include <xtensor/xsemantic.hpp>
 #include <xtensor/xstorage.hpp>
+#endif
 
 #include <fulcrum/core/dtype.hpp>
 #include <fulcrum/core/shape.hpp>
