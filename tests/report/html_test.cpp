@@ -106,3 +106,11 @@ TEST_CASE("a study in which nothing worked still gives a page") {
 TEST_CASE("a page without its chart library is refused") {
   CHECK_THROWS_WITH(html_report(synthetic::study(), profile(), ""), ContainsSubstring("Chart.js"));
 }
+
+TEST_CASE("names of commands in the report's sentences are set as code, and nothing in them becomes markup") {
+  TradeoffStudy study = synthetic::study();
+  study.notes = {"see `fulcrum explain <b>`, then again", "one ` alone"};
+  const std::string page = html_report(study, profile(), chart_js);
+  CHECK_THAT(page, ContainsSubstring("see <code>fulcrum explain &lt;b&gt;</code>, then again"));
+  CHECK_THAT(page, ContainsSubstring("one ` alone"));
+}

@@ -136,7 +136,8 @@ LoadCommand as_planned(LoadCommand command, ServicePlan& plan, bool has_slo) {
 void show(const LoadReport& report, const LoadReport* beside, const LoadCommand& command, bool has_slo,
           ExitCode& exit_code) {
   if (report.slo ? !report.slo->holds : has_slo) exit_code = ExitCode::slo_missed;
-  if (!command.report.empty()) write_file_atomically(command.report, html_report(report, beside, chart_js()));
+  if (!command.report.empty())
+    write_file_atomically(command.report, html_report(report, beside, chart_js(), {FULCRUM_VERSION, command_line()}));
   if (command.json) {
     nlohmann::json j = to_json(report);
     if (beside) j["simulated"] = to_json(*beside);

@@ -138,7 +138,8 @@ void plan(const PlanCommand& command, bool has_budget, ExitCode& exit_code) {
     study.plan.model = model_for_plan(command, study, models);
     write_file_atomically(command.output, to_json(study.plan).dump(2) + "\n");
   }
-  if (!command.report.empty()) write_file_atomically(command.report, html_report(study, chart_js()));
+  if (!command.report.empty())
+    write_file_atomically(command.report, html_report(study, chart_js(), {FULCRUM_VERSION, command_line()}));
   if (command.json) {
     print_document("service-study", to_json(study));
     return;

@@ -92,7 +92,8 @@ void validate_predictions(const ValidateCommand& command) {
     throw Error("--from", "reads an earlier run and measures nothing", "leave out MODEL and --store");
   if (command.store) check_writable(command.profile.empty() ? default_profile_path() : command.profile);
   const Validation validation = validation_of(command);
-  if (!command.html.empty()) write_file_atomically(command.html, html_report(validation, chart_js()));
+  if (!command.html.empty())
+    write_file_atomically(command.html, html_report(validation, chart_js(), {FULCRUM_VERSION, command_line()}));
   if (command.json)
     print_document("validation", to_json(validation));
   else

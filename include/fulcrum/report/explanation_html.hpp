@@ -164,7 +164,7 @@ inline constexpr std::string_view html_graph_style = R"css(
 .graph .box:hover .back, .graph .box:focus .back { stroke: var(--accent); stroke-width: 2.4; }
 .graph .hot .kind, .graph .hot .shape, .graph .box:hover .kind, .graph .box:hover .shape, .graph .box:focus .kind, .graph .box:focus .shape { fill: var(--ink); }
 #details { position: sticky; bottom: 0; white-space: pre-line; overflow-wrap: anywhere; font-size: 14px; margin-top: 12px; min-height: 64px; padding: 12px 16px; }
-#details::first-line { font-weight: 620; }
+#details.filled::first-line { font-weight: 620; }
 )css";
 
 inline constexpr std::string_view html_graph_script = R"js(
@@ -173,7 +173,7 @@ graph.scrollLeft = (graph.scrollWidth - graph.clientWidth) / 2;  // where the gr
 const details = document.getElementById('details');
 for (const box of document.querySelectorAll('.graph .box')) {
   const text = box.querySelector('title').textContent;
-  const show = () => { details.textContent = text; };
+  const show = () => { details.textContent = text; details.classList.add('filled'); };
   box.addEventListener('pointerenter', show);
   box.addEventListener('focus', show);
 }
@@ -287,8 +287,7 @@ FULCRUM_DEFINE std::string html_report(const Model<float>& model, const Explanat
   notes.insert(notes.end(), timed.notes.begin(), timed.notes.end());
   if (!notes.empty()) page += "<h2>Notes</h2>\n<div class=\"card\">" + detail::html_notes(notes) + "</div>\n";
   page += "<h2>Where these figures come from</h2>\n<div class=\"card\"><dl class=\"facts\">\n" +
-          detail::html_environment_facts(timed.environment) + detail::html_fact("Fulcrum", origin.version) +
-          detail::html_fact("Command line", origin.command) + "</dl></div>\n";
+          detail::html_environment_facts(timed.environment) + detail::html_origin(origin) + "</dl></div>\n";
   page +=
       "</main>\n<footer>This page is complete in itself and asks nothing of the network.</footer>\n<script>(() => {";
   page.append(detail::html_graph_script);

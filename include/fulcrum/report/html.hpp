@@ -8,14 +8,9 @@
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/plan/study.hpp>
+#include <fulcrum/report/detail/report_origin.hpp>
 
 namespace fulcrum {
-
-/// What made a page.
-struct ReportOrigin {
-  std::string version = {};  ///< of Fulcrum
-  std::string command = {};  ///< the command line, to make it again
-};
 
 /// The report: the answer, the Pareto plots, the roofline, predicted against measured layers, every candidate, and
 /// where the figures come from. Text of any origin (model, layer and data names) is shown as text, whatever it
@@ -80,10 +75,7 @@ FULCRUM_DEFINE std::string html_report(const TradeoffStudy& study, const Machine
   provenance += " on ";
   provenance += profile.environment.cpu.empty() ? "an unknown machine" : profile.environment.cpu;
   if (profile.duration_s > 0.0) provenance += detail::formatted(", in %.0f s", profile.duration_s);
-  return detail::html_page(study, data,
-                           detail::html_fact("Machine profile", provenance) +
-                               detail::html_fact("Fulcrum", origin.version) +
-                               detail::html_fact("Command line", origin.command),
+  return detail::html_page(study, data, detail::html_fact("Machine profile", provenance) + detail::html_origin(origin),
                            chart_js_source);
 }
 

@@ -7,6 +7,7 @@
 
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/load/load_report.hpp>
+#include <fulcrum/report/detail/report_origin.hpp>
 
 namespace fulcrum {
 
@@ -16,7 +17,8 @@ namespace fulcrum {
 /// \param chart_js_source  Chart.js 3.x, the text of chart.min.js (UMD build); it goes into the page
 /// \throws Error when the source of Chart.js is empty
 FULCRUM_DECLARE [[nodiscard]] std::string html_report(const LoadReport& report, const LoadReport* simulated,
-                                                      std::string_view chart_js_source);
+                                                      std::string_view chart_js_source,
+                                                      const ReportOrigin& origin = {});
 
 }  // namespace fulcrum
 
@@ -51,7 +53,8 @@ FULCRUM_DECLARE nlohmann::json timeline_data(const LoadReport& report) {
 
 FULCRUM_DECLARE std::string html_latency_table(const LoadReport& report, const LoadReport* simulated) {
   std::string text =
-      "<div class=\"card scroll\"><table><thead><tr><th class=\"word\">latency</th><th>min</th><th>mean</th>"
+      "<div class=\"card scroll\"><table class=\"stacks\"><thead><tr><th "
+      "class=\"word\">latency</th><th>min</th><th>mean</th>"
       "<th>p50</th><th>p90</th><th>p95</th><th>p99</th><th>p99.9</th><th>max</th></tr></thead><tbody>\n";
   const auto add = [&](const char* name, const LoadLatency& latency) {
     const LatencyStatistics& s = latency.statistics;
@@ -90,7 +93,7 @@ FULCRUM_DECLARE std::string html_batch_table(const LoadReport& report) {
 namespace fulcrum {
 
 FULCRUM_DEFINE std::string html_report(const LoadReport& report, const LoadReport* simulated,
-                                       std::string_view chart_js_source) {
+                                       std::string_view chart_js_source, const ReportOrigin& origin) {
   using namespace detail;  // NOLINT: the parts of a page
   nlohmann::json data{{"histogram", histogram_data(report)},
                       {"simulated", simulated != nullptr ? histogram_data(*simulated) : nlohmann::json::array()},
@@ -109,7 +112,7 @@ FULCRUM_DEFINE std::string html_report(const LoadReport& report, const LoadRepor
   const std::string percentile = formatted("p%g", 100.0 * report.tail.target.percentile);
   const bool observed = report.tail.observed < std::chrono::hours(24 * 365);
   std::string body = std::string("<section class=\"card answer") + (valid ? "" : " none") + "\"><p class=\"kicker\">" +
-                     std::string(name_of(report.verdict)) + "</p>\n<h1>" + escape_html(report.reason) +
+                     std::string(name_of(report.verdict)) + "</p>\n<h1>" + sentence_html(report.reason) +
                      "</h1>\n<p class=\"why\">" + escape_html(report.scenario) + "; " + escape_html(report.setup) +
                      "</p></section>\n<div class=\"tiles\">\n";
   body += html_tile(percentile + " latency", observed ? format_latency(report.tail.observed) : "—",
@@ -141,7 +144,7 @@ FULCRUM_DEFINE std::string html_report(const LoadReport& report, const LoadRepor
   body += html_fact("Model", report.model) + html_fact("Served by", report.setup) + html_fact("Load", report.scenario) +
           html_fact("Requests went out late by",
                     format_latency(report.lag.p50) + " (p50), " + format_latency(report.lag.p99) + " (p99)") +
-          html_environment_facts(report.environment) + "</dl></div>\n";
+          html_environment_facts(report.environment) + html_origin(origin) + "</dl></div>\n";
   const std::string script = std::string(html_script_load_common) + std::string(html_script_load);
   return html_document("Load on " + report.model, body, data, script, chart_js_source);
 }

@@ -7,6 +7,7 @@
 
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/plan/service_study.hpp>
+#include <fulcrum/report/detail/report_origin.hpp>
 
 namespace fulcrum {
 
@@ -14,7 +15,8 @@ namespace fulcrum {
 /// heat maps of batch × instances for each variant, every candidate with why it is not the answer. Text of any origin
 /// is shown as text, whatever it contains. \param chart_js_source  Chart.js 3.x, the text of chart.min.js (UMD build);
 /// it goes into the page \throws Error when the source of Chart.js is empty
-FULCRUM_DECLARE [[nodiscard]] std::string html_report(const ServiceStudy& study, std::string_view chart_js_source);
+FULCRUM_DECLARE [[nodiscard]] std::string html_report(const ServiceStudy& study, std::string_view chart_js_source,
+                                                      const ReportOrigin& origin = {});
 
 }  // namespace fulcrum
 
@@ -125,8 +127,9 @@ FULCRUM_DECLARE std::string html_heat_map(const ServiceStudy& study, std::size_t
 
 FULCRUM_DECLARE std::string html_service_table(const ServiceStudy& study) {
   std::string text =
-      "<div class=\"card scroll\"><table><thead><tr><th class=\"word\">way to serve</th><th>predicted</th>"
-      "<th>simulated</th><th>measured</th><th class=\"word\"></th></tr></thead><tbody>\n";
+      "<div class=\"card scroll\"><table class=\"stacks\"><thead><tr><th class=\"word\">way to "
+      "serve</th><th>predicted</th>"
+      "<th>simulated</th><th>measured</th><th class=\"word\">verdict</th></tr></thead><tbody>\n";
   const auto rate = [](double per_s) { return per_s > 0.0 ? format_rate(per_s) : std::string("—"); };
   std::vector<std::size_t> order(study.candidates.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
@@ -141,7 +144,7 @@ FULCRUM_DECLARE std::string html_service_table(const ServiceStudy& study) {
     text += "<td class=\"word\">" + escape_html(candidate_name(study, i)) + "</td><td>" +
             rate(c.predicted ? c.predicted->max_rate_per_s : 0.0) + "</td><td>" +
             rate(c.refined ? c.refined->max_rate_per_s : 0.0) + "</td><td>" + rate(highest_measured_rate(study, i)) +
-            "</td><td class=\"why\">" + escape_html(study.answer.chosen == i ? "the answer" : c.why_not) +
+            "</td><td class=\"why\">" + sentence_html(study.answer.chosen == i ? "the answer" : c.why_not) +
             "</td></tr>\n";
   }
   return text + "</tbody></table></div>\n";
@@ -149,14 +152,15 @@ FULCRUM_DECLARE std::string html_service_table(const ServiceStudy& study) {
 
 FULCRUM_DECLARE std::string html_run_table(const ServiceStudy& study) {
   std::string text =
-      "<div class=\"card scroll\"><table><thead><tr><th class=\"word\">way to serve</th><th>rate</th><th>" +
+      "<div class=\"card scroll\"><table class=\"stacks\"><thead><tr><th class=\"word\">way to "
+      "serve</th><th>rate</th><th>" +
       formatted("p%g", 100.0 * study.target.tail.percentile) +
-      "</th><th>simulated</th><th>predicted</th><th class=\"word\"></th></tr></thead><tbody>\n";
+      "</th><th>simulated</th><th>predicted</th><th class=\"word\">verdict</th></tr></thead><tbody>\n";
   for (const ServiceRun& run : study.runs) {
     text += "<tr><td class=\"word\">" + escape_html(candidate_name(study, run.candidate)) + "</td><td>" +
             format_rate(run.rate_per_s) + "</td><td>" + tail_text(run.report.tail.observed) + "</td><td>" +
             tail_text(run.simulated_tail) + "</td><td>" + tail_text(run.predicted_tail) + "</td><td class=\"why\">" +
-            escape_html(run.report.reason) + "</td></tr>\n";
+            sentence_html(run.report.reason) + "</td></tr>\n";
   }
   return text + "</tbody></table></div>\n";
 }
@@ -165,7 +169,8 @@ FULCRUM_DECLARE std::string html_run_table(const ServiceStudy& study) {
 
 namespace fulcrum {
 
-FULCRUM_DEFINE std::string html_report(const ServiceStudy& study, std::string_view chart_js_source) {
+FULCRUM_DEFINE std::string html_report(const ServiceStudy& study, std::string_view chart_js_source,
+                                       const ReportOrigin& origin) {
   using namespace detail;  // NOLINT: the parts of a page
   const ServiceAnswer& answer = study.answer;
   const std::optional<std::size_t> subject = answer.chosen ? answer.chosen : answer.nearest;
@@ -176,7 +181,7 @@ FULCRUM_DEFINE std::string html_report(const ServiceStudy& study, std::string_vi
                      ".maps { display: grid; gap: 14px; } details summary { cursor: pointer; margin: 14px 0; }" +
                      "</style>\n<section class=\"card answer" + (answer.chosen ? "" : " none") +
                      "\"><p class=\"kicker\">" + escape_html(to_string(study.target)) + "</p>\n<h1>" +
-                     escape_html(answer.reason) + "</h1>\n";
+                     sentence_html(answer.reason) + "</h1>\n";
   for (const std::string* part : {&answer.cost, &answer.bound, &answer.next}) {
     if (!part->empty()) body += "<p class=\"why\">" + escape_html(*part) + "</p>";
   }
@@ -225,7 +230,8 @@ FULCRUM_DEFINE std::string html_report(const ServiceStudy& study, std::string_vi
   body += "<h2>Where these figures come from</h2>\n<div class=\"card\"><dl class=\"facts\">\n" +
           html_fact("Model", study.model) + html_fact("Data", study.data) + html_environment_facts(study.environment) +
           html_fact("Started", study.started_at) +
-          html_fact("Planning took", formatted("%.0f s", study.duration.count())) + "</dl></div>\n";
+          html_fact("Planning took", formatted("%.0f s", study.duration.count())) + html_origin(origin) +
+          "</dl></div>\n";
   const std::string script = std::string(html_script_load_common) + std::string(html_script_service);
   return html_document("Serving " + study.model, body, service_data(study), script, chart_js_source);
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <fulcrum/core/linkage.hpp>
+#include <fulcrum/report/detail/report_origin.hpp>
 #include <fulcrum/validate/validation.hpp>
 
 namespace fulcrum {
@@ -14,7 +15,8 @@ namespace fulcrum {
 /// by network, and the tables of the card. Text of any origin is shown as text, whatever it contains. \param
 /// chart_js_source  Chart.js 3.x, the text of chart.min.js (UMD build); it goes into the page \throws Error when the
 /// source of Chart.js is empty
-FULCRUM_DECLARE [[nodiscard]] std::string html_report(const Validation& validation, std::string_view chart_js_source);
+FULCRUM_DECLARE [[nodiscard]] std::string html_report(const Validation& validation, std::string_view chart_js_source,
+                                                      const ReportOrigin& origin = {});
 
 }  // namespace fulcrum
 
@@ -26,6 +28,7 @@ FULCRUM_DECLARE [[nodiscard]] std::string html_report(const Validation& validati
 
 #include <fulcrum/plan/figures.hpp>
 #include <fulcrum/report/detail/html_page.hpp>
+#include <fulcrum/report/detail/html_table_script.hpp>
 #include <fulcrum/report/detail/html_validation_script.hpp>
 #include <fulcrum/report/validation_text.hpp>
 
@@ -56,7 +59,7 @@ FULCRUM_DECLARE std::string html_row(const std::vector<std::string>& cells, cons
 }
 
 FULCRUM_DECLARE std::string html_error_table(const ErrorCard& card) {
-  std::string text = "<div class=\"card scroll\"><table><thead>" +
+  std::string text = "<div class=\"card scroll\"><table class=\"stacks\"><thead>" +
                      html_row({"cases", "number", "±5 %", "±10 %", "±20 %", "MAPE", "bias", "largest"}, "th", 1) +
                      "</thead><tbody>\n";
   const auto add = [&](const std::string& label, const ErrorFigures& f) {
@@ -73,7 +76,7 @@ FULCRUM_DECLARE std::string html_error_table(const ErrorCard& card) {
 }
 
 FULCRUM_DECLARE std::string html_kernel_table(const ErrorCard& card) {
-  std::string text = "<div class=\"card scroll\"><table><thead>" +
+  std::string text = "<div class=\"card scroll\"><table class=\"stacks\"><thead>" +
                      html_row({"kernels", "steps", "share of time", "bias", "absolute error"}, "th", 1) +
                      "</thead><tbody>\n";
   for (const KernelErrors& k : card.kernels) {
@@ -85,7 +88,7 @@ FULCRUM_DECLARE std::string html_kernel_table(const ErrorCard& card) {
 }
 
 FULCRUM_DECLARE std::string html_case_table(const Validation& validation) {
-  std::string text = "<div class=\"card scroll\"><table><thead>" +
+  std::string text = "<div class=\"card scroll\"><table class=\"stacks\"><thead>" +
                      html_row({"network", "configuration", "predicted", "measured", "error", "worst step"}, "th", 2) +
                      "</thead><tbody>\n";
   for (const ValidationCase& c : validation.cases) {
@@ -106,7 +109,8 @@ FULCRUM_DECLARE std::string html_case_table(const Validation& validation) {
 
 namespace fulcrum {
 
-FULCRUM_DEFINE std::string html_report(const Validation& validation, std::string_view chart_js_source) {
+FULCRUM_DEFINE std::string html_report(const Validation& validation, std::string_view chart_js_source,
+                                       const ReportOrigin& origin) {
   using namespace detail;  // NOLINT: the parts of a page
   if (chart_js_source.empty())
     throw Error("html_report", "was given no source of Chart.js", "pass the text of chart.min.js 3.x");
@@ -145,13 +149,13 @@ FULCRUM_DEFINE std::string html_report(const Validation& validation, std::string
       html_notes(notes) + "</div>\n<h2>Where these figures come from</h2>\n<div class=\"card\"><dl class=\"facts\">\n";
   page += html_fact("Processor", validation.environment.cpu) +
           html_fact("Instruction sets", validation.environment.isa) + html_fact("Measured", validation.created_utc) +
-          html_fact("Machine profile", validation.profile_created_utc);
+          html_fact("Machine profile", validation.profile_created_utc) + html_origin(origin);
   page +=
       "</dl></div>\n</main>\n<footer>This page is complete in itself and asks nothing of the network. Charts: Chart.js "
       "(MIT License).</footer>\n<script type=\"application/json\" id=\"study\">";
   page += script_json(scatter_data(validation)) + "</script>\n<script>" + script_source(chart_js_source) +
           "</script>\n<script>(() => {";
-  page.append(html_script_common).append(html_script_validation);
+  page.append(html_script_common).append(html_script_tables).append(html_script_validation);
   return page + "})();</script>\n</body>\n</html>\n";
 }
 

@@ -38,6 +38,7 @@ FULCRUM_DECLARE std::string html_chart(const std::string& title, const std::stri
 #include <fulcrum/plan/figures.hpp>
 #include <fulcrum/report/detail/html_page.hpp>
 #include <fulcrum/report/detail/html_script.hpp>
+#include <fulcrum/report/detail/html_table_script.hpp>
 
 namespace fulcrum::detail {
 
@@ -55,7 +56,7 @@ FULCRUM_DEFINE std::string html_document(const std::string& about, const std::st
           "</main>\n<footer>This page is complete in itself and asks nothing of the network. Charts: Chart.js (MIT "
           "License).</footer>\n<script type=\"application/json\" id=\"study\">";
   page += script_json(data) + "</script>\n<script>" + script_source(chart_js_source) + "</script>\n<script>(() => {";
-  page.append(html_script_common).append(script);
+  page.append(html_script_common).append(html_script_tables).append(script);
   return page + "})();</script>\n</body>\n</html>\n";
 }
 

@@ -136,13 +136,17 @@ const guides = {
     for (const label of labels) Object.assign(label, {gap: 6, always: true, bold: true, color: color('soft')});
     labels.push(...options.labels || []);
     ctx.setLineDash([]);
-    // A label goes where it covers no point and no earlier label; if there is no such place, the label stays away
+    // A label goes where it covers no point, no level line and no earlier label; if there is no such place, the label stays away
     // unless it must be there.
     const boxes = [];
     chart.data.datasets.forEach((set, at) => {
       if (!(set.pointRadius > 0)) return;
       for (const point of chart.getDatasetMeta(at).data) boxes.push({left: point.x - 5, right: point.x + 5, top: point.y - 5, bottom: point.y + 5});
     });
+    for (const level of options.levels || []) {
+      const at = y.getPixelForValue(level.y);
+      boxes.push({left: x.getPixelForValue(level.x), right: area.right, top: at - 1, bottom: at + 1});
+    }
     for (const label of labels) {
       ctx.font = (label.bold ? '650' : '500') + ' 12px ' + Chart.defaults.font.family;
       ctx.textAlign = 'left';
@@ -331,7 +335,7 @@ function drawRoofline() {
       maintainAspectRatio: false, animation: false, layout: {padding: {top: 8, right: 8}},
       scales: {x: axis('arithmetic intensity [FLOP per byte]', v => significant(v, 2), true, x), y: axis('rate of one instance [FLOP/s]', v => scaled(v, '').trim(), true, y)},
       plugins: {
-        legend: {display: false}, guides: {labels: labels.concat(named)},
+        legend: {display: false}, guides: {labels: labels.concat(named), levels: roofs.map(r => ({x: Math.max(x.min, r.flops / fastest), y: r.flops}))},
         tooltip: tooltip(items => items[0].raw.l ? items[0].raw.l[0] + ' (' + items[0].raw.l[1] + '), ' + items[0].raw.c.precision : '', item => {
           const p = item.raw;
           if (!p.l) return [];

@@ -9,6 +9,7 @@
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/plan/study.hpp>
 #include <fulcrum/report/detail/html_text.hpp>
+#include <fulcrum/report/detail/report_origin.hpp>
 
 namespace fulcrum::detail {
 
@@ -38,6 +39,11 @@ FULCRUM_DECLARE std::string html_variants(const TradeoffStudy& study);
 inline std::string html_fact(std::string_view name, const std::string& value) {
   if (value.empty()) return {};
   return "<dt>" + escape_html(name) + "</dt><dd>" + escape_html(value) + "</dd>\n";
+}
+
+/// The version and the command line.
+inline std::string html_origin(const ReportOrigin& origin) {
+  return html_fact("Fulcrum", origin.version) + html_fact("Command line", origin.command);
 }
 
 FULCRUM_DECLARE std::string html_notes(const std::vector<std::string>& notes);
@@ -91,8 +97,8 @@ FULCRUM_DEFINE std::string html_answer(const TradeoffStudy& study) {
   text += r.candidate ? "Recommendation" : "No configuration qualifies";
   if (!targets.empty()) text += escape_html(" for " + targets);
   text += "</p>\n<h1>" + escape_html(answer) + "</h1>\n";
-  if (!why.empty()) text += "<p class=\"why\">" + escape_html(why) + "</p>\n";
-  if (!study.disturbance.empty()) text += "<p class=\"busy\">" + escape_html(study.disturbance) + "</p>\n";
+  if (!why.empty()) text += "<p class=\"why\">" + sentence_html(why) + "</p>\n";
+  if (!study.disturbance.empty()) text += "<p class=\"busy\">" + sentence_html(study.disturbance) + "</p>\n";
   text += "</section>\n";
 
   const std::optional<std::size_t> shown = r.candidate ? r.candidate : r.nearest;
@@ -231,7 +237,7 @@ FULCRUM_DEFINE std::string html_variants(const TradeoffStudy& study) {
 
 FULCRUM_DEFINE std::string html_notes(const std::vector<std::string>& notes) {
   std::string text = "<ul class=\"notes\">\n";
-  for (const std::string& note : notes) text += "<li>" + escape_html(note) + "</li>\n";
+  for (const std::string& note : notes) text += "<li>" + sentence_html(note) + "</li>\n";
   return text + "</ul>\n";
 }
 

@@ -39,6 +39,7 @@ h1 { font-size: 28px; line-height: 1.25; letter-spacing: -.018em; font-weight: 6
 h2 { font-size: 20px; line-height: 1.3; letter-spacing: -.01em; font-weight: 650; margin: 48px 0 4px; }
 h3 { font-size: 15px; font-weight: 600; margin: 0 0 2px; }
 p { margin: 0 0 10px; max-width: 92ch; }
+code { font-family: ui-monospace, "DejaVu Sans Mono", Consolas, monospace; font-size: .92em; }
 .lead { color: var(--soft); margin-bottom: 16px; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 20px 22px; }
 .answer { margin-top: 18px; padding: 26px 28px; border-left: 5px solid var(--accent); }

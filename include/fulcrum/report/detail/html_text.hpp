@@ -15,6 +15,9 @@ namespace fulcrum::detail {
 /// Text for element content or a quoted attribute; always valid UTF-8.
 FULCRUM_DECLARE std::string escape_html(std::string_view text);
 
+/// A sentence for element content: as escape_html(), and what stands in backquotes is marked as code.
+FULCRUM_DECLARE std::string sentence_html(std::string_view text);
+
 /// JSON for a <script type="application/json"> element: "<" can only stand within strings there, and written as an
 /// escape it cannot end the element. Invalid UTF-8 becomes U+FFFD.
 FULCRUM_DECLARE std::string script_json(const nlohmann::json& value);
@@ -42,6 +45,18 @@ FULCRUM_DEFINE std::string escape_html(std::string_view text) {
       case '\'': result += "&#39;"; break;
       default: result += c;
     }
+  }
+  return result;
+}
+
+FULCRUM_DEFINE std::string sentence_html(std::string_view text) {
+  std::string result;
+  for (std::string rest = escape_html(text); !rest.empty();) {
+    const std::size_t from = rest.find('`');
+    const std::size_t to = from == std::string::npos ? from : rest.find('`', from + 1);
+    if (to == std::string::npos) return result + rest;
+    result += rest.substr(0, from) + "<code>" + rest.substr(from + 1, to - from - 1) + "</code>";
+    rest.erase(0, to + 1);
   }
   return result;
 }
