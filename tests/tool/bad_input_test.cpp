@@ -330,3 +330,53 @@ TEST_CASE("a place for the profile that cannot be written is noticed before the 
       test::run_command(folder, "XDG_CACHE_HOME=. timeout 2 '" FULCRUM_TOOL "' predict zoo:mlp; true");
   CHECK_THAT(first.errors, ContainsSubstring("this machine has no profile yet: calibrating it once"));
 }
+
+TEST_CASE("whatever can be checked is checked before a machine without a profile is calibrated") {
+  const test::TemporaryFolder folder;
+  export_onnx(small_model(), folder.path("m.onnx"));
+  save_npy(Tensor<float>(Shape{0, 2}), folder.path("none.npy"));
+  save_npy(Tensor<float>(Shape{2, 2}, 1.0F), folder.path("two.npy"));
+  save_npy(Tensor<float>(Shape{3}, 1.0F), folder.path("three.npy"));
+  const auto refused = [&](const std::string& arguments, const std::string& words) {
+    const Finished finished =
+        test::run_command(folder, "ulimit -t 5; XDG_CACHE_HOME=. timeout 60 '" FULCRUM_TOOL "' " + arguments);
+    INFO(arguments << ": " << finished.errors);
+    CHECK((finished.exit_code == 1 || finished.exit_code == 2));
+    CHECK_THAT(finished.errors, ContainsSubstring(words));
+    CHECK_THAT(finished.errors, !ContainsSubstring("calibrating"));
+  };
+  refused("validate none.onnx --store", "none.onnx: does not exist");
+  refused("validate m.onnx --arrangements 100000x1", "--arrangements 100000x1");
+  refused("plan m.onnx --rate 10 --slo-p99-ms 1 --variants none.onnx", "none.onnx: does not exist");
+  refused("plan m.onnx --rate 10 --slo-p99-ms 1 --batches 1,0", "--batches: is 0");
+  refused("tradeoff m.onnx --inputs none.npy --metric cosine", "none.npy: holds no sample");
+  refused("tradeoff m.onnx --inputs two.npy --targets three.npy --metric top1", "holds 3 for 2 samples");
+  refused("evaluate m.onnx --inputs two.npy --targets three.npy --metric top1", "holds 3 for 2 samples");
+}
+
+TEST_CASE("results that would take each other's place, or the model's, are refused before anything runs") {
+  const test::TemporaryFolder folder;
+  const std::string model = folder.path("m.onnx");
+  export_onnx(small_model(), model);
+  const std::string before = read_file(model);
+  save_npy(Tensor<float>(Shape{1, 2}, 1.0F), folder.path("x.npy"));
+  for (const char* const arguments : {"samples --data fashion-mnist -o y.npy --labels ./y.npy",
+                                      "run m.onnx --input x.npy --output y.npy --output y.npy",
+                                      "explain m.onnx --html m.onnx", "load m.onnx --rate 10 --report ./m.onnx",
+                                      "plan m.onnx --rate 10 --slo-p99-ms 1 -o plan.json --report plan.json",
+                                      "tradeoff m.onnx --inputs x.npy --metric cosine --report m.onnx"}) {
+    const Finished finished = run_limited(folder, arguments);
+    INFO(arguments << ": " << finished.errors);
+    CHECK(finished.exit_code == 1);
+    CHECK_THAT(finished.errors, ContainsSubstring("as well; give another one"));
+    CHECK(read_file(model) == before);
+    CHECK(folder.files() == test::files_of_run_tool + 2);
+  }
+}
+
+TEST_CASE("what is wrong in a document is told with the document's name") {
+  const test::TemporaryFolder folder;
+  write_file_atomically(folder.path("d.json"), R"({"model": 3})");
+  CHECK_THAT(run_limited(folder, "tradeoff --study d.json").errors, ContainsSubstring("d.json: model: must be text"));
+  CHECK_THAT(run_limited(folder, "validate --from d.json").errors, ContainsSubstring("d.json: created_utc: must be"));
+}

@@ -111,7 +111,7 @@ TEST_CASE("serve refuses what it cannot do, in a sentence") {
   };
   refused("--models nowhere", "is no folder");
   refused("--models . --host nowhere", "is no address");
-  refused("--models . --config none.json", "does not exist");
+  refused("--models . --config none.json", "fulcrum: none.json: does not exist");
   refused("", "--models is required", 2);
 }
 

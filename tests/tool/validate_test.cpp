@@ -48,3 +48,11 @@ TEST_CASE("validate refuses what it does not understand") {
   CHECK_THAT(run_tool(folder, "validate zoo:mlp --arrangements 2").errors, ContainsSubstring("THREADSxINSTANCES"));
   CHECK(run_tool(folder, "validate zoo:mlp --rounds 0").exit_code == 2);
 }
+
+TEST_CASE("validate makes the folder in which the profile is kept, as calibrate does, before it measures") {
+  const test::TemporaryFolder folder;
+  const Finished refused =
+      test::run_command(folder, "HOME='" + folder.path("new") + "' '" FULCRUM_TOOL "' validate none.onnx --store");
+  CHECK_THAT(refused.errors, ContainsSubstring("none.onnx"));
+  CHECK_THAT(refused.errors, !ContainsSubstring("cannot be written"));
+}

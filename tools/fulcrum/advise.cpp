@@ -54,6 +54,6 @@ void add_advise(CLI::App& app) {
   sub->add_option("--rank", command->options.rank_share, "share of a dense layer's weights that low rank leaves")
       ->capture_default_str();
   add_output_to(*sub, command->json);
-  sub->footer("Nothing runs: all is predicted. Example:\n  fulcrum advise model.onnx --batch 8 --threads 2");
+  sub->footer("Nothing runs: all is predicted.\n\nExample:\n  fulcrum advise model.onnx --batch 8 --threads 2");
   sub->callback([command] { advise_model(*command); });
 }

@@ -30,6 +30,7 @@ struct ExplainCommand {
 };
 
 void explain_model(const ExplainCommand& command) {
+  expect_separate_files({{"MODEL", command.model.text}, {"--html", command.html}});
   if (!command.html.empty()) check_writable(command.html);
   Model<float> model = command.model.load();
   const RunConfig config = command.run.for_model(model);

@@ -157,6 +157,7 @@ void load(LoadCommand command, bool has_slo, bool has_arrivals, ExitCode& exit_c
   }
   if (!command.model.given())
     throw Error("MODEL", "is missing", "give zoo:NAME or an .onnx file, or --config plan.json");
+  expect_separate_files({{"MODEL", command.model.text}, {"--config", command.config}, {"--report", command.report}});
   if (!command.report.empty()) check_writable(command.report);
   const bool as_the_plan = plan && !has_arrivals && command.scenario == "server";
   const Scenario scenario = as_the_plan ? Scenario(Server{plan->arrivals}) : scenario_of(command);
@@ -281,8 +282,8 @@ void add_load(CLI::App& app, ExitCode& exit_code) {
   sub->add_option("--seed", command->seed, "of arrivals and sources")->capture_default_str();
   add_output_to(*sub, command->json);
   sub->footer(
-      "Ends with 3 when a bound was given and could not be shown to hold.\n"
-      "Example:\n  fulcrum load model.onnx --rate 200 --duration 20s --slo-p99-ms 10 --max-batch 8 --max-delay-ms 2\n"
+      "Ends with 3 when a bound was given and could not be shown to hold.\n\n"
+      "Examples:\n  fulcrum load model.onnx --rate 200 --duration 20s --slo-p99-ms 10 --max-batch 8 --max-delay-ms 2\n"
       "  fulcrum load --config plan.json --duration 60s");
   sub->callback([command, sub, slo, &exit_code] {
     const bool over_http = command->model.text.starts_with("http://");

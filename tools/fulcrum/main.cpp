@@ -104,7 +104,8 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "fulcrum " FULCRUM_VERSION);
   app.require_subcommand(1);
   app.footer(
-      "A MODEL is zoo:NAME or an .onnx file. Every command takes --help and --json.\n\n"
+      "A MODEL is zoo:NAME or an .onnx file. Every command takes --help, and all but serve --json:\n"
+      "one JSON object to standard output. Most take --csv as well.\n\n"
       "Start here:\n"
       "  fulcrum train zoo:fashion_cnn --data fashion-mnist -o model.onnx\n"
       "  fulcrum tradeoff model.onnx --data fashion-mnist --slo-p99-ms 5 --max-accuracy-drop 0.5 --report report.html");

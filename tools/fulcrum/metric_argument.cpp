@@ -113,8 +113,21 @@ std::vector<Tensor<float>> MetricArgument::load_inputs() const {
 
 Metric MetricArgument::metric_for(const Model<float>& model, const std::vector<Tensor<float>>& sources,
                                   const RunConfig& config, const ProgressSink& progress) const {
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    if (sources[i].flat().empty())
+      throw Error("--inputs " + inputs[i], "holds no sample", "give at least one, with the samples as first axis");
+  }
   if (!command.empty()) return Metric(command, ScoreByCommand{command, {}});
-  if (!targets.empty()) return metric_named(metric, load_npy(targets));
+  if (!targets.empty()) {
+    Tensor<float> wanted = load_npy(targets);
+    const std::int64_t samples = sources.front().dim(0);
+    const std::int64_t there = wanted.dims().empty() ? 1 : wanted.dim(0);
+    if (there != samples)
+      throw Error("--targets " + targets,
+                  "holds " + std::to_string(there) + " for " + std::to_string(samples) + " samples",
+                  "give one for each sample");
+    return metric_named(metric, std::move(wanted));
+  }
   RunConfig plain = config;
   plain.precision = Precision::f32;
   const KeptOutputs kept;

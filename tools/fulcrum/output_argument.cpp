@@ -1,6 +1,8 @@
 #include "output_argument.hpp"
 
+#include <filesystem>
 #include <span>
+#include <system_error>
 #include <vector>
 
 #include <fulcrum/core/error.hpp>
@@ -233,6 +235,23 @@ void add_output_to(CLI::App& command, bool& document, const std::string& json) {
 }
 
 bool prints_csv() { return csv_wanted; }
+
+void expect_separate_files(const std::vector<std::pair<std::string, std::string>>& files) {
+  namespace fs = std::filesystem;
+  const auto place = [](const std::string& path) {
+    std::error_code failure;
+    const fs::path absolute = fs::weakly_canonical(fs::absolute(path), failure);
+    return failure ? fs::path(path) : absolute;
+  };
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    for (std::size_t k = 0; k < i; ++k) {
+      if (files[i].second.empty() || files[k].second.empty() || place(files[i].second) != place(files[k].second))
+        continue;
+      throw fulcrum::Error(files[i].first + " " + files[i].second, "is the file of " + files[k].first + " as well",
+                           "give another one");
+    }
+  }
+}
 
 std::string csv_of(const std::string& schema, const nlohmann::json& document) {
   for (const CsvTable& table : tables()) {

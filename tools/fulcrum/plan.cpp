@@ -23,6 +23,7 @@
 #include "chart_js.hpp"
 #include "command.hpp"
 #include "model_argument.hpp"
+#include "option_values.hpp"
 #include "output_argument.hpp"
 #include "profile_argument.hpp"
 
@@ -93,6 +94,7 @@ void plan(const PlanCommand& command, bool has_budget, ExitCode& exit_code) {
   options.time_limit = Seconds(command.time_limit);
   options.seed = command.seed;
   options.data = command.data;
+  expect_separate_files({{"MODEL", command.model.text}, {"--output", command.output}, {"--report", command.report}});
   for (const std::string& file : {command.report, command.output}) {
     if (!file.empty()) check_writable(file);
   }
@@ -119,17 +121,20 @@ void plan(const PlanCommand& command, bool has_budget, ExitCode& exit_code) {
     variant_options.train_set = &*train_set;
     variant_options.test_set = &*test_set;
   }
+  std::vector<Model<float>> others;  // read before minutes of work, not after
+  for (const std::string& file : command.variants) {
+    ModelArgument argument;
+    argument.text = file;
+    others.push_back(argument.load(command.seed));
+  }
   const MachineProfile profile = profile_for_this_machine(command.profile);
   ProgressBar bar;
   const ProgressSink sink = bar.sink();
   std::vector<ServedModel> models = service_variants(model, variant_options, sink);
   if (!models.front().model) throw Error("model '" + model.name() + "'", models.front().variant.why_not);
-  for (const std::string& file : command.variants) {
-    ModelArgument argument;
-    argument.text = file;
-    const Model<float> other = argument.load(command.seed);
-    const std::string name = std::filesystem::path(file).filename().string();
-    models.push_back(service_variant(name, other, precision_for(other, ""), models.front(), variant_options));
+  for (std::size_t i = 0; i < others.size(); ++i) {
+    const std::string name = std::filesystem::path(command.variants[i]).filename().string();
+    models.push_back(service_variant(name, others[i], precision_for(others[i], ""), models.front(), variant_options));
   }
   ServiceStudy study = plan_service(models, profile, options, sink);
   bar.clear();
@@ -180,7 +185,8 @@ void add_plan(CLI::App& app, ExitCode& exit_code) {
          "other forms of the model to consider, .onnx, with commas: quantized, pruned by channels, smaller ones")
       ->delimiter(',');
   sub->add_option("--batches", command->batches, "largest batches, with commas (default: 1,2,4,8,16,32)")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->check(between(1, 65536));
   sub->add_option("--profile", command->profile,
                   "a profile of this machine (default: the one calibrate keeps; made when there is none)");
   sub->add_option("--time-limit", command->time_limit, "s after which no further load begins that is not needed")
@@ -192,7 +198,7 @@ void add_plan(CLI::App& app, ExitCode& exit_code) {
   sub->add_option("--seed", command->seed, "of arrivals and sources")->capture_default_str();
   add_output_to(*sub, command->json);
   sub->footer(
-      "Ends with 3 when nothing on this machine keeps the bound at the rate.\n"
+      "Ends with 3 when nothing on this machine keeps the bound at the rate.\n\n"
       "Examples:\n"
       "  fulcrum plan model.onnx --rate 200 --slo-p99-ms 10 -o plan.json\n"
       "  fulcrum plan model.onnx --rate max --slo-p99-ms 5 --max-accuracy-drop 0.5 --data fashion-mnist");

@@ -20,6 +20,7 @@
 
 #include "command.hpp"
 #include "model_argument.hpp"
+#include "output_argument.hpp"
 
 using namespace fulcrum;
 
@@ -190,6 +191,9 @@ void run(RunOptions& options) {
     src.push_back(i < inputs.size() ? as_element(std::move(arrays[i]), options.inputs[i], model.node(inputs[i]))
                                     : std::move(arrays[i].values));
   }
+  std::vector<std::pair<std::string, std::string>> files;
+  for (const std::string& output : options.outputs) files.emplace_back("--output", output);
+  expect_separate_files(files);
   if (options.outputs.size() > outputs.size()) {
     throw Error("--output", "names " + std::to_string(options.outputs.size()) + " files for a model with " +
                                 std::to_string(outputs.size()) + " result(s)");

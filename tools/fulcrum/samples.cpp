@@ -12,6 +12,7 @@
 
 #include "command.hpp"
 #include "option_values.hpp"
+#include "output_argument.hpp"
 
 using namespace fulcrum;
 
@@ -24,6 +25,7 @@ struct SamplesCommand {
 };
 
 void write_samples(const SamplesCommand& command) {
+  expect_separate_files({{"--output", command.output}, {"--labels", command.labels}});
   check_writable(command.output);
   if (!command.labels.empty()) check_writable(command.labels);
   const Dataset all = load_dataset(command.data, command.split == "train" ? Split::train : Split::test);

@@ -69,8 +69,9 @@ void serve(const ServeCommand& command, ExitCode& exit_code) {
   options.changes = !command.no_changes;
   options.repository.quietly = !command.not_quietly;
   if (!command.config.empty()) {
+    const nlohmann::json config = read_json_file(command.config);
     try {
-      options.repository.defaults = model_settings_from_json(read_json_file(command.config));
+      options.repository.defaults = model_settings_from_json(config);
     } catch (const Error& error) {
       throw Error(command.config + ": " + error.where(), error.problem(), error.remedy());
     }
@@ -145,7 +146,7 @@ void add_serve(CLI::App& app, ExitCode& exit_code) {
   sub->add_flag("--no-changes", command->no_changes, "clients may not load or unload models");
   sub->add_flag("--loud", command->not_quietly, "compile new versions at normal priority");
   sub->footer(
-      "SIGTERM and SIGINT finish what was begun and end. docs/serving.md has the endpoints.\n"
+      "SIGTERM and SIGINT finish what was begun and end. docs/serving.md has the endpoints.\n\n"
       "Example:\n  fulcrum serve --models models --port 8080\n  curl localhost:8080/v2/models/NAME");
   sub->callback([command, &exit_code] { serve(*command, exit_code); });
 }

@@ -132,7 +132,11 @@ StudyDescription description_of(const TradeoffCommand& command, const CLI::App& 
   std::vector<nlohmann::json> documents;
   if (!command.study.empty()) {
     const nlohmann::json document = read_json_file(command.study, "docs/schema/study-1.json says what is in it");
-    study = study_from_json(document, cores, read_recipe);
+    try {
+      study = study_from_json(document, cores, read_recipe);
+    } catch (const Error& error) {
+      throw Error(command.study + ": " + error.where(), error.problem(), error.remedy());
+    }
     if (document.contains("recipes")) {
       for (const nlohmann::json& r : document["recipes"])
         documents.push_back(r.is_string() ? read_recipe(r.get<std::string>()) : r);
@@ -199,6 +203,7 @@ void tradeoff(TradeoffCommand command, const CLI::App& given, ExitCode& exit_cod
   TradeoffOptions& options = description.options;
   if (!command.report.empty()) check_writable(command.report);
   command.model.text = description.model;
+  expect_separate_files({{"MODEL", command.model.text}, {"--study", command.study}, {"--report", command.report}});
 
   const Model<float> model = command.model.load(options.seed);
   const bool own = command.own.given();
@@ -206,7 +211,6 @@ void tradeoff(TradeoffCommand command, const CLI::App& given, ExitCode& exit_cod
   const Dataset train_set = !own                                 ? load_dataset(options.data, Split::train)
                             : command.calibration_inputs.empty() ? test_set
                                                                  : samples_of(command.calibration_inputs);
-  const MachineProfile profile = profile_for_this_machine(command.profile);
   ProgressBar bar;
   if (own) {
     options.data = command.own.inputs.front();
@@ -214,7 +218,9 @@ void tradeoff(TradeoffCommand command, const CLI::App& given, ExitCode& exit_cod
     config.batch = 100;
     config.threads = std::max(current_environment().cores, 1);
     options.metric = command.own.metric_for(model, {test_set.images}, config, bar.sink());
+    bar.clear();
   }
+  const MachineProfile profile = profile_for_this_machine(command.profile);
   TradeoffStudy study = run_tradeoff(model, train_set, test_set, profile, options, bar.sink());
   bar.clear();
   if (own && command.calibration_inputs.empty())

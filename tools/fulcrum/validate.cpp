@@ -44,9 +44,12 @@ Arrangement arrangement_from(const std::string& text) {
   const auto [cross, failure] = std::from_chars(text.data(), end, result.threads);
   if (failure == std::errc() && cross != end && *cross == 'x') {
     const auto [stop, other] = std::from_chars(cross + 1, end, result.instances);
-    if (other == std::errc() && stop == end && result.threads > 0 && result.instances > 0) return result;
+    if (other == std::errc() && stop == end && result.threads > 0 && result.instances > 0 &&
+        std::int64_t{result.threads} * result.instances <= most_threads)
+      return result;
   }
-  throw Error("--arrangements " + text, "is no THREADSxINSTANCES", "write for example 1x1,2x1,1x2");
+  throw Error("--arrangements " + text, "is no THREADSxINSTANCES of up to " + std::to_string(most_threads) + " threads",
+              "write for example 1x1,2x1,1x2");
 }
 
 ValidationOptions options_of(const ValidateCommand& command) {
@@ -63,11 +66,14 @@ ValidationOptions options_of(const ValidateCommand& command) {
 Validation validation_of(const ValidateCommand& command) {
   if (!command.from.empty()) {
     const nlohmann::json j = read_json_file(command.from, "write it with `fulcrum validate --json`");
-    return validation_from_json(j);
+    try {
+      return validation_from_json(j);
+    } catch (const Error& error) {
+      throw Error(command.from + ": " + error.where(), error.problem(), error.remedy());
+    }
   }
   const ValidationOptions options = options_of(command);
-  MachineProfile profile = profile_for_this_machine(command.profile);
-  std::vector<Model<float>> models;
+  std::vector<Model<float>> models;  // read before minutes of work, not after
   if (command.models.empty()) {
     for (const std::string& name : zoo_names()) models.push_back(zoo_model(name, command.seed));
   }
@@ -76,6 +82,7 @@ Validation validation_of(const ValidateCommand& command) {
     argument.text = text;
     models.push_back(argument.load(command.seed));
   }
+  MachineProfile profile = profile_for_this_machine(command.profile);
   ProgressBar bar;
   Validation validation = run_validation(models, profile, options, bar.sink());
   bar.clear();
@@ -90,7 +97,10 @@ void validate_predictions(const ValidateCommand& command) {
   if (!command.html.empty()) check_writable(command.html);
   if (!command.from.empty() && (command.store || !command.models.empty()))
     throw Error("--from", "reads an earlier run and measures nothing", "leave out MODEL and --store");
-  if (command.store) check_writable(command.profile.empty() ? default_profile_path() : command.profile);
+  if (command.store) {  // before minutes of work, not after
+    if (command.profile.empty()) make_parent_folder(default_profile_path());
+    check_writable(command.profile.empty() ? default_profile_path() : command.profile);
+  }
   const Validation validation = validation_of(command);
   if (!command.html.empty())
     write_file_atomically(command.html, html_report(validation, chart_js(), {FULCRUM_VERSION, command_line()}));
