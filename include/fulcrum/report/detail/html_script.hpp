@@ -169,7 +169,8 @@ const guides = {
       if (label.along) {
         const line = label.along.map(pixel);
         const angle = Math.atan2(line[line.length - 1].y - line[0].y, line[line.length - 1].x - line[0].x);
-        places = line.map(p => ({x: p.x + 9 * Math.sin(angle), y: p.y - 9 * Math.cos(angle), angle}));
+        const away = label.below ? -9 : 9;
+        places = line.map(p => ({x: p.x + away * Math.sin(angle), y: p.y - away * Math.cos(angle), angle}));
       } else {
         const at = label.pixel || pixel(label);
         places = (label.sides || ['right', 'left', 'above', 'below']).map(side => ({x: at.x + sides[side][0], y: at.y + sides[side][1], angle: 0}));
@@ -327,7 +328,8 @@ function drawRoofline() {
     line(grid.filter(i => i * s.bytes <= limit).map(i => ({x: i, y: i * s.bytes})), color('faint'), {borderWidth: 1.25, borderDash: [4, 4], order: 4});
     const low = Math.max(x.min, y.min / s.bytes);
     const along = [.02, .08, .14, .2, .3, .4, .5, .6, .7, .8].map(t => low * Math.pow(limit / s.bytes / low, t)).map(i => ({x: i, y: i * s.bytes}));
-    labels.push({along, always: true, text: s.level + ' ' + scaled(s.bytes, 'B/s'), color: color('soft')});
+    const faster = Math.min(...slopes.map(o => o.bytes).filter(b => b > s.bytes)), slower = Math.max(0, ...slopes.map(o => o.bytes).filter(b => b < s.bytes));
+    labels.push({along, below: faster / s.bytes < s.bytes / slower /* where there is more room */, always: true, text: s.level + ' ' + scaled(s.bytes, 'B/s'), color: color('soft')});
   }
   charts.push(new Chart(byId('roofline-plot'), {
     type: 'scatter', data: {datasets}, plugins: [guides],
