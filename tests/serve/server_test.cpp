@@ -417,6 +417,27 @@ TEST_CASE("a server that ends finishes what it has and takes nothing new") {
   CHECK_THROWS(HttpClient(port));
 }
 
+TEST_CASE("a server that ends leaves an instance that hangs behind, and minds no reply that comes late") {
+  Gate gate;
+  Small small(
+      [&](ServerOptions& options) {
+        options.repository.executors = gate.executors();
+        options.hang_after = 60s;
+        options.drain_timeout = 50ms;
+      },
+      sum_model());
+  gate.close(true);
+  HttpClient client = small.client(), idle = small.client();
+  CHECK(idle.get("/v2/health/ready").status == 200);
+  client.send(HttpClient::request("POST", infer_small, test::small_request({1, 2, 3, 4})));
+  gate.wait_until_inside(1);
+  CHECK_FALSE(small.server->drain());
+  CHECK(client.ended());
+  CHECK(idle.ended());
+  gate.close(false);
+  while (gate.inside > 0) std::this_thread::yield();
+}
+
 TEST_CASE("tokens say who may do what, and their file is read again") {
   test::ServedModels files;
   files.write("tokens.json", R"({"tokens": [{"name": "shop", "token": "token-of-the-shop"}]})");

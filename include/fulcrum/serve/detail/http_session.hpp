@@ -10,12 +10,17 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <sys/socket.h>
+#include <sys/uio.h>
+
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -29,9 +34,8 @@
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
-#include <boost/beast/http/serializer.hpp>
+#include <boost/beast/http/status.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
 
 #include <fulcrum/serve/detail/http_front.hpp>
 
@@ -40,34 +44,6 @@ namespace fulcrum::detail {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
-
-/// A body that lies in parts, which are written without being put together.
-struct PartsBody {
-  using value_type = std::vector<asio::const_buffer>;
-
-  static std::uint64_t size(const value_type& parts) { return asio::buffer_size(parts); }
-
-  class writer {
-  public:
-    struct const_buffers_type {
-      using value_type = asio::const_buffer;
-      using const_iterator = std::vector<asio::const_buffer>::const_iterator;
-      const_iterator first, last;
-      [[nodiscard]] const_iterator begin() const { return first; }
-      [[nodiscard]] const_iterator end() const { return last; }
-    };
-    template <bool isRequest, class Fields>
-    writer(const http::header<isRequest, Fields>&, const value_type& parts) : parts_(parts) {}
-    void init(beast::error_code& error) { error = {}; }
-    boost::optional<std::pair<const_buffers_type, bool>> get(beast::error_code& error) {
-      error = {};
-      return {{{parts_.begin(), parts_.end()}, false}};
-    }
-
-  private:
-    const value_type& parts_;
-  };
-};
 
 /// What a server does with all its sessions.
 class SessionBase {
@@ -78,18 +54,24 @@ public:
   virtual ~SessionBase() = default;
   /// From any thread: ends after what it is at, at once if that is nothing.
   virtual void wind_up() = 0;
+  /// From any thread: ends at once.
+  virtual void cut() = 0;
 };
 
 /// \tparam Stream  a beast::tcp_stream, or TLS on one
 template <class Stream>
 class HttpSession : public SessionBase, public std::enable_shared_from_this<HttpSession<Stream>> {
 public:
-  HttpSession(Stream&& stream, std::shared_ptr<HttpFront> front, const ServerLimits& limits, std::string peer)
-      : stream_(std::move(stream)),
+  /// \param context  of the stream; kept, as a reply may come when the server has long ended
+  HttpSession(std::shared_ptr<asio::io_context> context, Stream&& stream, std::shared_ptr<HttpFront> front,
+              const ServerLimits& limits, std::string peer)
+      : context_(std::move(context)),
+        stream_(std::move(stream)),
         front_(std::move(front)),
         limits_(limits),
         buffer_(limits.header_bytes + 65'536),
         peer_(std::move(peer)) {
+    buffer_.reserve(8192);  // a small request comes whole with one read
     front_->connections_open.fetch_add(1, std::memory_order_relaxed);
   }
   ~HttpSession() override { front_->connections_open.fetch_sub(1, std::memory_order_relaxed); }
@@ -114,6 +96,14 @@ public:
     });
   }
 
+  void cut() override {
+    asio::post(stream_.get_executor(), [self = this->shared_from_this()] {
+      self->close();
+      const std::lock_guard lock(self->sending_);
+      self->cut_ = true;
+    });
+  }
+
 private:
   static constexpr bool is_tls = requires(Stream & s) { s.next_layer(); };
 
@@ -124,6 +114,7 @@ private:
   }
 
   void close() {
+    const std::lock_guard lock(sending_);
     beast::error_code ignored;
     auto& socket = beast::get_lowest_layer(stream_).socket();
     socket.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
@@ -268,47 +259,85 @@ private:
         });
   }
 
-  /// The reply may come from any thread, and is written on the session's own: whoever closes the connection meanwhile
-  /// does so there as well.
+  /// The reply may come from any thread, and nothing else goes on in the session until it has. What the socket takes at
+  /// once is written from that thread, which saves the client the way to the session's own; the rest, and the next
+  /// request, are for that one.
   void answer() {
     if (problem_) return send(error_reply(problem_->first, problem_->second));
     beast::get_lowest_layer(stream_).expires_never();  // the runner's time is no fault of the client
     // A reply may be on its way before the front returns, and lets go of the session's own.
     const std::shared_ptr<HttpRequest> request = request_;
-    front_->handle(request, [self = this->shared_from_this()](HttpReply reply) {
-      // Shared, as a handler has to be copyable here and there; it is taken once.
-      auto shared = std::make_shared<HttpReply>(std::move(reply));
-      asio::dispatch(self->stream_.get_executor(), [self, shared] { self->send(std::move(*shared)); });
-    });
+    front_->handle(request, [self = this->shared_from_this()](HttpReply reply) { self->send(std::move(reply)); });
   }
 
   void send(HttpReply reply) {
+    std::unique_lock lock(sending_);
+    if (cut_) return;                                                 // nobody is left to run what would follow
+    const auto work = asio::make_work_guard(stream_.get_executor());  // somebody is until it is handed on
     reply_ = std::move(reply);
     request_.reset();
-    response_.emplace();
-    response_->result(static_cast<unsigned>(reply_.status));
-    response_->version(version_);
-    response_->set(http::field::content_type,
-                   beast::string_view(reply_.content_type.data(), reply_.content_type.size()));
-    for (const auto& [name, value] : reply_.headers) response_->set(name, value);
     if (winding_up_) keep_alive_ = false;
-    response_->keep_alive(keep_alive_);
-    std::vector<asio::const_buffer>& parts = response_->body();
-    parts.push_back(asio::buffer(reply_.body));
-    for (const auto& part : reply_.more) parts.push_back(asio::buffer(part.data(), part.size()));
-    reply_bytes_ = asio::buffer_size(parts);
-    response_->content_length(reply_bytes_);
-    if (head_only_) parts.clear();
-    serializer_.emplace(*response_);
-    deadline(transfer_time(reply_bytes_));
-    http::async_write(stream_, *serializer_, [self = this->shared_from_this()](beast::error_code error, std::size_t) {
+    compose();
+    std::size_t sent = 0;
+    if constexpr (!is_tls) sent = write_some();
+    lock.unlock();
+    asio::dispatch(stream_.get_executor(), [self = this->shared_from_this(), sent] { self->write_rest(sent); });
+  }
+
+  /// The reply as bytes. A header is written by hand: a message of Beast's allocates each field.
+  void compose() {
+    parts_.clear();
+    parts_.emplace_back();
+    parts_.push_back(asio::buffer(reply_.body));
+    for (const auto& part : reply_.more) parts_.push_back(asio::buffer(part.data(), part.size()));
+    const std::size_t bytes = asio::buffer_size(parts_);
+    const beast::string_view reason = http::obsolete_reason(http::int_to_status(static_cast<unsigned>(reply_.status)));
+    head_ = version_ == 10 ? "HTTP/1.0 " : "HTTP/1.1 ";
+    head_ += std::to_string(reply_.status);
+    head_.append(" ").append(reason.data(), reason.size()).append("\r\n");
+    const auto field = [this](std::string_view name, std::string_view value) {
+      head_.append(name).append(": ").append(value).append("\r\n");
+    };
+    field("Content-Type", reply_.content_type);
+    for (const auto& [name, value] : reply_.headers) field(name, value);
+    if (!keep_alive_)
+      field("Connection", "close");
+    else if (version_ == 10)
+      field("Connection", "keep-alive");
+    field("Content-Length", std::to_string(bytes));
+    head_ += "\r\n";
+    if (head_only_) parts_.resize(1);
+    parts_.front() = asio::buffer(head_);
+  }
+
+  /// Bytes of the reply that the socket took at once.
+  std::size_t write_some() {
+    std::array<iovec, 16> vectors{};
+    const std::size_t count = std::min(parts_.size(), vectors.size());
+    for (std::size_t i = 0; i < count; ++i) vectors[i] = {const_cast<void*>(parts_[i].data()), parts_[i].size()};
+    msghdr message{};
+    message.msg_iov = vectors.data();
+    message.msg_iovlen = count;
+    const ::ssize_t sent =
+        ::sendmsg(beast::get_lowest_layer(stream_).socket().native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sent > 0 ? static_cast<std::size_t>(sent) : 0;  // an error comes again from the session's own write
+  }
+
+  void write_rest(std::size_t sent) {
+    const std::size_t left = asio::buffer_size(parts_) - sent;
+    if (left == 0) return written({});
+    for (asio::const_buffer& part : parts_) {
+      const std::size_t of_it = std::min(sent, part.size());
+      part += of_it;
+      sent -= of_it;
+    }
+    deadline(transfer_time(left));
+    asio::async_write(stream_, parts_, [self = this->shared_from_this()](beast::error_code error, std::size_t) {
       self->written(error);
     });
   }
 
   void written(beast::error_code error) {
-    serializer_.reset();
-    response_.reset();
     reply_ = {};
     if (error || !keep_alive_) return finish(error);
     read_header();
@@ -330,6 +359,7 @@ private:
         });
   }
 
+  std::shared_ptr<asio::io_context> context_;
   Stream stream_;
   std::shared_ptr<HttpFront> front_;
   ServerLimits limits_;
@@ -341,10 +371,11 @@ private:
   std::shared_ptr<InferenceCall> call_;
   std::size_t body_bytes_ = 0;
   std::optional<std::pair<int, std::string>> problem_;  // of the header; said when the body was read
+  std::mutex sending_;                                  // a reply that comes late may meet the end
+  bool cut_ = false;
   HttpReply reply_;
-  std::size_t reply_bytes_ = 0;
-  std::optional<http::response<PartsBody>> response_;
-  std::optional<http::response_serializer<PartsBody>> serializer_;
+  std::string head_;                       // of the reply
+  std::vector<asio::const_buffer> parts_;  // of the reply, the head first
   std::array<char, 4096> dropped_{};
   unsigned version_ = 11;
   bool keep_alive_ = true;

@@ -34,6 +34,7 @@ public:
     }
     changed_.notify_one();
     if (thread_.joinable()) thread_.join();
+    jobs_.clear();  // they may keep what keeps this
   }
 
 private:

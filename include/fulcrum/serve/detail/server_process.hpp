@@ -41,7 +41,11 @@ public:
   }
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;
-  ~ServerProcess() { static_cast<void>(drain()); }
+  ~ServerProcess() {
+    static_cast<void>(drain());
+    front_.reset();
+    let_go(std::move(service_), std::chrono::milliseconds(100));
+  }
 
   std::vector<std::string> load() {
     std::vector<std::string> problems = service_->repository().load_all();
@@ -66,12 +70,17 @@ public:
       beast::error_code ignored;
       acceptor_.close(ignored);
     });
+    {
+      const std::lock_guard lock(mutex_);
+      ending_ = true;
+    }
     for (const std::shared_ptr<SessionBase>& session : sessions()) session->wind_up();
     while (front_->connections_open.load() > 0 && ServeClock::now() < until)
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     drained_ = service_->on_their_way() == 0;
     front_->jobs().stop();
-    context_->stop();
+    for (const std::shared_ptr<SessionBase>& session : sessions()) session->cut();
+    work_.reset();  // nothing is left to do once all are cut: what waits for a runner that hangs is no work
     for (std::thread& thread : threads_) thread.join();
     threads_.clear();
     {
@@ -85,6 +94,18 @@ public:
   }
 
 private:
+  /// Frees the service once no request keeps it: the thread of a runner that came back with the last one would else
+  /// free it, and the runner that it belongs to. Where one hangs, a thread of its own waits for that.
+  static void let_go(std::shared_ptr<InferenceService> service, std::chrono::milliseconds patience) {
+    const auto until = ServeClock::now() + patience;
+    while (service.use_count() > 1 && ServeClock::now() < until)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    if (service.use_count() == 1) return;
+    std::thread([service = std::move(service)] {
+      while (service.use_count() > 1) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }).detach();
+  }
+
   void use_tls() {
     tls_ = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
     beast::error_code error;
@@ -149,20 +170,24 @@ private:
     beast::tcp_stream stream(std::move(socket));
     if (tls_) {
       begin(std::make_shared<HttpSession<beast::ssl_stream<beast::tcp_stream>>>(
-          beast::ssl_stream<beast::tcp_stream>(std::move(stream), *tls_), front_, options_.limits, peer));
+          context_, beast::ssl_stream<beast::tcp_stream>(std::move(stream), *tls_), front_, options_.limits, peer));
     } else {
-      begin(std::make_shared<HttpSession<beast::tcp_stream>>(std::move(stream), front_, options_.limits, peer));
+      begin(
+          std::make_shared<HttpSession<beast::tcp_stream>>(context_, std::move(stream), front_, options_.limits, peer));
     }
   }
 
   template <class Session>
   void begin(const std::shared_ptr<Session>& session) {
+    bool ending = false;
     {
       const std::lock_guard lock(mutex_);
       std::erase_if(sessions_, [](const auto& one) { return one.expired(); });
       sessions_.push_back(session);
+      ending = ending_;
     }
     session->start();
+    if (ending) session->wind_up();  // it came just before the listener closed
   }
 
   std::vector<std::shared_ptr<SessionBase>> sessions() {
@@ -197,6 +222,7 @@ private:
   std::uint16_t port_ = 0;
   std::mutex mutex_;
   std::vector<std::weak_ptr<SessionBase>> sessions_;
+  bool ending_ = false;
   std::mutex draining_;
   bool drained_ = true;
   std::mutex watching_;
