@@ -13,11 +13,20 @@ include(GNUInstallDirs)
 add_library(fulcrum_development INTERFACE)
 target_compile_options(fulcrum_development INTERFACE -Wall -Wextra -Wconversion -Wshadow)
 if(FULCRUM_SANITIZE)
-  # Left out is what AddressSanitizer finds as well (null, object-size), what the code has none of (vptr), and checks of
-  # alignment; together they double the time to compile. Conversions of floats past an integer's range are not part of
-  # "undefined" and come on top: quantization is full of them.
-  set(sanitizers -fsanitize=address,undefined,float-cast-overflow -fno-sanitize=null,object-size,vptr,alignment
-                 -fno-sanitize-recover=all)
+  if(FULCRUM_SANITIZE STREQUAL "thread")
+    set(sanitizers -fsanitize=thread)
+    # Fences are what it does not understand; Asio has them beside its locks only.
+    target_compile_definitions(fulcrum_development INTERFACE BOOST_ASIO_DISABLE_FENCED_BLOCK)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      target_compile_options(fulcrum_development INTERFACE -Wno-tsan)
+    endif()
+  else()
+    # Left out is what AddressSanitizer finds as well (null, object-size), what the code has none of (vptr), and checks
+    # of alignment; together they double the time to compile. Conversions of floats past an integer's range are not part
+    # of "undefined" and come on top: quantization is full of them.
+    set(sanitizers -fsanitize=address,undefined,float-cast-overflow -fno-sanitize=null,object-size,vptr,alignment
+                   -fno-sanitize-recover=all)
+  endif()
   target_compile_options(fulcrum_development INTERFACE ${sanitizers} -fno-omit-frame-pointer)
   target_link_options(fulcrum_development INTERFACE ${sanitizers})
   target_compile_definitions(fulcrum_development INTERFACE _GLIBCXX_ASSERTIONS)  # the standard library's own checks

@@ -3,13 +3,13 @@
 #
 #   scripts/build.sh [PRESET] [-DOPTION=VALUE ...] [TARGET ...]
 #
-# PRESET: default (build/release), debug, sanitize, clang, benchmarks. Without a target: everything of the preset.
+# PRESET: default (build/release), debug, sanitize, tsan, clang, benchmarks. Without a target: everything of the preset.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 preset=default
 case "${1:-}" in
-  default | debug | sanitize | clang | benchmarks) preset=$1; shift ;;
+  default | debug | sanitize | tsan | clang | benchmarks) preset=$1; shift ;;
 esac
 options=()
 targets=()
