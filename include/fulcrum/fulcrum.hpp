@@ -176,6 +176,7 @@
 #include <fulcrum/measure/turns.hpp>
 
 #include <fulcrum/load/arrivals.hpp>
+#include <fulcrum/load/batch_delay.hpp>
 #include <fulcrum/load/batch_policy.hpp>
 #include <fulcrum/load/completion.hpp>
 #include <fulcrum/load/load_report.hpp>

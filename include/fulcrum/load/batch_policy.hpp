@@ -22,6 +22,9 @@ struct BatchPolicy {
   /// Sizes worth waiting for, ascending, each ≤ max_batch; the largest that can be formed is formed at once. Empty:
   /// max_batch alone is.
   std::vector<std::int64_t> preferred{};
+  /// 99 of 100 requests are to be done within this, from the queue to the result: while they are not, batches wait for
+  /// company less than max_delay (BatchDelay); 0: whatever becomes of them
+  std::chrono::nanoseconds within{0};
 
   friend bool operator==(const BatchPolicy&, const BatchPolicy&) = default;
 };
@@ -73,6 +76,8 @@ FULCRUM_DEFINE void validate(const BatchPolicy& policy) {
     throw Error("the largest batch", "is " + std::to_string(policy.max_batch), "give a number from 1 to 65,536");
   if (policy.max_delay.count() < 0 || policy.max_delay > std::chrono::hours(1))
     throw Error("the longest delay of a batch", "is out of range", "give a time from 0 to an hour");
+  if (policy.within.count() < 0)
+    throw Error("the time that requests are to be done within", "is negative", "give a time, or 0 for none");
   std::int64_t before = 0;
   for (const std::int64_t size : policy.preferred) {
     if (size <= before || size > policy.max_batch) {
@@ -89,6 +94,10 @@ FULCRUM_DEFINE std::string to_string(const BatchPolicy& policy) {
   if (policy.max_delay.count() > 0) {
     const double ms = std::chrono::duration<double, std::milli>(policy.max_delay).count();
     text += " within " + detail::plain_figure(ms) + " ms";
+    if (policy.within.count() > 0) {
+      const double bound = std::chrono::duration<double, std::milli>(policy.within).count();
+      text += ", or less where the p99 is above " + detail::plain_figure(bound) + " ms";
+    }
   }
   for (std::size_t i = 0; i < policy.preferred.size(); ++i) {
     text += i == 0 ? ", " : i + 1 == policy.preferred.size() ? " and " : ", ";

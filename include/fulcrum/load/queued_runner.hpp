@@ -79,6 +79,9 @@ public:
   /// Requests that wait at the moment.
   FULCRUM_DECLARE [[nodiscard]] std::int64_t waiting() const;
 
+  /// How long a batch waits for company at the moment (BatchDelay).
+  FULCRUM_DECLARE [[nodiscard]] std::chrono::nanoseconds batch_delay() const;
+
 private:
   std::vector<Shape> src_shapes_;
   std::vector<Shape> dst_shapes_;

@@ -115,6 +115,11 @@ FULCRUM_DEFINE std::string metrics_text(std::span<const std::shared_ptr<ServedVe
     const auto runner = v.runner();
     return runner ? runner->runner().waiting() : std::int64_t{0};
   });
+  each("fulcrum_batch_delay_seconds", "gauge", "How long a batch waits for company at the moment.",
+       [](const ServedVersion& v) {
+         const auto runner = v.runner();
+         return runner ? Seconds(runner->runner().batch_delay()).count() : 0.0;
+       });
   const auto one = [&](std::string_view name, std::string_view type, std::string_view help, auto value) {
     out.head(name, type, help);
     out.sample(name, "", static_cast<double>(value));

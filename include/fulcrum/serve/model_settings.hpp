@@ -25,7 +25,8 @@ struct ModelSettings {
   BatchPolicy batching{};
   QueuePolicy queue{};
   std::vector<int> cpus{};                  ///< that its instances are kept on; empty: wherever the system puts them
-  std::optional<Milliseconds> slo{};        ///< > 0: requests that would be answered later are turned away at once
+  std::optional<Milliseconds> slo{};        ///< > 0: requests that would be answered later are turned away at
+                                            ///< once, and 99 of 100 are to be done within (BatchPolicy::within)
   std::int64_t max_request_samples = 1024;  ///< samples of one request; ≥ 1
   std::size_t cache_bytes = 0;              ///< of responses that are kept; 0: none are
   int versions = 1;                         ///< of the newest ones, how many are loaded at the start; ≥ 1

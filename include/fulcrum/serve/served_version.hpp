@@ -127,6 +127,7 @@ FULCRUM_DEFINE ServedVersion::ServedVersion(std::string model, std::string versi
 FULCRUM_DEFINE std::shared_ptr<WatchedRunner> ServedVersion::start() {
   RunnerOptions options;
   options.batching = settings_.batching;
+  if (settings_.slo) options.batching.within = std::chrono::duration_cast<std::chrono::nanoseconds>(*settings_.slo);
   options.queue = settings_.queue;
   options.executors = prepared_;
   options.pin = !settings_.cpus.empty();

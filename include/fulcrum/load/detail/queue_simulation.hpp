@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <fulcrum/core/error.hpp>
+#include <fulcrum/load/batch_delay.hpp>
 #include <fulcrum/load/simulate.hpp>
 
 namespace fulcrum::detail {
@@ -27,7 +28,10 @@ public:
         sizes_(sizes),
         random_(options.seed ^ 0x5e41c3a1d0f7b296ULL),  // other numbers than the arrivals'
         duration_(std::chrono::duration_cast<Time>(options.duration)),
-        free_at_(static_cast<std::size_t>(options.instances), Time{0}) {
+        batching_(options.batching),
+        delay_(options.batching),
+        free_at_(static_cast<std::size_t>(options.instances), Time{0}),
+        running_(static_cast<std::size_t>(options.instances)) {
     if (const auto* server = std::get_if<Server>(&scenario)) {
       stream_.emplace(server->arrivals, options.seed);
       const double expected = rate_of(server->arrivals) * options.duration.count();
@@ -55,11 +59,14 @@ public:
       const auto instance = std::min_element(free_at_.begin(), free_at_.end());
       Time event = *instance;
       if (event <= now_) {
+        adapt();
         expire();
         if (head_ == queue_.size()) continue;
         const auto waiting = static_cast<std::int64_t>(entered_ - head_);
-        const BatchDecision decision = decide(options_.batching, waiting, queue_[head_].entered, now_);
+        const BatchDecision decision = decide(batching_, waiting, queue_[head_].entered, now_);
         if (decision.take > 0) {
+          running_[static_cast<std::size_t>(instance - free_at_.begin())] = {
+              head_, head_ + static_cast<std::size_t>(decision.take)};
           dispatch(decision.take, *instance);
           continue;
         }
@@ -128,6 +135,16 @@ private:
     }
   }
 
+  /// What the batches that are done say of the delay of those to come.
+  void adapt() {
+    if (!delay_.adapts()) return;
+    for (std::size_t i = 0; i < free_at_.size(); ++i) {
+      if (free_at_[i] > now_) continue;
+      for (auto& [next, end] = running_[i]; next < end; ++next) delay_.done(free_at_[i] - queue_[next].entered);
+    }
+    batching_.max_delay = delay_.now();
+  }
+
   void dispatch(std::int64_t count, Time& free_at) {
     const std::int64_t size = sizes_[executor_index(sizes_, count)];
     const Time service =
@@ -162,13 +179,16 @@ private:
   const std::vector<std::int64_t>& sizes_;
   Random random_;
   Time duration_;
-  std::vector<Time> free_at_;            // of each instance
-  std::optional<ArrivalStream> stream_;  // of an open loop
-  std::optional<Time> arrival_;          // of the next query
-  std::int64_t samples_ = 1;             // of a query
-  bool closed_ = false;                  // the next query comes when the last one is done
-  std::int64_t open_ = 0;                // samples that have no end yet
-  Time query_ends_{};                    // of the samples of a query that have one
+  BatchPolicy batching_;  // with the delay as it is
+  BatchDelay delay_;
+  std::vector<Time> free_at_;                                 // of each instance
+  std::vector<std::pair<std::size_t, std::size_t>> running_;  // of each, what it has of queue_
+  std::optional<ArrivalStream> stream_;                       // of an open loop
+  std::optional<Time> arrival_;                               // of the next query
+  std::int64_t samples_ = 1;                                  // of a query
+  bool closed_ = false;                                       // the next query comes when the last one is done
+  std::int64_t open_ = 0;                                     // samples that have no end yet
+  Time query_ends_{};                                         // of the samples of a query that have one
   Time now_{};
   std::vector<RequestRecord> records_;
   std::vector<Waiting> queue_;  // everything that ever waited

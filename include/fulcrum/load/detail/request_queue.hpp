@@ -15,6 +15,7 @@
 #include <fulcrum/analysis/independent_samples.hpp>
 #include <fulcrum/core/cpu_limits.hpp>
 #include <fulcrum/exec/onednn_model_cache.hpp>
+#include <fulcrum/load/batch_delay.hpp>
 #include <fulcrum/load/detail/precise_timer.hpp>
 #include <fulcrum/load/queued_runner.hpp>
 #include <fulcrum/model/random_sources.hpp>
@@ -47,7 +48,11 @@ public:
   using Clock = std::chrono::steady_clock;
 
   RequestQueue(RunnerPlan plan, int instances, const RunnerOptions& options)
-      : plan_(std::move(plan)), batching_(options.batching), policy_(options.queue), ready_(instances) {
+      : plan_(std::move(plan)),
+        batching_(options.batching),
+        delay_(options.batching),
+        policy_(options.queue),
+        ready_(instances) {
     const auto slots = static_cast<std::size_t>(policy_.capacity + instances * batching_.max_batch);
     requests_.resize(slots);
     for (QueuedRequest& request : requests_) {
@@ -105,6 +110,11 @@ public:
     return static_cast<std::int64_t>(waiting_);
   }
 
+  std::chrono::nanoseconds batch_delay() const {
+    const std::lock_guard lock(mutex_);
+    return delay_.now();
+  }
+
 private:
   /// Takes the oldest out of the queue. Precondition: the lock is held, there is one.
   std::size_t pop() {
@@ -142,7 +152,8 @@ private:
     std::vector<Tensor<float>> src_buffers, dst_buffers;  // of the largest batch
     std::vector<const float*> src;
     std::vector<float*> dst;
-    std::vector<std::size_t> batch;  // slots
+    std::vector<std::size_t> batch;             // slots
+    std::optional<Clock::time_point> finished;  // when the batch was done, if it is
     std::vector<const float*> results;
   };
 
@@ -202,16 +213,21 @@ private:
     const PreciseTimer timer;
     ready_.count_down();
     if (!instance) return;
-    while (take(instance->batch)) run(*instance);
+    while (take(*instance)) run(*instance);
   }
 
   /// Waits for a batch; false: there will be none.
-  bool take(std::vector<std::size_t>& batch) {
+  bool take(Instance& instance) {
+    std::vector<std::size_t>& batch = instance.batch;
     const auto since_start = [](Clock::time_point time) {
       return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch());
     };
     std::unique_lock lock(mutex_);
-    for (const std::size_t slot : batch) free_.push_back(slot);  // those of the last one
+    for (const std::size_t slot : batch) {  // those of the last one
+      if (instance.finished) delay_.done(*instance.finished - requests_[slot].submitted);
+      free_.push_back(slot);
+    }
+    batching_.max_delay = delay_.now();
     batch.clear();
     for (;;) {
       while (waiting_ > 0 && Clock::now() > requests_[ring_[head_]].deadline) {
@@ -244,6 +260,7 @@ private:
   }
 
   void run(Instance& instance) {
+    instance.finished.reset();
     const Clock::time_point started = Clock::now();
     const auto count = static_cast<std::int64_t>(instance.batch.size());
     const std::size_t s = executor_index(plan_.sizes, count);
@@ -262,6 +279,7 @@ private:
     outcome.started = started;
     outcome.finished = Clock::now();
     outcome.batch = count;
+    if (outcome.status == RequestStatus::done) instance.finished = outcome.finished;
     for (std::size_t i = 0; i < instance.batch.size(); ++i) {
       const QueuedRequest& request = requests_[instance.batch[i]];
       outcome.submitted = request.submitted;
@@ -298,7 +316,8 @@ private:
   }
 
   RunnerPlan plan_;
-  BatchPolicy batching_;
+  BatchPolicy batching_;  // with the delay as it is, under the mutex
+  BatchDelay delay_;      // under the mutex
   QueuePolicy policy_;
   std::latch ready_;
   mutable std::mutex mutex_;
@@ -405,5 +424,7 @@ FULCRUM_DEFINE RequestOutcome QueuedRunner::infer(std::span<const float* const> 
 }
 
 FULCRUM_DEFINE std::int64_t QueuedRunner::waiting() const { return queue_->waiting(); }
+
+FULCRUM_DEFINE std::chrono::nanoseconds QueuedRunner::batch_delay() const { return queue_->batch_delay(); }
 
 }  // namespace fulcrum
