@@ -18,6 +18,7 @@ public:
       if (written <= 0) std::abort();
       done += static_cast<std::size_t>(written);
     }
+    if (::lseek(descriptor_, 0, SEEK_SET) != 0) std::abort();
   }
   MemoryFile(const MemoryFile&) = delete;
   MemoryFile& operator=(const MemoryFile&) = delete;
