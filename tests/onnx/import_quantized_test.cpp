@@ -381,43 +381,57 @@ TEST_CASE("two products share a DynamicQuantizeLinear, and a MatMulIntegerToFloa
 
 namespace {
 
-/// x (N, 5) · scale · (q − zero point), weights (5, 3) of integers of some type.
+/// Weights (rows, columns) of integers of some type behind a DequantizeLinear, taken once or twice: every element is
+/// scale · (q − zero point).
 template <class Integer>
-void expect_dequantized(std::int32_t type, std::int64_t axis) {
-  const std::vector<Integer> zeros = axis == 0 ? std::vector<Integer>{1, 2, 3, 4, 5} : std::vector<Integer>{7, 0, 9};
-  const std::vector<float> scales =
-      axis == 0 ? std::vector<float>{0.1F, 0.2F, 0.3F, 0.4F, 0.5F} : std::vector<float>{0.1F, 0.7F, 3e-3F};
-  std::vector<Integer> q;
-  for (int i = 0; i < 15; ++i) q.push_back(static_cast<Integer>(i * 37 + 3));
+void expect_dequantized(std::int32_t type, std::int64_t axis, std::int64_t rows, std::int64_t columns, bool twice) {
+  const std::int64_t channels = axis == 0 ? rows : columns;
+  std::vector<Integer> zeros, q;
+  std::vector<float> scales;
+  for (std::int64_t c = 0; c < channels; ++c) {
+    zeros.push_back(static_cast<Integer>(c % 11));
+    scales.push_back(0.1F * static_cast<float>(c % 7 + 1));
+  }
+  for (std::int64_t i = 0; i < rows * columns; ++i) q.push_back(static_cast<Integer>(i * 37 + 3));
   OnnxGraph graph;
-  const Shape channels{static_cast<std::int64_t>(scales.size())};
-  const Model<float> model = graph.input("x", {0, 5})
-                                 .initializer("q", {5, 3}, q, type)
-                                 .floats("s", channels, scales)
-                                 .initializer("z", channels, zeros, type)
-                                 .node("DequantizeLinear", {"q", "s", "z"}, "w", {{"axis", axis}})
-                                 .node("MatMul", {"x", "w"}, "y")
-                                 .output("y")
-                                 .import();
-  const auto& weights = layer_of<Dense<float>>(model, "y_node").weights;
-  REQUIRE(weights.value->dims() == Shape{3, 5});
-  for (std::size_t row = 0; row < 5; ++row) {
-    for (std::size_t column = 0; column < 3; ++column) {
-      const std::size_t c = axis == 0 ? row : column;
-      const auto steps = static_cast<std::int64_t>(q[row * 3 + column]) - static_cast<std::int64_t>(zeros[c]);
-      CHECK(weights.value->flat()[column * 5 + row] == static_cast<float>(steps) * scales[c]);
+  graph.input("x", {0, rows})
+      .initializer("q", {rows, columns}, q, type)
+      .floats("s", {channels}, scales)
+      .initializer("z", {channels}, zeros, type)
+      .node("DequantizeLinear", {"q", "s", "z"}, "w", {{"axis", axis}})
+      .node("MatMul", {"x", "w"}, "y")
+      .output("y");
+  if (twice) graph.node("Gemm", {"y", "w"}, "t", {{"transB", std::int64_t{1}}}).output("t");
+  const Model<float> model = graph.import();
+  const Tensor<float>& weights = *layer_of<Dense<float>>(model, "y_node").weights.value;
+  REQUIRE(weights.dims() == Shape{columns, rows});
+  std::size_t wrong = 0;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    for (std::int64_t column = 0; column < columns; ++column) {
+      const auto c = static_cast<std::size_t>(axis == 0 ? row : column);
+      const auto at = static_cast<std::size_t>(row * columns + column);
+      const auto steps = static_cast<std::int64_t>(q[at]) - static_cast<std::int64_t>(zeros[c]);
+      const float expected = static_cast<float>(steps) * scales[c];
+      wrong += weights.flat()[static_cast<std::size_t>(column * rows + row)] == expected ? 0 : 1;
+      if (twice) wrong += layer_of<Dense<float>>(model, "t_node").weights.value->flat()[at] == expected ? 0 : 1;
     }
   }
+  CHECK(wrong == 0);
 }
 
 }  // namespace
 
 TEST_CASE("integers of every type become the weights that their scales and zero points say, along either axis") {
   for (const std::int64_t axis : {0, 1}) {
-    expect_dequantized<std::int8_t>(onnx::TensorProto::INT8, axis);
-    expect_dequantized<std::uint8_t>(onnx::TensorProto::UINT8, axis);
-    expect_dequantized<std::int16_t>(onnx::TensorProto::INT16, axis);
-    expect_dequantized<std::uint16_t>(onnx::TensorProto::UINT16, axis);
-    expect_dequantized<std::int32_t>(onnx::TensorProto::INT32, axis);
+    for (const bool twice : {false, true}) {
+      for (const auto& [rows, columns] : {std::pair{5, 3}, std::pair{131, 133}, std::pair{128, 192}}) {
+        INFO(rows << " x " << columns << ", axis " << axis << (twice ? ", twice" : ""));
+        expect_dequantized<std::int8_t>(onnx::TensorProto::INT8, axis, rows, columns, twice);
+        expect_dequantized<std::uint8_t>(onnx::TensorProto::UINT8, axis, rows, columns, twice);
+        expect_dequantized<std::int16_t>(onnx::TensorProto::INT16, axis, rows, columns, twice);
+        expect_dequantized<std::uint16_t>(onnx::TensorProto::UINT16, axis, rows, columns, twice);
+        expect_dequantized<std::int32_t>(onnx::TensorProto::INT32, axis, rows, columns, twice);
+      }
+    }
   }
 }

@@ -62,9 +62,10 @@ struct Constant {
   SharedTensor<float> floats;          ///< elements of a floating type, once they were asked for
   std::vector<std::int64_t> integers;  ///< computed elements of an integer type
   std::optional<double> fill;          ///< every element is this; proto is null
-  /// Makes the elements of large weights whenever they are asked for; floats stay empty, so that they are in memory
-  /// once, as the layer's that takes them. proto is null.
-  std::function<Tensor<float>(ConstantReader&)> make;
+  /// Makes the elements of large weights whenever they are asked for, of a matrix those of its transpose as well;
+  /// floats stay empty, so that they are in memory once, as the layer's that takes them. proto is null.
+  std::function<Tensor<float>(ConstantReader&, bool transposed)> make;
+  bool finite = false;                       ///< it is known that no element is a NaN or infinite
   std::optional<Quantization> quantization;  ///< of weights that come out of a DequantizeLinear
   bool pruned = false;                       ///< its zeros are a pruning mask
 };
@@ -79,7 +80,7 @@ struct ConstantReader {
   /// \throws Error when it holds integers or damaged data
   [[nodiscard]] SharedTensor<float> floats(Constant& constant) {
     if (!constant.floats.empty()) return constant.floats;
-    if (constant.make) return constant.make(*this);
+    if (constant.make) return constant.make(*this, false);
     if (constant.fill && is_floating(constant.type)) {
       budget.charge_fill(static_cast<std::size_t>(element_count(constant.dims)) * sizeof(float));
       constant.floats = Tensor<float>(constant.dims, static_cast<float>(*constant.fill));
@@ -157,12 +158,23 @@ struct ConstantReader {
 
   /// The constant as weights: finite float32, with the quantization and the pruning mask that came with it.
   /// \throws Error when an element is NaN or infinite
-  [[nodiscard]] Parameter<float> parameter(Constant& constant) {
+  [[nodiscard]] Parameter<float> parameter(Constant& constant) { return parameter_of(constant, floats(constant)); }
+  /// The transpose of a matrix that Constant::make makes.
+  [[nodiscard]] Parameter<float> transposed_parameter(Constant& constant) {
+    Parameter<float> result = parameter_of(constant, constant.make(*this, true));
+    if (result.quantization && result.quantization->per_channel())
+      result.quantization->axis = 1 - result.quantization->axis;
+    return result;
+  }
+
+private:
+  [[nodiscard]] Parameter<float> parameter_of(const Constant& constant, SharedTensor<float> value) {
     Parameter<float> result;
-    result.value = floats(constant);
+    result.value = std::move(value);
     const std::span<const float> elements = std::as_const(*result.value).flat();
     if (elements.empty()) throw Error("tensor '" + constant.name + "'", "has no elements", "check the export");
-    for (std::size_t i = all_finite(elements) ? elements.size() : 0; i < elements.size(); ++i) {
+    const bool sound = constant.finite || all_finite(elements);
+    for (std::size_t i = sound ? elements.size() : 0; i < elements.size(); ++i) {
       if (std::isfinite(elements[i])) continue;
       std::string what = std::isnan(elements[i]) ? "has a NaN" : "has an infinite value (or one past float32)";
       throw Error("tensor '" + constant.name + "'", what.append(" at element ").append(std::to_string(i)),
@@ -171,14 +183,13 @@ struct ConstantReader {
     result.quantization = constant.quantization;
     if (constant.pruned) {
       budget.charge(elements.size());
-      Tensor<std::uint8_t> mask(constant.dims);
+      Tensor<std::uint8_t> mask(result.value->dims());
       for (std::size_t i = 0; i < elements.size(); ++i) mask.flat()[i] = elements[i] != 0.0F ? 1 : 0;
       result.mask = std::move(mask);
     }
     return result;
   }
 
-private:
   /// Without a branch for each element.
   [[nodiscard]] static bool all_finite(std::span<const float> elements) {
     constexpr std::size_t block = 64;
@@ -204,7 +215,7 @@ private:
 
 /// Has the elements of a constant that makes them whenever they are asked for made once, for all who ask.
 inline void keep_elements(Constant& constant, ConstantReader& reader) {
-  constant.floats = constant.make(reader);
+  constant.floats = constant.make(reader, false);
   constant.make = nullptr;
 }
 

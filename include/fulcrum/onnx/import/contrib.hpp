@@ -92,7 +92,7 @@ inline void import_fused_matmul(ImportContext& context, const GraphNode& node) {
   const bool a_matrix = context.shape(a).rank() > 1;
   const ConstantPtr constant = context.constant_or_null(node, 1);
   if (constant && constant->dims.size() == 2 && !(a_transposed && a_matrix)) {
-    std::optional<Parameter<float>> weights = dense_weights(context, node, a);
+    std::optional<DenseWeights> weights = dense_weights(context, node, a, !b_transposed);
     if (weights && a_matrix) {
       Dense<float> layer = dense_layer(context, std::move(*weights), b_transposed);
       scale_parameter(layer.weights, alpha, context.reader.budget);

@@ -52,15 +52,25 @@ inline ConstantPtr in_floats(ImportContext& context, ConstantPtr constant) {
   return make_constant(constant->name, cast<float>(context.reader.numbers(*constant)));
 }
 
+/// Constant weights of a Dense layer.
+struct DenseWeights {
+  Parameter<float> parameter;
+  bool transposed = false;  ///< (oc, ic) where the file has (ic, oc)
+};
+
 /// Input 1 as weights of a Dense layer on `src`: a constant matrix, or a constant vector as a matrix of one column.
 /// Integers become floats beside a source of integers. Null when it is something else.
-inline std::optional<Parameter<float>> dense_weights(ImportContext& context, const GraphNode& node, NodeId src) {
+/// \param of_inputs  the file has (ic, oc): where the elements are still to be made, those of the transpose are
+inline std::optional<DenseWeights> dense_weights(ImportContext& context, const GraphNode& node, NodeId src,
+                                                 bool of_inputs) {
   ConstantPtr constant = context.constant_or_null(node, 1);
   const bool has_rank = constant && (constant->dims.size() == 1 || constant->dims.size() == 2);
   if (!has_rank || element_count(constant->dims) == 0) return std::nullopt;
   if (!is_floating(constant->type) && is_floating(context.element(src))) return std::nullopt;
   constant = in_floats(context, std::move(constant));
-  Parameter<float> weights = context.reader.parameter(*constant);
+  const bool transposes = of_inputs && constant->make && constant->dims.size() == 2;
+  Parameter<float> weights =
+      transposes ? context.reader.transposed_parameter(*constant) : context.reader.parameter(*constant);
   normalize_weights_quantization(weights.quantization);
   if (constant->dims.size() == 1) {
     const Shape column{constant->dims[0], 1};
@@ -69,14 +79,15 @@ inline std::optional<Parameter<float>> dense_weights(ImportContext& context, con
     if (!weights.mask.empty()) weights.mask = weights.mask->reshaped(column);
     if (weights.quantization && weights.quantization->per_channel()) weights.quantization.reset();
   }
-  return weights;
+  return DenseWeights{std::move(weights), transposes};
 }
 
 /// dst = src · weights + bias from weights (ic, oc), or (oc, ic) when transposed already.
-inline Dense<float> dense_layer(ImportContext& context, Parameter<float> weights, bool weights_transposed) {
+inline Dense<float> dense_layer(ImportContext& context, DenseWeights weights, bool weights_transposed) {
   Dense<float> layer;
-  layer.weights = std::move(weights);
-  if (!weights_transposed) layer.weights = transposed(std::move(layer.weights), context.reader.budget);
+  layer.weights = std::move(weights.parameter);
+  if (!weights_transposed && !weights.transposed)
+    layer.weights = transposed(std::move(layer.weights), context.reader.budget);
   return layer;
 }
 
@@ -128,7 +139,7 @@ inline void import_gemm(ImportContext& context, const GraphNode& node) {
     throw Error("", "has an alpha or beta that is not finite", "check the export");
   }
   const bool adds = context.has_input(node, 2) && beta != 0.0F;
-  std::optional<Parameter<float>> constant_weights = dense_weights(context, node, src);
+  std::optional<DenseWeights> constant_weights = dense_weights(context, node, src, !weights_transposed);
   if (!constant_weights || context.constant(node, 1, "weights")->dims.size() != 2) {
     NodeId weights = context.src(node, 1);
     expect_like_operands(context, src, weights);
@@ -193,7 +204,7 @@ inline NodeId append_product(ImportContext& context, const std::string& name, La
 /// MatMul, and MatMul followed by an Add of a constant vector (input 2, which only the pattern has).
 inline void import_matmul(ImportContext& context, const GraphNode& node) {
   const NodeId src = context.src(node, 0);
-  std::optional<Parameter<float>> constant = dense_weights(context, node, src);
+  std::optional<DenseWeights> constant = dense_weights(context, node, src, true);
   if (constant && node.is_pattern && context.shape(src).rank() > 1) {
     Dense<float> layer = dense_layer(context, std::move(*constant), false);
     Parameter<float> bias = context.reader.parameter(*in_floats(context, context.constant(node, 2, "biases")));

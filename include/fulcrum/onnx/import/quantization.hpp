@@ -16,6 +16,7 @@
 
 #include <fulcrum/onnx/import/pieces.hpp>
 #include <fulcrum/tensor/quantize_elements.hpp>
+#include <fulcrum/tensor/transpose_bytes.hpp>
 
 namespace fulcrum::detail::onnx_io {
 
@@ -110,18 +111,55 @@ void dequantize_channels(const Shape& dims, const AffineMap& map, std::span<cons
   });
 }
 
+/// The same of the transpose of a matrix: 64 columns at a time, so that lines of memory are read whole.
+template <class Integer>
+void dequantize_transposed(const Shape& dims, const AffineMap& map, std::span<const Integer> integers, float* dst) {
+  constexpr std::size_t most = 64;
+  const auto rows = static_cast<std::size_t>(dims[0]);
+  const auto columns = static_cast<std::size_t>(dims[1]);
+  AffineMap across = map;
+  if (map.axis >= 0) across.axis = 1 - map.axis;
+  std::vector<Integer> turned(std::min(most, columns) * rows);
+  for (std::size_t first = 0; first < columns; first += most) {
+    const std::size_t count = std::min(most, columns - first);
+    transpose_bytes(reinterpret_cast<const std::uint8_t*>(integers.data()) + first, rows, count, columns,
+                    reinterpret_cast<std::uint8_t*>(turned.data()));
+    if (map.axis == 1) {
+      const auto at = static_cast<std::ptrdiff_t>(first);
+      const auto end = static_cast<std::ptrdiff_t>(first + count);
+      across.scale.assign(map.scale.begin() + at, map.scale.begin() + end);
+      across.zero_point.assign(map.zero_point.begin() + at, map.zero_point.begin() + end);
+    }
+    dequantize_channels(Shape{static_cast<std::int64_t>(count), dims[0]}, across,
+                        std::span<const Integer>(turned).first(count * rows), dst + first * rows);
+  }
+}
+
+/// Whether a constant holds integers of 8 bits in the file, around zero points of as many.
+inline bool are_bytes(const Constant& from, const AffineMap& map) {
+  return from.proto != nullptr && (from.type == Proto::INT8 || from.type == Proto::UINT8) &&
+         std::all_of(map.zero_point.begin(), map.zero_point.end(),
+                     [](std::int64_t zero) { return zero >= -128 && zero <= 255; });
+}
+
 /// Integers of constant weights as floats: scale · (q − zero point).
-inline Tensor<float> dequantized_elements(ConstantReader& reader, const Constant& from, const AffineMap& map) {
+/// \param transposed  of a matrix of 8 bits in the file: the transpose
+inline Tensor<float> dequantized_elements(ConstantReader& reader, const Constant& from, const AffineMap& map,
+                                          bool transposed = false) {
   reader.budget.charge(static_cast<std::size_t>(element_count(from.dims)) * sizeof(float));
-  Tensor<float> value = Tensor<float>::for_overwrite(from.dims);
+  Tensor<float> value = Tensor<float>::for_overwrite(transposed ? Shape{from.dims[1], from.dims[0]} : from.dims);
   const std::span<float> to = value.flat();
   const auto of_bytes = [&]<class Integer>(Integer /*type*/) {
-    const std::unique_ptr<Integer[]> integers = reader.elements<Integer>(*from.proto);
-    dequantize_channels(from.dims, map, std::span<const Integer>(integers.get(), to.size()), to.data());
+    const std::unique_ptr<Integer[]> read = reader.elements<Integer>(*from.proto);
+    const std::span<const Integer> integers(read.get(), to.size());
+    if (transposed)
+      dequantize_transposed(from.dims, map, integers, to.data());
+    else
+      dequantize_channels(from.dims, map, integers, to.data());
   };
-  if (from.proto != nullptr && from.type == Proto::INT8) {
+  if (are_bytes(from, map) && from.type == Proto::INT8) {
     of_bytes(std::int8_t{});
-  } else if (from.proto != nullptr && from.type == Proto::UINT8) {
+  } else if (are_bytes(from, map)) {
     of_bytes(std::uint8_t{});
   } else {
     const std::vector<std::int64_t> integers = reader.integers(from);
@@ -180,8 +218,14 @@ inline ConstantPtr fold_dequantize(ConstantReader& reader, const GraphNode& node
   constant->name = node.outputs[0];
   constant->type = Proto::FLOAT;
   constant->dims = from->dims;
-  constant->make = [from, map](ConstantReader& when_asked) { return dequantized_elements(when_asked, *from, map); };
-  if (from->proto == nullptr || element_count(from->dims) < many) keep_elements(*constant, reader);
+  constant->make = [from, map](ConstantReader& when_asked, bool transposed) {
+    return dequantized_elements(when_asked, *from, map, transposed);
+  };
+  const bool bytes = are_bytes(*from, map);
+  if (!bytes || element_count(from->dims) < many) keep_elements(*constant, reader);
+  constexpr float most_steps = 383.0F;  // of an integer from a zero point
+  constant->finite = bytes && std::all_of(map.scale.begin(), map.scale.end(),
+                                          [](float scale) { return std::isfinite(scale * most_steps); });
   constant->quantization = as_quantization(map);
   constant->pruned = from->pruned;
   return constant;
