@@ -7,9 +7,10 @@ cmake_minimum_required(VERSION 3.25)
 #   cmake -DROOT=<repository> -P umbrellas.cmake
 
 # In no umbrella: what calibrate() and its tool alone call and only the code of engines needs, what needs both oneDNN and
-# Boost or JSON, and what makes everybody compile Eigen.
+# Boost or JSON, what makes everybody compile Eigen, and loops over elements that definitions alone call.
 set(left_out "fulcrum/calibrate/(add_model|fit_|calibration_data).*" "fulcrum/onednn/(adapter|layout|pinned_team|team|terms|thread_scope).hpp"
-             "fulcrum/plan/(plan_service|service_variants).hpp" fulcrum/report/study_json.hpp fulcrum/tensor/matrix_view.hpp)
+             "fulcrum/plan/(plan_service|service_variants).hpp" fulcrum/report/study_json.hpp
+             "fulcrum/tensor/(matrix_view|quantize_elements|transpose_bytes).hpp")
 list(JOIN left_out "|" left_out)
 
 file(GLOB_RECURSE headers RELATIVE ${ROOT}/include ${ROOT}/include/fulcrum/*.hpp)
