@@ -10,6 +10,7 @@
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -49,6 +50,7 @@ TEST_CASE("a server in trouble loses no request, answers none wrongly and keeps 
   const char* wish = std::getenv("FULCRUM_ENDURANCE_S");
   const auto length = std::chrono::duration<double>(wish != nullptr ? std::atof(wish) : 20.0);
   std::atomic<bool> throw_next{false}, hang_next{false}, stop{false};
+  std::atomic<int> replaced{0};  // for hanging; on a machine that is busy enough a run that waits for its core does too
   test::ServedModels models;
   const Model<float> sum = ModelBuilder<float>("sum", 1).input({4}).dense(1).build();
   models.put("sum", "1", sum);
@@ -58,6 +60,9 @@ TEST_CASE("a server in trouble loses no request, answers none wrongly and keeps 
   options.limits.body_bytes = 10'000;
   options.limits.idle = 2s;
   options.limits.transfer = 500ms;
+  options.log = [&replaced](std::string_view line) {
+    if (line.find("it hung") != std::string_view::npos) ++replaced;
+  };
   options.repository.executors = [&](const Model<float>&, const RunConfig& config) {
     return test::SumExecutor(config.batch, 4, [&] {
       const auto until = Clock::now() + 1ms;  // a model that takes a millisecond
@@ -140,15 +145,15 @@ TEST_CASE("a server in trouble loses no request, answers none wrongly and keeps 
 
   std::printf("%.0f s; answers by status:", length.count());
   for (const auto& [status, count] : answers) std::printf(" %d: %d", status, count);
-  std::printf("; lost %d, wrong %d\n%d threw, %d hung, %d swaps, %d too large, %d slow\n", lost, wrong, thrown, hung,
-              swaps, too_large, slow);
+  std::printf("; lost %d, wrong %d\n%d to throw, %d to hang, %d replaced for it, %d swaps, %d too large, %d slow\n",
+              lost, wrong, thrown, hung, replaced.load(), swaps, too_large, slow);
   std::printf("descriptors %zu -> %zu, memory %.1f -> %.1f MB\n", descriptors_before, descriptors_after, memory_before,
               memory_after);
   CHECK(lost == 0);
   CHECK(wrong == 0);
   CHECK(answers[200] > 0);
   CHECK(answers[500] <= thrown);
-  CHECK(answers[503] <= 4 * hung);  // whatever each client had sent
+  CHECK(answers[503] <= 4 * replaced);  // what each client had sent
   for (const auto& [status, count] : answers) CHECK((status == 200 || status == 500 || status == 503));
   CHECK(swaps > 0);
   CHECK(descriptors_after <= descriptors_before + 2);  // of a connection that is just ending
