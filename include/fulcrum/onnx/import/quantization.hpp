@@ -177,6 +177,7 @@ inline AffineMap read_weights_map(ConstantReader& reader, const GraphNode& node,
   return read_affine_map(reader, node, scale, zero_point, from.dims, from.type, axis);
 }
 
+/// Integers of constant weights as a constant of floats.
 inline ConstantPtr dequantized_constant(ConstantReader& reader, const GraphNode& node, const std::string& name,
                                         const Constant& from, const ConstantPtr& scale, const ConstantPtr& zero_point,
                                         std::int64_t axis) {
