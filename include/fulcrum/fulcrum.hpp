@@ -219,6 +219,7 @@
 #include <fulcrum/report/pass_text.hpp>
 #include <fulcrum/report/profile_text.hpp>
 #include <fulcrum/report/progress_bar.hpp>
+#include <fulcrum/report/report_origin.hpp>
 #include <fulcrum/report/sensitivity_text.hpp>
 #include <fulcrum/report/service_text.hpp>
 #include <fulcrum/report/table.hpp>

@@ -92,9 +92,12 @@ private:
 
   FULCRUM_DECLARE void add(ProbeTiming timing, Precision precision);
 
-  /// Another turn of the drift probe when the last one is a second old.
+  /// Another turn of the drift probe.
+  FULCRUM_DECLARE void time_drift();
+  /// The same when the last one is a second old.
   FULCRUM_DECLARE void watch_drift();
 
+  /// Another turn of the networks that run long.
   FULCRUM_DECLARE void time_steady();
 
   FULCRUM_DECLARE void keep();
@@ -105,7 +108,7 @@ private:
   FULCRUM_DECLARE void check_networks();
 
   static constexpr std::size_t least_probes = 3;
-  static constexpr double steady_turns = 4.0;  // spread over the probes
+  static constexpr int steady_turns = 4;  // spread over the probes
 
   CalibrateOptions options_;
   const ProgressSink& progress_;
@@ -199,17 +202,20 @@ FULCRUM_DEFINE void Calibration::time_memory() {
   data_.bandwidths = profile_.rates.bandwidths;
 }
 
-FULCRUM_DEFINE void Calibration::watch_drift() {
-  constexpr Seconds often(1.0);
-  if (!data_.drift.empty() && drift_ && elapsed() - watched_ < often) return;
+FULCRUM_DEFINE void Calibration::time_drift() {
   if (!drift_) drift_.emplace(threads_);
   data_.drift.push_back(drift_->turn());
   watched_ = elapsed();
 }
 
+FULCRUM_DEFINE void Calibration::watch_drift() {
+  constexpr Seconds often(1.0);
+  if (!drift_ || elapsed() - watched_ > often) time_drift();
+}
+
 FULCRUM_DEFINE void Calibration::time_steady() {
   if (!steady_) steady_.emplace(profile_.environment, threads_);
-  steady_->turn(part(0.2) / steady_turns);
+  steady_->turn(part(0.2 / steady_turns));
 }
 
 FULCRUM_DEFINE void Calibration::time_probes() {
@@ -232,15 +238,14 @@ FULCRUM_DEFINE void Calibration::time_probes() {
         add(time_probe(model, probe.batch, precision, cpus(threads), duration, 5), precision);
     }
     data_.probes = count + 1;
-    const double done = steady_ ? static_cast<double>(steady_->turns()) : 0.0;
+    const int done = steady_ ? static_cast<int>(steady_->turns()) : 0;
     if (done < steady_turns && elapsed() > until * ((done + 0.5) / steady_turns)) time_steady();
     data_.seconds = (before + elapsed()).count();
     constexpr Seconds often(3.0);
     if (elapsed() - kept_ > often) keep();
   }
   if (!steady_) time_steady();
-  watched_ = {};
-  watch_drift();
+  time_drift();
   keep();
 }
 

@@ -17,8 +17,8 @@ namespace fulcrum {
 /// The numbers on which the efficiency of a step depends: extents on a logarithmic scale, how well they fill the blocks
 /// that kernels work in (16 floats a vector; 64 columns, 16 rows and 64 bytes of depth a tile), what is fused in, how
 /// the roofline's parts compare, and how much the inference touches (code and data that were evicted since the last
-/// one). Each is scaled so that 1 is the distance over which it matters; the scales were found by maximizing the
-/// marginal likelihood of such samples.
+/// one), by the share of the roofline that is not arithmetic. Each is scaled so that 1 is the distance over which it
+/// matters; the scales were found by maximizing the marginal likelihood of such samples.
 FULCRUM_DECLARE [[nodiscard]] std::vector<double> efficiency_features(const Step& step, const RooflinePoint& roofline);
 
 namespace detail {

@@ -8,7 +8,7 @@
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/plan/study.hpp>
-#include <fulcrum/report/detail/report_origin.hpp>
+#include <fulcrum/report/report_origin.hpp>
 
 namespace fulcrum {
 

@@ -7,7 +7,7 @@
 
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/plan/service_study.hpp>
-#include <fulcrum/report/detail/report_origin.hpp>
+#include <fulcrum/report/report_origin.hpp>
 
 namespace fulcrum {
 

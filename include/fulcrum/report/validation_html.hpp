@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include <fulcrum/core/linkage.hpp>
-#include <fulcrum/report/detail/report_origin.hpp>
+#include <fulcrum/report/report_origin.hpp>
 #include <fulcrum/validate/validation.hpp>
 
 namespace fulcrum {

@@ -9,7 +9,7 @@
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/plan/study.hpp>
 #include <fulcrum/report/detail/html_text.hpp>
-#include <fulcrum/report/detail/report_origin.hpp>
+#include <fulcrum/report/report_origin.hpp>
 
 namespace fulcrum::detail {
 

@@ -1,3 +1,5 @@
+#include <fulcrum/report/report_origin.hpp>
+
 #include <fulcrum/report/html.hpp>
 #include <fulcrum/report/load_html.hpp>
 #include <fulcrum/report/service_html.hpp>
