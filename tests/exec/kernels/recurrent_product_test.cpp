@@ -26,10 +26,16 @@ Tensor<float> coarse(const Shape& shape) {
 double difference(RecurrentPanels panels, RecurrentProduct product, int samples) {
   const std::int64_t rows = panels.gates * panels.hidden;
   const Tensor<float> weights = coarse({panels.directions, rows, panels.hidden});
-  const std::vector<float> given(static_cast<std::size_t>(panels.directions * rows), 1.0F / 64.0F);
-  const std::vector<float> scales = recurrent_scales(panels, weights.flat(), given);
+  std::vector<float> scales(static_cast<std::size_t>(panels.directions * rows), 1.0F / 64.0F);
   std::vector<std::byte> packed(static_cast<std::size_t>(panels.bytes()));
-  pack_recurrent_weights(panels, weights.flat(), scales, packed.data());
+  if (panels.weights == RecurrentWeights::s8) {
+    std::vector<std::int8_t> integers;
+    for (const float w : weights.flat()) integers.push_back(static_cast<std::int8_t>(w * 64.0F));
+    pack_recurrent_weights(panels, integers, packed.data());
+  } else {
+    scales = recurrent_scales(panels, weights.flat());
+    pack_recurrent_weights(panels, weights.flat(), scales, packed.data());
+  }
   const Tensor<float> states = test::random_tensor<float>({samples, panels.hidden}, 2);
   std::array<const float*, recurrent_samples> pointers{};
   for (int s = 0; s < samples; ++s) pointers[static_cast<std::size_t>(s)] = states.flat().data() + s * panels.hidden;
@@ -94,7 +100,7 @@ TEST_CASE("panels give the sums of the weights that they hold, for any instructi
 TEST_CASE("24 bits of a row's largest weight hold it to 2^-24 of that") {
   const RecurrentPanels panels{RecurrentWeights::s24, 1, 1, 64};
   const Tensor<float> weights = test::random_tensor<float>({1, 64, 64}, 3);
-  const std::vector<float> scales = recurrent_scales(panels, weights.flat(), {});
+  const std::vector<float> scales = recurrent_scales(panels, weights.flat());
   std::vector<std::byte> packed(static_cast<std::size_t>(panels.bytes()));
   pack_recurrent_weights(panels, weights.flat(), scales, packed.data());
   for (std::int64_t row = 0; row < 64; ++row) {

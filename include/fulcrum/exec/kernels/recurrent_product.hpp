@@ -50,15 +50,16 @@ struct RecurrentPanels {
 };
 
 /// What a row's integers are multiplied by: of (direction, gate, unit), as the weights' rows lie; 1 in floating point.
-/// \param given  the scales of weights that are s8 already, one per row
-[[nodiscard]] inline std::vector<float> recurrent_scales(const RecurrentPanels& panels, std::span<const float> weights,
-                                                         std::span<const float> given);
+/// Precondition: not s8, whose scales are the model's.
+[[nodiscard]] inline std::vector<float> recurrent_scales(const RecurrentPanels& panels, std::span<const float> weights);
 
-/// Weights (directions, gates · hidden, hidden) as panels.
+/// Weights (directions, gates · hidden, hidden) as panels. Precondition: not s8.
 /// \param scales  of recurrent_scales()
 /// \param to      panels.bytes()
 inline void pack_recurrent_weights(const RecurrentPanels& panels, std::span<const float> weights,
                                    std::span<const float> scales, std::byte* to);
+/// The same of weights that are s8 already.
+inline void pack_recurrent_weights(const RecurrentPanels& panels, std::span<const std::int8_t> weights, std::byte* to);
 
 /// Sums of `gates` panels that follow one another, for `samples` states of `hidden` elements each:
 /// sums (samples, gates, 16), before the scales.
@@ -90,11 +91,9 @@ inline constexpr int recurrent_samples = 4;
   return {q[0] << 8U | (q[3] >> 16U & 0xffU), q[1] << 8U | (q[3] >> 8U & 0xffU), q[2] << 8U | (q[3] & 0xffU)};
 }
 
-inline std::vector<float> recurrent_scales(const RecurrentPanels& panels, std::span<const float> weights,
-                                           std::span<const float> given) {
+inline std::vector<float> recurrent_scales(const RecurrentPanels& panels, std::span<const float> weights) {
   const auto rows = static_cast<std::size_t>(panels.directions * panels.gates * panels.hidden);
   std::vector<float> scales(rows, 1.0F);
-  if (panels.weights == RecurrentWeights::s8) scales.assign(given.begin(), given.end());
   if (panels.weights != RecurrentWeights::s24) return scales;
   const auto hidden = static_cast<std::size_t>(panels.hidden);
   for (std::size_t row = 0; row < rows; ++row) {
@@ -105,17 +104,33 @@ inline std::vector<float> recurrent_scales(const RecurrentPanels& panels, std::s
   return scales;
 }
 
+/// Calls one(row, panel, lane) for every row of the weights.
+template <class F>
+void for_each_recurrent_row(const RecurrentPanels& p, std::byte* to, const F& one) {
+  for (std::int64_t row = 0; row < p.directions * p.gates * p.hidden; ++row) {
+    const std::int64_t unit = row % p.hidden, gate = row / p.hidden % p.gates, direction = row / p.hidden / p.gates;
+    one(row, to + p.panel_at(direction, unit / recurrent_units, gate), unit % recurrent_units);
+  }
+}
+
+inline void pack_recurrent_weights(const RecurrentPanels& p, std::span<const std::int8_t> weights, std::byte* to) {
+  std::memset(to, 0, static_cast<std::size_t>(p.bytes()));
+  for_each_recurrent_row(p, to, [&](std::int64_t row, std::byte* panel, std::int64_t lane) {
+    const std::int8_t* const from = weights.data() + row * p.hidden;
+    for (std::int64_t k = 0; k < p.hidden; ++k) panel[k * recurrent_units + lane] = static_cast<std::byte>(from[k]);
+  });
+}
+
 inline void pack_recurrent_weights(const RecurrentPanels& p, std::span<const float> weights,
                                    std::span<const float> scales, std::byte* to) {
   std::memset(to, 0, static_cast<std::size_t>(p.bytes()));
   const auto put = [](std::byte* at, const auto& value) { std::memcpy(at, &value, sizeof value); };
   // Calls one(panel, lane, weights, 1 / scale) for every row.
   const auto for_each_row = [&](const auto& one) {
-    for (std::int64_t row = 0; row < p.directions * p.gates * p.hidden; ++row) {
-      const std::int64_t unit = row % p.hidden, gate = row / p.hidden % p.gates, direction = row / p.hidden / p.gates;
-      one(to + p.panel_at(direction, unit / recurrent_units, gate), unit % recurrent_units,
-          weights.data() + row * p.hidden, 1.0 / static_cast<double>(scales[static_cast<std::size_t>(row)]));
-    }
+    for_each_recurrent_row(p, to, [&](std::int64_t row, std::byte* panel, std::int64_t lane) {
+      one(panel, lane, weights.data() + row * p.hidden,
+          1.0 / static_cast<double>(scales[static_cast<std::size_t>(row)]));
+    });
   };
   // Calls one(panel, column, lane, weight, 1 / scale) for every weight.
   const auto for_each = [&](const auto& one) {
@@ -133,10 +148,7 @@ inline void pack_recurrent_weights(const RecurrentPanels& p, std::span<const flo
       return for_each([&](std::byte* panel, std::int64_t k, std::int64_t lane, float w, double /*scale*/) {
         put(panel + 4 * (k / 2 * units + lane) + 2 * (k % 2), finite_bf16(w));
       });
-    case RecurrentWeights::s8:
-      return for_each([&](std::byte* panel, std::int64_t k, std::int64_t lane, float w, double scale) {
-        put(panel + k * units + lane, static_cast<std::int8_t>(std::nearbyint(static_cast<double>(w) * scale)));
-      });
+    case RecurrentWeights::s8: return;  // of integers alone
     case RecurrentWeights::s24:
       return for_each_row([&](std::byte* panel, std::int64_t lane, const float* from, double scale) {
         // Adding it leaves a number of less than 2^31 rounded, ties to even, in the low bits.

@@ -33,8 +33,7 @@ FULCRUM_DECLARE void lower_source(Lowering& lowering, NodeId id, std::size_t& ne
     lowering.builder().add_input(shape);
     lowering.finish(id, {shape, plain_desc(shape, DType::f32), {Location::Place::input, next_input++}, std::nullopt});
   } else if (const auto* constant = std::get_if<Constant<float>>(&node.layer)) {
-    const SharedTensor<float> elements = lowering.elements(constant->value);
-    lowering.finish(id, lowering.builder().constant(shape, elements->flat()));
+    lowering.finish(id, lowering.builder().constant(shape, lowering.elements(constant->value)));
   }
 }
 

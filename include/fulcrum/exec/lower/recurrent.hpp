@@ -67,10 +67,10 @@ FULCRUM_DECLARE [[nodiscard]] RecurrentCellPlan recurrent_plan(const Lowering& l
   plan.chunk = layer.with_lengths ? plan.steps : recurrent_chunk(plan.steps, plan.samples, plan.rows());
   plan.has_hidden = layer.states(src.size()) > 0;
   plan.has_cell = layer.states(src.size()) > 1;
-  std::vector<float> given;
-  if (plan.panels.weights == RecurrentWeights::s8) given = *fulcrum::detail::scales_of_rows(layer.recurrent_weights);
   plan.scales =
-      in_blocks(plan.panels, recurrent_scales(plan.panels, lowering.elements(layer.recurrent_weights)->flat(), given));
+      in_blocks(plan.panels, plan.panels.weights == RecurrentWeights::s8
+                                 ? *fulcrum::detail::scales_of_rows(layer.recurrent_weights)
+                                 : recurrent_scales(plan.panels, lowering.elements(layer.recurrent_weights)->flat()));
   RecurrentPanels three = plan.panels;
   three.gates = 3;
   if (!layer.peepholes.empty()) plan.peepholes = in_blocks(three, lowering.elements(layer.peepholes)->flat());
@@ -114,12 +114,7 @@ struct RecurrentInt8 {
 };
 
 FULCRUM_DECLARE [[nodiscard]] RecurrentInt8 recurrent_int8(const Parameter<float>& weights) {
-  RecurrentInt8 result{{}, *fulcrum::detail::scales_of_rows(weights)};
-  const auto columns = static_cast<std::size_t>(weights.value->dim(2));
-  const std::span<const float> elements = weights.value->flat();
-  for (std::size_t i = 0; i < elements.size(); ++i)
-    result.weights.push_back(static_cast<std::int8_t>(quantize(elements[i], result.scales[i / columns], 0, DType::s8)));
-  return result;
+  return {int8_weights(weights), *fulcrum::detail::scales_of_rows(weights)};
 }
 
 /// Emits the layer with its source as integers, or in floating point.
@@ -172,13 +167,13 @@ FULCRUM_DECLARE bool emit_recurrent(Lowering& lowering, const FusionGroup& group
           dnnl::primitive(pd.get()),
           PointedProduct::Descs{pd.src_desc(), pd.weights_desc(), bias_desc, pd.dst_desc(), scratchpad},
           configured.arguments);
-      const SharedTensor<float> real = lowering.elements(layer.weights);
+      const auto pack = [&](const auto& elements) {
+        return builder.pack(weights_dims, std::span(std::as_const(elements)), pd.weights_desc());
+      };
       const Location packed =
-          int8 ? builder.pack(weights_dims, std::span<const std::int8_t>(own_integers), pd.weights_desc())
-               : builder.pack(
-                     weights_dims,
-                     std::span<const float>(in_blocks(wanted.panels, d, std::span<const float>(real->flat()), input)),
-                     pd.weights_desc());
+          int8 ? pack(own_integers)
+               : pack(in_blocks(wanted.panels, d, std::span<const float>(lowering.elements(layer.weights)->flat()),
+                                input));
       constants.push_back({DNNL_ARG_WEIGHTS, pd.weights_desc(), packed});
       constants.push_back(
           {DNNL_ARG_BIAS, bias_desc, builder.pack({rows}, std::span<const float>(own_bias), bias_desc)});
@@ -220,18 +215,22 @@ FULCRUM_DECLARE bool emit_recurrent(Lowering& lowering, const FusionGroup& group
     arguments.push_back({DNNL_ARG_SRC_1, state.desc, state.where});
   }
   arguments.insert(arguments.end(), constants.begin(), constants.end());
-  const SharedTensor<float> recurrent = lowering.elements(layer.recurrent_weights);
   const Desc panels_desc = plain_desc({plan->panels.bytes()}, DType::u8);
-  const std::vector<float> scales = [&] {
-    std::vector<float> one;
-    if (plan->panels.weights == RecurrentWeights::s8) one = *fulcrum::detail::scales_of_rows(layer.recurrent_weights);
-    return recurrent_scales(plan->panels, recurrent->flat(), one);
-  }();
-  arguments.push_back({DNNL_ARG_WEIGHTS_1, panels_desc,
-                       builder.pack_bytes(plain_desc(layer.recurrent_weights.value->dims(), DType::f32),
-                                          std::span<const float>(recurrent->flat()), panels_desc, [&](std::byte* to) {
-                                            pack_recurrent_weights(plan->panels, recurrent->flat(), scales, to);
-                                          })});
+  const auto pack_recurrent = [&]<class T>(std::span<const T> weights, const auto& write) {
+    const Desc lies = plain_desc(layer.recurrent_weights.value->dims(), dtype_of<T>);
+    arguments.push_back({DNNL_ARG_WEIGHTS_1, panels_desc, builder.pack_bytes(lies, weights, panels_desc, write)});
+  };
+  if (plan->panels.weights == RecurrentWeights::s8) {
+    const std::vector<std::int8_t> weights = int8_weights(layer.recurrent_weights);
+    pack_recurrent(std::span(weights),
+                   [&](std::byte* to) { pack_recurrent_weights(plan->panels, std::span(weights), to); });
+  } else {
+    const SharedTensor<float> weights = lowering.elements(layer.recurrent_weights);
+    const std::span<const float> elements = weights->flat();
+    pack_recurrent(elements, [&](std::byte* to) {
+      pack_recurrent_weights(plan->panels, elements, recurrent_scales(plan->panels, elements), to);
+    });
+  }
   const auto allocate = [&](std::int64_t bytes) {
     const Desc desc = plain_desc({std::max<std::int64_t>(bytes, 1)}, DType::u8);
     const Value buffer = builder.allocate(shape_of(desc), desc);

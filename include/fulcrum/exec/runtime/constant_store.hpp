@@ -14,14 +14,20 @@
 
 #include <fulcrum/exec/runtime/page_buffer.hpp>
 #include <fulcrum/onednn/adapter.hpp>
+#include <fulcrum/tensor/shared_tensor.hpp>
 
 namespace fulcrum::detail::onednn {
 
 /// A value that is known when a model is compiled, in a layout that a primitive reads. Immutable once made.
 struct ConstantMemory {
   explicit ConstantMemory(const Desc& desc) : bytes(desc.get_size()), memory(desc, cpu_engine(), bytes.data()) {}
+  /// Over elements that the model holds as well: whoever edits them gets a copy. oneDNN only reads through the pointer.
+  ConstantMemory(const Desc& desc, SharedTensor<float> elements)
+      : shared(std::move(elements)),
+        memory(desc, cpu_engine(), const_cast<float*>(std::as_const(*shared).flat().data())) {}
 
   PageBuffer bytes;
+  SharedTensor<float> shared;
   dnnl::memory memory;
 };
 using SharedConstant = std::shared_ptr<const ConstantMemory>;

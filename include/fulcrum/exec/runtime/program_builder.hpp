@@ -70,6 +70,17 @@ public:
     return {shape, desc, add_constant(stored(elements.data(), elements.size_bytes(), desc)), std::nullopt};
   }
 
+  /// The same of a model's tensor; a large one (a table of embeddings) is not in memory a second time.
+  [[nodiscard]] Value constant(const Shape& shape, const SharedTensor<float>& elements) {
+    constexpr std::size_t large = std::size_t{1} << 20U;  // [B]
+    const std::span<const float> flat = std::as_const(*elements).flat();
+    if (flat.size_bytes() < large) return constant(shape, flat);
+    const Desc desc = plain_desc(shape, DType::f32);
+    const ConstantKey key = constant_key(flat.data(), flat.size_bytes(), desc, desc);
+    const auto share = [&] { return std::make_shared<const ConstantMemory>(desc, elements); };
+    return {shape, desc, add_constant(store_->find_or_make(key, share)), std::nullopt};
+  }
+
   /// The value in a layout and type where it already is so: itself, or the result of an earlier conversion.
   /// Precondition: `wanted` has the dims of value.desc.
   [[nodiscard]] std::optional<Value> find(const Value& value, const Desc& wanted,

@@ -53,6 +53,30 @@ private:
 
 struct ConstantReader;
 
+/// (rows, columns) to (columns, rows).
+template <class T>
+void transpose_elements(const T* from, std::size_t rows, std::size_t columns, T* to) {
+  constexpr std::size_t tile = 16;  // a side of pieces whose lines of memory stay in the cache meanwhile
+  for (std::size_t row = 0; row < rows; row += tile) {
+    const std::size_t last_row = std::min(row + tile, rows);
+    for (std::size_t column = 0; column < columns; column += tile) {
+      const std::size_t last_column = std::min(column + tile, columns);
+      for (std::size_t c = column; c < last_column; ++c) {
+        for (std::size_t r = row; r < last_row; ++r) to[c * rows + r] = from[r * columns + c];
+      }
+    }
+  }
+}
+
+/// The transpose of a matrix.
+template <class T>
+[[nodiscard]] Tensor<T> transposed_matrix(const Tensor<T>& src) {
+  Tensor<T> result = Tensor<T>::for_overwrite(Shape{src.dim(1), src.dim(0)});
+  transpose_elements(src.flat().data(), static_cast<std::size_t>(src.dim(0)), static_cast<std::size_t>(src.dim(1)),
+                     result.flat().data());
+  return result;
+}
+
 /// A known value. The elements stay in the file's message until somebody asks for them.
 struct Constant {
   std::string name;                    ///< of the value in the file, for messages
@@ -75,6 +99,7 @@ using ConstantPtr = std::shared_ptr<Constant>;
 struct ConstantReader {
   TensorFiles files;
   Budget budget;
+  std::vector<float> scratch{};  ///< that matrices pass through while they are transposed
 
   /// The elements as float, with the constant's shape.
   /// \throws Error when it holds integers or damaged data
@@ -158,17 +183,38 @@ struct ConstantReader {
 
   /// The constant as weights: finite float32, with the quantization and the pruning mask that came with it.
   /// \throws Error when an element is NaN or infinite
-  [[nodiscard]] Parameter<float> parameter(Constant& constant) { return parameter_of(constant, floats(constant)); }
-  /// The transpose of a matrix that Constant::make makes.
+  [[nodiscard]] Parameter<float> parameter(Constant& constant) {
+    return parameter_of(constant, floats(constant), false);
+  }
+  /// Whether transposed_parameter() takes it: a matrix of a floating type whose elements are not in memory.
+  [[nodiscard]] static bool can_transpose(const Constant& constant) {
+    if (constant.dims.size() != 2) return false;
+    return constant.make || (constant.proto != nullptr && constant.floats.empty() && is_floating(constant.type));
+  }
+  /// parameter() of the transpose. Precondition: can_transpose().
   [[nodiscard]] Parameter<float> transposed_parameter(Constant& constant) {
-    Parameter<float> result = parameter_of(constant, constant.make(*this, true));
+    Parameter<float> result =
+        parameter_of(constant, constant.make ? constant.make(*this, true) : read_transposed(constant), true);
     if (result.quantization && result.quantization->per_channel())
       result.quantization->axis = 1 - result.quantization->axis;
     return result;
   }
 
 private:
-  [[nodiscard]] Parameter<float> parameter_of(const Constant& constant, SharedTensor<float> value) {
+  /// By way of memory that all such matrices share: fresh pages cost as much as the reading.
+  [[nodiscard]] SharedTensor<float> read_transposed(const Constant& constant) {
+    read<float>(*constant.proto, [&](std::size_t count) {
+      if (scratch.size() < count) scratch.resize(count);
+      return scratch.data();
+    });
+    const auto rows = static_cast<std::size_t>(constant.dims[0]), columns = static_cast<std::size_t>(constant.dims[1]);
+    Tensor<float> result = Tensor<float>::for_overwrite(Shape{constant.dims[1], constant.dims[0]});
+    transpose_elements(scratch.data(), rows, columns, result.flat().data());
+    return result;
+  }
+
+  /// \param transposed  whether the value is
+  [[nodiscard]] Parameter<float> parameter_of(const Constant& constant, SharedTensor<float> value, bool transposed) {
     Parameter<float> result;
     result.value = std::move(value);
     const std::span<const float> elements = std::as_const(*result.value).flat();
@@ -176,8 +222,10 @@ private:
     const bool sound = constant.finite || all_finite(elements);
     for (std::size_t i = sound ? elements.size() : 0; i < elements.size(); ++i) {
       if (std::isfinite(elements[i])) continue;
+      const auto rows = static_cast<std::size_t>(transposed ? constant.dims[0] : 1);
+      const std::size_t at = i % rows * (elements.size() / rows) + i / rows;  // in the file
       std::string what = std::isnan(elements[i]) ? "has a NaN" : "has an infinite value (or one past float32)";
-      throw Error("tensor '" + constant.name + "'", what.append(" at element ").append(std::to_string(i)),
+      throw Error("tensor '" + constant.name + "'", what.append(" at element ").append(std::to_string(at)),
                   "repair the weights and export the model again");
     }
     result.quantization = constant.quantization;
@@ -217,27 +265,6 @@ private:
 inline void keep_elements(Constant& constant, ConstantReader& reader) {
   constant.floats = constant.make(reader, false);
   constant.make = nullptr;
-}
-
-/// The transpose of a matrix.
-template <class T>
-[[nodiscard]] Tensor<T> transposed_matrix(const Tensor<T>& src) {
-  const auto rows = static_cast<std::size_t>(src.dim(0));
-  const auto columns = static_cast<std::size_t>(src.dim(1));
-  Tensor<T> result = Tensor<T>::for_overwrite(Shape{src.dim(1), src.dim(0)});
-  const T* const from = src.flat().data();
-  T* const to = result.flat().data();
-  constexpr std::size_t tile = 16;  // a side of pieces whose lines of memory stay in the cache meanwhile
-  for (std::size_t row = 0; row < rows; row += tile) {
-    const std::size_t last_row = std::min(row + tile, rows);
-    for (std::size_t column = 0; column < columns; column += tile) {
-      const std::size_t last_column = std::min(column + tile, columns);
-      for (std::size_t c = column; c < last_column; ++c) {
-        for (std::size_t r = row; r < last_row; ++r) to[c * rows + r] = from[r * columns + c];
-      }
-    }
-  }
-  return result;
 }
 
 /// A computed constant of float elements.

@@ -68,7 +68,7 @@ inline std::optional<DenseWeights> dense_weights(ImportContext& context, const G
   if (!has_rank || element_count(constant->dims) == 0) return std::nullopt;
   if (!is_floating(constant->type) && is_floating(context.element(src))) return std::nullopt;
   constant = in_floats(context, std::move(constant));
-  const bool transposes = of_inputs && constant->make && constant->dims.size() == 2;
+  const bool transposes = of_inputs && ConstantReader::can_transpose(*constant);
   Parameter<float> weights =
       transposes ? context.reader.transposed_parameter(*constant) : context.reader.parameter(*constant);
   normalize_weights_quantization(weights.quantization);
