@@ -137,7 +137,7 @@ void add_calibrate(CLI::App& app) {
       ->check(between(1, 65536))
       ->capture_default_str();
   sub->add_option("--dim", command->dims, "NAME=EXTENT of a symbolic dimension of these files; once for each");
-  sub->add_option("--seconds", command->seconds, "time to spend, about; more gives better predictions (default: 75)")
+  sub->add_option("--seconds", command->seconds, "time to spend, about; more gives better predictions (default: 80)")
       ->check(above_zero(86400.0));
   sub->add_flag("--thorough", command->thorough, "spend about 13 minutes");
   sub->add_flag("--restart", command->restart, "begin anew where an interrupted calibration could go on");

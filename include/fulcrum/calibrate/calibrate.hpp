@@ -22,7 +22,7 @@ namespace fulcrum {
 
 /// How to calibrate.
 struct CalibrateOptions {
-  Seconds budget{75.0};                 ///< how long it may take, roughly; > 0
+  Seconds budget{80.0};                 ///< how long it may take, roughly; > 0
   std::vector<int> threads{};           ///< thread counts to time; empty: 1, 2, 4, … and all usable cores
   std::vector<Precision> precisions{};  ///< empty: all that the CPU can run
   std::uint64_t seed = 0;               ///< of the random probes
@@ -215,13 +215,13 @@ FULCRUM_DEFINE void Calibration::watch_drift() {
 
 FULCRUM_DEFINE void Calibration::time_steady() {
   if (!steady_) steady_.emplace(profile_.environment, threads_);
-  steady_->turn(part(0.2 / steady_turns));
+  steady_->turn(part(0.12 / steady_turns));
 }
 
 FULCRUM_DEFINE void Calibration::time_probes() {
   const Seconds before(data_.seconds);
   const Seconds until = part(0.88) - before;
-  const Seconds duration = std::clamp(part(5e-5), Seconds(2e-4), Seconds(4e-3));
+  const Seconds duration = std::clamp(part(2.5e-5), Seconds(2e-4), Seconds(4e-3));
   ProbeSource source(options_.seed, profile_.environment.isa);
   std::vector<Probe> loading = loading_probes();
   const auto least = static_cast<std::int64_t>(loading.size() + least_probes);
@@ -235,7 +235,7 @@ FULCRUM_DEFINE void Calibration::time_probes() {
       if (precision == Precision::int8 && !is_quantized(model)) continue;  // nothing in it computes with integers
       watch_drift();
       for (const int threads : threads_)
-        add(time_probe(model, probe.batch, precision, cpus(threads), duration, 5), precision);
+        add(time_probe(model, probe.batch, precision, cpus(threads), duration, 3), precision);
     }
     data_.probes = count + 1;
     const int done = steady_ ? static_cast<int>(steady_->turns()) : 0;

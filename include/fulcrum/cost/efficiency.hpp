@@ -56,6 +56,7 @@ struct SampleTable {
   std::vector<float> columns;  ///< features, one after another
   std::vector<float> weights;
   std::vector<std::pair<double, double>> ranges;  ///< the least and the largest of each feature
+  std::pair<double, double> logs;                 ///< the least and the largest log_slowdown
 
   friend bool operator==(const SampleTable&, const SampleTable&) { return true; }
 };
@@ -173,7 +174,11 @@ FULCRUM_DEFINE void EfficiencyModel::prepare() {
     }
     table.ranges.push_back(range);
   }
-  for (const EfficiencySample& sample : samples) table.weights.push_back(static_cast<float>(sample.weight));
+  table.logs = {samples.front().log_slowdown, samples.front().log_slowdown};
+  for (const EfficiencySample& sample : samples) {
+    table.weights.push_back(static_cast<float>(sample.weight));
+    table.logs = {std::min(table.logs.first, sample.log_slowdown), std::max(table.logs.second, sample.log_slowdown)};
+  }
 }
 
 FULCRUM_DEFINE Slowdown EfficiencyModel::slowdown(const std::vector<double>& features) const {
@@ -199,6 +204,9 @@ FULCRUM_DEFINE Slowdown EfficiencyModel::slowdown(const std::vector<double>& fea
   const auto scale = static_cast<float>(std::sqrt(3.0) / length_scale);
   const Eigen::ArrayXf d = scale * squares.sqrt();
   result.log += ((1.0F + d) * (-d).exp() * Column(table.weights.data(), count)).cast<double>().sum();
+  // Few samples with features that go together can point anywhere: no step is much better or worse than all of them.
+  constexpr double beyond = 0.3;
+  result.log = std::clamp(result.log, table.logs.first - beyond, table.logs.second + beyond);
   result.nearest = std::sqrt(nearest * nearest + outside);
   result.sd = std::sqrt(noise * noise + spread * spread * result.nearest * result.nearest);
   return result;

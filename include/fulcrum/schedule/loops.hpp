@@ -51,6 +51,9 @@ FULCRUM_DECLARE [[nodiscard]] Shape with_leading_ones(Shape shape, std::size_t r
 /// Whether a reduction is one that engines have, over axes that make up rows: none that is kept stands behind them.
 FULCRUM_DECLARE [[nodiscard]] bool reduces_rows(const Reduce& layer, const Shape& src);
 
+/// Whether a reduction is the mean of each plane (n, c, h, w): a pooling, whose kernels take the value as it lies.
+FULCRUM_DECLARE [[nodiscard]] bool averages_planes(const Reduce& layer, const Shape& src);
+
 /// Whether a transposed convolution's padding is that of some convolution.
 template <class T>
 [[nodiscard]] bool has_usual_padding(const ConvTranspose<T>& layer, const Shape& src, const Shape& dst) {
@@ -173,6 +176,11 @@ namespace fulcrum::detail {
 FULCRUM_DEFINE Shape with_leading_ones(Shape shape, std::size_t rank) {
   if (shape.size() < rank) shape.insert(shape.begin(), rank - shape.size(), 1);
   return shape;
+}
+
+FULCRUM_DEFINE bool averages_planes(const Reduce& layer, const Shape& src) {
+  return layer.function == ReduceKind::mean && src.size() == 4 &&
+         named_axes(layer.axes, src.size(), "Reduce") == std::vector<bool>{false, false, true, true};
 }
 
 FULCRUM_DEFINE bool reduces_rows(const Reduce& layer, const Shape& src) {

@@ -169,6 +169,7 @@ FULCRUM_DEFINE ScheduledStep StepPlanner::step_of(const FusionGroup& group) cons
   }
   if (const auto* pool = std::get_if<Pool>(&node.layer)) step.average = pool->pool == PoolKind::average;
   if (const auto* pool = std::get_if<GlobalPool>(&node.layer)) step.average = pool->pool == PoolKind::average;
+  if (std::holds_alternative<Reduce>(node.layer)) step.average = step.kernel == KernelClass::pooling;
   step.src = types.src;
   step.dst = types.dst.dtype;
   step.arithmetic = types.arithmetic;

@@ -10,6 +10,7 @@
 
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/model/model.hpp>
+#include <fulcrum/schedule/loops.hpp>
 #include <fulcrum/schedule/step.hpp>
 
 namespace fulcrum::detail {
@@ -65,96 +66,98 @@ std::optional<std::pair<KernelClass, StepGeometry>> classify(const Layer<T>& lay
     g.run = std::max<std::int64_t>(run, 1);
     return std::pair(KernelClass::movement, g);
   };
+  const auto whole_planes = [&]() -> Result {
+    const Window plane{{src[0][2], src[0][3]}, {1, 1}, 0, {1, 1}, false};
+    return std::pair(KernelClass::pooling, window_geometry(src[0], {src[0][0], src[0][1], 1, 1}, plane));
+  };
+  const auto reduction = [&] {
+    Result result = rows(KernelClass::reduction, element_count(src[0]) / std::max<std::int64_t>(element_count(dst), 1));
+    result->second.run = common_run(src[0], dst);
+    return result;
+  };
   return visit_layer(
-      Overloads{
-          [&](const Conv<T>& conv) -> Result {
-            StepGeometry g = window_geometry(src[0], dst, conv.window);
-            g.groups = conv.groups;
-            const bool depthwise = conv.groups > 1 && conv.groups == g.ic && conv.groups == g.oc;
-            return std::pair(depthwise         ? KernelClass::depthwise_convolution
-                             : conv.groups > 1 ? KernelClass::grouped_convolution
-                                               : KernelClass::convolution,
-                             g);
-          },
-          [&](const Dense<T>& dense) -> Result {
-            StepGeometry g;
-            g.oc = dense.weights.value->dim(0);
-            g.ic = dense.weights.value->dim(1);
-            g.n = element_count(dst) / std::max<std::int64_t>(g.oc, 1);
-            return std::pair(KernelClass::dense, g);
-          },
-          [&](const Pool& pool) -> Result {
-            return std::pair(KernelClass::pooling, window_geometry(src[0], dst, pool.window));
-          },
-          [&](const GlobalPool&) -> Result {
-            return std::pair(KernelClass::pooling,
-                             window_geometry(src[0], dst, Window{{src[0][2], src[0][3]}, {1, 1}, 0, {1, 1}, false}));
-          },
-          [&](const Softmax& softmax) -> Result {
-            StepGeometry g;
-            g.ic = g.oc = dst[normalized_axis(softmax.axis, dst.size())];
-            g.n = element_count(dst) / std::max<std::int64_t>(g.oc, 1);
-            return std::pair(KernelClass::softmax, g);
-          },
-          [&](const ConvTranspose<T>& conv) -> Result {
-            // The work of the convolution that it is the gradient of.
-            StepGeometry g = window_geometry(dst, src[0], conv.window);
-            g.groups = conv.groups;
-            return std::pair(KernelClass::transposed_convolution, g);
-          },
-          [&](const MatMul& product) -> Result {
-            StepGeometry g;
-            g.oc = dst.back();
-            g.ic = src[0][src[0].size() - (product.transpose_src ? 2 : 1)];
-            g.n = dst.size() < 2 ? 1 : dst[dst.size() - 2];
-            g.groups = std::max<std::int64_t>(element_count(dst) / std::max<std::int64_t>(g.n * g.oc, 1), 1);
-            return std::pair(KernelClass::matmul, g);
-          },
-          [&](const Recurrent<T>& recurrent) -> Result {
-            StepGeometry g;
-            g.n = src[0][1];
-            g.ic = src[0][2];
-            g.oc = recurrent.hidden();
-            g.ih = g.oh = src[0][0];
-            g.kh = gates_of(recurrent.cell);
-            g.groups = recurrent.directions();
-            return std::pair(KernelClass::recurrent, g);
-          },
-          [&](const LayerNormalization<T>& l) {
-            return rows(KernelClass::normalization, element_count(src[0]) / outer_count(src[0], l.axis));
-          },
-          [&](const InstanceNormalization<T>& l) {
-            const std::int64_t groups = src[0][0] * (l.groups == 0 ? src[0][1] : l.groups);
-            return rows(KernelClass::normalization, element_count(src[0]) / std::max<std::int64_t>(groups, 1));
-          },
-          [&](const LocalResponseNormalization&) { return rows(KernelClass::normalization, src[0][1]); },
-          [&](const ReductionLayer auto&) {
-            Result result =
-                rows(KernelClass::reduction, element_count(src[0]) / std::max<std::int64_t>(element_count(dst), 1));
-            result->second.run = common_run(src[0], dst);
-            return result;
-          },
-          [&](const Transpose& transpose) { return moved(unmoved_run(transpose, dst)); },
-          [&](const Gather& gather) {
-            return moved(element_count(src[0]) / (outer_count(src[0], gather.axis) * axis_extent(src[0], gather.axis)));
-          },
-          [&](const MovementLayer auto&) { return moved(src.empty() ? 1 : common_run(src[0], dst)); },
-          [&](const ElementwiseLayer auto&) { return elementwise(static_cast<std::int64_t>(src.size()) - 1); },
-          [&](const Custom&) {
-            return elementwise(std::max<std::int64_t>(static_cast<std::int64_t>(src.size()) - 1, 0));
-          },
-          [&](const Concat& concat) {
-            return moved(element_count(dst) / (outer_count(dst, concat.axis) * axis_extent(dst, concat.axis)));
-          },
-          [&](const Activation&) { return elementwise(0); },
-          [&](const Binary&) { return elementwise(1); },
-          [&](const BatchNormalization<T>&) -> Result {
-            return std::pair(KernelClass::batch_normalization, plain_geometry(dst));
-          },
-          [&](const Input&) { return nothing(); },
-          [&](const Constant<T>&) { return nothing(); },
-          [&](const Reshape&) { return nothing(); },
-          [&](const Flatten&) { return nothing(); }},
+      Overloads{[&](const Conv<T>& conv) -> Result {
+                  StepGeometry g = window_geometry(src[0], dst, conv.window);
+                  g.groups = conv.groups;
+                  const bool depthwise = conv.groups > 1 && conv.groups == g.ic && conv.groups == g.oc;
+                  return std::pair(depthwise         ? KernelClass::depthwise_convolution
+                                   : conv.groups > 1 ? KernelClass::grouped_convolution
+                                                     : KernelClass::convolution,
+                                   g);
+                },
+                [&](const Dense<T>& dense) -> Result {
+                  StepGeometry g;
+                  g.oc = dense.weights.value->dim(0);
+                  g.ic = dense.weights.value->dim(1);
+                  g.n = element_count(dst) / std::max<std::int64_t>(g.oc, 1);
+                  return std::pair(KernelClass::dense, g);
+                },
+                [&](const Pool& pool) -> Result {
+                  return std::pair(KernelClass::pooling, window_geometry(src[0], dst, pool.window));
+                },
+                [&](const GlobalPool&) { return whole_planes(); },
+                [&](const Softmax& softmax) -> Result {
+                  StepGeometry g;
+                  g.ic = g.oc = dst[normalized_axis(softmax.axis, dst.size())];
+                  g.n = element_count(dst) / std::max<std::int64_t>(g.oc, 1);
+                  return std::pair(KernelClass::softmax, g);
+                },
+                [&](const ConvTranspose<T>& conv) -> Result {
+                  // The work of the convolution that it is the gradient of.
+                  StepGeometry g = window_geometry(dst, src[0], conv.window);
+                  g.groups = conv.groups;
+                  return std::pair(KernelClass::transposed_convolution, g);
+                },
+                [&](const MatMul& product) -> Result {
+                  StepGeometry g;
+                  g.oc = dst.back();
+                  g.ic = src[0][src[0].size() - (product.transpose_src ? 2 : 1)];
+                  g.n = dst.size() < 2 ? 1 : dst[dst.size() - 2];
+                  g.groups = std::max<std::int64_t>(element_count(dst) / std::max<std::int64_t>(g.n * g.oc, 1), 1);
+                  return std::pair(KernelClass::matmul, g);
+                },
+                [&](const Recurrent<T>& recurrent) -> Result {
+                  StepGeometry g;
+                  g.n = src[0][1];
+                  g.ic = src[0][2];
+                  g.oc = recurrent.hidden();
+                  g.ih = g.oh = src[0][0];
+                  g.kh = gates_of(recurrent.cell);
+                  g.groups = recurrent.directions();
+                  return std::pair(KernelClass::recurrent, g);
+                },
+                [&](const LayerNormalization<T>& l) {
+                  return rows(KernelClass::normalization, element_count(src[0]) / outer_count(src[0], l.axis));
+                },
+                [&](const InstanceNormalization<T>& l) {
+                  const std::int64_t groups = src[0][0] * (l.groups == 0 ? src[0][1] : l.groups);
+                  return rows(KernelClass::normalization, element_count(src[0]) / std::max<std::int64_t>(groups, 1));
+                },
+                [&](const LocalResponseNormalization&) { return rows(KernelClass::normalization, src[0][1]); },
+                [&](const Reduce& reduce) { return averages_planes(reduce, src[0]) ? whole_planes() : reduction(); },
+                [&](const ReductionLayer auto&) { return reduction(); },
+                [&](const Transpose& transpose) { return moved(unmoved_run(transpose, dst)); },
+                [&](const Gather& gather) {
+                  return moved(element_count(src[0]) /
+                               (outer_count(src[0], gather.axis) * axis_extent(src[0], gather.axis)));
+                },
+                [&](const MovementLayer auto&) { return moved(src.empty() ? 1 : common_run(src[0], dst)); },
+                [&](const ElementwiseLayer auto&) { return elementwise(static_cast<std::int64_t>(src.size()) - 1); },
+                [&](const Custom&) {
+                  return elementwise(std::max<std::int64_t>(static_cast<std::int64_t>(src.size()) - 1, 0));
+                },
+                [&](const Concat& concat) {
+                  return moved(element_count(dst) / (outer_count(dst, concat.axis) * axis_extent(dst, concat.axis)));
+                },
+                [&](const Activation&) { return elementwise(0); },
+                [&](const Binary&) { return elementwise(1); },
+                [&](const BatchNormalization<T>&) -> Result {
+                  return std::pair(KernelClass::batch_normalization, plain_geometry(dst));
+                },
+                [&](const Input&) { return nothing(); },
+                [&](const Constant<T>&) { return nothing(); },
+                [&](const Reshape&) { return nothing(); },
+                [&](const Flatten&) { return nothing(); }},
       layer);
 }
 

@@ -40,6 +40,9 @@ private:
   FULCRUM_DECLARE void gate(ModelBuilder<float>& b, std::int64_t squeezed);
   FULCRUM_DECLARE void add_where_it_fits(ModelBuilder<float>& b, NodeId shortcut);
   FULCRUM_DECLARE void head(ModelBuilder<float>& b);
+  /// A product that takes what the stage makes: what no product takes stays in f32, which the middle of a network is
+  /// not.
+  FULCRUM_DECLARE void next_stage(ModelBuilder<float>& b);
 
   FULCRUM_DECLARE void residual(ModelBuilder<float>& b, std::int64_t stride);
   FULCRUM_DECLARE void bottleneck(ModelBuilder<float>& b, std::int64_t width, std::int64_t stride);
@@ -104,6 +107,8 @@ FULCRUM_DEFINE void StageProbes::head(ModelBuilder<float>& b) {
   add_probe_dense(b, pick(10, 100, 1000, 1000));
   if (chance(0.4)) b.softmax();
 }
+
+FULCRUM_DEFINE void StageProbes::next_stage(ModelBuilder<float>& b) { conv(b, pick(16, 32, 64), 1); }
 
 FULCRUM_DEFINE void StageProbes::residual(ModelBuilder<float>& b, std::int64_t stride) {
   const NodeId x = b.last();
@@ -272,7 +277,9 @@ FULCRUM_DEFINE Probe StageProbes::draw() {
       conv(b, b.shape()[1], 3, 1, b.shape()[1]);
       activation(b);
       conv(b, pick(16, 24, 32, 64), 1);
+      activation(b);
     }
+    next_stage(b);
     return {std::move(b).build(), batch};
   }
   std::int64_t extent = pick(7, 14, 14, 28, 28, 56, 112);
@@ -299,7 +306,7 @@ FULCRUM_DEFINE Probe StageProbes::draw() {
     if (extent > 7) extent = std::max<std::int64_t>(extent / 2, 7);
   }
   b.input({c, extent, extent});
-  const std::uint64_t blocks = 1 + random_.below(3);
+  const std::uint64_t blocks = chance(0.3) ? 2 : 1;
   for (std::uint64_t i = 0; i < blocks; ++i) {
     const std::int64_t stride = i == 0 && extent >= 14 && chance(0.35) ? 2 : 1;
     switch (kind) {
@@ -317,7 +324,10 @@ FULCRUM_DEFINE Probe StageProbes::draw() {
     }
   }
   if (chance(0.15)) b.max_pool(pick(2, 3), {.stride = {2, 2}});
-  if (extent <= 14 && chance(0.5)) head(b);
+  if (extent <= 14 && chance(0.5))
+    head(b);
+  else
+    next_stage(b);
   return {std::move(b).build(), batch};
 }
 

@@ -116,7 +116,7 @@ ProbeTiming time_probe(const Model<float>& model, std::int64_t batch, Precision 
   InstancePlan plan;
   plan.cpus = {cpus};
   plan.warm_up = Seconds(0.0);
-  plan.warm_up_runs = 3;
+  plan.warm_up_runs = 2;
   plan.min_duration = 0.5 * duration;
   plan.max_duration = 20.0 * duration;
   plan.min_samples = least_runs;

@@ -93,9 +93,7 @@ FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const R
   std::int64_t count = 1;
   for (std::size_t axis = 0; axis < named.size(); ++axis) count *= named[axis] ? from_shape[axis] : 1;
   const std::int64_t rows = element_count(from_shape) / count;
-  if (layer.function == ReduceKind::mean && named == std::vector<bool>{false, false, true, true} &&
-      lower_means_of_planes(lowering, group))
-    return;
+  if (fulcrum::detail::averages_planes(layer, from_shape) && lower_means_of_planes(lowering, group)) return;
   const Desc src_desc = plain_desc({rows, count}, DType::f32);
   const Desc dst_desc = plain_desc({rows, 1}, DType::f32);
   const Configured configured = configure_product({}, std::nullopt);
