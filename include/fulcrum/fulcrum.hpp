@@ -109,6 +109,8 @@
 
 #include <fulcrum/passes/calibration.hpp>
 #include <fulcrum/passes/channel_saliency.hpp>
+#include <fulcrum/passes/correct_biases.hpp>
+#include <fulcrum/passes/equalize_layers.hpp>
 #include <fulcrum/passes/fake_quant_with_min_max.hpp>
 #include <fulcrum/passes/fake_quantize.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>

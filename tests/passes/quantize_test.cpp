@@ -119,6 +119,19 @@ TEST_CASE("a quantized model carries scales beside unchanged weights, and the re
   CHECK(report.values.size() == 6);
 }
 
+TEST_CASE("weights of one scale for a layer are close to float, and those of one for each channel closer") {
+  const Model<float> model = plain_cnn(2);
+  const auto images = random_tensor<float>({24, 1, 12, 12}, 5, -0.5, 1.0);
+  const Model<float> by_layer = quantize_post_training(model, images, outputs_of, {.per_tensor = true}).model;
+  const Quantization& q = *conv_of(by_layer, "conv1").weights.quantization;
+  CHECK(q.axis == -1);
+  REQUIRE(q.scale.size() == 1);
+  CHECK(output_sqnr_db(model, by_layer, images) > 25.0);
+  const auto by_channel = quantize_post_training(model, images, outputs_of).report;
+  CHECK(by_channel.weight_sqnr_db >
+        quantize_post_training(model, images, outputs_of, {.per_tensor = true}).report.weight_sqnr_db);
+}
+
 TEST_CASE("int8 stays close to float on networks of many kinds of layers") {
   const std::uint64_t seed = GENERATE(1U, 2U, 3U, 4U);
   const auto check = [&](const Model<float>& model, const Shape& sample) {

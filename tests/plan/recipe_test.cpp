@@ -25,8 +25,15 @@ TrainStep pruning() {
 }  // namespace
 
 TEST_CASE("a recipe's steps stand in an order that makes sense") {
-  CHECK_NOTHROW(validate(
-      Recipe("r").prune_channels({}).low_rank({}).train({}).prune(pruned()).train({}).train(rounding()).quantize({})));
+  CHECK_NOTHROW(validate(Recipe("r")
+                             .prune_channels({})
+                             .low_rank({})
+                             .train({})
+                             .prune(pruned())
+                             .train({})
+                             .equalize({})
+                             .train(rounding())
+                             .quantize({})));
   CHECK_NOTHROW(validate(Recipe("r").train(pruning()).train({})));
   const auto refused = [](const Recipe& recipe, const char* why) {
     CHECK_THROWS_WITH(validate(recipe), ContainsSubstring(why));
@@ -37,6 +44,7 @@ TEST_CASE("a recipe's steps stand in an order that makes sense") {
   refused(Recipe("r").prune(pruned()).prune_channels({}), "another share");
   refused(Recipe("r").train(pruning()).low_rank({}), "another share");
   refused(Recipe("r").train(rounding()).train({}), "off their steps");
+  refused(Recipe("r").train(rounding()).equalize({}), "off their steps");
   refused(Recipe("r").prune(pruned()).train(pruning()), "prune once");
 }
 

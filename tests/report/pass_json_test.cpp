@@ -20,6 +20,22 @@ TEST_CASE("a pruning report becomes JSON, an infinite ratio null") {
   CHECK(json["layers"][0]["sqnr_db"] == 12.0);
 }
 
+TEST_CASE("an equalization report becomes JSON") {
+  EqualizeReport report;
+  report.layers.resize(1);
+  report.layers[0].name = "conv1";
+  report.layers[0].takes = {"conv2"};
+  report.layers[0].scale_max = 2.0;
+  report.kept.push_back({"conv3", "it is an output of the model"});
+  report.as_relu = {"clip1"};
+  const nlohmann::json json = to_json(report);
+  CHECK(json["layers"][0]["takes"][0] == "conv2");
+  CHECK(json["layers"][0]["scale_max"] == 2.0);
+  CHECK(json["kept"][0]["reason"] == "it is an output of the model");
+  CHECK(json["as_relu"][0] == "clip1");
+  CHECK(json["converged"] == true);
+}
+
 TEST_CASE("quantization reports become JSON with layers, values and what stays in float") {
   QuantizeReport report;
   report.layers.push_back({"conv1", "Conv", 0.1F, 0.2F, 40.0, DType::s8, 0.5F, 0});
@@ -27,6 +43,7 @@ TEST_CASE("quantization reports become JSON with layers, values and what stays i
   report.values.push_back({"input", {DType::u8, {0.25F}, {0}, -1}});
   const nlohmann::json json = to_json(report);
   CHECK(json["layers"][0]["src_dtype"] == "s8");
+  CHECK(json["layers"][0]["bias_shift"].is_null());
   CHECK(json["kept_in_float"][0]["reason"] == "was asked to stay");
   CHECK(json["values"][0]["scale"][0] == 0.25);
 

@@ -37,6 +37,16 @@ TEST_CASE("a fake quantization report shows steps and levels") {
   CHECK_THAT(text, ContainsSubstring("levels"));
 }
 
+TEST_CASE("an equalization report shows what was scaled, and what stays with the reason") {
+  const auto model =
+      ModelBuilder<float>("m", 3).input({2, 8, 8}).conv(4, 3).relu().conv(4, 1).relu6().conv(3, 1).build();
+  const std::string text = to_text(equalize_layers(model).report);
+  CHECK_THAT(text, ContainsSubstring("conv1"));
+  CHECK_THAT(text, ContainsSubstring("stays: conv2"));
+  CHECK_THAT(text, ContainsSubstring("iteration(s)"));
+  CHECK_THAT(to_text(equalize_layers(model, {.clips_as_relu = true}).report), ContainsSubstring("became ReLUs"));
+}
+
 TEST_CASE("a quantization report shows scales and what stays in float, with the reason") {
   QuantizeReport report;
   report.layers = {{"conv1", "Conv", 0.001F, 0.002F, 42.0, DType::u8, 0.01F, 0},

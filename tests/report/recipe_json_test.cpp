@@ -17,11 +17,12 @@ TEST_CASE("a recipe is read from JSON, what is absent being the default") {
     {"step": "low_rank", "energy": 0.8},
     {"step": "prune", "sparsity": 0.9},
     {"step": "train", "epochs": 2, "teacher": "t.onnx", "round": {"bits": 3, "per_channel": false}},
-    {"step": "quantize", "method": "mse", "weight_bits": 4}]})");
+    {"step": "equalize", "relu6_as_relu": true, "skip": ["conv2"]},
+    {"step": "quantize", "method": "mse", "weight_bits": 4, "per_tensor": true, "bias_correction": true}]})");
   const Recipe recipe = recipe_from_json(document);
   CHECK(recipe.name() == "r");
   CHECK(recipe.seed() == 4);
-  REQUIRE(recipe.steps().size() == 5);
+  REQUIRE(recipe.steps().size() == 6);
   const auto& channels = std::get<PruneChannelsStep>(recipe.steps()[0]).options;
   CHECK(channels.flops == 0.4);
   CHECK(channels.saliency == ChannelSaliency::taylor);
@@ -36,8 +37,14 @@ TEST_CASE("a recipe is read from JSON, what is absent being the default") {
   CHECK(train.round.value().bits == 3);
   CHECK_FALSE(train.round.value().per_channel);
   CHECK_FALSE(train.prune);
-  CHECK(std::get<QuantizeStep>(recipe.steps()[4]).options.method == CalibrationMethod::mse);
-  CHECK(std::get<QuantizeStep>(recipe.steps()[4]).options.weight_bits == 4);
+  const auto& equalize = std::get<EqualizeStep>(recipe.steps()[4]).options;
+  CHECK(equalize.clips_as_relu);
+  CHECK(equalize.skip == std::vector<std::string>{"conv2"});
+  const auto& quantize = std::get<QuantizeStep>(recipe.steps()[5]).options;
+  CHECK(quantize.method == CalibrationMethod::mse);
+  CHECK(quantize.weight_bits == 4);
+  CHECK(quantize.per_tensor);
+  CHECK(quantize.bias_correction);
 }
 
 TEST_CASE("what a recipe has that is not known is named with the way to it") {

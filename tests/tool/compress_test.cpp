@@ -47,6 +47,41 @@ TEST_CASE("compress takes channels out until a share of the FLOPs is left, and w
   CHECK(text.output.find("FLOPs ") != std::string::npos);
 }
 
+TEST_CASE("compress equalizes layers, and writes a model that computes the same") {
+  const test::TemporaryFolder folder;
+  write_model(folder);
+  save_npy(test::random_tensor<float>({2, 3, 8, 8}, 5), folder.path("x.npy"));
+  const Finished finished = run_tool(folder, "compress model.onnx -o equal.onnx --json --equalize");
+  REQUIRE(finished.exit_code == 0);
+  const auto report = nlohmann::json::parse(finished.output).at("passes").at("equalize");
+  CHECK(report.at("converged") == true);
+  CHECK(report.at("layers").size() == 2);  // the sum ties the first and the third
+  for (const char* name : {"model", "equal"}) {
+    const std::string arguments = std::string("run ") + name + ".onnx --input x.npy --output " + name + ".npy";
+    REQUIRE(run_tool(folder, arguments).exit_code == 0);
+  }
+  const Tensor<float> before = load_npy(folder.path("model.npy"));
+  const Tensor<float> after = load_npy(folder.path("equal.npy"));
+  for (std::size_t i = 0; i < before.flat().size(); ++i)
+    CHECK(after.flat()[i] == Approx(before.flat()[i]).margin(1e-4));
+  CHECK(
+      run_tool(folder, "compress model.onnx -o int8.onnx --equalize --quantize int8 --per-tensor --calibrate-on x.npy")
+          .exit_code == 0);
+}
+
+TEST_CASE("compress corrects biases and says by how much") {
+  const test::TemporaryFolder folder;
+  write_model(folder);
+  save_npy(test::random_tensor<float>({8, 3, 8, 8}, 5), folder.path("x.npy"));
+  const Finished finished = run_tool(folder,
+                                     "compress model.onnx -o int8.onnx --json --quantize int8 --weight-bits 4 "
+                                     "--bias-correction --calibrate-on x.npy");
+  REQUIRE(finished.exit_code == 0);
+  const auto layers = nlohmann::json::parse(finished.output).at("passes").at("quantize").at("layers");
+  REQUIRE(layers.size() == 4);
+  for (const auto& layer : layers) CHECK(layer.at("bias_shift") > 0.0);
+}
+
 TEST_CASE("compress says what is wrong with a target for channels") {
   const test::TemporaryFolder folder;
   write_model(folder);

@@ -28,6 +28,8 @@ constexpr IdleOption idle_options[] = {
     {"compress none.onnx -o o.onnx --prune threshold=0.1 --scope layer", "--scope"},
     {"compress none.onnx -o o.onnx --prune threshold=0.1 --weight-bits 4", "--weight-bits"},
     {"compress none.onnx -o o.onnx --prune threshold=0.1 --per-tensor", "--per-tensor"},
+    {"compress none.onnx -o o.onnx --quantize dynamic --bias-correction", "--bias-correction"},
+    {"compress none.onnx -o o.onnx --prune threshold=0.1 --relu6-as-relu", "--relu6-as-relu"},
     {"compress none.onnx -o o.onnx --prune threshold=0.1 --saliency l1", "--saliency"},
     {"compress none.onnx -o o.onnx --prune-channels flops=0.5 --batch 8", "--batch"},
     {"compress none.onnx -o o.onnx --prune-channels flops=0.5 --data none", "--data"},

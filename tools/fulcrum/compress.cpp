@@ -1,4 +1,4 @@
-// fulcrum compress: passes over a model, in the order prune channels, prune, fake-quantize, quantize.
+// fulcrum compress: passes over a model, in the order prune channels, prune, equalize, fake-quantize, quantize.
 
 #include <charconv>
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include <fulcrum/core/file.hpp>
 #include <fulcrum/exec/int8_options.hpp>
 #include <fulcrum/onnx/export.hpp>
+#include <fulcrum/passes/equalize_layers.hpp>
 #include <fulcrum/passes/fake_quantize.hpp>
 #include <fulcrum/passes/prune.hpp>
 #include <fulcrum/passes/quantize_dynamic.hpp>
@@ -41,7 +42,8 @@ struct CompressCommand {
   std::int64_t samples = 512;
   std::vector<std::string> calibrate_on;
   int weight_bits = 0;  // 0: as this CPU needs
-  bool per_tensor = false, narrow_range = false, json = false;
+  bool per_tensor = false, narrow_range = false, equalize = false, bias_correction = false, relu6_as_relu = false,
+       json = false;
 };
 
 /// The number in "KEY=NUMBER".
@@ -114,10 +116,13 @@ void refuse_without_effect(const CompressCommand& command, const CLI::App& given
   expect_effect(given, "--weight-bits", !command.quantize.empty(), "is for --quantize", "give int8 or dynamic");
   expect_effect(given, "--samples", by_data, "says how many images of --data calibrate",
                 "give it with --quantize int8 and --data");
+  expect_effect(given, "--bias-correction", int8, "is for --quantize int8, whose samples it takes", "leave it out");
   expect_effect(given, "--calibrate-on", int8, "is for --quantize int8", "leave it out");
   expect_effect(given, "--scope", by_sparsity, "says what --prune sparsity=S counts", "give that as well");
-  for (const char* option : {"--per-tensor", "--narrow-range"})
-    expect_effect(given, option, !command.fake_quantize.empty(), "is for --fake-quantize", "give that as well");
+  expect_effect(given, "--per-tensor", !command.fake_quantize.empty() || !command.quantize.empty(),
+                "is for --quantize and --fake-quantize", "give one of them as well");
+  expect_effect(given, "--narrow-range", !command.fake_quantize.empty(), "is for --fake-quantize", "give that as well");
+  expect_effect(given, "--relu6-as-relu", command.equalize, "is for --equalize", "give that as well");
   for (const char* option : {"--saliency", "--channel-scope", "--channel-multiple", "--keep-channels"})
     expect_effect(given, option, channels, "is for --prune-channels", "give that as well; a recipe says its own");
   for (const char* option : {"--profile", "--batch", "--threads", "--precision", "--layer-precision",
@@ -134,7 +139,7 @@ void refuse_without_effect(const CompressCommand& command, const CLI::App& given
 
 void compress(const CompressCommand& command, const CLI::App& given) {
   if (command.recipe.given() || command.target.given()) {
-    if (command.channels.given() || !command.prune.empty() || !command.fake_quantize.empty() ||
+    if (command.channels.given() || !command.prune.empty() || !command.fake_quantize.empty() || command.equalize ||
         !command.quantize.empty() || (command.recipe.given() && command.target.given())) {
       throw Error(command.recipe.given() ? "--recipe" : "--target-latency-ms", "stands beside another thing to do",
                   "give one of them; passes go into a recipe");
@@ -146,9 +151,11 @@ void compress(const CompressCommand& command, const CLI::App& given) {
     command.recipe.run(command.model, command.output, command.data, command.channels, command.json);
     return;
   }
-  if (!command.channels.given() && command.prune.empty() && command.fake_quantize.empty() && command.quantize.empty()) {
+  if (!command.channels.given() && command.prune.empty() && !command.equalize && command.fake_quantize.empty() &&
+      command.quantize.empty()) {
     throw Error("compress", "was told nothing to do",
-                "give --recipe, --target-latency-ms, --prune-channels, --prune, --fake-quantize or --quantize");
+                "give --recipe, --target-latency-ms, --prune-channels, --prune, --equalize, --fake-quantize or "
+                "--quantize");
   }
   if (!command.quantize.empty() && command.quantize != "int8" && command.quantize != "dynamic") {
     throw Error("--quantize " + command.quantize, "is not known", "use int8 or dynamic");
@@ -183,6 +190,12 @@ void compress(const CompressCommand& command, const CLI::App& given) {
     if (result.report.kept == 0 && result.report.elements > 0)
       remark("--prune " + command.prune + " set every weight to 0: the model's answers no longer depend on its inputs");
   }
+  if (command.equalize) {
+    auto result = equalize_layers(model, {.clips_as_relu = command.relu6_as_relu});
+    model = std::move(result.model);
+    reports["equalize"] = to_json(result.report);
+    text += to_text(result.report) + "\n";
+  }
   if (!command.fake_quantize.empty()) {
     auto result = fake_quantize(model, fake_quantize_options(command));
     model = std::move(result.model);
@@ -197,6 +210,8 @@ void compress(const CompressCommand& command, const CLI::App& given) {
     }
     options.method = calibration_method_from(command.calibrate);
     options.percentile = command.percentile;
+    options.per_tensor = command.per_tensor;
+    options.bias_correction = command.bias_correction;
     auto result = command.quantize == "dynamic"  ? quantize_dynamically(model, options)
                   : command.calibrate_on.empty() ? quantized_on(model, command.data, options, command.samples)
                                                  : quantized_on(model, command.calibrate_on, options);
@@ -229,9 +244,15 @@ void add_compress(CLI::App& app) {
   sub->add_option("--scope", command->scope, "what sparsity counts: each layer, or all together (global)")
       ->check(CLI::IsMember({"layer", "global"}))
       ->capture_default_str();
+  sub->add_flag("--equalize", command->equalize,
+                "scale channels between layers so that their weights have equal ranges before and behind, which loses "
+                "less to rounding; the model computes the same");
+  sub->add_flag("--relu6-as-relu", command->relu6_as_relu,
+                "with --equalize: functions min(max(x, 0), h) become ReLUs first where channels go through them, which "
+                "changes what is computed above h");
   sub->add_option("--fake-quantize", command->fake_quantize,
                   "bits=B rounds weights to B bits (2 to 16), kept as floats");
-  sub->add_flag("--per-tensor", command->per_tensor, "fake-quantize with one range for a layer, not one per channel");
+  sub->add_flag("--per-tensor", command->per_tensor, "one range for the weights of a layer, not one per channel");
   sub->add_flag("--narrow-range", command->narrow_range, "fake-quantize without the lowest integer");
   sub->add_option(
       "--quantize", command->quantize,
@@ -247,6 +268,8 @@ void add_compress(CLI::App& app) {
          "2 to 8 bits of a weight; at most 7 for CPUs without VNNI, which lose sums of full 8-bit products (default: "
          "what this CPU needs)")
       ->check(CLI::Range(2, 8));
+  sub->add_flag("--bias-correction", command->bias_correction,
+                "with --quantize int8: biases make up for what rounded weights are off by on average over the samples");
   sub->add_option("--data", command->data,
                   "data set whose training images calibrate (and give gradients to --saliency taylor): fashion-mnist "
                   "or a folder");

@@ -59,7 +59,7 @@ Model<float> teacher(const std::string& name) {
 void RecipeArgument::add_to(CLI::App& command) {
   command.add_option(
       "--recipe", path,
-      "a JSON file of steps (prune_channels, low_rank, prune, train, quantize) instead of single passes; "
+      "a JSON file of steps (prune_channels, low_rank, prune, train, equalize, quantize) instead of single passes; "
       "an interrupted run goes on after its last step");
 }
 

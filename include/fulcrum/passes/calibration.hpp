@@ -56,6 +56,8 @@ struct QuantizeOptions {
   /// Bits of a weight, 2 to 8, kept as integers of 8 bits. Two products of u8 with 7 bits fit into 16 bits, in which
   /// CPUs without VNNI add them.
   int weight_bits = 8;
+  bool per_tensor = false;  ///< one scale for the weights of a convolution or dense layer, not one per output channel
+  bool bias_correction = false;  ///< biases make up for what rounded weights are off by on average (correct_biases())
   /// Values of both signs become u8 with a zero point, not s8: CPUs without VNNI multiply only unsigned by signed.
   bool unsigned_values = false;
 };

@@ -2,6 +2,7 @@
 /// \file
 /// Post-training int8 quantization.
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/model/model.hpp>
 #include <fulcrum/passes/calibration.hpp>
+#include <fulcrum/passes/correct_biases.hpp>
 #include <fulcrum/passes/signal_to_noise.hpp>
 #include <fulcrum/passes/simplify_arithmetic.hpp>
 
@@ -25,6 +27,8 @@ struct QuantizeReport {
     DType src_dtype = DType::u8;
     float src_scale = 0.0F;  ///< 0: found at run time, or, of a source in f32, none
     std::int32_t src_zero_point = 0;
+    /// What bias correction took from an output channel's bias, the largest; nothing: it was not asked for.
+    std::optional<double> bias_shift = std::nullopt;
   };
   /// One that stays in float.
   struct Kept {
@@ -64,11 +68,12 @@ namespace detail {
 /// \throws Error when weights are asked for with other bits than 2 to 8
 FULCRUM_DECLARE void expect_weight_bits(const QuantizeOptions& options);
 
-/// Gives the weights of a convolution, dense or recurrent layer their scales: one for each output channel, or for each
-/// row of a recurrent layer's, which its directions share.
+/// Gives the weights of a convolution, dense or recurrent layer their scales: one for each output channel (or one for
+/// all, by `options.per_tensor`), or for each row of a recurrent layer's, which its directions share.
 /// \return what the report says of the weights
 FULCRUM_DECLARE [[nodiscard]] QuantizeReport::Layer quantize_weights(const std::string& name, Layer<float>& layer,
-                                                                     int bits, SignalToNoise& total);
+                                                                     const QuantizeOptions& options,
+                                                                     SignalToNoise& total);
 
 }  // namespace detail
 
@@ -79,7 +84,7 @@ FULCRUM_DECLARE [[nodiscard]] QuantizeReport::Layer quantize_weights(const std::
 FULCRUM_DECLARE [[nodiscard]] QuantizeResult quantize(const Model<float>& model, const ValueRanges& ranges,
                                                       const QuantizeOptions& options = {});
 
-/// calibrate_ranges() and quantize() in one.
+/// calibrate_ranges() and quantize() in one and, where `options.bias_correction` asks for it, correct_biases().
 /// \param sources  one per input: a few hundred samples of the training data
 /// \param runner   runs the float model; see ModelRunner
 FULCRUM_DECLARE [[nodiscard]] QuantizeResult quantize_post_training(const Model<float>& model,
@@ -102,7 +107,6 @@ FULCRUM_DECLARE [[nodiscard]] QuantizeResult quantize_post_training(const Model<
 #include <cmath>
 #include <cstddef>
 #include <limits>
-#include <optional>
 #include <utility>
 
 #include <fulcrum/analysis/is_quantized.hpp>
@@ -111,7 +115,16 @@ namespace fulcrum {
 
 FULCRUM_DEFINE QuantizeResult quantize_post_training(const Model<float>& model, std::span<const Tensor<float>> sources,
                                                      const ModelRunner& runner, const QuantizeOptions& options) {
-  return quantize(model, calibrate_ranges(model, sources, runner, options), options);
+  QuantizeResult result = quantize(model, calibrate_ranges(model, sources, runner, options), options);
+  if (!options.bias_correction) return result;
+  BiasCorrectionResult corrected = correct_biases(result.model, sources, runner, options.calibration_batch);
+  result.model = std::move(corrected.model);
+  for (QuantizeReport::Layer& layer : result.report.layers) {
+    for (const BiasCorrectionReport::Layer& shift : corrected.report.layers) {
+      if (shift.name == layer.name) layer.bias_shift = shift.largest;
+    }
+  }
+  return result;
 }
 
 FULCRUM_DEFINE QuantizeResult quantize_post_training(const Model<float>& model, const Tensor<float>& images,
@@ -127,15 +140,15 @@ FULCRUM_DEFINE void expect_weight_bits(const QuantizeOptions& options) {
   }
 }
 
-FULCRUM_DEFINE QuantizeReport::Layer quantize_weights(const std::string& name, Layer<float>& layer, int bits,
-                                                      SignalToNoise& total) {
+FULCRUM_DEFINE QuantizeReport::Layer quantize_weights(const std::string& name, Layer<float>& layer,
+                                                      const QuantizeOptions& options, SignalToNoise& total) {
   QuantizeReport::Layer entry;
   entry.name = name;
   entry.kind = kind_of(layer);
   entry.weight_scale_min = std::numeric_limits<float>::max();
   SignalToNoise ratio;
   const auto quantize = [&](Parameter<float>& weights, std::int64_t axis) {
-    const Quantization q = symmetric_quantization(*weights.value, bits, axis);
+    const Quantization q = symmetric_quantization(*weights.value, options.weight_bits, axis);
     ratio.add<float>(weights.value->flat(), quantize_dequantize(*weights.value, q).flat());
     const auto [least, most] = std::minmax_element(q.scale.begin(), q.scale.end());
     entry.weight_scale_min = std::min(entry.weight_scale_min, *least);
@@ -147,7 +160,7 @@ FULCRUM_DEFINE QuantizeReport::Layer quantize_weights(const std::string& name, L
     quantize(recurrent->recurrent_weights, 1);
     entry.src_dtype = DType::f32;
   } else {
-    quantize(*weights_of(layer), 0);
+    quantize(*weights_of(layer), options.per_tensor ? -1 : 0);
   }
   total += ratio;
   entry.weight_sqnr_db = ratio.decibels();
@@ -190,7 +203,7 @@ FULCRUM_DEFINE QuantizeResult quantize(const Model<float>& model, const ValueRan
   SignalToNoise total;
   for (const NodeId id : placement.layers) {
     const std::string name = quantized.node(id).name;
-    QuantizeReport::Layer entry = detail::quantize_weights(name, quantized.edit_layer(id), options.weight_bits, total);
+    QuantizeReport::Layer entry = detail::quantize_weights(name, quantized.edit_layer(id), options, total);
     const Quantization& src = *quantized.node(quantized.node(id).src[0]).dst_quantization;
     entry.src_dtype = src.dtype;
     entry.src_scale = src.scale[0];

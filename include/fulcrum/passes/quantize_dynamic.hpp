@@ -16,7 +16,7 @@ namespace fulcrum {
 /// s8, one scale per output channel, behind a DynamicQuantize of their source (one for all that take the same value);
 /// recurrent layers with weights of s8, one scale per row, whose source stays in float. In the report, a source scale
 /// of 0 stands for one that is found at run time, or for none.
-/// \param options  `skip` and `weight_bits` count
+/// \param options  `skip`, `weight_bits` and `per_tensor` count
 /// \throws Error when the model is quantized already, its weights are not finite, or an option is out of its range
 FULCRUM_DECLARE [[nodiscard]] QuantizeResult quantize_dynamically(const Model<float>& model,
                                                                   const QuantizeOptions& options = {});
@@ -50,7 +50,7 @@ FULCRUM_DEFINE QuantizeResult quantize_dynamically(const Model<float>& model, co
     if (takes_integers && detail::contains(options.skip, node.name)) {
       result.report.kept.push_back({node.name, "asked to stay in float"});
     } else if (takes_integers) {
-      result.report.layers.push_back(detail::quantize_weights(node.name, node.layer, options.weight_bits, total));
+      result.report.layers.push_back(detail::quantize_weights(node.name, node.layer, options, total));
       if (is_product) {
         const auto known = roundings.find(node.src[0]);
         if (known != roundings.end()) {

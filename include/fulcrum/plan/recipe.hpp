@@ -12,6 +12,7 @@
 
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/passes/calibration.hpp>
+#include <fulcrum/passes/equalize_layers.hpp>
 #include <fulcrum/passes/low_rank.hpp>
 #include <fulcrum/passes/prune.hpp>
 #include <fulcrum/passes/prune_channels.hpp>
@@ -52,6 +53,12 @@ struct TrainStep {
   double soft = 0.7;                      ///< the teacher's part, 0 … 1
 };
 
+/// Makes the ranges of weights equal between layers, for rounding.
+struct EqualizeStep {
+  static constexpr std::string_view kind = "equalize";
+  EqualizeOptions options;
+};
+
 /// int8, with ranges from training samples.
 struct QuantizeStep {
   static constexpr std::string_view kind = "quantize";
@@ -59,7 +66,7 @@ struct QuantizeStep {
   std::int64_t samples = 512;  ///< ≥ 1
 };
 
-using RecipeStep = std::variant<PruneChannelsStep, LowRankStep, PruneStep, TrainStep, QuantizeStep>;
+using RecipeStep = std::variant<PruneChannelsStep, LowRankStep, PruneStep, TrainStep, EqualizeStep, QuantizeStep>;
 
 [[nodiscard]] inline std::string_view kind_of(const RecipeStep& step) {
   return std::visit([](const auto& s) { return s.kind; }, step);
@@ -83,6 +90,7 @@ public:
   Recipe&& low_rank(LowRankStep step) && { return std::move(add(std::move(step))); }
   Recipe&& prune(PruneStep step) && { return std::move(add(std::move(step))); }
   Recipe&& train(TrainStep step) && { return std::move(add(std::move(step))); }
+  Recipe&& equalize(EqualizeStep step) && { return std::move(add(std::move(step))); }
   Recipe&& quantize(QuantizeStep step) && { return std::move(add(std::move(step))); }
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }

@@ -86,6 +86,7 @@ private:
   FULCRUM_DECLARE std::string apply(const LowRankStep& step);
   FULCRUM_DECLARE std::string apply(const PruneStep& step);
   FULCRUM_DECLARE std::string apply(const TrainStep& step);
+  FULCRUM_DECLARE std::string apply(const EqualizeStep& step);
   FULCRUM_DECLARE std::string apply(const QuantizeStep& step);
   FULCRUM_DECLARE [[nodiscard]] Tensor<float> outputs_of(const Model<float>& teacher, const Dataset& data) const;
 
@@ -234,6 +235,13 @@ FULCRUM_DEFINE std::string RecipeRun::apply(const TrainStep& step) {
   return std::to_string(step.epochs) + " epoch(s), loss" + formatted(" %.4f", result.epochs.back().loss);
 }
 
+FULCRUM_DEFINE std::string RecipeRun::apply(const EqualizeStep& step) {
+  EqualizeResult result = equalize_layers(model_, step.options);
+  model_ = std::move(result.model);
+  return "channels of " + std::to_string(result.report.layers.size()) + " layer(s) scaled, " +
+         std::to_string(result.report.kept.size()) + " kept";
+}
+
 FULCRUM_DEFINE std::string RecipeRun::apply(const QuantizeStep& step) {
   const Tensor<float> images = sample_images(train_set("int8 ranges"), step.samples, recipe_.seed());
   QuantizeOptions options = int8_options_for_this_cpu(step.options);
@@ -241,7 +249,8 @@ FULCRUM_DEFINE std::string RecipeRun::apply(const QuantizeStep& step) {
   auto result = quantize_post_training(model_, images, onednn_runner(threads_), options);
   model_ = std::move(result.model);
   return std::to_string(result.report.layers.size()) + " layer(s) in int8, weights of " +
-         std::to_string(options.weight_bits) + " bits, ranges by " + std::string(name_of(step.options.method));
+         std::to_string(options.weight_bits) + " bits, ranges by " + std::string(name_of(step.options.method)) +
+         (options.bias_correction ? ", biases corrected" : "");
 }
 
 FULCRUM_DEFINE RecipeResult RecipeRun::run() && {

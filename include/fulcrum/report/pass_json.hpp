@@ -5,6 +5,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include <fulcrum/core/linkage.hpp>
+#include <fulcrum/passes/equalize_layers.hpp>
 #include <fulcrum/passes/fake_quantize.hpp>
 #include <fulcrum/passes/prune.hpp>
 #include <fulcrum/passes/prune_channels.hpp>
@@ -16,6 +17,8 @@ namespace fulcrum {
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const PruneReport& report);
 
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const PruneChannelsReport& report);
+
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const EqualizeReport& report);
 
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const FakeQuantizeReport& report);
 
@@ -64,6 +67,27 @@ FULCRUM_DEFINE nlohmann::json to_json(const PruneChannelsReport& report) {
           {"fixed", fixed}};
 }
 
+FULCRUM_DEFINE nlohmann::json to_json(const EqualizeReport& report) {
+  nlohmann::json layers = nlohmann::json::array();
+  for (const EqualizeReport::Layer& l : report.layers) {
+    layers.push_back({{"name", l.name},
+                      {"tied", l.tied},
+                      {"takes", l.takes},
+                      {"channels", l.channels},
+                      {"scale_min", l.scale_min},
+                      {"scale_max", l.scale_max},
+                      {"precision_before", l.precision_before},
+                      {"precision_after", l.precision_after}});
+  }
+  nlohmann::json kept = nlohmann::json::array();
+  for (const EqualizeReport::Kept& k : report.kept) kept.push_back({{"name", k.name}, {"reason", k.reason}});
+  return {{"iterations", report.iterations},
+          {"converged", report.converged},
+          {"layers", layers},
+          {"kept", kept},
+          {"as_relu", report.as_relu}};
+}
+
 FULCRUM_DEFINE nlohmann::json to_json(const FakeQuantizeReport& report) {
   nlohmann::json layers = nlohmann::json::array();
   for (const FakeQuantizeReport::Layer& l : report.layers) {
@@ -86,7 +110,8 @@ FULCRUM_DEFINE nlohmann::json to_json(const QuantizeReport& report) {
                       {"weight_sqnr_db", number_or_null(l.weight_sqnr_db)},
                       {"src_dtype", name_of(l.src_dtype)},
                       {"src_scale", l.src_scale},
-                      {"src_zero_point", l.src_zero_point}});
+                      {"src_zero_point", l.src_zero_point},
+                      {"bias_shift", number_or_null(l.bias_shift)}});
   }
   nlohmann::json kept = nlohmann::json::array();
   for (const QuantizeReport::Kept& k : report.kept) kept.push_back({{"name", k.name}, {"reason", k.reason}});

@@ -6,6 +6,7 @@
 
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/units.hpp>
+#include <fulcrum/passes/equalize_layers.hpp>
 #include <fulcrum/passes/fake_quantize.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
 #include <fulcrum/passes/prune.hpp>
@@ -20,6 +21,8 @@ FULCRUM_DECLARE [[nodiscard]] std::string to_text(const PruneReport& report);
 
 /// \param unit  of the cost that the target is about; empty: FLOPs
 FULCRUM_DECLARE [[nodiscard]] std::string to_text(const PruneChannelsReport& report, const std::string& unit = "");
+
+FULCRUM_DECLARE [[nodiscard]] std::string to_text(const EqualizeReport& report);
 
 FULCRUM_DECLARE [[nodiscard]] std::string to_text(const FakeQuantizeReport& report);
 
@@ -92,6 +95,32 @@ FULCRUM_DEFINE std::string to_text(const PruneChannelsReport& report, const std:
   return text;
 }
 
+FULCRUM_DEFINE std::string to_text(const EqualizeReport& report) {
+  Table table({{"channels of"},
+               {"taken by"},
+               {"channels", Align::right},
+               {"divided by", Align::right},
+               {"precision before", Align::right},
+               {"after", Align::right}});
+  const auto first = [](const std::vector<std::string>& names) {
+    return names.empty() ? ""
+                         : names[0] + (names.size() > 1 ? " and " + std::to_string(names.size() - 1) + " more" : "");
+  };
+  for (const EqualizeReport::Layer& l : report.layers) {
+    table.add_row({l.name + (l.tied.empty() ? "" : " and " + std::to_string(l.tied.size()) + " more"), first(l.takes),
+                   format_count(l.channels), detail::format_scales(l.scale_min, l.scale_max),
+                   detail::formatted("%.3f", l.precision_before), detail::formatted("%.3f", l.precision_after)});
+  }
+  std::string text = table.to_string();
+  for (const EqualizeReport::Kept& kept : report.kept)
+    text += "stays: " + printable(kept.name) + ": " + printable(kept.reason) + "\n";
+  if (!report.as_relu.empty())
+    text += std::to_string(report.as_relu.size()) + " bounded function(s) became ReLUs, first '" +
+            printable(report.as_relu[0]) + "': where values were above the bound, the model computes something else\n";
+  text += std::to_string(report.iterations) + " iteration(s)" + (report.converged ? "" : ", not converged") + "\n";
+  return text;
+}
+
 FULCRUM_DEFINE std::string to_text(const FakeQuantizeReport& report) {
   Table table({{"layer"}, {"step", Align::right}, {"levels", Align::right}, {"SQNR", Align::right}});
   for (const FakeQuantizeReport::Layer& l : report.layers) {
@@ -109,14 +138,16 @@ FULCRUM_DEFINE std::string to_text(const QuantizeReport& report) {
                {"weight scales", Align::right},
                {"weight SQNR", Align::right},
                {"source"},
-               {"source scale", Align::right}});
+               {"source scale", Align::right},
+               {"bias shift", Align::right}});
   for (const QuantizeReport::Layer& l : report.layers) {
     std::string source(name_of(l.src_dtype));
     if (l.src_zero_point != 0) source += ", zero point " + std::to_string(l.src_zero_point);
     if (l.src_scale == 0.0F && l.src_dtype != DType::f32) source += " over its range";
     table.add_row({l.name, l.kind, detail::format_scales(l.weight_scale_min, l.weight_scale_max),
                    detail::format_decibels(l.weight_sqnr_db), source,
-                   l.src_scale == 0.0F ? "" : detail::format_scale(l.src_scale)});
+                   l.src_scale == 0.0F ? "" : detail::format_scale(l.src_scale),
+                   l.bias_shift ? detail::format_scale(*l.bias_shift) : ""});
   }
   table.add_rule();
   table.add_row({"all", "", "", detail::format_decibels(report.weight_sqnr_db)});

@@ -125,12 +125,24 @@ inline RecipeStep train_step(const JsonReader& j) {
   return step;
 }
 
+inline RecipeStep equalize_step(const JsonReader& j) {
+  expect_keys(j, {"step", "iterations", "tolerance", "relu6_as_relu", "skip"});
+  EqualizeStep step;
+  read_integer<int>(j, "iterations", 1, step.options.iterations);
+  read_number(j, "tolerance", step.options.tolerance);
+  if (const auto clips = j.find("relu6_as_relu")) step.options.clips_as_relu = clips->boolean();
+  read_texts(j, "skip", step.options.skip);
+  return step;
+}
+
 inline RecipeStep quantize_step(const JsonReader& j) {
-  expect_keys(j, {"step", "method", "percentile", "weight_bits", "samples", "skip"});
+  expect_keys(j, {"step", "method", "percentile", "weight_bits", "per_tensor", "bias_correction", "samples", "skip"});
   QuantizeStep step;
   if (const auto method = j.find("method")) step.options.method = method->name(calibration_method_from);
   read_number(j, "percentile", step.options.percentile);
   read_integer<int>(j, "weight_bits", 2, step.options.weight_bits);
+  if (const auto per_tensor = j.find("per_tensor")) step.options.per_tensor = per_tensor->boolean();
+  if (const auto correct = j.find("bias_correction")) step.options.bias_correction = correct->boolean();
   read_integer<std::int64_t>(j, "samples", 1, step.samples);
   read_texts(j, "skip", step.options.skip);
   return step;
@@ -155,10 +167,12 @@ FULCRUM_DEFINE Recipe recipe_from_json(const JsonReader& j) {
       recipe.add(detail::prune_step(step));
     else if (kind == TrainStep::kind)
       recipe.add(detail::train_step(step));
+    else if (kind == EqualizeStep::kind)
+      recipe.add(detail::equalize_step(step));
     else if (kind == QuantizeStep::kind)
       recipe.add(detail::quantize_step(step));
     else
-      step.at("step").fail("prune_channels, low_rank, prune, train or quantize");
+      step.at("step").fail("prune_channels, low_rank, prune, train, equalize or quantize");
   }
   validate(recipe);
   return recipe;

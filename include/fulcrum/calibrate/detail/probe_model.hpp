@@ -79,7 +79,7 @@ FULCRUM_DEFINE Model<float> quantized_probe(const Model<float>& model) {
   SignalToNoise total;
   for (const NodeId id : placement.layers) {
     const std::string name = quantized.node(id).name;
-    static_cast<void>(quantize_weights(name, quantized.edit_layer(id), options.weight_bits, total));
+    static_cast<void>(quantize_weights(name, quantized.edit_layer(id), options, total));
   }
   return quantized;
 }
