@@ -195,6 +195,7 @@
 #include <fulcrum/plan/candidate.hpp>
 #include <fulcrum/plan/figures.hpp>
 #include <fulcrum/plan/front.hpp>
+#include <fulcrum/plan/mixed_precision.hpp>
 #include <fulcrum/plan/model_cost.hpp>
 #include <fulcrum/plan/objective.hpp>
 #include <fulcrum/plan/pareto.hpp>

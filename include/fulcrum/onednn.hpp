@@ -45,6 +45,7 @@
 #include <fulcrum/load/runner_load.hpp>
 #include <fulcrum/validate/run_validation.hpp>
 
+#include <fulcrum/plan/accuracy_score.hpp>
 #include <fulcrum/plan/compress_to_target.hpp>
 #include <fulcrum/plan/measure_in_turns.hpp>
 #include <fulcrum/plan/run_recipe.hpp>

@@ -27,5 +27,7 @@ TEST_CASE("what was asked for otherwise is kept") {
   const QuantizeOptions options = int8_options_for_this_cpu({.percentile = 99.0, .skip = {"conv1"}});
   CHECK(options.percentile == 99.0);
   CHECK(options.skip == std::vector<std::string>{"conv1"});
-  CHECK(options.weight_bits == (cpu_sums_int8_exactly() ? 8 : 7));
+  CHECK(options.weight_bits == 8);
+  CHECK(options.sums_in_16_bits == !cpu_sums_int8_exactly());
+  CHECK(int8_options_for_this_cpu({.weight_bits = 4}).weight_bits == 4);
 }

@@ -121,7 +121,7 @@ Algorithm algorithm_of(const Model<float>& model, const RunConfig& config) {
 
 /// One scale per row of the weights, s8, of as many bits as this CPU's kernels sum without loss.
 Quantization by_rows(const Tensor<float>& weights) {
-  return symmetric_quantization(weights, int8_options_for_this_cpu().weight_bits, 1);
+  return symmetric_quantization(weights, cpu_sums_int8_exactly() ? 8 : 7, 1);
 }
 
 }  // namespace

@@ -88,6 +88,51 @@ TEST_CASE("for CPUs that add products in 16 bits weights have 7 bits and values 
                     ContainsSubstring("2 to 8"));
 }
 
+TEST_CASE("sums that fit into 16 bits are proven from the weights, and made to fit by scales of at most 7 bits") {
+  const std::uint64_t seed = GENERATE(range(1, 9));
+  const auto images = random_tensor<float>({4, 1, 12, 12}, 2, 0.0, 1.0);
+  const Model<float> model = plain_cnn(seed);
+  const auto pairs_fit = [](const Parameter<float>& weights) {  // of any two weights of a channel
+    const auto values = weights.value->flat();
+    const std::size_t rows = static_cast<std::size_t>(weights.value->dim(0)), size = values.size() / rows;
+    for (std::size_t row = 0; row < rows; ++row) {
+      const float scale = weights.quantization->scale[weights.quantization->per_channel() ? row : 0];
+      for (std::size_t i = row * size; i < (row + 1) * size; ++i) {
+        for (std::size_t k = i + 1; k < (row + 1) * size; ++k) {
+          const int a = quantize(values[i], scale, 0, DType::s8), b = quantize(values[k], scale, 0, DType::s8);
+          const int most = 255 * (std::max(a, 0) + std::max(b, 0)), least = 255 * (std::min(a, 0) + std::min(b, 0));
+          if (most > 32767 || least < -32768) return false;
+        }
+      }
+    }
+    return true;
+  };
+  for (const bool per_tensor : {false, true}) {
+    QuantizeOptions options{.per_tensor = per_tensor};
+    const auto plain = quantize_post_training(model, images, outputs_of, options);
+    options.sums_in_16_bits = true;
+    const auto fitted = quantize_post_training(model, images, outputs_of, options);
+    for (std::size_t k = 0; k < plain.report.layers.size(); ++k) {
+      const auto& row = plain.report.layers[k];
+      const NodeId id = *plain.model.find(row.name);
+      const Parameter<float>& weights = *detail::weights_of(plain.model.node(id).layer);
+      const Parameter<float>& after = *detail::weights_of(fitted.model.node(id).layer);
+      CHECK((row.sums == SumsIn16Bits::fit) == pairs_fit(weights));
+      CHECK(pairs_fit(after));
+      CHECK((fitted.report.layers[k].sums == SumsIn16Bits::made_to_fit) == (row.sums == SumsIn16Bits::can_overflow));
+      const Quantization seven = symmetric_quantization(*weights.value, 7, per_tensor ? -1 : 0);
+      for (std::size_t c = 0; c < seven.scale.size(); ++c) {
+        CHECK(after.quantization->scale[c] >= weights.quantization->scale[c]);
+        CHECK(after.quantization->scale[c] <= seven.scale[c]);
+      }
+    }
+  }
+  // One weight a channel: no two to add.
+  const Model<float> narrow = ModelBuilder<float>("m", seed).input({4, 5, 5}).depthwise_conv(1).build();
+  const auto samples = random_tensor<float>({4, 4, 5, 5}, 3);
+  CHECK(quantize_post_training(narrow, samples, outputs_of).report.layers.at(0).sums == SumsIn16Bits::fit);
+}
+
 TEST_CASE("a quantized model carries scales beside unchanged weights, and the report repeats them") {
   const Model<float> model = plain_cnn(1);
   const auto images = random_tensor<float>({20, 1, 12, 12}, 2, 0.0, 1.0);

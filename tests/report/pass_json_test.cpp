@@ -20,6 +20,19 @@ TEST_CASE("a pruning report becomes JSON, an infinite ratio null") {
   CHECK(json["layers"][0]["sqnr_db"] == 12.0);
 }
 
+TEST_CASE("a report of mixed precision becomes JSON") {
+  MixedPrecisionReport report;
+  report.layers = {{"conv1", 12.0, std::nullopt, true}};
+  report.float_score = std::numeric_limits<double>::infinity();
+  report.int8_score = 20.0;
+  const nlohmann::json json = to_json(report);
+  CHECK(json["float_score"].is_null());
+  CHECK(json["int8_score"] == 20.0);
+  CHECK(json["layers"][0]["in_float"] == true);
+  CHECK(json["layers"][0]["gain_us"].is_null());
+  CHECK(json["predicted_ms"].is_null());
+}
+
 TEST_CASE("an equalization report becomes JSON") {
   EqualizeReport report;
   report.layers.resize(1);
@@ -44,6 +57,7 @@ TEST_CASE("quantization reports become JSON with layers, values and what stays i
   const nlohmann::json json = to_json(report);
   CHECK(json["layers"][0]["src_dtype"] == "s8");
   CHECK(json["layers"][0]["bias_shift"].is_null());
+  CHECK(json["layers"][0]["sums_in_16_bits"] == "fit");
   CHECK(json["kept_in_float"][0]["reason"] == "was asked to stay");
   CHECK(json["values"][0]["scale"][0] == 0.25);
 

@@ -60,6 +60,24 @@ TEST_CASE("a quantization report shows scales and what stays in float, with the 
   CHECK_THAT(text, ContainsSubstring("stays in float: dense1: its source has no range"));
 }
 
+TEST_CASE("a report of mixed precision shows what stays in float, and the scores") {
+  MixedPrecisionReport report;
+  report.layers = {{"conv1", 12.0, 3.5, true}, {"conv2", 40.0, 2.0, false}};
+  report.float_score = 0.92;
+  report.int8_score = 0.9;
+  report.score = 0.919;
+  report.least_score = 0.915;
+  report.float_ms = 4.0;
+  report.int8_ms = 1.0;
+  report.predicted_ms = 2.0;
+  const std::string text = to_text(report, true);
+  CHECK_THAT(text, ContainsSubstring("3.50 µs"));
+  CHECK_THAT(text, ContainsSubstring("91.90 %"));
+  CHECK_THAT(text, ContainsSubstring("as chosen 2 ms"));
+  report.met = false;
+  CHECK_THAT(to_text(report, false), ContainsSubstring("stays in float"));
+}
+
 TEST_CASE("a folding report names what was folded into what") {
   CHECK_THAT(to_text(fold_batch_normalization(passed_model()).report), ContainsSubstring(" into conv1"));
 }

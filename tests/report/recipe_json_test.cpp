@@ -18,7 +18,8 @@ TEST_CASE("a recipe is read from JSON, what is absent being the default") {
     {"step": "prune", "sparsity": 0.9},
     {"step": "train", "epochs": 2, "teacher": "t.onnx", "round": {"bits": 3, "per_channel": false}},
     {"step": "equalize", "relu6_as_relu": true, "skip": ["conv2"]},
-    {"step": "quantize", "method": "mse", "weight_bits": 4, "per_tensor": true, "bias_correction": true}]})");
+    {"step": "quantize", "method": "mse", "weight_bits": 4, "per_tensor": true, "bias_correction": true,
+     "max_accuracy_drop": 0.5}]})");
   const Recipe recipe = recipe_from_json(document);
   CHECK(recipe.name() == "r");
   CHECK(recipe.seed() == 4);
@@ -45,6 +46,7 @@ TEST_CASE("a recipe is read from JSON, what is absent being the default") {
   CHECK(quantize.weight_bits == 4);
   CHECK(quantize.per_tensor);
   CHECK(quantize.bias_correction);
+  CHECK(std::get<QuantizeStep>(recipe.steps()[5]).max_accuracy_drop == 0.005);
 }
 
 TEST_CASE("what a recipe has that is not known is named with the way to it") {
@@ -56,6 +58,7 @@ TEST_CASE("what a recipe has that is not known is named with the way to it") {
   refused(R"({"steps": [{"step": "train", "epoch": 3}]})", "steps[0].epoch");
   refused(R"({"steps": [{"step": "train", "epochs": 0}]})", "steps[0].epochs");
   refused(R"({"steps": [{"step": "quantize", "method": "median"}]})", "entropy");
+  refused(R"({"steps": [{"step": "quantize", "max_accuracy_drop": 1, "min_sqnr_db": 20}]})", "two limits");
   refused(R"({"steps": []})", "has no step");
   refused(R"({"steps": [{"step": "quantize"}, {"step": "train"}]})", "become integers");
 }

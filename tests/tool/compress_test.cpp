@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <fulcrum/analysis/weighted_layers.hpp>
 #include <fulcrum/core/file.hpp>
 #include <fulcrum/data/npy.hpp>
 #include <fulcrum/model/builder.hpp>
@@ -80,6 +81,40 @@ TEST_CASE("compress corrects biases and says by how much") {
   const auto layers = nlohmann::json::parse(finished.output).at("passes").at("quantize").at("layers");
   REQUIRE(layers.size() == 4);
   for (const auto& layer : layers) CHECK(layer.at("bias_shift") > 0.0);
+}
+
+TEST_CASE("compress leaves layers in float until the outputs are close enough, and writes them outside of QDQ") {
+  const test::TemporaryFolder folder;
+  write_model(folder);
+  save_npy(test::random_tensor<float>({8, 3, 8, 8}, 5), folder.path("x.npy"));
+  const auto compressed = [&](const std::string& limit) {
+    const Finished finished = run_tool(folder,
+                                       "compress model.onnx -o mixed.onnx --json --quantize int8 --weight-bits 4 "
+                                       "--calibrate-on x.npy --min-sqnr-db " +
+                                           limit);
+    INFO(finished.errors);
+    REQUIRE(finished.exit_code == 0);
+    return nlohmann::json::parse(finished.output).at("passes").at("mixed_precision");
+  };
+  const double all = compressed("-10").at("int8_score");
+  const auto report = compressed(std::to_string(all + 3.0));
+  CHECK(report.at("met") == true);
+  CHECK(report.at("score") >= all + 3.0);
+  std::size_t in_float = 0;
+  const Model<float> mixed = import_onnx(folder.path("mixed.onnx"));
+  for (const auto& layer : report.at("layers")) in_float += layer.at("in_float") == true ? 1 : 0;
+  CHECK(in_float > 0);
+  std::size_t without = 0, with = 0;
+  for (const Node<float>& node : mixed.nodes()) {
+    const Parameter<float>* weights = detail::weights_of(node.layer);
+    if (weights != nullptr) ++(weights->quantization ? with : without);
+  }
+  CHECK(without == in_float);
+  CHECK(with + without == 4);
+  CHECK(run_tool(folder,
+                 "compress model.onnx -o m.onnx --quantize int8 --calibrate-on x.npy --min-sqnr-db 1 "
+                 "--max-accuracy-drop 1")
+            .exit_code != 0);
 }
 
 TEST_CASE("compress says what is wrong with a target for channels") {

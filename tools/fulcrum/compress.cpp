@@ -1,29 +1,39 @@
 // fulcrum compress: passes over a model, in the order prune channels, prune, equalize, fake-quantize, quantize.
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 
 #include <nlohmann/json.hpp>
 
+#include <fulcrum/core/cpu.hpp>
 #include <fulcrum/core/file.hpp>
+#include <fulcrum/data/dataset.hpp>
+#include <fulcrum/data/npy.hpp>
 #include <fulcrum/exec/int8_options.hpp>
+#include <fulcrum/exec/onednn_runner.hpp>
 #include <fulcrum/onnx/export.hpp>
 #include <fulcrum/passes/equalize_layers.hpp>
 #include <fulcrum/passes/fake_quantize.hpp>
 #include <fulcrum/passes/prune.hpp>
 #include <fulcrum/passes/quantize_dynamic.hpp>
+#include <fulcrum/plan/accuracy_score.hpp>
+#include <fulcrum/plan/mixed_precision.hpp>
 #include <fulcrum/report/pass_json.hpp>
 #include <fulcrum/report/pass_text.hpp>
+#include <fulcrum/report/progress_bar.hpp>
 
 #include "command.hpp"
 #include "int8.hpp"
 #include "model_argument.hpp"
 #include "option_values.hpp"
 #include "output_argument.hpp"
+#include "profile_argument.hpp"
 #include "prune_channels_argument.hpp"
 #include "recipe_argument.hpp"
 #include "target_argument.hpp"
@@ -41,9 +51,11 @@ struct CompressCommand {
   double percentile = 99.99;
   std::int64_t samples = 512;
   std::vector<std::string> calibrate_on;
-  int weight_bits = 0;  // 0: as this CPU needs
-  bool per_tensor = false, narrow_range = false, equalize = false, bias_correction = false, relu6_as_relu = false,
-       json = false;
+  std::optional<double> min_sqnr_db;
+  bool within_accuracy = false;  // --max-accuracy-drop is for --quantize int8
+  int weight_bits = 8;
+  bool per_tensor = false, narrow_range = false, equalize = false, bias_correction = false, fit_16_bits = false,
+       relu6_as_relu = false, json = false;
 };
 
 /// The number in "KEY=NUMBER".
@@ -102,18 +114,46 @@ void remark_growth(const CompressCommand& command, const Model<float>& model) {
          ": weights of 16 bits are written as f32, and constants that were computed as what they are");
 }
 
+/// int8 in as many layers as --max-accuracy-drop or --min-sqnr-db allows.
+MixedPrecisionResult quantize_within_limit(const CompressCommand& command, const Model<float>& model,
+                                           const QuantizeOptions& options) {
+  const int threads = current_environment().cores;
+  const ModelRunner runner = onednn_runner(threads);
+  std::vector<Tensor<float>> sources;
+  Dataset test_set;
+  if (command.calibrate_on.empty()) {
+    const Dataset train_set = load_dataset(command.data, Split::train);
+    sources.push_back(slice(train_set, 0, std::min(command.samples, train_set.size())).images);
+    test_set = load_dataset(command.data, Split::test);
+  }
+  for (const std::string& file : command.calibrate_on) sources.push_back(load_npy(file));
+  const MachineProfile profile = profile_for_this_machine(command.channels.profile);
+  const RunConfig config = command.channels.run.for_model(model);
+  ProgressBar bar;
+  const ModelScore score =
+      command.min_sqnr_db ? output_sqnr_score(model, sources, runner) : accuracy_score(test_set, threads);
+  const double least =
+      command.min_sqnr_db ? *command.min_sqnr_db : score(model) - command.target.max_drop_points / 100.0;
+  MixedPrecisionResult result = quantize_within(model, sources, runner, score, least,
+                                                predicted_quantized_latency_ms(config, profile), options, bar.sink());
+  bar.clear();
+  return result;
+}
+
 /// Options of what is not done.
 void refuse_without_effect(const CompressCommand& command, const CLI::App& given) {
   const bool int8 = command.quantize == "int8";
   const bool by_data = int8 && !command.data.empty();
   const bool by_sparsity = command.prune.starts_with("sparsity=");
+  const bool within = command.min_sqnr_db || command.within_accuracy;
   const bool latency =
-      command.channels.text.starts_with("latency-ms=") || command.recipe.given() || command.target.given();
+      within || command.channels.text.starts_with("latency-ms=") || command.recipe.given() || command.target.given();
   const bool channels = command.channels.given() || command.target.given();
   expect_effect(given, "--calibrate", int8, "is for --quantize int8, whose ranges come from samples", "leave it out");
   expect_effect(given, "--percentile", int8 && command.calibrate == "percentile", "is for --calibrate percentile",
                 "give that as well, with --quantize int8");
   expect_effect(given, "--weight-bits", !command.quantize.empty(), "is for --quantize", "give int8 or dynamic");
+  expect_effect(given, "--fit-16-bits", !command.quantize.empty(), "is for --quantize", "give int8 or dynamic");
   expect_effect(given, "--samples", by_data, "says how many images of --data calibrate",
                 "give it with --quantize int8 and --data");
   expect_effect(given, "--bias-correction", int8, "is for --quantize int8, whose samples it takes", "leave it out");
@@ -128,16 +168,18 @@ void refuse_without_effect(const CompressCommand& command, const CLI::App& given
   for (const char* option : {"--profile", "--batch", "--threads", "--precision", "--layer-precision",
                              "--missing-precision", "--roundings", "--slice", "--winograd", "--sparse"})
     expect_effect(given, option, latency, "is for a latency that is predicted, and none is",
-                  "give --prune-channels latency-ms=X, --target-latency-ms or --recipe");
-  expect_effect(given, "--max-accuracy-drop", command.target.given(), "is for --target-latency-ms",
-                "give that as well");
+                  "give --prune-channels latency-ms=X, --target-latency-ms, --recipe, or a limit for --quantize int8");
+  expect_effect(given, "--max-accuracy-drop", command.target.given() || by_data,
+                "is for --target-latency-ms, or --quantize int8 with --data", "give one of them as well");
+  expect_effect(given, "--min-sqnr-db", int8, "is for --quantize int8", "give that as well");
   expect_effect(given, "--data",
                 by_data || command.recipe.given() || command.target.given() ||
                     (command.channels.given() && command.channels.saliency == "taylor"),
                 "is of no use to what is done", "leave it out, or quantize, or prune channels by --saliency taylor");
 }
 
-void compress(const CompressCommand& command, const CLI::App& given) {
+void compress(CompressCommand& command, const CLI::App& given) {
+  command.within_accuracy = !command.target.given() && given.count("--max-accuracy-drop") > 0;
   if (command.recipe.given() || command.target.given()) {
     if (command.channels.given() || !command.prune.empty() || !command.fake_quantize.empty() || command.equalize ||
         !command.quantize.empty() || (command.recipe.given() && command.target.given())) {
@@ -171,6 +213,8 @@ void compress(const CompressCommand& command, const CLI::App& given) {
   if (!command.data.empty() && !command.calibrate_on.empty()) {
     throw Error("--calibrate-on", "stands beside --data", "give one of them");
   }
+  if (command.within_accuracy && command.min_sqnr_db)
+    throw Error("--min-sqnr-db", "stands beside --max-accuracy-drop", "give one of them");
   refuse_without_effect(command, given);
   check_writable(command.output);
   Model<float> model = command.model.load();
@@ -204,20 +248,27 @@ void compress(const CompressCommand& command, const CLI::App& given) {
   }
   if (!command.quantize.empty()) {
     QuantizeOptions options = int8_options_for_this_cpu();
-    if (command.weight_bits != 0) {
-      options.weight_bits = command.weight_bits;
-      options.unsigned_values = options.unsigned_values || command.weight_bits == 7;
-    }
+    options.weight_bits = command.weight_bits;
+    options.sums_in_16_bits = options.sums_in_16_bits || command.fit_16_bits;
+    options.unsigned_values = options.unsigned_values || command.fit_16_bits || command.weight_bits == 7;
     options.method = calibration_method_from(command.calibrate);
     options.percentile = command.percentile;
     options.per_tensor = command.per_tensor;
     options.bias_correction = command.bias_correction;
-    auto result = command.quantize == "dynamic"  ? quantize_dynamically(model, options)
-                  : command.calibrate_on.empty() ? quantized_on(model, command.data, options, command.samples)
-                                                 : quantized_on(model, command.calibrate_on, options);
-    model = std::move(result.model);
-    reports["quantize"] = to_json(result.report);
-    text += to_text(result.report) + "\n";
+    if (command.min_sqnr_db || command.within_accuracy) {
+      auto result = quantize_within_limit(command, model, options);
+      model = std::move(result.model);
+      reports["mixed_precision"] = to_json(result.report);
+      reports["quantize"] = to_json(result.quantized);
+      text += to_text(result.quantized) + "\n" + to_text(result.report, command.within_accuracy) + "\n";
+    } else {
+      auto result = command.quantize == "dynamic"  ? quantize_dynamically(model, options)
+                    : command.calibrate_on.empty() ? quantized_on(model, command.data, options, command.samples)
+                                                   : quantized_on(model, command.calibrate_on, options);
+      model = std::move(result.model);
+      reports["quantize"] = to_json(result.report);
+      text += to_text(result.report) + "\n";
+    }
   }
   export_onnx(model, command.output);
   remark_growth(command, model);
@@ -263,16 +314,22 @@ void add_compress(CLI::App& app) {
   sub->add_option("--percentile", command->percentile,
                   "percentage of magnitudes kept by --calibrate percentile (default: 99.99)")
       ->check(above_zero(100.0));
-  sub->add_option(
-         "--weight-bits", command->weight_bits,
-         "2 to 8 bits of a weight; at most 7 for CPUs without VNNI, which lose sums of full 8-bit products (default: "
-         "what this CPU needs)")
-      ->check(CLI::Range(2, 8));
+  sub->add_option("--weight-bits", command->weight_bits, "2 to 8 bits of a weight")
+      ->check(CLI::Range(2, 8))
+      ->capture_default_str();
+  sub->add_flag(
+      "--fit-16-bits", command->fit_16_bits,
+      "with --quantize: unsigned values, and coarser weights in channels where two 8-bit products could exceed "
+      "16 bits, in which CPUs without VNNI add them (always done on such a CPU)");
   sub->add_flag("--bias-correction", command->bias_correction,
                 "with --quantize int8: biases make up for what rounded weights are off by on average over the samples");
   sub->add_option("--data", command->data,
                   "data set whose training images calibrate (and give gradients to --saliency taylor): fashion-mnist "
                   "or a folder");
+  sub->add_option("--min-sqnr-db", command->min_sqnr_db,
+                  "with --quantize int8: layers stay in float, those that do most harm for the time int8 saves in them "
+                  "first, until the outputs' signal-to-noise ratio against those in float is at least this; with "
+                  "--data, --max-accuracy-drop does so by the accuracy on the test set");
   sub->add_option("--calibrate-on", command->calibrate_on,
                   "instead of --data: a .npy file of samples that calibrate, once for each input");
   sub->add_option("--samples", command->samples, "training images to calibrate on")

@@ -42,7 +42,9 @@ void TargetArgument::add_to(CLI::App& command) {
           "searches for what is predicted to reach this median latency and costs the least accuracy: a narrower "
           "precision, fewer channels with fine-tuning, or both (needs --data)")
       ->check(CLI::PositiveNumber);
-  command.add_option("--max-accuracy-drop", max_drop_points, "points that the target may cost")
+  command
+      .add_option("--max-accuracy-drop", max_drop_points,
+                  "points that the target, or --quantize int8, may cost (there, layers that cost more stay in float)")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command.add_option("--fine-tune-epochs", options.epochs, "passes over the training set after channels were pruned")

@@ -10,8 +10,9 @@
 
 namespace fulcrum {
 
-/// The options with the integers that this CPU's int8 kernels sum without loss: on one without VNNI weights of 7 bits
-/// and unsigned values, elsewhere as they are. A model quantized for such a CPU runs on all others as well.
+/// The options with the integers that this CPU's int8 kernels sum without loss: on one without VNNI weights whose
+/// sums fit into 16 bits and unsigned values, elsewhere as they are. A model quantized for such a CPU runs on all
+/// others as well.
 FULCRUM_DECLARE [[nodiscard]] QuantizeOptions int8_options_for_this_cpu(QuantizeOptions options = {});
 
 }  // namespace fulcrum
@@ -22,7 +23,7 @@ namespace fulcrum {
 
 FULCRUM_DEFINE QuantizeOptions int8_options_for_this_cpu(QuantizeOptions options) {
   if (cpu_sums_int8_exactly()) return options;
-  options.weight_bits = 7;
+  options.sums_in_16_bits = true;
   options.unsigned_values = true;
   return options;
 }

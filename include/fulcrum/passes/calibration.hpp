@@ -53,9 +53,10 @@ struct QuantizeOptions {
   double percentile = 99.99;            ///< of |x|, (0, 100]; for CalibrationMethod::percentile
   std::int64_t calibration_batch = 64;  ///< samples that go through the model at a time; ≥ 1
   std::vector<std::string> skip = {};   ///< names of convolutions, dense and recurrent layers that stay in float
-  /// Bits of a weight, 2 to 8, kept as integers of 8 bits. Two products of u8 with 7 bits fit into 16 bits, in which
-  /// CPUs without VNNI add them.
-  int weight_bits = 8;
+  int weight_bits = 8;                  ///< of a weight, 2 to 8; kept as integers of 8 bits
+  /// Output channels take coarser scales where any two of their products u8 · s8 could exceed 16 bits together, in
+  /// which CPUs without VNNI add them: the finest scale with which none can, which is at most what 7 bits would take.
+  bool sums_in_16_bits = false;
   bool per_tensor = false;  ///< one scale for the weights of a convolution or dense layer, not one per output channel
   bool bias_correction = false;  ///< biases make up for what rounded weights are off by on average (correct_biases())
   /// Values of both signs become u8 with a zero point, not s8: CPUs without VNNI multiply only unsigned by signed.
@@ -76,6 +77,12 @@ using RangeObserver = std::variant<MinMaxObserver, PercentileObserver, EntropyOb
 
 /// \throws Error naming the layer whose values are not finite
 FULCRUM_DECLARE void observe(RangeObserver& observer, const std::string& layer, std::span<const float> values);
+
+/// Gives the first `most` samples of the sources to f, at most `batch` of them at a time.
+/// \throws Error when the sources are not what the model takes
+FULCRUM_DECLARE void for_each_batch(const Model<float>& model, std::span<const Tensor<float>> sources,
+                                    std::int64_t batch, std::int64_t most,
+                                    const std::function<void(std::span<const Tensor<float>>)>& f);
 
 }  // namespace detail
 
@@ -216,6 +223,14 @@ private:
   std::vector<std::optional<std::size_t>> axes_;  // by input
   std::optional<std::int64_t> samples_;
 };
+
+FULCRUM_DEFINE void for_each_batch(const Model<float>& model, std::span<const Tensor<float>> sources,
+                                   std::int64_t batch, std::int64_t most,
+                                   const std::function<void(std::span<const Tensor<float>>)>& f) {
+  const CalibrationSources<float> samples(model, sources);
+  const std::int64_t count = std::min(samples.samples(), most);
+  for (std::int64_t from = 0; from < count; from += batch) f(samples.slice(from, std::min(batch, count - from)));
+}
 
 }  // namespace fulcrum::detail
 

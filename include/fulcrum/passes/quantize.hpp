@@ -2,9 +2,11 @@
 /// \file
 /// Post-training int8 quantization.
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fulcrum/core/linkage.hpp>
@@ -15,6 +17,24 @@
 #include <fulcrum/passes/simplify_arithmetic.hpp>
 
 namespace fulcrum {
+
+/// Whether the products of a layer's rounded weights with u8 fit into 16 bits by twos, in which CPUs without VNNI add
+/// them: proven from the weights, for any two of an output channel, whatever the source holds.
+enum class SumsIn16Bits : std::uint8_t {
+  fit,           ///< with the scales that the bits ask for
+  made_to_fit,   ///< with coarser scales of some channels (QuantizeOptions::sums_in_16_bits)
+  can_overflow,  ///< on such a CPU this library runs the layer in f32; others give wrong sums
+};
+
+/// "fit", "made to fit", "can overflow"
+[[nodiscard]] constexpr std::string_view name_of(SumsIn16Bits sums) noexcept {
+  switch (sums) {
+    case SumsIn16Bits::fit: return "fit";
+    case SumsIn16Bits::made_to_fit: return "made to fit";
+    case SumsIn16Bits::can_overflow: return "can overflow";
+  }
+  return "";
+}
 
 struct QuantizeReport {
   /// A convolution, dense or recurrent layer that now takes int8.
@@ -29,6 +49,7 @@ struct QuantizeReport {
     std::int32_t src_zero_point = 0;
     /// What bias correction took from an output channel's bias, the largest; nothing: it was not asked for.
     std::optional<double> bias_shift = std::nullopt;
+    SumsIn16Bits sums = SumsIn16Bits::fit;
   };
   /// One that stays in float.
   struct Kept {
@@ -75,6 +96,10 @@ FULCRUM_DECLARE [[nodiscard]] QuantizeReport::Layer quantize_weights(const std::
                                                                      const QuantizeOptions& options,
                                                                      SignalToNoise& total);
 
+/// correct_biases() of what quantize() gave, noted in its report.
+FULCRUM_DECLARE void correct_biases(QuantizeResult& result, std::span<const Tensor<float>> sources,
+                                    const ModelRunner& runner, std::int64_t batch);
+
 }  // namespace detail
 
 /// The model with arithmetic simplified and batch normalization folded, scales on its weights and on the values that
@@ -110,20 +135,25 @@ FULCRUM_DECLARE [[nodiscard]] QuantizeResult quantize_post_training(const Model<
 #include <utility>
 
 #include <fulcrum/analysis/is_quantized.hpp>
+#include <fulcrum/passes/detail/sums_in_16_bits.hpp>
 
 namespace fulcrum {
 
-FULCRUM_DEFINE QuantizeResult quantize_post_training(const Model<float>& model, std::span<const Tensor<float>> sources,
-                                                     const ModelRunner& runner, const QuantizeOptions& options) {
-  QuantizeResult result = quantize(model, calibrate_ranges(model, sources, runner, options), options);
-  if (!options.bias_correction) return result;
-  BiasCorrectionResult corrected = correct_biases(result.model, sources, runner, options.calibration_batch);
+FULCRUM_DEFINE void detail::correct_biases(QuantizeResult& result, std::span<const Tensor<float>> sources,
+                                           const ModelRunner& runner, std::int64_t batch) {
+  BiasCorrectionResult corrected = fulcrum::correct_biases(result.model, sources, runner, batch);
   result.model = std::move(corrected.model);
   for (QuantizeReport::Layer& layer : result.report.layers) {
     for (const BiasCorrectionReport::Layer& shift : corrected.report.layers) {
       if (shift.name == layer.name) layer.bias_shift = shift.largest;
     }
   }
+}
+
+FULCRUM_DEFINE QuantizeResult quantize_post_training(const Model<float>& model, std::span<const Tensor<float>> sources,
+                                                     const ModelRunner& runner, const QuantizeOptions& options) {
+  QuantizeResult result = quantize(model, calibrate_ranges(model, sources, runner, options), options);
+  if (options.bias_correction) detail::correct_biases(result, sources, runner, options.calibration_batch);
   return result;
 }
 
@@ -140,6 +170,22 @@ FULCRUM_DEFINE void expect_weight_bits(const QuantizeOptions& options) {
   }
 }
 
+/// \param fit  whether scales become coarser where sums do not fit
+FULCRUM_DECLARE SumsIn16Bits fit_sums(const Tensor<float>& weights, Quantization& q, bool fit);
+
+FULCRUM_DEFINE SumsIn16Bits fit_sums(const Tensor<float>& weights, Quantization& q, bool fit) {
+  const std::vector<ChannelExtremes> channels = channel_extremes(weights, std::max<std::int64_t>(q.axis, 0));
+  SumsIn16Bits result = SumsIn16Bits::fit;
+  for (std::size_t c = 0; c < channels.size(); ++c) {
+    float& scale = q.scale[q.per_channel() ? c : 0];
+    if (sums_fit(channels[c], scale)) continue;
+    if (!fit) return SumsIn16Bits::can_overflow;
+    result = SumsIn16Bits::made_to_fit;
+    scale = fitting_scale(channels[c], scale);
+  }
+  return result;
+}
+
 FULCRUM_DEFINE QuantizeReport::Layer quantize_weights(const std::string& name, Layer<float>& layer,
                                                       const QuantizeOptions& options, SignalToNoise& total) {
   QuantizeReport::Layer entry;
@@ -148,7 +194,8 @@ FULCRUM_DEFINE QuantizeReport::Layer quantize_weights(const std::string& name, L
   entry.weight_scale_min = std::numeric_limits<float>::max();
   SignalToNoise ratio;
   const auto quantize = [&](Parameter<float>& weights, std::int64_t axis) {
-    const Quantization q = symmetric_quantization(*weights.value, options.weight_bits, axis);
+    Quantization q = symmetric_quantization(*weights.value, options.weight_bits, axis);
+    entry.sums = std::max(entry.sums, fit_sums(*weights.value, q, options.sums_in_16_bits));
     ratio.add<float>(weights.value->flat(), quantize_dequantize(*weights.value, q).flat());
     const auto [least, most] = std::minmax_element(q.scale.begin(), q.scale.end());
     entry.weight_scale_min = std::min(entry.weight_scale_min, *least);

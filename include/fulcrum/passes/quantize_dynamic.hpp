@@ -16,7 +16,7 @@ namespace fulcrum {
 /// s8, one scale per output channel, behind a DynamicQuantize of their source (one for all that take the same value);
 /// recurrent layers with weights of s8, one scale per row, whose source stays in float. In the report, a source scale
 /// of 0 stands for one that is found at run time, or for none.
-/// \param options  `skip`, `weight_bits` and `per_tensor` count
+/// \param options  `skip`, `weight_bits`, `sums_in_16_bits` and `per_tensor` count
 /// \throws Error when the model is quantized already, its weights are not finite, or an option is out of its range
 FULCRUM_DECLARE [[nodiscard]] QuantizeResult quantize_dynamically(const Model<float>& model,
                                                                   const QuantizeOptions& options = {});

@@ -64,6 +64,10 @@ struct QuantizeStep {
   static constexpr std::string_view kind = "quantize";
   QuantizeOptions options;
   std::int64_t samples = 512;  ///< ≥ 1
+  /// Share of the test set that int8 may cost: layers that cost more stay in float (quantize_within()). Nothing: no
+  /// matter.
+  std::optional<double> max_accuracy_drop = std::nullopt;
+  std::optional<double> min_sqnr_db = std::nullopt;  ///< the same, of the outputs over the samples [dB]
 };
 
 using RecipeStep = std::variant<PruneChannelsStep, LowRankStep, PruneStep, TrainStep, EqualizeStep, QuantizeStep>;
@@ -147,6 +151,9 @@ FULCRUM_DEFINE void validate(const Recipe& recipe) {
     const RecipeStep& step = recipe.steps()[i];
     const auto* train = std::get_if<TrainStep>(&step);
     const bool cuts = std::holds_alternative<PruneChannelsStep>(step) || std::holds_alternative<LowRankStep>(step);
+    if (const auto* quantize = std::get_if<QuantizeStep>(&step);
+        quantize != nullptr && quantize->max_accuracy_drop && quantize->min_sqnr_db)
+      refuse(i, "has two limits", "give max_accuracy_drop or min_sqnr_db");
     if (quantized) refuse(i, "comes after the model has become integers", "put it before quantize");
     if (cuts && pruned)
       refuse(i, "comes after weights were pruned, and would leave another share of them", "put it before the pruning");

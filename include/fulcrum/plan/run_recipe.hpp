@@ -59,6 +59,8 @@ FULCRUM_DECLARE [[nodiscard]] Model<float> with_zeros_masked(const Model<float>&
 #include <fulcrum/measure/accuracy.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
 #include <fulcrum/passes/quantize.hpp>
+#include <fulcrum/plan/accuracy_score.hpp>
+#include <fulcrum/plan/mixed_precision.hpp>
 #include <fulcrum/plan/model_cost.hpp>
 #include <fulcrum/plan/variants.hpp>
 #include <fulcrum/train/distillation.hpp>
@@ -88,6 +90,8 @@ private:
   FULCRUM_DECLARE std::string apply(const TrainStep& step);
   FULCRUM_DECLARE std::string apply(const EqualizeStep& step);
   FULCRUM_DECLARE std::string apply(const QuantizeStep& step);
+  FULCRUM_DECLARE std::string quantize_within(const QuantizeStep& step, const QuantizeOptions& options,
+                                              const Tensor<float>& images);
   FULCRUM_DECLARE [[nodiscard]] Tensor<float> outputs_of(const Model<float>& teacher, const Dataset& data) const;
 
   /// Of a step, as a part of the whole.
@@ -242,10 +246,37 @@ FULCRUM_DEFINE std::string RecipeRun::apply(const EqualizeStep& step) {
          std::to_string(result.report.kept.size()) + " kept";
 }
 
+FULCRUM_DEFINE std::string RecipeRun::quantize_within(const QuantizeStep& step, const QuantizeOptions& options,
+                                                      const Tensor<float>& images) {
+  const std::span<const Tensor<float>> sources(&images, 1);
+  const ModelRunner runner = onednn_runner(threads_);
+  ModelScore score;
+  double least = 0.0;
+  if (step.max_accuracy_drop) {
+    if (settings_.test_set == nullptr)
+      throw Error("recipe '" + recipe_.name() + "', step " + std::to_string(at_ + 1),
+                  "needs test samples to keep to its max_accuracy_drop", "give a data set, or min_sqnr_db");
+    score = accuracy_score(*settings_.test_set, threads_);
+    least = score(model_) - *step.max_accuracy_drop;
+  } else {
+    score = output_sqnr_score(model_, sources, runner, options.calibration_batch);
+    least = *step.min_sqnr_db;
+  }
+  const ModelCost<float> cost = settings_.profile == nullptr
+                                    ? ModelCost<float>{}
+                                    : predicted_quantized_latency_ms(settings_.config, *settings_.profile);
+  MixedPrecisionResult result = fulcrum::quantize_within(model_, sources, runner, score, least, cost, options, part());
+  model_ = std::move(result.model);
+  const auto in_float = std::count_if(result.report.layers.begin(), result.report.layers.end(),
+                                      [](const auto& layer) { return layer.in_float; });
+  return std::to_string(result.quantized.layers.size()) + " layer(s) in int8, " + std::to_string(in_float) +
+         " in float to keep within the limit";
+}
+
 FULCRUM_DEFINE std::string RecipeRun::apply(const QuantizeStep& step) {
   const Tensor<float> images = sample_images(train_set("int8 ranges"), step.samples, recipe_.seed());
-  QuantizeOptions options = int8_options_for_this_cpu(step.options);
-  options.weight_bits = std::min(options.weight_bits, step.options.weight_bits);
+  const QuantizeOptions options = int8_options_for_this_cpu(step.options);
+  if (step.max_accuracy_drop || step.min_sqnr_db) return quantize_within(step, options, images);
   auto result = quantize_post_training(model_, images, onednn_runner(threads_), options);
   model_ = std::move(result.model);
   return std::to_string(result.report.layers.size()) + " layer(s) in int8, weights of " +

@@ -10,6 +10,7 @@
 #include <fulcrum/passes/prune.hpp>
 #include <fulcrum/passes/prune_channels.hpp>
 #include <fulcrum/passes/quantize.hpp>
+#include <fulcrum/plan/mixed_precision.hpp>
 #include <fulcrum/run/json_values.hpp>
 
 namespace fulcrum {
@@ -23,6 +24,8 @@ FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const EqualizeReport& repor
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const FakeQuantizeReport& report);
 
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const QuantizeReport& report);
+
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const MixedPrecisionReport& report);
 
 }  // namespace fulcrum
 
@@ -111,7 +114,8 @@ FULCRUM_DEFINE nlohmann::json to_json(const QuantizeReport& report) {
                       {"src_dtype", name_of(l.src_dtype)},
                       {"src_scale", l.src_scale},
                       {"src_zero_point", l.src_zero_point},
-                      {"bias_shift", number_or_null(l.bias_shift)}});
+                      {"bias_shift", number_or_null(l.bias_shift)},
+                      {"sums_in_16_bits", name_of(l.sums)}});
   }
   nlohmann::json kept = nlohmann::json::array();
   for (const QuantizeReport::Kept& k : report.kept) kept.push_back({{"name", k.name}, {"reason", k.reason}});
@@ -126,6 +130,26 @@ FULCRUM_DEFINE nlohmann::json to_json(const QuantizeReport& report) {
           {"layers", layers},
           {"kept_in_float", kept},
           {"values", values}};
+}
+
+FULCRUM_DEFINE nlohmann::json to_json(const MixedPrecisionReport& report) {
+  nlohmann::json layers = nlohmann::json::array();
+  for (const MixedPrecisionReport::Layer& l : report.layers) {
+    layers.push_back({{"name", l.name},
+                      {"sqnr_db", number_or_null(l.sqnr_db)},
+                      {"gain_us", number_or_null(l.gain_us)},
+                      {"in_float", l.in_float}});
+  }
+  return {{"met", report.met},
+          {"least_score", report.least_score},
+          {"float_score", number_or_null(report.float_score)},
+          {"int8_score", number_or_null(report.int8_score)},
+          {"score", number_or_null(report.score)},
+          {"scored", report.scored},
+          {"float_ms", number_or_null(report.float_ms)},
+          {"int8_ms", number_or_null(report.int8_ms)},
+          {"predicted_ms", number_or_null(report.predicted_ms)},
+          {"layers", layers}};
 }
 
 }  // namespace fulcrum

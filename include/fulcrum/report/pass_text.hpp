@@ -13,6 +13,7 @@
 #include <fulcrum/passes/prune_channels.hpp>
 #include <fulcrum/passes/quantize.hpp>
 #include <fulcrum/plan/figures.hpp>
+#include <fulcrum/plan/mixed_precision.hpp>
 #include <fulcrum/report/table.hpp>
 
 namespace fulcrum {
@@ -27,6 +28,9 @@ FULCRUM_DECLARE [[nodiscard]] std::string to_text(const EqualizeReport& report);
 FULCRUM_DECLARE [[nodiscard]] std::string to_text(const FakeQuantizeReport& report);
 
 FULCRUM_DECLARE [[nodiscard]] std::string to_text(const QuantizeReport& report);
+
+/// \param accuracy  scores are shares of right answers, shown in percent; else SQNR [dB]
+FULCRUM_DECLARE [[nodiscard]] std::string to_text(const MixedPrecisionReport& report, bool accuracy);
 
 FULCRUM_DECLARE [[nodiscard]] std::string to_text(const FoldReport& report);
 
@@ -137,6 +141,7 @@ FULCRUM_DEFINE std::string to_text(const QuantizeReport& report) {
                {"kind"},
                {"weight scales", Align::right},
                {"weight SQNR", Align::right},
+               {"16-bit sums"},
                {"source"},
                {"source scale", Align::right},
                {"bias shift", Align::right}});
@@ -145,7 +150,7 @@ FULCRUM_DEFINE std::string to_text(const QuantizeReport& report) {
     if (l.src_zero_point != 0) source += ", zero point " + std::to_string(l.src_zero_point);
     if (l.src_scale == 0.0F && l.src_dtype != DType::f32) source += " over its range";
     table.add_row({l.name, l.kind, detail::format_scales(l.weight_scale_min, l.weight_scale_max),
-                   detail::format_decibels(l.weight_sqnr_db), source,
+                   detail::format_decibels(l.weight_sqnr_db), std::string(name_of(l.sums)), source,
                    l.src_scale == 0.0F ? "" : detail::format_scale(l.src_scale),
                    l.bias_shift ? detail::format_scale(*l.bias_shift) : ""});
   }
@@ -155,6 +160,25 @@ FULCRUM_DEFINE std::string to_text(const QuantizeReport& report) {
   for (const QuantizeReport::Kept& kept : report.kept) {
     text += "stays in float: " + printable(kept.name) + ": " + printable(kept.reason) + "\n";
   }
+  return text;
+}
+
+FULCRUM_DEFINE std::string to_text(const MixedPrecisionReport& report, bool accuracy) {
+  Table table({{"layer"}, {"SQNR alone in int8", Align::right}, {"int8 saves", Align::right}, {"runs in"}});
+  for (const MixedPrecisionReport::Layer& l : report.layers) {
+    table.add_row({l.name, detail::format_decibels(l.sqnr_db),
+                   l.gain_us ? detail::formatted("%.2f µs", *l.gain_us) : "", l.in_float ? "float" : "int8"});
+  }
+  const auto score = [&](double s) { return accuracy ? format_accuracy(s) : detail::format_decibels(s); };
+  std::string text = table.to_string();
+  text += "all in int8: " + score(report.int8_score) + ", as chosen: " + score(report.score) +
+          (accuracy ? ", in float: " + score(report.float_score) : "") + ", at least " + score(report.least_score) +
+          " wanted\n";
+  if (report.predicted_ms && report.int8_ms && report.float_ms)
+    text += "predicted: all in int8 " + detail::formatted("%.4g ms", *report.int8_ms) + ", as chosen " +
+            detail::formatted("%.4g ms", *report.predicted_ms) + ", in float " +
+            detail::formatted("%.4g ms", *report.float_ms) + "\n";
+  if (!report.met) text += "no layer can be in int8 within that: the model stays in float\n";
   return text;
 }
 

@@ -136,12 +136,15 @@ inline RecipeStep equalize_step(const JsonReader& j) {
 }
 
 inline RecipeStep quantize_step(const JsonReader& j) {
-  expect_keys(j, {"step", "method", "percentile", "weight_bits", "per_tensor", "bias_correction", "samples", "skip"});
+  expect_keys(j, {"step", "method", "percentile", "weight_bits", "per_tensor", "bias_correction", "max_accuracy_drop",
+                  "min_sqnr_db", "samples", "skip"});
   QuantizeStep step;
   if (const auto method = j.find("method")) step.options.method = method->name(calibration_method_from);
   read_number(j, "percentile", step.options.percentile);
   read_integer<int>(j, "weight_bits", 2, step.options.weight_bits);
   if (const auto per_tensor = j.find("per_tensor")) step.options.per_tensor = per_tensor->boolean();
+  if (const auto drop = j.find("max_accuracy_drop")) step.max_accuracy_drop = drop->number(0.0) / 100.0;
+  if (const auto sqnr = j.find("min_sqnr_db")) step.min_sqnr_db = sqnr->number();
   if (const auto correct = j.find("bias_correction")) step.options.bias_correction = correct->boolean();
   read_integer<std::int64_t>(j, "samples", 1, step.samples);
   read_texts(j, "skip", step.options.skip);
