@@ -42,6 +42,7 @@
 #include <fulcrum/layers/indexed.hpp>
 #include <fulcrum/layers/layer.hpp>
 #include <fulcrum/layers/matmul.hpp>
+#include <fulcrum/layers/matmul_nbits.hpp>
 #include <fulcrum/layers/movement.hpp>
 #include <fulcrum/layers/non_max_suppression.hpp>
 #include <fulcrum/layers/normalization.hpp>
@@ -119,6 +120,7 @@
 #include <fulcrum/passes/prune_channels.hpp>
 #include <fulcrum/passes/quantize.hpp>
 #include <fulcrum/passes/quantize_dynamic.hpp>
+#include <fulcrum/passes/quantize_weights.hpp>
 #include <fulcrum/passes/range_observer.hpp>
 #include <fulcrum/passes/read_through_concat.hpp>
 #include <fulcrum/passes/remove_channels.hpp>

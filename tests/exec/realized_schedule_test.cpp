@@ -12,6 +12,7 @@
 #include <fulcrum/passes/prune.hpp>
 #include <fulcrum/passes/quantize.hpp>
 #include <fulcrum/passes/quantize_dynamic.hpp>
+#include <fulcrum/passes/quantize_weights.hpp>
 #include <fulcrum/schedule/make_schedule.hpp>
 #include <fulcrum/zoo/zoo.hpp>
 
@@ -124,6 +125,7 @@ TEST_CASE("random networks run as planned, in every precision, batch, thread cou
     const Model<float> int8 = quantized(model, seed);
     const Model<float> other = test::with_other_zero_points(int8, seed);
     const Model<float> dynamic = quantize_dynamically(model, int8_options_for_this_cpu()).model;
+    const Model<float> packed = quantize_weights(model, {.bits = seed % 2 == 0 ? 4 : 8}).model;
     for (const Precision precision : all_precisions) {
       if (!cpu_supports(precision)) continue;
       for (const auto& [batch, threads, slice] :
@@ -138,6 +140,7 @@ TEST_CASE("random networks run as planned, in every precision, batch, thread cou
           continue;
         }
         add(compare_plan(model, config));
+        add(compare_plan(packed, config));
         if (threads != 2) continue;
         add(compare_plan(int8, config));
         if (slice == 0) add(compare_plan(dynamic, config));

@@ -10,6 +10,7 @@
 
 #include <fulcrum/model/cast.hpp>
 
+#include <onnx/checked_export.hpp>
 #include <onnx/onnx_operator.hpp>
 #include <support/catch.hpp>
 
@@ -200,27 +201,53 @@ TEST_CASE("MatMulNBits unpacks weights of 4 bits, low half first, by blocks") {
                 {"block_size", std::int64_t{16}}})
       .output("y");
   const Model<float> model = graph.import();
-  const auto& dense = layer_of<Dense<float>>(model, "y_node");
-  CHECK_FALSE(dense.weights.quantization);
+  const auto& layer = layer_of<MatMulNBits>(model, "y_node");
+  CHECK(layer.bytes() == 32 + 4 * 4 + 4);  // nothing becomes a float
+  const Tensor<float> weights = layer.dequantized();
+  REQUIRE(weights.dims() == Shape{2, 20});
   const double zero[4] = {10.0, 9.0, 12.0, 5.0};
   for (std::size_t n = 0; n < 2; ++n) {
     for (std::size_t k = 0; k < 20; ++k) {
       const std::size_t block = 2 * n + k / 16;
       const int byte = bytes[block * 8 + k % 16 / 2];
       const int q = k % 2 == 0 ? byte & 15 : byte >> 4;
-      CHECK(dense.weights.value->flat()[n * 20 + k] == static_cast<float>(q - zero[block]) * scales[block]);
+      CHECK(weights.flat()[n * 20 + k] == static_cast<float>(q - zero[block]) * scales[block]);
     }
   }
+  CHECK(parse_onnx(checked_onnx(model)) == model);
 
-  OnnxGraph whole(17);  // one block a column, around 8: such weights keep their scales
-  whole.input("x", {0, 16})
+  OnnxGraph middle(17);  // no zero points, a bias
+  middle.input("x", {0, 16})
       .ubytes8("w", {4, 1, 8}, bytes)
       .floats("s", {4}, scales)
-      .contrib("MatMulNBits", {"x", "w", "s"}, "y",
+      .floats("b", {4}, {1.0F, 2.0F, 3.0F, 4.0F})
+      .contrib("MatMulNBits", {"x", "w", "s", "", "", "b"}, "y",
                {{"K", std::int64_t{16}}, {"N", std::int64_t{4}}, {"block_size", std::int64_t{16}}})
       .output("y");
-  CHECK(layer_of<Dense<float>>(whole.import(), "y_node").weights.quantization ==
-        Quantization{DType::s8, scales, {0, 0, 0, 0}, 0});
+  const Model<float> with_bias = middle.import();
+  CHECK(layer_of<MatMulNBits>(with_bias, "y_node").zero_points.empty());
+  CHECK(layer_of<MatMulNBits>(with_bias, "y_node").bias->flat()[3] == 4.0F);
+  CHECK(parse_onnx(checked_onnx(with_bias)) == with_bias);
+}
+
+TEST_CASE("MatMulNBits takes zero points that are floats: whole ones as integers, others make floats of the weights") {
+  const auto graph = [](const std::vector<float>& zeros) {
+    OnnxGraph g(17);
+    g.input("x", {0, 16})
+        .ubytes8("w", {2, 1, 8}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16})
+        .floats("s", {2}, {0.5F, 0.25F})
+        .floats("z", {2}, zeros)
+        .contrib("MatMulNBits", {"x", "w", "s", "z"}, "y",
+                 {{"K", std::int64_t{16}}, {"N", std::int64_t{2}}, {"block_size", std::int64_t{16}}})
+        .output("y");
+    return g.import();
+  };
+  const Model<float> whole = graph({7.0F, 3.0F});
+  CHECK(layer_of<MatMulNBits>(whole, "y_node").zero_point(1, 0) == 3);
+  const Model<float> between = graph({7.0F, 3.5F});
+  const Tensor<float>& weights = *layer_of<Dense<float>>(between, "y_node").weights.value;
+  CHECK(weights.flat()[0] == -3.0F);
+  CHECK(weights.flat()[16] == 0.25F * (9.0F - 3.5F));
 }
 
 TEST_CASE("FusedConv adds its residual before its function") {

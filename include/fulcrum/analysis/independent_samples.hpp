@@ -90,6 +90,7 @@ struct BatchShareOf {
   BatchShare operator()(const Dense<T>& /*l*/) const {
     return if_true(first_only());
   }
+  BatchShare operator()(const MatMulNBits& /*l*/) const { return if_true(first_only()); }
   BatchShare operator()(const MatMul& l) const {
     if (dst.size() == 2) return if_true(first_only() && !l.transpose_src);
     return if_true(broadcast_by_sample());
@@ -221,6 +222,7 @@ struct SampleAxisOf {
   Axis operator()(const Dense<T>& /*l*/) const {
     return kept_if(axes[0] + 1 < dst.size());
   }
+  Axis operator()(const MatMulNBits& /*l*/) const { return kept_if(axes[0] + 1 < dst.size()); }
   Axis operator()(const Activation& /*l*/) const { return kept_if(true); }
   Axis operator()(const Binary& /*l*/) const { return broadcast(); }
   Axis operator()(const Softmax& l) const { return kept_if(is_other(l.axis)); }

@@ -182,6 +182,11 @@ FULCRUM_DEFINE std::vector<double> features_of_class(const Step& step, const Roo
               0.33 * functions,
               0.08 * reuse};
     }
+    case KernelClass::packed_dense:
+      return {0.15 * log2_of(g.n), 0.10 * log2_of(ic), 0.12 * log2_of(oc), 0.40 * utilization(oc, 64),
+              // The bytes of a weight.
+              0.50 * std::log2(step.weight_bytes / static_cast<double>(std::max<std::int64_t>(g.ic * g.oc, 1)) + 0.1),
+              0.10 * size, 0.08 * balance, 0.20 * extra, 0.33 * functions, 0.12 * reuse};
     case KernelClass::matmul:
       return {0.10 * log2_of(g.n),
               0.10 * log2_of(g.ic),

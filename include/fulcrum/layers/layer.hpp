@@ -24,6 +24,7 @@
 #include <fulcrum/layers/facts.hpp>
 #include <fulcrum/layers/indexed.hpp>
 #include <fulcrum/layers/matmul.hpp>
+#include <fulcrum/layers/matmul_nbits.hpp>
 #include <fulcrum/layers/movement.hpp>
 #include <fulcrum/layers/non_max_suppression.hpp>
 #include <fulcrum/layers/normalization.hpp>
@@ -43,12 +44,12 @@ namespace fulcrum {
 /// One layer of the set. (A struct of its own and no alias: its name is short in symbols and messages.)
 template <class T>
 struct Layer
-    : std::variant<Input, Constant<T>, Conv<T>, ConvTranspose<T>, Dense<T>, MatMul, Recurrent<T>, BatchNormalization<T>,
-                   LayerNormalization<T>, InstanceNormalization<T>, LocalResponseNormalization, Pool, GlobalPool,
-                   MaxPoolIndices, Activation, Binary, Where, Cast, QuantizeLinear, DequantizeLinear, DynamicQuantize,
-                   Softmax, Reduce, ArgReduce, Concat, Reshape, Flatten, Transpose, Slice, Expand, Tile, Gather,
-                   GatherElements, GatherND, ScatterElements, ScatterND, TopK, CumSum, NonMaxSuppression, Pad, Resize,
-                   GridSample, RoiAlign, Custom> {
+    : std::variant<Input, Constant<T>, Conv<T>, ConvTranspose<T>, Dense<T>, MatMulNBits, MatMul, Recurrent<T>,
+                   BatchNormalization<T>, LayerNormalization<T>, InstanceNormalization<T>, LocalResponseNormalization,
+                   Pool, GlobalPool, MaxPoolIndices, Activation, Binary, Where, Cast, QuantizeLinear, DequantizeLinear,
+                   DynamicQuantize, Softmax, Reduce, ArgReduce, Concat, Reshape, Flatten, Transpose, Slice, Expand,
+                   Tile, Gather, GatherElements, GatherND, ScatterElements, ScatterND, TopK, CumSum, NonMaxSuppression,
+                   Pad, Resize, GridSample, RoiAlign, Custom> {
   using Variant = typename Layer::variant;
   using Variant::Variant;
 
@@ -104,17 +105,18 @@ concept NormalizationLayer =
 template <class L>
 concept ReductionLayer = detail::is_one_of<L, Reduce, ArgReduce, MaxPoolIndices, TopK, CumSum, NonMaxSuppression>;
 
-/// Hold no parameters, and so do not depend on the model's scalar type.
+/// Hold no parameters (MatMulNBits: none that passes and training know), and so do not depend on the model's scalar
+/// type.
 template <class L>
 concept LayerWithoutWeights = MovementLayer<L> || ElementwiseLayer<L> || ReductionLayer<L> ||
-    detail::is_one_of<L, Input, MatMul, LocalResponseNormalization, Pool, GlobalPool, Activation, Binary, Softmax,
-                      Concat, Reshape, Flatten, Custom>;
+    detail::is_one_of<L, Input, MatMulNBits, MatMul, LocalResponseNormalization, Pool, GlobalPool, Activation, Binary,
+                      Softmax, Concat, Reshape, Flatten, Custom>;
 
 /// What they compute is written down in layers/kernels: kernels::run(layer, sources, result).
 template <class L>
 concept KernelLayer = MovementLayer<L> || ElementwiseLayer<L> || NormalizationLayer<L> || ReductionLayer<L> ||
-    detail::is_one_of<L, ConvTranspose<float>, ConvTranspose<double>, Recurrent<float>, Recurrent<double>, MatMul,
-                      Activation, Binary, Softmax, Concat, Custom>;
+    detail::is_one_of<L, ConvTranspose<float>, ConvTranspose<double>, Recurrent<float>, Recurrent<double>, MatMulNBits,
+                      MatMul, Activation, Binary, Softmax, Concat, Custom>;
 
 /// An overload set from lambdas, for visit_layer().
 template <class... F>

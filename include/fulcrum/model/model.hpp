@@ -197,6 +197,10 @@ template <class T>
 std::int64_t parameter_count(const Model<T>& model) {
   std::int64_t count = 0;
   for_each_model_parameter(model, [&](NodeId, const char*, const Parameter<T>& p) { count += p.size(); });
+  for (const Node<T>& node : model.nodes()) {
+    if (const auto* product = std::get_if<MatMulNBits>(&node.layer))
+      count += product->oc() * product->ic + (product->bias.empty() ? 0 : product->oc());
+  }
   return count;
 }
 

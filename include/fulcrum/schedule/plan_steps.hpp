@@ -220,6 +220,10 @@ FULCRUM_DEFINE ScheduledStep StepPlanner::step_of(const FusionGroup& group) cons
     set_recurrent_traffic(step, *recurrent, shapes_[node.src[0]][0], step.arithmetic,
                           recurrent_weights_of(group.primary));
   }
+  if (const auto* product = std::get_if<MatMulNBits>(&node.layer)) {
+    step.weight_bytes = static_cast<double>(product->bytes());
+    if (!loops) step.algorithm = Algorithm::packed;
+  }
   if (winograd_ && !loops && step.arithmetic == Precision::f32 &&
       runs_winograd(model_, group, step.geometry, config_.algorithms.winograd)) {
     step.kernel = KernelClass::winograd_convolution;

@@ -26,6 +26,7 @@ enum class KernelClass : std::uint8_t {
   transposed_convolution,  ///< the gradient of a convolution
   dense,                   ///< rows times a matrix of weights
   sparse_dense,            ///< by the weights that are not 0
+  packed_dense,            ///< with weights of a few bits that are unpacked on the way
   matmul,                  ///< products of values
   recurrent,
   batch_normalization,  ///< that is a step of its own
@@ -46,6 +47,7 @@ inline constexpr std::array all_kernel_classes{KernelClass::convolution,
                                                KernelClass::transposed_convolution,
                                                KernelClass::dense,
                                                KernelClass::sparse_dense,
+                                               KernelClass::packed_dense,
                                                KernelClass::matmul,
                                                KernelClass::recurrent,
                                                KernelClass::batch_normalization,
@@ -66,6 +68,7 @@ inline constexpr std::array all_kernel_classes{KernelClass::convolution,
     case KernelClass::transposed_convolution: return "transposed_convolution";
     case KernelClass::dense: return "dense";
     case KernelClass::sparse_dense: return "sparse_dense";
+    case KernelClass::packed_dense: return "packed_dense";
     case KernelClass::matmul: return "matmul";
     case KernelClass::recurrent: return "recurrent";
     case KernelClass::batch_normalization: return "batch_normalization";
@@ -83,7 +86,8 @@ inline constexpr std::array all_kernel_classes{KernelClass::convolution,
 [[nodiscard]] constexpr KernelClass kernel_of_layout(KernelClass kernel) noexcept {
   switch (kernel) {
     case KernelClass::sparse_convolution: return KernelClass::convolution;
-    case KernelClass::sparse_dense: return KernelClass::dense;
+    case KernelClass::sparse_dense:
+    case KernelClass::packed_dense: return KernelClass::dense;
     default: return kernel;
   }
 }

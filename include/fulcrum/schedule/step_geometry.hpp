@@ -92,6 +92,13 @@ std::optional<std::pair<KernelClass, StepGeometry>> classify(const Layer<T>& lay
                   g.n = element_count(dst) / std::max<std::int64_t>(g.oc, 1);
                   return std::pair(KernelClass::dense, g);
                 },
+                [&](const MatMulNBits& product) -> Result {
+                  StepGeometry g;
+                  g.oc = product.oc();
+                  g.ic = product.ic;
+                  g.n = element_count(dst) / std::max<std::int64_t>(g.oc, 1);
+                  return std::pair(KernelClass::packed_dense, g);
+                },
                 [&](const Pool& pool) -> Result {
                   return std::pair(KernelClass::pooling, window_geometry(src[0], dst, pool.window));
                 },

@@ -167,6 +167,7 @@ private:
                     [&](const Conv<T>& l) { convolve(l.groups, 0, 1); },
                     [&](const ConvTranspose<T>& l) { convolve(l.groups, 1, 0); },
                     [&](const Dense<T>& l) { trace_layer(l); },
+                    [&](const MatMulNBits&) { fix_sources("packs their weights in blocks"); },
                     [&](const MatMul& l) { trace_layer(l); },
                     [&](const Recurrent<T>& l) { trace_layer(l); },
                     [&](const BatchNormalization<T>&) { normalize_channels(true); },

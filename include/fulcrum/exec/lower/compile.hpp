@@ -17,6 +17,7 @@
 #include <fulcrum/exec/lower/matmul.hpp>
 #include <fulcrum/exec/lower/native.hpp>
 #include <fulcrum/exec/lower/normalization.hpp>
+#include <fulcrum/exec/lower/packed.hpp>
 #include <fulcrum/exec/lower/product.hpp>
 #include <fulcrum/exec/lower/recurrent.hpp>
 #include <fulcrum/exec/lower/rows.hpp>
@@ -46,6 +47,7 @@ FULCRUM_DECLARE void lower_layer(Lowering& lowering, const FusionGroup& group) {
                   [&](const Conv<float>& l) { lower(lowering, group, l); },
                   [&](const ConvTranspose<float>& l) { lower(lowering, group, l); },
                   [&](const Dense<float>& l) { lower(lowering, group, l); },
+                  [&](const MatMulNBits& l) { lower(lowering, group, l); },
                   [&](const MatMul& l) { lower(lowering, group, l); },
                   [&](const Recurrent<float>& l) { lower(lowering, group, l); },
                   [&](const BatchNormalization<float>& l) { lower(lowering, group, l); },

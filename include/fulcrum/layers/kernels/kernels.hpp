@@ -9,6 +9,7 @@
 #include <fulcrum/layers/kernels/elementwise.hpp>
 #include <fulcrum/layers/kernels/indexed.hpp>
 #include <fulcrum/layers/kernels/matmul.hpp>
+#include <fulcrum/layers/kernels/matmul_nbits.hpp>
 #include <fulcrum/layers/kernels/movement.hpp>
 #include <fulcrum/layers/kernels/non_max_suppression.hpp>
 #include <fulcrum/layers/kernels/normalization.hpp>

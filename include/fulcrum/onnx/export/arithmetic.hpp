@@ -54,6 +54,39 @@ inline void export_layer(ExportContext& context, const Dense<float>& layer) {
   writer.node("Add", name, {product, write_parameter(writer, name + ".bias", layer.bias)});
 }
 
+/// As ONNX Runtime's operator of that name, in the domain com.microsoft.
+inline void export_layer(ExportContext& context, const MatMulNBits& layer) {
+  GraphWriter& writer = context.writer;
+  const std::string name = context.name;
+  std::vector<std::string> inputs{context.src(0)};
+  inputs.push_back(
+      writer.initializer<std::uint8_t>(name + ".weights", layer.packed->dims(), std::as_const(*layer.packed).flat()));
+  const std::int64_t count = layer.oc() * layer.blocks();
+  inputs.push_back(writer.initializer<float>(name + ".weights/scale", {count}, std::as_const(*layer.scales).flat()));
+  if (!layer.zero_points.empty()) {
+    const std::int64_t per_byte = 8 / layer.bits, row = (layer.blocks() + per_byte - 1) / per_byte;
+    std::vector<std::uint8_t> zeros(static_cast<std::size_t>(layer.oc() * row), 0);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t o = i / layer.blocks(), which = i % layer.blocks();
+      std::uint8_t& byte = zeros[static_cast<std::size_t>(o * row + which / per_byte)];
+      byte = static_cast<std::uint8_t>(byte | layer.zero_point(o, which) << (which % per_byte * layer.bits));
+    }
+    inputs.push_back(writer.initializer<std::uint8_t>(name + ".weights/zero_point", {layer.oc() * row},
+                                                      std::span<const std::uint8_t>(zeros)));
+  }
+  if (!layer.bias.empty()) {
+    inputs.resize(5);  // no zero points, perhaps, and no order of the rows
+    inputs.push_back(writer.initializer<float>(name + ".bias", layer.bias->dims(), std::as_const(*layer.bias).flat()));
+  }
+  context.define();
+  auto& node = writer.node("MatMulNBits", name, inputs);
+  node.set_domain(contrib_domain);
+  GraphWriter::attribute(node, "K", layer.ic);
+  GraphWriter::attribute(node, "N", layer.oc());
+  GraphWriter::attribute(node, "bits", static_cast<std::int64_t>(layer.bits));
+  GraphWriter::attribute(node, "block_size", layer.block);
+}
+
 /// The last two axes swapped where the layer takes them so, and a scale as a product afterwards.
 inline void export_layer(ExportContext& context, const MatMul& layer) {
   GraphWriter& writer = context.writer;

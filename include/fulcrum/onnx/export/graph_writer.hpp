@@ -20,6 +20,9 @@
 
 namespace fulcrum::detail::onnx_io {
 
+/// Of the operators of ONNX Runtime that ONNX does not have.
+inline constexpr const char* contrib_domain = "com.microsoft";
+
 class GraphWriter {
 public:
   explicit GraphWriter(::onnx::GraphProto& graph) : graph_(graph) {}

@@ -124,6 +124,12 @@ inline ::onnx::ModelProto export_model(const Model<float>& model) {
   auto& opset = *proto.add_opset_import();
   opset.set_domain("");
   opset.set_version(writer.opset());
+  const auto is_contrib = [](const ::onnx::NodeProto& node) { return node.domain() == contrib_domain; };
+  if (std::any_of(graph.node().begin(), graph.node().end(), is_contrib)) {
+    auto& contrib = *proto.add_opset_import();
+    contrib.set_domain(contrib_domain);
+    contrib.set_version(1);
+  }
   return proto;
 }
 

@@ -1,11 +1,13 @@
 #pragma once
 /// \file
-/// MatMulNBits of the domain com.microsoft: a product with weights of 2, 4 or 8 bits.
+/// MatMulNBits of the domain com.microsoft: a product with weights of 2, 4 or 8 bits, which stay packed.
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,92 +16,115 @@
 
 namespace fulcrum::detail::onnx_io {
 
-/// Weights of 2, 4 or 8 bits, which have a scale for each block of a column.
-struct PackedWeights {
-  std::int64_t k = 0;  ///< rows
-  std::int64_t n = 0;  ///< columns
-  std::int64_t bits = 4;
-  std::int64_t block = 32;
-
-  [[nodiscard]] std::int64_t blocks() const { return (k + block - 1) / block; }
-  [[nodiscard]] std::int64_t blob() const { return block * bits / 8; }  ///< bytes of a block
-
-  /// Element i of a row of bytes, the first in the lowest bits.
-  [[nodiscard]] std::int64_t at(const std::int64_t* bytes, std::int64_t i) const {
-    const std::int64_t per_byte = 8 / bits;
-    return (bytes[i / per_byte] >> (i % per_byte * bits)) & ((std::int64_t{1} << bits) - 1);
+/// Input i as constant bytes of a shape, whatever shape of as many the file says.
+inline Tensor<std::uint8_t> import_bytes(ImportContext& context, const GraphNode& node, std::size_t i, const char* role,
+                                         const Shape& shape) {
+  const ConstantPtr given = context.constant(node, i, role);
+  if (is_floating(given->type) || element_count(given->dims) != element_count(shape)) {
+    throw Error(std::string("its ") + role, "are not as many bytes as N, K and block_size say", "check the export");
   }
-};
-
-inline PackedWeights read_packed_weights(const GraphNode& node) {
-  PackedWeights packed;
-  packed.k = expect_setting(required_integer(node, "K"), "K");
-  packed.n = expect_setting(required_integer(node, "N"), "N");
-  packed.bits = integer_attribute(node, "bits", 4);
-  packed.block = expect_setting(required_integer(node, "block_size"), "block_size");
-  if (packed.bits != 2 && packed.bits != 4 && packed.bits != 8) {
-    throw Error("attribute 'bits'", "is " + std::to_string(packed.bits), "use 2, 4 or 8");
+  const auto count = static_cast<std::size_t>(element_count(shape));
+  context.reader.budget.charge(count);
+  Tensor<std::uint8_t> bytes = Tensor<std::uint8_t>::for_overwrite(shape);
+  if (given->proto != nullptr && given->type == Proto::UINT8) {
+    const std::unique_ptr<std::uint8_t[]> elements = context.reader.elements<std::uint8_t>(*given->proto);
+    std::copy_n(elements.get(), count, bytes.flat().begin());
+  } else {
+    const std::vector<std::int64_t> elements = context.reader.integers(*given);
+    std::transform(elements.begin(), elements.end(), bytes.flat().begin(),
+                   [](std::int64_t byte) { return static_cast<std::uint8_t>(byte); });
   }
-  if (packed.block % 8 != 0) throw Error("attribute 'block_size'", "is no multiple of 8", "check the export");
-  return packed;
+  return bytes;
 }
 
-/// A · dequantized(B): (A, B, scales, zero_points, g_idx, bias). The weights become floats (N, K); a row of one block
-/// around the middle keeps its scale, as int8.
-inline void import_matmul_nbits(ImportContext& context, const GraphNode& node) {
-  const PackedWeights packed = read_packed_weights(node);
-  if (context.has_input(node, 4)) throw Error("its input g_idx", "reorders the rows", "quantize without act-order");
-  const auto wrong_size = [](const char* what) {
-    return Error(std::string("its ") + what, "do not have the size that N, K and block_size say", "check the export");
-  };
-  const std::vector<std::int64_t> bytes = context.integers(node, 1, "weights");
-  const std::vector<float> scales = context.numbers(node, 2, "scales");
-  const std::int64_t blocks = packed.blocks();
-  if (static_cast<std::int64_t>(bytes.size()) != element_count({packed.n, blocks, packed.blob()})) {
-    throw wrong_size("weights");
+/// The zero points of blocks as bytes, where they are integers of as many bits; nothing where they are not.
+inline std::optional<Tensor<std::uint8_t>> whole_zero_points(const std::vector<float>& zeros, const Shape& shape,
+                                                             int bits) {
+  Tensor<std::uint8_t> whole(shape);
+  for (std::size_t i = 0; i < zeros.size(); ++i) {
+    if (!(zeros[i] >= 0.0F && zeros[i] < static_cast<float>(1 << bits)) || zeros[i] != std::floor(zeros[i]))
+      return std::nullopt;
+    whole.flat()[i] = static_cast<std::uint8_t>(zeros[i]);
   }
-  const auto count = static_cast<std::size_t>(element_count({packed.n, blocks}));
-  if (scales.size() != count) throw wrong_size("scales");
-  const auto middle = static_cast<float>(std::int64_t{1} << (packed.bits - 1));
-  std::vector<float> zeros(count, middle);
-  if (const ConstantPtr given = context.constant_or_null(node, 3)) {
-    if (is_floating(given->type)) {
-      zeros = context.numbers(node, 3, "zero points");
-    } else {
-      const std::vector<std::int64_t> packed_zeros = context.integers(node, 3, "zero points");
-      const std::int64_t row = (blocks * packed.bits + 7) / 8;
-      if (static_cast<std::int64_t>(packed_zeros.size()) != packed.n * row) throw wrong_size("zero points");
-      for (std::size_t i = 0; i < count; ++i) {
-        const auto at = static_cast<std::int64_t>(i);
-        zeros[i] = static_cast<float>(packed.at(packed_zeros.data() + at / blocks * row, at % blocks));
-      }
+  return whole;
+}
+
+/// Packed zero points, a row of blocks after the other and each in whole bytes, as one a byte.
+inline Tensor<std::uint8_t> unpacked_zero_points(ImportContext& context, const GraphNode& node, const Shape& shape,
+                                                 int bits) {
+  const Tensor<std::uint8_t> packed =
+      import_bytes(context, node, 3, "zero points", {shape[0], (shape[1] * bits + 7) / 8});
+  Tensor<std::uint8_t> zeros(shape);
+  const std::int64_t per_byte = 8 / bits;
+  for (std::int64_t i = 0; i < element_count(shape); ++i) {
+    const std::int64_t at = i % shape[1];
+    const int byte = packed.flat()[static_cast<std::size_t>(i / shape[1] * packed.dim(1) + at / per_byte)];
+    zeros.flat()[static_cast<std::size_t>(i)] =
+        static_cast<std::uint8_t>((byte >> (at % per_byte * bits)) & ((1 << bits) - 1));
+  }
+  return zeros;
+}
+
+/// A · dequantized(B): (A, B, scales, zero_points, g_idx, bias). Weights around zero points that are no integers become
+/// floats.
+inline void import_matmul_nbits(ImportContext& context, const GraphNode& node) {
+  MatMulNBits layer;
+  layer.ic = expect_setting(required_integer(node, "K"), "K");
+  const std::int64_t oc = expect_setting(required_integer(node, "N"), "N");
+  const std::int64_t bits = integer_attribute(node, "bits", 4);
+  layer.block = expect_setting(required_integer(node, "block_size"), "block_size");
+  if (bits != 2 && bits != 4 && bits != 8) {
+    throw Error("attribute 'bits'", "is " + std::to_string(bits), "use 2, 4 or 8");
+  }
+  if (layer.block % 8 != 0) throw Error("attribute 'block_size'", "is no multiple of 8", "check the export");
+  layer.bits = static_cast<int>(bits);
+  if (context.has_input(node, 4)) throw Error("its input g_idx", "reorders the rows", "quantize without act-order");
+
+  const Shape of_blocks{oc, layer.blocks()};
+  layer.packed = import_bytes(context, node, 1, "weights", {oc, layer.blocks(), layer.block * bits / 8});
+  const std::vector<float> scales = context.numbers(node, 2, "scales");
+  if (static_cast<std::int64_t>(scales.size()) != element_count(of_blocks)) {
+    throw Error("its scales", "do not have the size that N, K and block_size say", "check the export");
+  }
+  Tensor<float> of_block(of_blocks);
+  std::copy(scales.begin(), scales.end(), of_block.flat().begin());
+  layer.scales = std::move(of_block);
+  std::vector<float> zeros;  // where they are no integers
+  if (const ConstantPtr given = context.constant_or_null(node, 3); given && is_floating(given->type)) {
+    zeros = context.numbers(node, 3, "zero points");
+    if (zeros.size() != scales.size()) {
+      throw Error("its zero points", "do not have the size that N, K and block_size say", "check the export");
     }
-    if (zeros.size() != count) throw wrong_size("zero points");
+    if (auto whole = whole_zero_points(zeros, of_blocks, layer.bits)) {
+      layer.zero_points = std::move(*whole);
+      zeros.clear();
+    }
+  } else if (given) {
+    layer.zero_points = unpacked_zero_points(context, node, of_blocks, layer.bits);
   } else if (context.has_input(node, 3)) {
     throw Error("its zero points", "are computed by the graph, not constant", "quantize the model statically");
   }
-  context.reader.budget.charge(static_cast<std::size_t>(element_count({packed.n, packed.k})) * sizeof(float));
-  Tensor<float> weights(Shape{packed.n, packed.k});
-  float* to = weights.flat().data();
-  for (std::int64_t n = 0; n < packed.n; ++n) {
-    for (std::int64_t k = 0; k < packed.k; ++k) {
-      const std::int64_t block = n * blocks + k / packed.block;
-      const std::int64_t q = packed.at(bytes.data() + block * packed.blob(), k % packed.block);
-      const auto at = static_cast<std::size_t>(block);
-      *to++ = (static_cast<float>(q) - zeros[at]) * scales[at];
-    }
-  }
-  Dense<float> layer;
-  layer.weights = Parameter<float>(std::move(weights));
-  const auto is_positive = [](float scale) { return scale > 0.0F && std::isfinite(scale); };
-  const bool centered = std::all_of(zeros.begin(), zeros.end(), [&](float zero) { return zero == middle; });
-  if (blocks == 1 && centered && std::all_of(scales.begin(), scales.end(), is_positive)) {
-    layer.weights.quantization = Quantization{DType::s8, scales, std::vector<std::int32_t>(scales.size(), 0), 0};
-  }
-  if (context.has_input(node, 5)) layer.bias = context.parameter(node, 5, "biases");
+  Parameter<float> bias;
+  if (context.has_input(node, 5)) bias = context.parameter(node, 5, "biases");
   const NodeId src = context.src(node, 0);
   if (context.shape(src).rank() < 2) throw Error("", "takes a source of rank 1", "give it a row");
-  context.append(node, std::move(layer), {src});
+  if (zeros.empty()) {
+    layer.bias = bias.value;
+    context.append(node, std::move(layer), {src});
+    return;
+  }
+
+  context.reader.budget.charge(static_cast<std::size_t>(element_count({oc, layer.ic})) * sizeof(float));
+  Tensor<float> weights(Shape{oc, layer.ic});
+  for (std::int64_t o = 0; o < oc; ++o) {
+    for (std::int64_t i = 0; i < layer.ic; ++i) {
+      const std::int64_t which = i / layer.block;
+      const float zero = zeros[static_cast<std::size_t>(o * layer.blocks() + which)];
+      weights.flat()[static_cast<std::size_t>(o * layer.ic + i)] =
+          (static_cast<float>(layer.integer(o, i)) - zero) * layer.scale(o, which);
+    }
+  }
+  context.append(node, Dense<float>{std::move(weights), std::move(bias)}, {src});
 }
 
 }  // namespace fulcrum::detail::onnx_io

@@ -99,6 +99,7 @@ inline bool mixes_samples(const BuiltNode& node, const std::vector<BuiltNode>& b
                 [](const Conv<float>&) { return false; },
                 [](const ConvTranspose<float>&) { return false; },
                 [](const Dense<float>&) { return false; },
+                [](const MatMulNBits&) { return false; },
                 [](const BatchNormalization<float>&) { return false; },
                 [](const InstanceNormalization<float>&) { return false; },
                 [](const LocalResponseNormalization&) { return false; },

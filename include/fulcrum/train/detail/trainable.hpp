@@ -11,7 +11,7 @@ namespace fulcrum::detail::training {
 /// Layers that only run forward.
 template <class L>
 concept ForwardOnly = MovementLayer<L> || ElementwiseLayer<L> || NormalizationLayer<L> || ReductionLayer<L> ||
-    is_one_of<L, ConvTranspose<float>, MatMul, Recurrent<float>, Custom>;
+    is_one_of<L, ConvTranspose<float>, MatMulNBits, MatMul, Recurrent<float>, Custom>;
 
 /// Whether training can take the layer on a value of this shape.
 FULCRUM_DECLARE [[nodiscard]] bool is_trainable(const Layer<float>& layer, const Shape& dst);
