@@ -49,6 +49,20 @@ TEST_CASE("a recipe is read from JSON, what is absent being the default") {
   CHECK(std::get<QuantizeStep>(recipe.steps()[5]).max_accuracy_drop == 0.005);
 }
 
+TEST_CASE("weights alone are quantized at the end of a recipe, or before values are") {
+  const auto recipe = [](const char* text) { return recipe_from_json(nlohmann::json::parse(text)); };
+  const Recipe both = recipe(R"({"steps": [{"step": "quantize_weights", "bits": 8, "group": 128, "symmetric": true,
+                                             "skip": ["head"]}, {"step": "quantize"}]})");
+  const auto& options = std::get<QuantizeWeightsStep>(both.steps()[0]).options;
+  CHECK(options.bits == 8);
+  CHECK(options.group == 128);
+  CHECK(options.symmetric);
+  CHECK(options.skip == std::vector<std::string>{"head"});
+  CHECK_THROWS_WITH(recipe(R"({"steps": [{"step": "quantize_weights"}, {"step": "prune"}]})"),
+                    ContainsSubstring("packed"));
+  CHECK_THROWS_WITH(recipe(R"({"steps": [{"step": "quantize_weights", "bit": 4}]})"), ContainsSubstring("bit"));
+}
+
 TEST_CASE("what a recipe has that is not known is named with the way to it") {
   const auto refused = [](const char* text, const char* why) {
     const auto document = nlohmann::json::parse(text);

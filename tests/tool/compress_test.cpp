@@ -132,6 +132,30 @@ TEST_CASE("compress says what is wrong with a target for channels") {
   CHECK_THAT(errors("--prune-channels flops=0.5 --keep-channels nowhere"), ContainsSubstring("nowhere"));
 }
 
+TEST_CASE("compress packs the weights of dense layers, whose file is as small as they are") {
+  const test::TemporaryFolder folder;
+  export_onnx(ModelBuilder<float>("net", 3).input({512}).dense(512).relu().dense(10).build(),
+              folder.path("model.onnx"));
+  const Finished finished =
+      run_tool(folder, "compress model.onnx -o packed.onnx --json --quantize weights --weight-bits 4 --group 64");
+  REQUIRE(finished.exit_code == 0);
+  const auto report = nlohmann::json::parse(finished.output).at("passes").at("quantize");
+  CHECK(report.at("layers").size() == 2);
+  CHECK(6 * read_file(folder.path("packed.onnx")).size() < read_file(folder.path("model.onnx")).size());
+  const Model<float> packed = import_onnx(folder.path("packed.onnx"));
+  const auto& layer = std::get<MatMulNBits>(packed.node(1).layer);
+  CHECK(layer.block == 64);
+  CHECK_FALSE(layer.zero_points.empty());
+  const auto errors = [&](const std::string& how) {
+    const Finished refused = run_tool(folder, "compress model.onnx -o packed.onnx --quantize weights " + how);
+    CHECK(refused.exit_code == 1);
+    return refused.errors;
+  };
+  CHECK_THAT(errors("--weight-bits 5"), ContainsSubstring("give 4 or 8"));
+  CHECK_THAT(errors("--group 20"), ContainsSubstring("power of two"));
+  CHECK_THAT(errors("--data fashion-mnist"), ContainsSubstring("takes no samples"));
+}
+
 TEST_CASE("compress does the steps of a recipe, and refuses a wrong order with the reason") {
   const test::TemporaryFolder folder;
   write_model(folder);

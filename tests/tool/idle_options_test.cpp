@@ -27,6 +27,8 @@ constexpr IdleOption idle_options[] = {
     {"compress none.onnx -o o.onnx --quantize int8 --calibrate-on none.npy --samples 9", "--samples"},
     {"compress none.onnx -o o.onnx --prune threshold=0.1 --scope layer", "--scope"},
     {"compress none.onnx -o o.onnx --prune threshold=0.1 --weight-bits 4", "--weight-bits"},
+    {"compress none.onnx -o o.onnx --quantize dynamic --group 64", "--group"},
+    {"compress none.onnx -o o.onnx --quantize dynamic --symmetric", "--symmetric"},
     {"compress none.onnx -o o.onnx --prune threshold=0.1 --per-tensor", "--per-tensor"},
     {"compress none.onnx -o o.onnx --prune threshold=0.1 --fit-16-bits", "--fit-16-bits"},
     {"compress none.onnx -o o.onnx --quantize dynamic --bias-correction", "--bias-correction"},

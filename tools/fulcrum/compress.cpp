@@ -22,6 +22,7 @@
 #include <fulcrum/passes/fake_quantize.hpp>
 #include <fulcrum/passes/prune.hpp>
 #include <fulcrum/passes/quantize_dynamic.hpp>
+#include <fulcrum/passes/quantize_weights.hpp>
 #include <fulcrum/plan/accuracy_score.hpp>
 #include <fulcrum/plan/mixed_precision.hpp>
 #include <fulcrum/report/pass_json.hpp>
@@ -53,9 +54,11 @@ struct CompressCommand {
   std::vector<std::string> calibrate_on;
   std::optional<double> min_sqnr_db;
   bool within_accuracy = false;  // --max-accuracy-drop is for --quantize int8
-  int weight_bits = 8;
   bool per_tensor = false, narrow_range = false, equalize = false, bias_correction = false, fit_16_bits = false,
        relu6_as_relu = false, json = false;
+  int weight_bits = 0;  // 0: as this CPU needs; 4 where weights alone are quantized
+  std::int64_t group = WeightQuantizeOptions{}.group;
+  bool symmetric = false;
 };
 
 /// The number in "KEY=NUMBER".
@@ -99,6 +102,14 @@ FakeQuantizeOptions fake_quantize_options(const CompressCommand& command) {
   options.bits = static_cast<int>(bits);
   options.narrow_range = command.narrow_range;
   options.per_channel = !command.per_tensor;
+  return options;
+}
+
+WeightQuantizeOptions weight_options(const CompressCommand& command) {
+  WeightQuantizeOptions options;
+  if (command.weight_bits != 0) options.bits = command.weight_bits;
+  options.group = command.group;
+  options.symmetric = command.symmetric;
   return options;
 }
 
@@ -152,8 +163,12 @@ void refuse_without_effect(const CompressCommand& command, const CLI::App& given
   expect_effect(given, "--calibrate", int8, "is for --quantize int8, whose ranges come from samples", "leave it out");
   expect_effect(given, "--percentile", int8 && command.calibrate == "percentile", "is for --calibrate percentile",
                 "give that as well, with --quantize int8");
-  expect_effect(given, "--weight-bits", !command.quantize.empty(), "is for --quantize", "give int8 or dynamic");
-  expect_effect(given, "--fit-16-bits", !command.quantize.empty(), "is for --quantize", "give int8 or dynamic");
+  expect_effect(given, "--weight-bits", !command.quantize.empty(), "is for --quantize",
+                "give int8, dynamic or weights");
+  expect_effect(given, "--fit-16-bits", !command.quantize.empty() && command.quantize != "weights",
+                "is for --quantize int8 and dynamic", "give one of them as well");
+  for (const char* option : {"--group", "--symmetric"})
+    expect_effect(given, option, command.quantize == "weights", "is for --quantize weights", "give that as well");
   expect_effect(given, "--samples", by_data, "says how many images of --data calibrate",
                 "give it with --quantize int8 and --data");
   expect_effect(given, "--bias-correction", int8, "is for --quantize int8, whose samples it takes", "leave it out");
@@ -199,11 +214,15 @@ void compress(CompressCommand& command, const CLI::App& given) {
                 "give --recipe, --target-latency-ms, --prune-channels, --prune, --equalize, --fake-quantize or "
                 "--quantize");
   }
-  if (!command.quantize.empty() && command.quantize != "int8" && command.quantize != "dynamic") {
-    throw Error("--quantize " + command.quantize, "is not known", "use int8 or dynamic");
+  if (!command.quantize.empty() && command.quantize != "int8" && command.quantize != "dynamic" &&
+      command.quantize != "weights") {
+    throw Error("--quantize " + command.quantize, "is not known", "use int8, dynamic or weights");
   }
-  if (command.quantize == "dynamic" && !(command.data.empty() && command.calibrate_on.empty())) {
-    throw Error("--quantize dynamic", "takes no samples: ranges are found at run time",
+  const bool takes_samples = command.quantize != "dynamic" && command.quantize != "weights";
+  if (!takes_samples && !(command.data.empty() && command.calibrate_on.empty())) {
+    throw Error("--quantize " + command.quantize,
+                command.quantize == "dynamic" ? "takes no samples: ranges are found at run time"
+                                              : "takes no samples: values stay in float",
                 "leave --data and --calibrate-on out, or give --quantize int8");
   }
   if (command.quantize == "int8" && command.data.empty() && command.calibrate_on.empty()) {
@@ -248,7 +267,7 @@ void compress(CompressCommand& command, const CLI::App& given) {
   }
   if (!command.quantize.empty()) {
     QuantizeOptions options = int8_options_for_this_cpu();
-    options.weight_bits = command.weight_bits;
+    if (command.weight_bits != 0) options.weight_bits = command.weight_bits;
     options.sums_in_16_bits = options.sums_in_16_bits || command.fit_16_bits;
     options.unsigned_values = options.unsigned_values || command.fit_16_bits || command.weight_bits == 7;
     options.method = calibration_method_from(command.calibrate);
@@ -262,9 +281,10 @@ void compress(CompressCommand& command, const CLI::App& given) {
       reports["quantize"] = to_json(result.quantized);
       text += to_text(result.quantized) + "\n" + to_text(result.report, command.within_accuracy) + "\n";
     } else {
-      auto result = command.quantize == "dynamic"  ? quantize_dynamically(model, options)
-                    : command.calibrate_on.empty() ? quantized_on(model, command.data, options, command.samples)
-                                                   : quantized_on(model, command.calibrate_on, options);
+      auto result = command.quantize == "weights"   ? quantize_weights(model, weight_options(command))
+                    : command.quantize == "dynamic" ? quantize_dynamically(model, options)
+                    : command.calibrate_on.empty()  ? quantized_on(model, command.data, options, command.samples)
+                                                    : quantized_on(model, command.calibrate_on, options);
       model = std::move(result.model);
       reports["quantize"] = to_json(result.report);
       text += to_text(result.report) + "\n";
@@ -305,18 +325,22 @@ void add_compress(CLI::App& app) {
                   "bits=B rounds weights to B bits (2 to 16), kept as floats");
   sub->add_flag("--per-tensor", command->per_tensor, "one range for the weights of a layer, not one per channel");
   sub->add_flag("--narrow-range", command->narrow_range, "fake-quantize without the lowest integer");
-  sub->add_option(
-      "--quantize", command->quantize,
-      "int8: integer weights and activations; dynamic: the same with ranges found at run time, without samples");
+  sub->add_option("--quantize", command->quantize,
+                  "int8: integer weights and activations; dynamic: the same with ranges found at run time, without "
+                  "samples; weights: "
+                  "dense layers with weights of 4 or 8 bits that stay packed in memory, values in float");
   sub->add_option("--calibrate", command->calibrate, "how ranges of activations are found")
       ->check(CLI::IsMember({"minmax", "percentile", "entropy", "mse"}))
       ->capture_default_str();
   sub->add_option("--percentile", command->percentile,
                   "percentage of magnitudes kept by --calibrate percentile (default: 99.99)")
       ->check(above_zero(100.0));
-  sub->add_option("--weight-bits", command->weight_bits, "2 to 8 bits of a weight")
-      ->check(CLI::Range(2, 8))
+  sub->add_option("--weight-bits", command->weight_bits,
+                  "2 to 8 bits of a weight (default: 8); of --quantize weights 4 (default) or 8")
+      ->check(CLI::Range(2, 8));
+  sub->add_option("--group", command->group, "of --quantize weights: inputs that share a scale, a power of two from 16")
       ->capture_default_str();
+  sub->add_flag("--symmetric", command->symmetric, "of --quantize weights: integers around 0, without zero points");
   sub->add_flag(
       "--fit-16-bits", command->fit_16_bits,
       "with --quantize: unsigned values, and coarser weights in channels where two 8-bit products could exceed "
@@ -344,6 +368,7 @@ void add_compress(CLI::App& app) {
       "  fulcrum compress model.onnx -o fast.onnx --target-latency-ms 1 --max-accuracy-drop 0.5 --data fashion-mnist\n"
       "  fulcrum compress model.onnx -o pruned.onnx --prune sparsity=0.5 --scope global\n"
       "  fulcrum compress model.onnx -o int8.onnx --quantize int8 --calibrate percentile --data fashion-mnist\n"
-      "  fulcrum compress model.onnx -o dynamic.onnx --quantize dynamic");
+      "  fulcrum compress model.onnx -o dynamic.onnx --quantize dynamic\n"
+      "  fulcrum compress model.onnx -o packed.onnx --quantize weights --weight-bits 4 --group 32");
   sub->callback([command, sub] { compress(*command, *sub); });
 }

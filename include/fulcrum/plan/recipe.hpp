@@ -16,6 +16,7 @@
 #include <fulcrum/passes/low_rank.hpp>
 #include <fulcrum/passes/prune.hpp>
 #include <fulcrum/passes/prune_channels.hpp>
+#include <fulcrum/passes/quantize_weights.hpp>
 #include <fulcrum/train/gradual_prune_hook.hpp>
 #include <fulcrum/train/learned_step_hook.hpp>
 
@@ -70,7 +71,14 @@ struct QuantizeStep {
   std::optional<double> min_sqnr_db = std::nullopt;  ///< the same, of the outputs over the samples [dB]
 };
 
-using RecipeStep = std::variant<PruneChannelsStep, LowRankStep, PruneStep, TrainStep, EqualizeStep, QuantizeStep>;
+/// Dense layers with weights of a few bits that stay packed; values stay in float.
+struct QuantizeWeightsStep {
+  static constexpr std::string_view kind = "quantize_weights";
+  WeightQuantizeOptions options;
+};
+
+using RecipeStep =
+    std::variant<PruneChannelsStep, LowRankStep, PruneStep, TrainStep, EqualizeStep, QuantizeStep, QuantizeWeightsStep>;
 
 [[nodiscard]] inline std::string_view kind_of(const RecipeStep& step) {
   return std::visit([](const auto& s) { return s.kind; }, step);
@@ -96,6 +104,7 @@ public:
   Recipe&& train(TrainStep step) && { return std::move(add(std::move(step))); }
   Recipe&& equalize(EqualizeStep step) && { return std::move(add(std::move(step))); }
   Recipe&& quantize(QuantizeStep step) && { return std::move(add(std::move(step))); }
+  Recipe&& quantize_weights(QuantizeWeightsStep step) && { return std::move(add(std::move(step))); }
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] std::uint64_t seed() const noexcept { return seed_; }  ///< of all that is drawn in its trainings
@@ -146,6 +155,7 @@ FULCRUM_DEFINE void validate(const Recipe& recipe) {
   if (recipe.steps().empty()) throw Error("recipe '" + recipe.name() + "'", "has no step", "give one or more");
   bool pruned = false;
   bool rounded = false;
+  bool packed = false;
   bool quantized = false;
   for (std::size_t i = 0; i < recipe.steps().size(); ++i) {
     const RecipeStep& step = recipe.steps()[i];
@@ -155,6 +165,8 @@ FULCRUM_DEFINE void validate(const Recipe& recipe) {
         quantize != nullptr && quantize->max_accuracy_drop && quantize->min_sqnr_db)
       refuse(i, "has two limits", "give max_accuracy_drop or min_sqnr_db");
     if (quantized) refuse(i, "comes after the model has become integers", "put it before quantize");
+    if (packed && !std::holds_alternative<QuantizeStep>(step))
+      refuse(i, "comes after weights were packed, which no pass edits", "put it before quantize_weights");
     if (cuts && pruned)
       refuse(i, "comes after weights were pruned, and would leave another share of them", "put it before the pruning");
     if (rounded && !std::holds_alternative<QuantizeStep>(step))
@@ -163,6 +175,7 @@ FULCRUM_DEFINE void validate(const Recipe& recipe) {
       refuse(i, "prunes while it trains, after weights were pruned already", "prune once: there or here");
     pruned = pruned || std::holds_alternative<PruneStep>(step) || (train != nullptr && train->prune);
     rounded = rounded || (train != nullptr && train->round);
+    packed = std::holds_alternative<QuantizeWeightsStep>(step);
     quantized = std::holds_alternative<QuantizeStep>(step);
   }
 }

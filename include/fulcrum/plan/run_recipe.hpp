@@ -92,6 +92,7 @@ private:
   FULCRUM_DECLARE std::string apply(const QuantizeStep& step);
   FULCRUM_DECLARE std::string quantize_within(const QuantizeStep& step, const QuantizeOptions& options,
                                               const Tensor<float>& images);
+  FULCRUM_DECLARE std::string apply(const QuantizeWeightsStep& step);
   FULCRUM_DECLARE [[nodiscard]] Tensor<float> outputs_of(const Model<float>& teacher, const Dataset& data) const;
 
   /// Of a step, as a part of the whole.
@@ -282,6 +283,13 @@ FULCRUM_DEFINE std::string RecipeRun::apply(const QuantizeStep& step) {
   return std::to_string(result.report.layers.size()) + " layer(s) in int8, weights of " +
          std::to_string(options.weight_bits) + " bits, ranges by " + std::string(name_of(step.options.method)) +
          (options.bias_correction ? ", biases corrected" : "");
+}
+
+FULCRUM_DEFINE std::string RecipeRun::apply(const QuantizeWeightsStep& step) {
+  auto result = fulcrum::quantize_weights(model_, step.options);
+  model_ = std::move(result.model);
+  return std::to_string(result.report.layers.size()) + " layer(s) with packed weights of " +
+         std::to_string(step.options.bits) + " bits, a scale for " + std::to_string(step.options.group);
 }
 
 FULCRUM_DEFINE RecipeResult RecipeRun::run() && {

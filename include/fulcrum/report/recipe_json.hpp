@@ -151,6 +151,16 @@ inline RecipeStep quantize_step(const JsonReader& j) {
   return step;
 }
 
+inline RecipeStep quantize_weights_step(const JsonReader& j) {
+  expect_keys(j, {"step", "bits", "group", "symmetric", "skip"});
+  QuantizeWeightsStep step;
+  read_integer<int>(j, "bits", 4, step.options.bits);
+  read_integer<std::int64_t>(j, "group", 16, step.options.group);
+  if (const auto symmetric = j.find("symmetric")) step.options.symmetric = symmetric->boolean();
+  read_texts(j, "skip", step.options.skip);
+  return step;
+}
+
 }  // namespace fulcrum::detail
 
 namespace fulcrum {
@@ -174,8 +184,10 @@ FULCRUM_DEFINE Recipe recipe_from_json(const JsonReader& j) {
       recipe.add(detail::equalize_step(step));
     else if (kind == QuantizeStep::kind)
       recipe.add(detail::quantize_step(step));
+    else if (kind == QuantizeWeightsStep::kind)
+      recipe.add(detail::quantize_weights_step(step));
     else
-      step.at("step").fail("prune_channels, low_rank, prune, train, equalize or quantize");
+      step.at("step").fail("prune_channels, low_rank, prune, train, equalize, quantize or quantize_weights");
   }
   validate(recipe);
   return recipe;
