@@ -53,6 +53,16 @@ TEST_CASE("late requests cut the delay, others give it back") {
   CHECK(delay.now() == 0ms);
 }
 
+TEST_CASE("a delay of some nanoseconds comes back as well") {
+  BatchPolicy policy = within(10ms);
+  policy.max_delay = 50ns;
+  BatchDelay delay(policy);
+  for (int i = 0; i < 8; ++i) delay.done(11ms);
+  CHECK(delay.now() == 0ns);
+  for (int i = 0; i < 800; ++i) delay.done(10ms);
+  CHECK(delay.now() == 50ns);
+}
+
 TEST_CASE("in a simulated queue one request in a hundred is late, and batches are as large as that allows") {
   const ServiceModel service({1, 8},
                              {ServiceTime::exponential(Seconds(0.001)), ServiceTime::exponential(Seconds(0.002))});

@@ -22,17 +22,22 @@ public:
       : most_(policy.max_delay), within_(policy.within), now_(policy.max_delay) {}
 
   [[nodiscard]] bool adapts() const noexcept { return within_.count() > 0 && most_.count() > 0; }
-  [[nodiscard]] std::chrono::nanoseconds now() const noexcept { return now_; }
+  [[nodiscard]] std::chrono::nanoseconds now() const noexcept {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(now_);
+  }
 
   /// \param latency  of a request that is done, from the queue to its result
   void done(std::chrono::nanoseconds latency) noexcept {
     if (!adapts()) return;
-    const std::chrono::nanoseconds step = most_ / 8;
-    now_ = std::clamp(now_ + (latency > within_ ? -step : step / 99), std::chrono::nanoseconds{0}, most_);
+    const Exact step = most_ / 8.0;
+    now_ = std::clamp(now_ + (latency > within_ ? -step : step / 99.0), Exact{0.0}, Exact(most_));
   }
 
 private:
-  std::chrono::nanoseconds most_, within_, now_;
+  using Exact = std::chrono::duration<double, std::nano>;  // what is given back may be less than a nanosecond
+
+  std::chrono::nanoseconds most_, within_;
+  Exact now_;
 };
 
 }  // namespace fulcrum
