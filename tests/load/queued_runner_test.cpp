@@ -233,3 +233,74 @@ TEST_CASE("what cannot be served is refused") {
   QueuedRunner runner(sum_model(), {}, {});
   CHECK_THROWS_WITH(runner.submit({}, {}, {}), ContainsSubstring("give 1 and 1"));
 }
+
+TEST_CASE("a request runs on the calling thread where an instance is free and it need not wait") {
+  Gate gate;
+  RunnerOptions options;
+  options.executors = gate.executors();
+  QueuedRunner runner(sum_model(), {}, options);
+  float sum = 0.0F;
+  float* const results[] = {&sum};
+  std::thread::id ran;
+  RequestOutcome end;
+  const auto note = [&ran, &end](const RequestOutcome& outcome) {
+    ran = std::this_thread::get_id();
+    end = outcome;
+  };
+  while (!runner.run_here(sources, results, note)) std::this_thread::yield();  // until the instance waits for work
+  CHECK(ran == std::this_thread::get_id());
+  CHECK(sum == 10.0F);
+  CHECK(end.status == RequestStatus::done);
+  CHECK(end.batch == 1);
+  CHECK(runner.lent() == 0);
+  CHECK_FALSE(runner.run_here(sources, results, note, std::chrono::steady_clock::now() - 1ms));
+  gate.armed = true;
+  Ends ends;
+  runner.submit(sources, {}, ends.of(0));
+  gate.wait_until_busy();
+  CHECK_FALSE(runner.run_here(sources, results, note));
+  gate.opened.set_value();
+  CHECK(ends.wait_for(1)[0].second.status == RequestStatus::done);
+  CHECK_THROWS_WITH(runner.run_here({}, {}, note), ContainsSubstring("was given 0 source(s)"));
+}
+
+TEST_CASE("a request that would wait for company, or for a team of threads, does not run on the calling thread") {
+  const auto sum = [](const Model<float>&, const RunConfig& config) { return test::SumExecutor(config.batch, 4); };
+  QueuedRunner patient(sum_model(), {}, {.batching = {.max_batch = 4, .max_delay = 1ms}, .executors = sum});
+  QueuedRunner team(sum_model(), {.threads = 2}, {.executors = sum});
+  for (QueuedRunner* runner : {&patient, &team}) {
+    CHECK(runner->infer(sources, {}).status == RequestStatus::done);
+    std::this_thread::sleep_for(2ms);
+    CHECK_FALSE(runner->run_here(sources, {}, [](const RequestOutcome&) {}));
+  }
+}
+
+TEST_CASE("requests that run on calling threads and on the runner's own take turns") {
+  RunnerOptions options;
+  options.executors = [](const Model<float>&, const RunConfig& config) { return test::SumExecutor(config.batch, 4); };
+  options.queue.when_full = WhenFull::block;
+  std::atomic<int> right{0}, here{0};
+  constexpr int each = 400;
+  {
+    QueuedRunner runner(sum_model(), {.instances = 2}, options);
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&] {
+        const auto note = [&right](const RequestOutcome& outcome) {
+          right += outcome.status == RequestStatus::done && outcome.dst[0][0] == 10.0F ? 1 : 0;
+        };
+        for (int i = 0; i < each; ++i) {
+          if (i % 3 == 0) {
+            runner.submit(sources, {}, note);
+            continue;
+          }
+          while (!runner.run_here(sources, {}, note)) std::this_thread::yield();
+          ++here;
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+  CHECK(right == 4 * each);
+  CHECK(here == 4 * (each - (each + 2) / 3));
+}

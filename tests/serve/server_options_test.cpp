@@ -15,5 +15,6 @@ TEST_CASE("options out of range are refused") {
   fails([](ServerOptions& o) { o.limits.connections = 0; }, "connections");
   fails([](ServerOptions& o) { o.limits.idle = std::chrono::milliseconds(0); }, "time limit");
   fails([](ServerOptions& o) { o.io_threads = 0; }, "threads");
+  fails([](ServerOptions& o) { o.short_run = std::chrono::microseconds(-1); }, "short inference");
   fails([](ServerOptions& o) { o.hang_after = std::chrono::milliseconds(0); }, "hangs");
 }

@@ -319,6 +319,42 @@ TEST_CASE("an instance that hangs is replaced, and its request answered") {
   while (gate.inside > 0) std::this_thread::yield();
 }
 
+TEST_CASE("a short inference that hangs on the thread that read it takes neither the server nor its end along") {
+  Gate gate;
+  Small small(
+      [&](ServerOptions& options) {
+        options.repository.executors = gate.executors();
+        options.hang_after = 200ms;
+        options.short_run = 1s;
+        options.drain_timeout = 50ms;
+      },
+      sum_model());
+  HttpClient client = small.client();
+  // Once it is known to be short beside the time between requests.
+  for (int i = 0; i < 20; ++i) {
+    CHECK(client.post(infer_small, test::small_request({1, 2, 3, 4})).json()["outputs"][0]["data"] == json{10.0});
+    std::this_thread::sleep_for(10ms);
+  }
+  const std::shared_ptr<WatchedRunner> runner = small.server->repository().find("small")->runner();
+  gate.close(true);
+  HttpClient unlucky = small.client();
+  unlucky.send(HttpClient::request("POST", infer_small, test::small_request({1, 2, 3, 4})));
+  gate.wait_until_inside(1);
+  CHECK(runner->runner().lent() == 1);
+  {
+    const std::lock_guard lock(gate.mutex);
+    gate.closed = false;  // without waking the one inside
+  }
+  CHECK(unlucky.receive().status == 503);
+  HttpClient next = small.client();
+  CHECK(next.post(infer_small, test::small_request({1, 2, 3, 4})).status == 200);
+  CHECK(next.get("/v2/health/ready").status == 200);
+  static_cast<void>(small.server->drain());
+  CHECK(next.ended());
+  gate.close(false);  // it comes back, and nobody minds
+  while (gate.inside > 0) std::this_thread::yield();
+}
+
 TEST_CASE("an instance that throws is replaced, and its request answered") {
   std::atomic<bool> armed{false};
   Small small(

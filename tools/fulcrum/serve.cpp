@@ -21,7 +21,7 @@ struct ServeCommand {
   std::string config, log = "-";
   ServerOptions options;
   double idle_s = 60.0, transfer_s = 10.0, hang_ms = 500.0, drain_delay_s = 0.0, drain_timeout_s = 30.0;
-  int workers = 1;
+  int workers = 1, short_run_us = 200;
   bool no_changes = false, not_quietly = false;
 };
 
@@ -64,6 +64,7 @@ void serve(const ServeCommand& command, ExitCode& exit_code) {
   options.limits.idle = milliseconds(1000.0 * command.idle_s);
   options.limits.transfer = milliseconds(1000.0 * command.transfer_s);
   options.hang_after = milliseconds(command.hang_ms);
+  options.short_run = std::chrono::microseconds(command.short_run_us);
   options.drain_delay = milliseconds(1000.0 * command.drain_delay_s);
   options.drain_timeout = milliseconds(1000.0 * command.drain_timeout_s);
   options.changes = !command.no_changes;
@@ -115,6 +116,9 @@ void add_serve(CLI::App& app, ExitCode& exit_code) {
   sub->add_option("--config", command->config,
                   "a plan of fulcrum plan, for models that have no config.json of their own");
   sub->add_option("--io-threads", options.io_threads, "threads that talk to clients")->capture_default_str();
+  sub->add_option("--short-run-us", command->short_run_us,
+                  "inferences up to so long run on the thread that read them, where requests are far enough apart")
+      ->capture_default_str();
   sub->add_option(
          "--workers", command->workers,
          "processes that share the port, each with all models; one that crashes is started again. Their models "

@@ -72,6 +72,17 @@ public:
   FULCRUM_DECLARE bool submit(std::span<const float* const> src, std::span<float* const> dst, Completion done,
                               std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt);
 
+  /// Runs a request on the calling thread, by an instance that has nothing to do: no other thread has to wake up, which
+  /// takes longer than a short inference does. The completion is called before this returns.
+  /// \return whether it did; if not (no instance is free, requests wait, this one would wait for company, its deadline
+  ///         has passed, or instances have several threads), nothing has happened: submit() it
+  /// \throws Error as submit()
+  FULCRUM_DECLARE bool run_here(std::span<const float* const> src, std::span<float* const> dst, Completion done,
+                                std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt);
+
+  /// Requests that run_here() runs at the moment.
+  FULCRUM_DECLARE [[nodiscard]] int lent() const;
+
   /// Submits a request and waits for its end, which may be that it was rejected.
   /// \throws Error as submit(), and what the executor threw
   FULCRUM_DECLARE RequestOutcome infer(std::span<const float* const> src, std::span<float* const> dst);
@@ -83,6 +94,8 @@ public:
   FULCRUM_DECLARE [[nodiscard]] std::chrono::nanoseconds batch_delay() const;
 
 private:
+  FULCRUM_DECLARE void expect_arrays(std::span<const float* const> src, std::span<float* const> dst) const;
+
   std::vector<Shape> src_shapes_;
   std::vector<Shape> dst_shapes_;
   std::vector<std::int64_t> sizes_;

@@ -31,7 +31,10 @@ struct ServerOptions {
   std::string address = "127.0.0.1";  ///< to listen at; "0.0.0.0": on every network
   std::uint16_t port = 8080;          ///< 0: one that is free (InferenceServer::port())
   int io_threads = 1;                 ///< that talk to clients; ≥ 1
-  bool share_port = false;            ///< other processes may listen at the same port (SO_REUSEPORT)
+  /// Inferences that take no longer, where requests come far enough apart, run on the thread that read them when an
+  /// instance is free: to wake another takes about as long; ≥ 0; 0: none do.
+  std::chrono::microseconds short_run{200};
+  bool share_port = false;  ///< other processes may listen at the same port (SO_REUSEPORT)
   ServerLimits limits{};
   RepositoryOptions repository{};
   bool changes = true;                        ///< clients may load and unload models and change their traffic
@@ -70,6 +73,8 @@ FULCRUM_DEFINE void validate(const ServerOptions& options) {
   check("the least rate of a client", limits.least_rate >= 1, "give a number above 0");
   check("the number of threads that talk to clients", options.io_threads >= 1 && options.io_threads <= 1024,
         "give a number from 1 to 1,024");
+  check("the time of a short inference", options.short_run.count() >= 0 && options.short_run <= std::chrono::seconds(1),
+        "give a time from 0 to a second");
   check("the time after which an instance hangs", options.hang_after.count() > 0, "give a time above 0");
   check("a certificate of TLS without its key, or a key without its certificate,",
         options.tls_certificate.empty() == options.tls_key.empty(), "give both");

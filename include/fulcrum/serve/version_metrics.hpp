@@ -39,6 +39,8 @@ struct VersionMetrics {
   std::atomic<std::int64_t> in_flight{0};      ///< requests at the moment
   std::atomic<double> service_s{0.0};          ///< recent mean time of a batch
   std::atomic<double> sample_cost_s{0.0};      ///< the same over its samples
+  std::atomic<double> gap_s{0.0};              ///< recent mean time from one request to the next
+  std::atomic<std::int64_t> last_ns{0};        ///< when the last one came, by the steady clock
   LatencyHistogram total;                      ///< from the header of a request to its response, of those that are ok
   LatencyHistogram queue;                      ///< in the queue
   LatencyHistogram compute;                    ///< running

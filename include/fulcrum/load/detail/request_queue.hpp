@@ -41,6 +41,7 @@ struct RunnerPlan {
   std::vector<std::size_t> src_elements, dst_elements;  // of a sample
   std::vector<SourceRange> ranges;
   std::vector<std::vector<int>> cpus;  // of each instance; empty: wherever the system puts them
+  bool one_thread = true;              // is what an instance runs on: any may be it
 };
 
 class RequestQueue {
@@ -61,6 +62,7 @@ public:
     }
     for (std::size_t slot = slots; slot-- > 0;) free_.push_back(slot);
     ring_.resize(static_cast<std::size_t>(policy_.capacity));
+    idle_.reserve(static_cast<std::size_t>(instances));
     failures_.resize(static_cast<std::size_t>(instances));
     for (int i = 0; i < instances; ++i) threads_.emplace_back([this, i] { live(static_cast<std::size_t>(i)); });
     ready_.wait();
@@ -77,6 +79,7 @@ public:
   bool submit(std::span<const float* const> src, std::span<float* const> dst, const Completion& done,
               std::optional<Clock::time_point> deadline) {
     std::optional<std::pair<Completion, RequestOutcome>> dropped;
+    bool all = false;
     {
       std::unique_lock lock(mutex_);
       if (waiting_ == ring_.size()) {
@@ -87,22 +90,43 @@ public:
           room_.wait(lock, [this] { return waiting_ < ring_.size(); });
         }
       }
-      const std::size_t slot = free_.back();
-      free_.pop_back();
-      QueuedRequest& request = requests_[slot];
-      std::copy(src.begin(), src.end(), request.src.begin());
-      std::copy(dst.begin(), dst.end(), request.dst.begin());
-      request.has_dst = !dst.empty();
-      request.done = done;
-      request.submitted = Clock::now();
-      request.deadline = deadline.value_or(Clock::time_point::max());
-      if (policy_.timeout.count() > 0)
-        request.deadline = std::min(request.deadline, request.submitted + policy_.timeout);
-      ring_[(head_ + waiting_++) % ring_.size()] = slot;
+      ring_[(head_ + waiting_++) % ring_.size()] = keep(src, dst, done, deadline.value_or(Clock::time_point::max()));
+      all = lent_ > 0;
     }
-    work_.notify_one();
+    wake(all);
     if (dropped) dropped->first(dropped->second);
     return true;
+  }
+
+  /// Runs a request on the calling thread and an instance that has nothing to do. False: there is none, or the request
+  /// is not to run at once; nothing has happened.
+  bool run_here(std::span<const float* const> src, std::span<float* const> dst, const Completion& done,
+                std::optional<Clock::time_point> deadline) {
+    Instance* instance = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      const bool at_once = plan_.one_thread && waiting_ == 0 && !idle_.empty() && !stopping_ &&
+                           decide(batching_, 1, {}, {}).take == 1 && (!deadline || Clock::now() < *deadline);
+      if (!at_once) return false;
+      instance = idle_.back();
+      idle_.pop_back();
+      instance->lent = true;
+      ++lent_;
+      instance->batch.assign(1, keep(src, dst, done, Clock::time_point::max()));
+    }
+    run(*instance);
+    const std::lock_guard lock(mutex_);  // notified under it: what wakes may be the end of all this
+    free_slots(*instance);
+    instance->lent = false;
+    --lent_;
+    idle_.push_back(instance);
+    if (waiting_ > 0 || stopping_) work_.notify_all();
+    return true;
+  }
+
+  int lent() const {
+    const std::lock_guard lock(mutex_);
+    return lent_;
   }
 
   std::int64_t waiting() const {
@@ -116,6 +140,25 @@ public:
   }
 
 private:
+  /// Keeps a request in a slot. Precondition: the lock is held, a slot is free.
+  std::size_t keep(std::span<const float* const> src, std::span<float* const> dst, const Completion& done,
+                   Clock::time_point deadline) {
+    const std::size_t slot = free_.back();
+    free_.pop_back();
+    QueuedRequest& request = requests_[slot];
+    std::copy(src.begin(), src.end(), request.src.begin());
+    std::copy(dst.begin(), dst.end(), request.dst.begin());
+    request.has_dst = !dst.empty();
+    request.done = done;
+    request.submitted = Clock::now();
+    request.deadline = deadline;
+    if (policy_.timeout.count() > 0) request.deadline = std::min(deadline, request.submitted + policy_.timeout);
+    return slot;
+  }
+
+  /// \param all  whether one thread that waits may be one whose instance another thread has
+  void wake(bool all) { all ? work_.notify_all() : work_.notify_one(); }
+
   /// Takes the oldest out of the queue. Precondition: the lock is held, there is one.
   std::size_t pop() {
     const std::size_t slot = ring_[head_];
@@ -155,7 +198,18 @@ private:
     std::vector<std::size_t> batch;             // slots
     std::optional<Clock::time_point> finished;  // when the batch was done, if it is
     std::vector<const float*> results;
+    bool lent = false;  // to a thread that runs a request of its own; under the mutex
   };
+
+  /// Gives back the slots of the last batch. Precondition: the lock is held.
+  void free_slots(Instance& instance) {
+    for (const std::size_t slot : instance.batch) {
+      if (instance.finished) delay_.done(*instance.finished - requests_[slot].submitted);
+      free_.push_back(slot);
+    }
+    batching_.max_delay = delay_.now();
+    instance.batch.clear();
+  }
 
   Instance make_instance() const {
     Instance instance;
@@ -223,12 +277,7 @@ private:
       return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch());
     };
     std::unique_lock lock(mutex_);
-    for (const std::size_t slot : batch) {  // those of the last one
-      if (instance.finished) delay_.done(*instance.finished - requests_[slot].submitted);
-      free_.push_back(slot);
-    }
-    batching_.max_delay = delay_.now();
-    batch.clear();
+    free_slots(instance);
     for (;;) {
       while (waiting_ > 0 && Clock::now() > requests_[ring_[head_]].deadline) {
         const auto [done, outcome] = give_up(RequestStatus::expired);
@@ -237,9 +286,11 @@ private:
         done(outcome);
         lock.lock();
       }
-      if (waiting_ == 0) {
-        if (stopping_) return false;
+      if (waiting_ == 0 || instance.lent) {
+        if (stopping_ && !instance.lent) return false;
+        if (!instance.lent) idle_.push_back(&instance);
         work_.wait(lock);
+        std::erase(idle_, &instance);
         continue;
       }
       const Clock::time_point oldest = requests_[ring_[head_]].submitted;
@@ -249,9 +300,9 @@ private:
       if (stopping_ && decision.take == 0) decision.take = static_cast<std::int64_t>(waiting_);
       if (decision.take > 0) {
         for (std::int64_t i = 0; i < decision.take; ++i) batch.push_back(pop());
-        const bool more = waiting_ > 0;
+        const bool more = waiting_ > 0, all = lent_ > 0;
         lock.unlock();
-        if (more) work_.notify_one();
+        if (more) wake(all);
         if (policy_.when_full == WhenFull::block) room_.notify_all();
         return true;
       }
@@ -329,6 +380,8 @@ private:
   std::vector<std::size_t> ring_;  // slots, in order of arrival
   std::size_t head_ = 0;
   std::size_t waiting_ = 0;
+  std::vector<Instance*> idle_;  // whose threads wait for work
+  int lent_ = 0;
   bool stopping_ = false;
   std::vector<std::exception_ptr> failures_;  // of each instance, until all are ready
   std::vector<std::thread> threads_;
@@ -360,6 +413,7 @@ FULCRUM_DEFINE QueuedRunner::QueuedRunner(const Model<float>& model, const RunCo
   for (const Shape& shape : src_shapes_) plan.src_elements.push_back(static_cast<std::size_t>(element_count(shape)));
   for (const Shape& shape : dst_shapes_) plan.dst_elements.push_back(static_cast<std::size_t>(element_count(shape)));
   plan.ranges = source_ranges(model, shapes);
+  plan.one_thread = config.threads == 1;
 
   std::optional<OnednnModelCache> cache;
   if (!options.executors) cache.emplace(model, config);
@@ -386,17 +440,29 @@ FULCRUM_DEFINE QueuedRunner::QueuedRunner(const Model<float>& model, const RunCo
 
 FULCRUM_LINKAGE QueuedRunner::~QueuedRunner() = default;
 
+FULCRUM_DEFINE void QueuedRunner::expect_arrays(std::span<const float* const> src, std::span<float* const> dst) const {
+  if (src.size() == src_shapes_.size() && (dst.empty() || dst.size() == dst_shapes_.size())) return;
+  throw Error(
+      "submit()",
+      "was given " + std::to_string(src.size()) + " source(s) and " + std::to_string(dst.size()) + " result(s)",
+      "give " + std::to_string(src_shapes_.size()) + " and " + std::to_string(dst_shapes_.size()) + ", or no result");
+}
+
 FULCRUM_DEFINE bool QueuedRunner::submit(std::span<const float* const> src, std::span<float* const> dst,
                                          Completion done,
                                          std::optional<std::chrono::steady_clock::time_point> deadline) {
-  if (src.size() != src_shapes_.size() || (!dst.empty() && dst.size() != dst_shapes_.size())) {
-    throw Error(
-        "submit()",
-        "was given " + std::to_string(src.size()) + " source(s) and " + std::to_string(dst.size()) + " result(s)",
-        "give " + std::to_string(src_shapes_.size()) + " and " + std::to_string(dst_shapes_.size()) + ", or no result");
-  }
+  expect_arrays(src, dst);
   return queue_->submit(src, dst, done, deadline);
 }
+
+FULCRUM_DEFINE bool QueuedRunner::run_here(std::span<const float* const> src, std::span<float* const> dst,
+                                           Completion done,
+                                           std::optional<std::chrono::steady_clock::time_point> deadline) {
+  expect_arrays(src, dst);
+  return queue_->run_here(src, dst, done, deadline);
+}
+
+FULCRUM_DEFINE int QueuedRunner::lent() const { return queue_->lent(); }
 
 FULCRUM_DEFINE RequestOutcome QueuedRunner::infer(std::span<const float* const> src, std::span<float* const> dst) {
   struct Wait {

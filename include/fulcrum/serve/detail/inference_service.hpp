@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -49,6 +50,9 @@ public:
   [[nodiscard]] ModelRepository& repository() noexcept { return repository_; }
   [[nodiscard]] TrafficControl& traffic() noexcept { return traffic_; }
   [[nodiscard]] const ServerOptions& options() const noexcept { return options_; }
+
+  /// Called by watch() when so many threads that begin() was called on hang in a run.
+  std::function<void(int)> threads_lost;
 
   void log(const char* event, nlohmann::json fields) const {
     if (!options_.log) return;
@@ -290,6 +294,7 @@ private:
       call->place = std::prev(on_their_way_.end());
     }
     version.metrics().in_flight.fetch_add(1, std::memory_order_relaxed);
+    const bool here = is_short(*call);
     std::vector<const float*> src(call->src.size());
     std::vector<float*> dst(call->results.size());
     for (std::int64_t sample = 0; sample < call->samples; ++sample) {
@@ -297,8 +302,10 @@ private:
       for (std::size_t o = 0; o < dst.size(); ++o)
         dst[o] = reinterpret_cast<float*>(call->results[o].data()) + sample * version.dst_elements()[o];
       InferenceCall* raw = call.get();
-      const bool taken = call->runner->runner().submit(
-          src, dst, [raw](const RequestOutcome& outcome) { raw->end_sample(outcome); }, call->deadline);
+      const Completion ended = [raw](const RequestOutcome& outcome) { raw->end_sample(outcome); };
+      QueuedRunner& runner = call->runner->runner();
+      const bool taken =
+          (here && runner.run_here(src, dst, ended, call->deadline)) || runner.submit(src, dst, ended, call->deadline);
       if (!taken) {
         RequestOutcome rejected;
         rejected.status = RequestStatus::rejected;
@@ -309,14 +316,29 @@ private:
     call->end_part();
   }
 
+  /// A mean of the last twenty or so; 0: there was none.
+  static void ease(std::atomic<double>& mean, double value) noexcept {
+    const double before = mean.load(std::memory_order_relaxed);
+    mean.store(before == 0.0 ? value : before + 0.05 * (value - before), std::memory_order_relaxed);
+  }
+
+  /// Whether to run it on this thread, which can do nothing else meanwhile: where that is short, by itself and beside
+  /// the time until the next one comes.
+  bool is_short(const InferenceCall& call) const {
+    VersionMetrics& metrics = call.version->metrics();
+    const std::int64_t now = call.submitted.time_since_epoch().count();
+    const std::int64_t last = metrics.last_ns.exchange(now, std::memory_order_relaxed);
+    if (last > 0) ease(metrics.gap_s, std::min(1e-9 * static_cast<double>(now - last), 0.01));
+    if (call.samples > 1 || call.source) return false;
+    const double service = metrics.service_s.load(std::memory_order_relaxed);
+    return service > 0.0 && service <= Seconds(options_.short_run).count() &&
+           2.0 * service <= metrics.gap_s.load(std::memory_order_relaxed);
+  }
+
   /// What a sample takes an instance, as the last ones did.
   static void note_cost(const InferenceCall& call) {
     VersionMetrics& metrics = call.version->metrics();
     const CallOutcome cost = call.measured();
-    const auto ease = [](std::atomic<double>& mean, double value) {
-      const double before = mean.load(std::memory_order_relaxed);
-      mean.store(before == 0.0 ? value : before + 0.05 * (value - before), std::memory_order_relaxed);
-    };
     ease(metrics.service_s, Seconds(cost.computed).count());
     ease(metrics.sample_cost_s,
          Seconds(cost.computed).count() / static_cast<double>(std::max<std::int64_t>(cost.batch, 1)));
@@ -344,7 +366,16 @@ private:
     log("instance_replaced",
         {{"model", version.model()}, {"version", version.version()}, {"because", hung ? "it hung" : "it threw"}});
     version.metrics().replacements.fetch_add(1, std::memory_order_relaxed);
-    if (hung) runner->give_up();
+    if (hung && !runner->given_up()) {
+      runner->give_up();
+      try {
+        const int lost = runner->runner().lent();  // threads that read requests
+        if (lost > 0 && threads_lost) threads_lost(lost);
+      } catch (const std::exception& error) {
+        stuck_.store(true);
+        log("replacement_failed", {{"error", error.what()}});
+      }
+    }
     try {
       static_cast<void>(version.start());
     } catch (const std::exception& error) {

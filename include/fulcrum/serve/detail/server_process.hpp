@@ -3,6 +3,7 @@
 /// What serve/server.hpp declares: the listener, the threads, the end.
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <memory>
@@ -36,7 +37,11 @@ public:
     if (!options_.tls_certificate.empty()) use_tls();
     listen();
     accept();
-    for (int i = 0; i < options_.io_threads; ++i) threads_.emplace_back([context = context_] { context->run(); });
+    for (int i = 0; i < options_.io_threads; ++i) begin_thread();
+    service_->threads_lost = [this](int count) {
+      threads_lost_ = true;
+      for (int i = 0; i < count; ++i) begin_thread();
+    };
     watchman_ = std::thread([this] { keep_watch(); });
   }
   ServerProcess(const ServerProcess&) = delete;
@@ -61,7 +66,8 @@ public:
 
   bool drain() {
     const std::lock_guard draining(draining_);
-    if (threads_.empty()) return drained_;
+    if (ended_already_) return drained_;
+    ended_already_ = true;
     front_->set_ready(false);
     service_->log("draining", {{"in_flight", service_->on_their_way()}});
     std::this_thread::sleep_for(options_.drain_delay);
@@ -81,14 +87,13 @@ public:
     front_->jobs().stop();
     for (const std::shared_ptr<SessionBase>& session : sessions()) session->cut();
     work_.reset();  // nothing is left to do once all are cut: what waits for a runner that hangs is no work
-    for (std::thread& thread : threads_) thread.join();
-    threads_.clear();
     {
       const std::lock_guard lock(watching_);
       ended_ = true;
     }
     watch_.notify_one();
     watchman_.join();
+    end_threads();
     service_->log("ended", {{"all_answered", drained_}});
     return drained_;
   }
@@ -104,6 +109,37 @@ private:
     std::thread([service = std::move(service)] {
       while (service.use_count() > 1) std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }).detach();
+  }
+
+  /// A thread that talks to clients.
+  struct IoThread {
+    std::thread thread;
+    std::shared_ptr<std::atomic<bool>> ended = std::make_shared<std::atomic<bool>>(false);
+  };
+
+  void begin_thread() {
+    IoThread io;
+    io.thread = std::thread([context = context_, ended = io.ended] {
+      context->run();
+      *ended = true;
+    });
+    threads_.push_back(std::move(io));
+  }
+
+  /// Waits for the threads that talk to clients, but for those that hang in an inference: these keep what they use.
+  void end_threads() {
+    const auto until = ServeClock::now() + std::chrono::milliseconds(100);
+    const auto all_ended = [this] {
+      return std::all_of(threads_.begin(), threads_.end(), [](const IoThread& io) { return io.ended->load(); });
+    };
+    if (threads_lost_) {
+      while (!all_ended() && ServeClock::now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      context_->stop();  // what waits for such a thread would keep the others
+      while (!all_ended() && ServeClock::now() < until + std::chrono::milliseconds(100))
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    for (IoThread& io : threads_) threads_lost_ && !io.ended->load() ? io.thread.detach() : io.thread.join();
+    threads_.clear();
   }
 
   void use_tls() {
@@ -224,12 +260,14 @@ private:
   std::vector<std::weak_ptr<SessionBase>> sessions_;
   bool ending_ = false;
   std::mutex draining_;
+  bool ended_already_ = false;
   bool drained_ = true;
   std::mutex watching_;
   std::condition_variable watch_;
   bool ended_ = false;
   std::thread watchman_;
-  std::vector<std::thread> threads_;
+  std::vector<IoThread> threads_;  // the watchman adds to them
+  bool threads_lost_ = false;      // by the watchman
 };
 
 }  // namespace fulcrum::detail
