@@ -21,6 +21,7 @@
 #include "command.hpp"
 #include "model_argument.hpp"
 #include "option_values.hpp"
+#include "output_argument.hpp"
 #include "profile_argument.hpp"
 
 using namespace fulcrum;
@@ -141,7 +142,7 @@ void add_calibrate(CLI::App& app) {
       ->check(above_zero(86400.0));
   sub->add_flag("--thorough", command->thorough, "spend about 13 minutes");
   sub->add_flag("--restart", command->restart, "begin anew where an interrupted calibration could go on");
-  sub->add_flag("--json", command->json, "print the profile as one JSON object as well");
+  add_output_to(*sub, command->json, "print the profile as one JSON object as well");
   sub->footer("Examples:\n  fulcrum calibrate\n  fulcrum calibrate --for model.onnx --batches 1,16");
   sub->callback([command, sub] {
     for (const char* option : {"--batches", "--dim"})

@@ -19,6 +19,8 @@ bool csv_wanted = false;
 struct CsvTable {
   const char* schema;
   std::vector<const char*> rows;  ///< JSON pointers; "" is the document as one row
+  /// Rows also have what their pointer ends with, as "table" in a list and "figure" otherwise, and as "pass" what is
+  /// before that.
   std::vector<CsvColumn> columns;
 };
 
@@ -182,6 +184,48 @@ const std::vector<CsvTable>& tables() {
         {"size_mb", "/size_mb"},
         {"flop", "/flops"},
         {"description", "/description"}}},
+      {"training",
+       {"/epochs"},
+       {{"model", "^/model"},
+        {"epoch", "/epoch"},
+        {"loss", "/loss"},
+        {"train_accuracy", "/train_accuracy"},
+        {"seconds", "/seconds"},
+        {"test_accuracy", "^/accuracy"},
+        {"test_samples", "^/samples"},
+        {"seed", "^/seed"}}},
+      {"machine-profile",
+       {"/peaks", "/bandwidths", "/overheads", "/efficiency"},
+       {{"figure", "/table"},
+        {"precision", "/precision"},
+        {"level", "/level"},
+        {"kernel", "/kernel"},
+        {"threads", "/threads"},
+        {"flop_per_s", "/flop_per_s"},
+        {"byte_per_s", "/byte_per_s"},
+        {"capacity_bytes", "/capacity_bytes"},
+        {"step_us", "/step_us"},
+        {"inference_us", "/inference_us"},
+        {"typical_error", "/leave_one_out_error"}}},
+      {"machine",
+       {"/environment"},
+       {{"cpu", "/cpu"},
+        {"isa", "/isa"},
+        {"cores", "/cores"},
+        {"cpu_quota", "/cpu_quota"},
+        {"f32", "^/precisions/f32"},
+        {"bf16", "^/precisions/bf16"},
+        {"int8", "^/precisions/int8"},
+        {"onednn", "/versions/oneDNN"},
+        {"fulcrum", "/versions/fulcrum"}}},
+      {"run",
+       {""},
+       {{"model", "/model"},
+        {"precision", "/precision"},
+        {"executor", "/executor"},
+        {"input_shape", "/input_shape"},
+        {"output_shape", "/output_shape"},
+        {"output", "/output"}}},
       {"info",
        {"/model/layers"},
        {{"model", "^/model/name"},
@@ -197,27 +241,45 @@ const std::vector<CsvTable>& tables() {
         {"metric", "/metric"},
         {"score", "/score|/accuracy"},
         {"samples", "/samples"}}},
-      {"compression",
-       {"/states"},
+      {"compression",  // of a recipe, of a target, or of single passes
+       {"/states", "/candidates", "/passes/prune_channels/groups", "/passes/prune/layers",
+        "/passes/fake_quantize/layers", "/passes/quantize/layers"},
        {{"model", "^/model"},
-        {"step", "/step"},
+        {"step", "/step|/pass"},
         {"what", "/what"},
+        {"precision", "/precision"},
         {"accuracy", "/accuracy"},
         {"samples", "/samples"},
         {"flop", "/flops"},
+        {"flop_left", "/flops_left"},
         {"parameters", "/parameters"},
         {"nonzero", "/nonzero"},
         {"predicted_ms", "/predicted_ms"},
-        {"seconds", "/seconds"}}},
+        {"seconds", "/seconds"},
+        {"layer", "/layer|/name"},
+        {"channels", "/channels"},
+        {"weights", "/elements"},
+        {"kept", "/kept"},
+        {"sparsity", "/sparsity"},
+        {"threshold", "/threshold"},
+        {"scale_min", "/scale_min|/weight_scale_min"},
+        {"scale_max", "/scale_max|/weight_scale_max"},
+        {"levels", "/levels"},
+        {"sqnr_db", "/sqnr_db|/weight_sqnr_db"},
+        {"why_not", "/why_not"}}},
   };
   return all;
 }
 
-/// Rows that are objects in an object say which they are.
-nlohmann::json named(const std::string& pointer, const nlohmann::json& row) {
-  nlohmann::json result = row;
-  result["figure"] = pointer.substr(pointer.rfind('/') + 1);
-  return result;
+/// A row that says where it comes from.
+nlohmann::json named(const std::string& pointer, const char* key, nlohmann::json row) {
+  const std::size_t last = pointer.rfind('/');
+  row[key] = pointer.substr(last + 1);
+  if (last > 0) {
+    const std::size_t before = pointer.rfind('/', last - 1);
+    row["pass"] = pointer.substr(before + 1, last - before - 1);
+  }
+  return row;
 }
 
 }  // namespace
@@ -254,6 +316,7 @@ void expect_separate_files(const std::vector<std::pair<std::string, std::string>
 }
 
 std::string csv_of(const std::string& schema, const nlohmann::json& document) {
+  if (schema == "info" && !document.contains("model")) return csv_of("machine", document);
   for (const CsvTable& table : tables()) {
     if (schema != table.schema) continue;
     std::vector<nlohmann::json> rows;
@@ -274,10 +337,9 @@ std::string csv_of(const std::string& schema, const nlohmann::json& document) {
       const nlohmann::json::json_pointer place(pointer);
       if (!document.contains(place)) continue;
       const nlohmann::json& found = document[place];
-      if (found.is_array())
-        rows.insert(rows.end(), found.begin(), found.end());
-      else if (found.is_object())
-        rows.push_back(named(pointer, found));
+      if (found.is_object()) rows.push_back(named(pointer, "figure", found));
+      for (std::size_t i = 0; found.is_array() && i < found.size(); ++i)
+        rows.push_back(named(pointer, "table", found[i]));
     }
     return fulcrum::to_csv(table.columns, rows, document);
   }

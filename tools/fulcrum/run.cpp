@@ -20,6 +20,7 @@
 
 #include "command.hpp"
 #include "model_argument.hpp"
+#include "option_values.hpp"
 #include "output_argument.hpp"
 
 using namespace fulcrum;
@@ -245,8 +246,10 @@ void add_run(CLI::App& app) {
   command->add_option("--executor", options->executor, "onednn, or reference: slow and plain, to compare with")
       ->check(CLI::IsMember({"onednn", "reference"}))
       ->capture_default_str();
-  command->add_option("--threads", options->threads, "threads of the executor")->capture_default_str();
-  command->add_flag("--json", options->json, "print one JSON object");
+  command->add_option("--threads", options->threads, "threads of the executor")
+      ->check(between(1, static_cast<double>(most_threads)))
+      ->capture_default_str();
+  add_output_to(*command, options->json);
   command->footer(
       "Examples:\n  fulcrum run model.onnx --input images.npy --output probabilities.npy --precision bf16\n"
       "  fulcrum run vad.onnx --state state=stateN --set sr=16000 --input frames.npy --output speech.npy");

@@ -18,6 +18,7 @@
 #include "command.hpp"
 #include "model_argument.hpp"
 #include "option_values.hpp"
+#include "output_argument.hpp"
 
 using namespace fulcrum;
 
@@ -50,8 +51,10 @@ void train_model(const TrainCommand& command) {
   if (command.json) {
     nlohmann::json epochs = nlohmann::json::array();
     for (const EpochReport& epoch : result.epochs) {
-      epochs.push_back(
-          {{"loss", epoch.loss}, {"train_accuracy", epoch.train_accuracy.value()}, {"seconds", epoch.seconds}});
+      epochs.push_back({{"epoch", epochs.size() + 1},
+                        {"loss", epoch.loss},
+                        {"train_accuracy", epoch.train_accuracy.value()},
+                        {"seconds", epoch.seconds}});
     }
     print_document("training", {{"model", result.model.name()},
                                 {"output", command.output},
@@ -95,7 +98,7 @@ void add_train(CLI::App& app) {
       ->capture_default_str();
   sub->add_option("--threads", command->options.threads, "threads (default: all usable cores)")
       ->check(between(1, 4096));
-  sub->add_flag("--json", command->json, "print one JSON object");
+  add_output_to(*sub, command->json);
   sub->footer("Example:\n  fulcrum train zoo:fashion_cnn --data fashion-mnist -o model.onnx --epochs 5 --seed 1");
   sub->callback([command] { train_model(*command); });
 }
