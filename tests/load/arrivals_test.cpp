@@ -124,7 +124,19 @@ TEST_CASE("a trace that is none says where") {
   CHECK_THROWS_WITH(parse_trace("1\n2\nx\n", "t.csv"), ContainsSubstring("no time in its line 3"));
   CHECK_THROWS_WITH(parse_trace("1\n2abc\n", "t.csv"), ContainsSubstring("no time in its line 2"));
   CHECK_THROWS_WITH(parse_trace("1\n3\n2\n", "t.csv"), ContainsSubstring("back in time in its line 3"));
-  CHECK_THROWS_WITH(parse_trace("nan\n", "t.csv"), ContainsSubstring("holds no arrivals"));
+  for (const char* time : {"nan", "-inf", "1e400", "NaN,/a"})
+    CHECK_THROWS_WITH(parse_trace(time, "t.csv"), ContainsSubstring("t.csv: has no finite time in its line 1"));
+  CHECK_THROWS_WITH(parse_trace("0\n1e300\n", "t.csv"), ContainsSubstring("1e+300 s long with its line 2"));
+  CHECK_THROWS_WITH(parse_trace("-1e308\n1e308\n", "t.csv"), ContainsSubstring("long with its line 2"));
+}
+
+TEST_CASE("times before the origin are times, and a trace of one moment has no rate") {
+  CHECK(parse_trace("-3\n-1\n", "t.csv").times == std::vector<Seconds>{Seconds(0.0), Seconds(2.0)});
+  const ArrivalProcess moment(parse_trace("5\n5\n", "t.csv"));
+  CHECK(rate_of(moment) == 0.0);
+  CHECK(to_string(moment) == "trace of 2 requests, at one moment");
+  CHECK(arrival_times(moment, Seconds(1.0)).size() == 2);
+  CHECK_THROWS_WITH(static_cast<void>(at_rate(moment, 2.0)), ContainsSubstring("has no rate"));
 }
 
 TEST_CASE("parameters out of range are refused") {
@@ -136,6 +148,7 @@ TEST_CASE("parameters out of range are refused") {
   CHECK_THROWS_AS(validate(BurstArrivals{10.0, 50.0, Seconds(0.0)}), Error);
   CHECK_THROWS_AS(validate(TraceArrivals{}), Error);
   CHECK_THROWS_AS(validate(TraceArrivals{{Seconds(1.0), Seconds(0.5)}}), Error);
+  CHECK_THROWS_WITH(validate(TraceArrivals{{Seconds(0.0), Seconds(1e10)}}), ContainsSubstring("up to 1e9"));
   CHECK_THROWS_AS(static_cast<void>(at_rate(PoissonArrivals{1.0}, 0.0)), Error);
   CHECK_THROWS_WITH(static_cast<void>(arrival_times(PoissonArrivals{1e6}, Seconds(1e6))),
                     ContainsSubstring("more than 100,000,000"));

@@ -73,6 +73,9 @@ TEST_CASE("what bounds a service is said by where the time goes") {
   CHECK_THAT(bound(), ContainsSubstring("The machine bounds it"));
   known.capacity_per_s = 400.0;
   CHECK_THAT(bound(), ContainsSubstring("Waiting bounds it"));
+  const std::string none = described(study, {.chosen = {}, .nearest = i, .max_rate_per_s = 0.0}).bound;
+  CHECK_THAT(none, ContainsSubstring("no rate was found"));
+  CHECK_THAT(none, !ContainsSubstring("0/s"));
   known.service = Milliseconds(8.0);
   CHECK_THAT(bound(), ContainsSubstring("little time to wait"));
   known.service = Milliseconds(12.0);

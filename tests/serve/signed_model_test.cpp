@@ -51,6 +51,10 @@ TEST_CASE("a signed model is loaded, and one that was changed is not") {
   CHECK_THROWS_WITH(check_signature(model.path(""), {keys.path("theirs.pub")}), ContainsSubstring("none of the keys"));
   CHECK_THROWS_WITH(check_signature(model.path(""), {keys.path("ours.pem")}),
                     ContainsSubstring("no Ed25519 public key"));
+  CHECK_NOTHROW(check_model_keys(trusted));
+  CHECK_THROWS_WITH(check_model_keys({keys.path("ours.pub"), keys.path("ours.pem")}),
+                    ContainsSubstring("no Ed25519 public key"));
+  CHECK_THROWS_WITH(check_model_keys({keys.path("none.pub")}), ContainsSubstring("does not exist"));
 
   write_file_atomically(model.path("config.json"), "{}");
   fails("was not signed");

@@ -19,102 +19,15 @@
 
 #include <support/catch.hpp>
 #include <support/synthetic_machine.hpp>
-#include "program.hpp"
+#include "refusal.hpp"
 
 using namespace fulcrum;
+using test::check_refused;
 using test::Finished;
+using test::run_limited;
 using test::run_tool;
 
 namespace {
-
-/// Runs the tool with limits that hold on a busy machine too: 5 s of its own time, and 60 s of everybody's.
-Finished run_limited(const test::TemporaryFolder& folder, const std::string& arguments) {
-  return test::run_command(folder, "ulimit -t 5; timeout 60 '" FULCRUM_TOOL "' " + arguments);
-}
-
-/// Refused in one sentence, with nothing written.
-void check_refused(const test::TemporaryFolder& folder, const std::string& arguments, const std::string& words = "") {
-  INFO(arguments);
-  const Finished finished = run_limited(folder, arguments);
-  INFO(finished.errors);
-  CHECK((finished.exit_code == 1 || finished.exit_code == 2));
-  CHECK(finished.output.empty());
-  CHECK(std::count(finished.errors.begin(), finished.errors.end(), '\n') == 1);
-  CHECK(finished.errors.starts_with("fulcrum: "));
-  CHECK(finished.errors.size() < 400);
-  CHECK_THAT(finished.errors, ContainsSubstring(words));
-  CHECK(folder.files() == test::files_of_run_tool);
-}
-
-enum Allows { nothing = 0, zero = 1, negative = 2, any_size = 4 };
-
-/// An option that takes numbers, in a command that is complete but for it. None of these commands may come to run.
-struct NumericOption {
-  const char* command;
-  const char* option;
-  int allows = nothing;
-};
-
-constexpr NumericOption numeric_options[] = {
-    {"info zoo:mlp", "--batch"},
-    {"predict none.onnx --profile none.json", "--batch", any_size},
-    {"predict none.onnx --profile none.json", "--threads", any_size},
-    {"predict none.onnx --profile none.json", "--instances", any_size},
-    {"predict none.onnx --profile none.json", "--slice", zero | any_size},
-    {"measure zoo:mlp", "--batch"},
-    {"measure zoo:mlp", "--threads"},
-    {"measure zoo:mlp", "--instances"},
-    {"measure zoo:mlp", "--slice", zero},
-    {"measure zoo:mlp", "--seconds"},
-    {"measure zoo:mlp", "--slo-p99-ms"},
-    {"measure zoo:mlp", "--fail-above", zero},
-    {"measure zoo:mlp --against zoo:mlp", "--rounds"},
-    {"explain zoo:mlp", "--batch"},
-    {"explain zoo:mlp", "--threads"},
-    {"advise none.onnx --profile none.json", "--channels", any_size | zero | negative},
-    {"advise none.onnx --profile none.json", "--rank", any_size | zero | negative},
-    {"calibrate -o none.json", "--seconds"},
-    {"load zoo:mlp", "--rate"},
-    {"load zoo:mlp --rate 10", "--threads"},
-    {"load zoo:mlp --rate 10", "--instances"},
-    {"load zoo:mlp --rate 10 --arrivals gamma", "--variation"},
-    {"load zoo:mlp --rate 10 --arrivals bursts", "--burst-factor"},
-    {"load zoo:mlp --rate 10 --arrivals bursts", "--burst-share"},
-    {"load zoo:mlp --rate 10 --arrivals bursts", "--burst-length"},
-    {"load zoo:mlp --scenario offline", "--samples"},
-    {"load zoo:mlp --rate 10", "--duration"},
-    {"load zoo:mlp --rate 10 --duration 100ms", "--warm-up", zero},
-    {"load zoo:mlp --rate 10", "--max-requests"},
-    {"load zoo:mlp --rate 10", "--slo-p99-ms"},
-    {"load zoo:mlp --rate 10", "--percentile"},
-    {"load zoo:mlp --rate 10", "--confidence"},
-    {"load zoo:mlp --rate 10", "--max-batch"},
-    {"load zoo:mlp --rate 10", "--max-delay-ms", zero},
-    {"load zoo:mlp --rate 10 --max-batch 8", "--preferred-batches"},
-    {"load zoo:mlp --rate 10", "--queue", zero},
-    {"load zoo:mlp --rate 10", "--timeout-ms", zero},
-    {"load none.onnx --rate 10", "--seed", zero},
-    {"run none.onnx --input none.npy --output y.npy", "--threads", any_size},
-    {"train zoo:mlp --data none -o y.onnx", "--epochs"},
-    {"train zoo:mlp --data none -o y.onnx", "--batch"},
-    {"train zoo:mlp --data none -o y.onnx", "--learning-rate"},
-    {"train zoo:mlp --data none -o y.onnx", "--seed", zero},
-    {"train zoo:mlp --data none -o y.onnx", "--threads"},
-    {"evaluate zoo:mlp --data none", "--batch"},
-    {"evaluate zoo:mlp --data none", "--threads"},
-    {"compress zoo:mlp -o y.onnx --quantize int8 --data none", "--samples"},
-    {"compress zoo:mlp -o y.onnx --quantize int8 --data none", "--percentile"},
-    {"compress zoo:mlp -o y.onnx --quantize int8 --data none", "--weight-bits"},
-    {"tradeoff zoo:mlp --data none", "--slo-p99-ms"},
-    {"tradeoff zoo:mlp --data none", "--max-accuracy-drop", zero},
-    {"tradeoff zoo:mlp --data none", "--sparsities", zero},
-    {"tradeoff zoo:mlp --data none", "--batches"},
-    {"tradeoff zoo:mlp --data none", "--seed", zero},
-    {"validate zoo:mlp --profile none.json", "--batches"},
-    {"validate zoo:mlp --profile none.json", "--rounds"},
-    {"validate zoo:mlp --profile none.json", "--seconds"},
-    {"validate zoo:mlp --profile none.json", "--seed", zero},
-};
 
 /// y = x + 1 of (N, 2).
 Model<float> small_model() {
@@ -126,24 +39,6 @@ Model<float> small_model() {
 }
 
 }  // namespace
-
-TEST_CASE("every option that takes numbers refuses what is none of its numbers") {
-  const test::TemporaryFolder folder;
-  for (const NumericOption& option : numeric_options) {
-    const auto check = [&](const std::string& value) {
-      check_refused(folder, std::string(option.command) + " " + option.option + "=" + value);
-    };
-    for (const char* value : {"nan", "NaN", "inf", "-inf", "text", "1x", "0x10", "1e400", "\"''\""}) check(value);
-    check_refused(folder, std::string(option.command) + " " + option.option + " ''");
-    check_refused(folder, std::string(option.command) + " " + option.option);
-    if ((option.allows & zero) == 0) check("0");
-    if ((option.allows & negative) == 0) check("-1");
-    if ((option.allows & any_size) == 0) {
-      check("1e300");
-      check("99999999999999999999");
-    }
-  }
-}
 
 TEST_CASE("numbers are read as people write them") {
   const test::TemporaryFolder folder;
@@ -196,7 +91,7 @@ TEST_CASE("texts that are empty or given twice are refused") {
   refused("explain in/m.onnx --layer-precision a=f32 --layer-precision a=bf16", "names 'a' a second time");
   refused("explain in/m.onnx --threads 1 --threads 2", "--threads");
   refused("run in/m.onnx --input in/x.npy --output ''", "is empty");
-  refused("tradeoff zoo:mlp --data none --batches 1000000000", "batches: has 1000000000");
+  refused("tradeoff zoo:mlp --data none --batches 1000000000", "--batches: is 1000000000");
   // Options may stand before MODEL.
   CHECK(run_limited(folder, "info --dim N=3 in/m.onnx").exit_code == 0);
   CHECK(run_limited(folder, "explain --threads 1 --precision f32 in/m.onnx").exit_code == 0);
@@ -379,4 +274,34 @@ TEST_CASE("what is wrong in a document is told with the document's name") {
   write_file_atomically(folder.path("d.json"), R"({"model": 3})");
   CHECK_THAT(run_limited(folder, "tradeoff --study d.json").errors, ContainsSubstring("d.json: model: must be text"));
   CHECK_THAT(run_limited(folder, "validate --from d.json").errors, ContainsSubstring("d.json: created_utc: must be"));
+}
+
+TEST_CASE("a trace with times that are none is refused before anything runs") {
+  const test::TemporaryFolder folder;
+  std::filesystem::create_directory(folder.path("in"));
+  const auto refused = [&](const std::string& text, const std::string& words) {
+    write_file_atomically(folder.path("in/t.csv"), text);
+    for (const char* command : {"load none.onnx", "plan none.onnx --rate max --slo-p99-ms 5"}) {
+      const Finished finished = run_limited(folder, std::string(command) + " --trace in/t.csv");
+      INFO(command << " of " << text << ": " << finished.errors);
+      CHECK(finished.exit_code == 1);
+      CHECK(std::count(finished.errors.begin(), finished.errors.end(), '\n') == 1);
+      CHECK_THAT(finished.errors, ContainsSubstring("in/t.csv: " + words));
+    }
+  };
+  refused("", "holds no arrivals");
+  refused("time_s\n", "holds no arrivals");
+  refused("0\n1e300\n", "is 1e+300 s long with its line 2");
+  refused("1700000000000\n1800000000000\n", "is 1e+11 s long");  // milliseconds
+  refused("nan\n1\n", "has no finite time in its line 1");
+  refused("0\n1\nnan\n", "has no finite time in its line 3");
+  refused("0\n-inf\n", "has no finite time in its line 2");
+  refused("3\n1\n2\n", "goes back in time in its line 2");
+  refused("0\nsoon\n", "has no time in its line 2");
+  // All at one moment is a load, but says nothing of a rate.
+  write_file_atomically(folder.path("in/t.csv"), "7\n7\n");
+  for (const char* arguments :
+       {"load none.onnx --rate 5 --trace in/t.csv", "plan none.onnx --rate max --slo-p99-ms 5 --trace in/t.csv",
+        "plan none.onnx --rate 5 --slo-p99-ms 5 --trace in/t.csv"})
+    CHECK_THAT(run_limited(folder, arguments).errors, ContainsSubstring("has no rate"));
 }

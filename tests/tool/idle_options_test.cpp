@@ -5,7 +5,7 @@
 #include <string>
 
 #include <support/catch.hpp>
-#include "program.hpp"
+#include "refusal.hpp"
 
 using namespace fulcrum;
 using test::Finished;
@@ -51,7 +51,19 @@ constexpr IdleOption idle_options[] = {
     {"load none.onnx --rate 5 --max-delay-ms 2", "--max-delay-ms"},
     {"load none.onnx --scenario single --rate 5", "--rate"},
     {"load http://127.0.0.1:1/v2/models/m --rate 5 --threads 2", "--threads"},
+    {"load http://127.0.0.1:1/v2/models/m --rate 5 --dim N=2", "--dim"},
+    {"load http://127.0.0.1:1/v2/models/m --rate 5 --sparse always", "--sparse"},
+    {"load --config none.json --winograd never", "--winograd"},
     {"sensitivity none.onnx --input none.npy --samples 5", "--samples"},
+    {"load none.onnx --rate 5 --variation 3", "--variation"},
+    {"load none.onnx --rate 5 --arrivals gamma --burst-share 0.2", "--burst-share"},
+    {"load none.onnx --arrivals poisson --trace none.csv", "--trace"},
+    {"load none.onnx --scenario single --burst-length 2", "--burst-length"},
+    {"plan none.onnx --rate 5 --slo-p99-ms 1 --variation 3", "--variation"},
+    {"plan none.onnx --rate 5 --slo-p99-ms 1 --burst-factor 3", "--burst-factor"},
+    {"plan none.onnx --rate 5 --slo-p99-ms 1 --max-accuracy-drop 1", "--max-accuracy-drop"},
+    {"compress none.onnx -o o.onnx --prune sparsity=0.5 --fine-tune-epochs 3", "--fine-tune-epochs"},
+    {"compress none.onnx -o o.onnx --prune sparsity=0.5 --seed 3", "--seed"},
     {"validate --from none.json --rounds 3", "--rounds"},
     {"calibrate -o none.json --batches 4", "--batches"},
     {"calibrate -o none.json --seconds 5 --thorough", "--thorough"},
@@ -78,6 +90,30 @@ TEST_CASE("options that would change nothing are refused before anything is load
     CHECK(finished.errors.find("none.onnx") == std::string::npos);  // which it did not come to look for
     CHECK(folder.files() == test::files_of_run_tool);
   }
+}
+
+TEST_CASE("of options that belong together none comes alone, and files are looked at before anything listens") {
+  const test::TemporaryFolder folder;
+  const auto refused = [&](const std::string& arguments, const std::string& words) {
+    test::check_refused(folder, arguments, words);
+  };
+  refused("serve --models . --tls-cert none.pem", "--tls-key");
+  refused("serve --models . --tls-key none.pem", "--tls-cert");
+  for (const std::string workers : {"", " --workers 2"}) {
+    const std::string serve = "serve --models . --port 8080" + workers;
+    refused(serve + " --tls-cert none.pem --tls-key none.key", "none.pem: does not exist");
+    refused(serve + " --tokens none.json", "none.json: does not exist");
+    refused(serve + " --model-key none.pub", "none.pub: does not exist");
+    refused(serve + " --config none.json", "none.json: does not exist");
+    refused("serve --models none" + workers, "--models none: is no folder");
+  }
+  refused("serve --models . --port 0 --workers 2", "--port: is 0, but workers share a port");
+  refused("evaluate none.onnx --inputs none.npy --targets none.npy", "needs one score");
+  refused("evaluate none.onnx --inputs none.npy --metric top1", "needs targets");
+  refused("evaluate none.onnx --data none --targets none.npy", "is for samples of your own");
+  refused("tradeoff none.onnx --inputs none.npy --metric cosine --targets none.npy --metric-command true", "score");
+  refused("run none.onnx --input none.npy --output y.npy --state h", "none.npy: does not exist");
+  refused("load --rate 5", "MODEL: is missing");
 }
 
 TEST_CASE("the grid's axes, the study's file and what is kept are checked before anything is loaded") {

@@ -44,7 +44,6 @@ TEST_CASE("what a load lacks is said") {
   const test::TemporaryFolder folder;
   CHECK(run_tool(folder, "load zoo:mlp").errors.find("--rate: is missing") != std::string::npos);
   CHECK(run_tool(folder, "load zoo:mlp --trace none.csv").exit_code == 1);
-  CHECK(run_tool(folder, "load zoo:mlp --rate 1 --max-batch 0").errors.find("largest batch: is 0") !=
-        std::string::npos);
+  CHECK(run_tool(folder, "load zoo:mlp --rate 1 --max-batch 0").errors.find("--max-batch: is 0") != std::string::npos);
   CHECK(run_tool(folder, "load zoo:mlp --rate 1 --duration soon").exit_code == 2);
 }

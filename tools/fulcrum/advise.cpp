@@ -11,6 +11,7 @@
 
 #include "command.hpp"
 #include "model_argument.hpp"
+#include "option_values.hpp"
 #include "output_argument.hpp"
 #include "profile_argument.hpp"
 #include "run_config_argument.hpp"
@@ -50,8 +51,10 @@ void add_advise(CLI::App& app) {
                   "a profile of this machine (default: the one calibrate keeps; made when there is none)");
   sub->add_option("--channels", command->options.kept_channels,
                   "share of a layer's output channels that pruning leaves")
+      ->check(share())
       ->capture_default_str();
   sub->add_option("--rank", command->options.rank_share, "share of a dense layer's weights that low rank leaves")
+      ->check(share())
       ->capture_default_str();
   add_output_to(*sub, command->json);
   sub->footer("Nothing runs: all is predicted.\n\nExample:\n  fulcrum advise model.onnx --batch 8 --threads 2");

@@ -11,16 +11,27 @@ void ArrivalsArgument::add_to(CLI::App& command) {
       ->check(CLI::IsMember({"constant", "poisson", "gamma", "bursts"}))
       ->capture_default_str();
   command.add_option("--variation", variation, "of gamma: deviation of a gap over its mean; poisson has 1")
+      ->check(between(0.01, 100.0))
       ->capture_default_str();
   command.add_option("--burst-factor", burst_factor, "rate of a burst over that between bursts")
       ->check(between(1.0, 1e6))
       ->capture_default_str();
-  command.add_option("--burst-share", burst_share, "share of the time that is a burst")->capture_default_str();
+  command.add_option("--burst-share", burst_share, "share of the time that is a burst")
+      ->check(share())
+      ->capture_default_str();
   command.add_option("--burst-length", burst_seconds, "mean length of a burst, s")
       ->check(above_zero(1e6))
       ->capture_default_str();
-  command.add_option("--trace", trace,
-                     "a CSV file whose first column is when requests came, s; --rate makes it faster or slower");
+  command
+      .add_option("--trace", trace,
+                  "a CSV file whose first column is when requests came, s; --rate makes it faster or slower")
+      ->excludes(command.get_option("--arrivals"));
+}
+
+void ArrivalsArgument::refuse_without_effect(const CLI::App& given) const {
+  expect_effect(given, "--variation", arrivals == "gamma", "is of --arrivals gamma", "give that as well");
+  for (const char* option : {"--burst-factor", "--burst-share", "--burst-length"})
+    expect_effect(given, option, arrivals == "bursts", "is of --arrivals bursts", "give that as well");
 }
 
 ArrivalProcess ArrivalsArgument::process(double rate_per_s) const {
@@ -33,8 +44,6 @@ ArrivalProcess ArrivalsArgument::process(double rate_per_s) const {
   if (arrivals == "gamma") return GammaArrivals{rate_per_s, variation};
   if (arrivals == "bursts") {
     // Bursts that make up a share of the time, with a rate so many times that of the calm.
-    if (!(burst_share > 0.0 && burst_share < 1.0))
-      throw Error("--burst-share", "is out of range", "give a share of the time above 0 and below 1");
     const double calm = rate_per_s / (1.0 - burst_share + burst_share * burst_factor);
     return BurstArrivals{calm, calm * burst_factor, Seconds(burst_seconds * (1.0 / burst_share - 1.0)),
                          Seconds(burst_seconds)};

@@ -187,6 +187,8 @@ void refuse_without_effect(const CompressCommand& command, const CLI::App& given
   expect_effect(given, "--max-accuracy-drop", command.target.given() || by_data,
                 "is for --target-latency-ms, or --quantize int8 with --data", "give one of them as well");
   expect_effect(given, "--min-sqnr-db", int8, "is for --quantize int8", "give that as well");
+  for (const char* option : {"--fine-tune-epochs", "--seed"})
+    expect_effect(given, option, command.target.given(), "is for --target-latency-ms", "give that as well");
   expect_effect(given, "--data",
                 by_data || command.recipe.given() || command.target.given() ||
                     (command.channels.given() && command.channels.saliency == "taylor"),
@@ -327,8 +329,8 @@ void add_compress(CLI::App& app) {
   sub->add_flag("--narrow-range", command->narrow_range, "fake-quantize without the lowest integer");
   sub->add_option("--quantize", command->quantize,
                   "int8: integer weights and activations; dynamic: the same with ranges found at run time, without "
-                  "samples; weights: "
-                  "dense layers with weights of 4 or 8 bits that stay packed in memory, values in float");
+                  "samples; weights: dense layers with weights of 4 or 8 bits that stay packed in memory, "
+                  "values in float");
   sub->add_option("--calibrate", command->calibrate, "how ranges of activations are found")
       ->check(CLI::IsMember({"minmax", "percentile", "entropy", "mse"}))
       ->capture_default_str();
@@ -337,8 +339,9 @@ void add_compress(CLI::App& app) {
       ->check(above_zero(100.0));
   sub->add_option("--weight-bits", command->weight_bits,
                   "2 to 8 bits of a weight (default: 8); of --quantize weights 4 (default) or 8")
-      ->check(CLI::Range(2, 8));
+      ->check(between(2, 8));
   sub->add_option("--group", command->group, "of --quantize weights: inputs that share a scale, a power of two from 16")
+      ->check(between(16, 65536))
       ->capture_default_str();
   sub->add_flag("--symmetric", command->symmetric, "of --quantize weights: integers around 0, without zero points");
   sub->add_flag(

@@ -242,30 +242,44 @@ void add_load(CLI::App& app, ExitCode& exit_code) {
   const std::map<std::string, double> units{{"ms", 0.001}, {"s", 1.0}, {"min", 60.0}, {"h", 3600.0}};
   sub->add_option("--duration", command->duration, "of the load: 20s, 5min")
       ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::CASE_SENSITIVE))
+      ->check(above_zero(1e6))
       ->default_str("10s");
   sub->add_option("--warm-up", command->warm_up, "load before that, which is not counted")
       ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::CASE_SENSITIVE))
+      ->check(between(0, 1e6))
       ->default_str("1s");
   sub->add_option("--max-requests", command->max_requests, "end after so many (default: no limit)")
       ->check(between(1, 1e8));
   CLI::Option* slo = sub->add_option("--slo-p99-ms,--slo-ms", command->slo_ms,
                                      "largest latency at the percentile, ms; exit code 3 when it does not hold")
                          ->check(above_zero());
-  sub->add_option("--percentile", command->percentile, "the percentile that the bound is for")->capture_default_str();
-  sub->add_option("--confidence", command->confidence, "with which it must hold")->capture_default_str();
+  sub->add_option("--percentile", command->percentile, "the percentile that the bound is for")
+      ->check(above_half())
+      ->capture_default_str();
+  sub->add_option("--confidence", command->confidence, "with which it must hold")
+      ->check(above_half())
+      ->capture_default_str();
   sub->add_option("--max-batch", command->batching.max_batch, "requests that run together at most")
+      ->check(between(1, 65536))
       ->capture_default_str();
   sub->add_option("--max-delay-ms", command->max_delay_ms, "a request waits no longer than this for others")
+      ->check(between(0, 3.6e6))
       ->capture_default_str();
   sub->add_option("--preferred-batches", command->batching.preferred,
                   "batch sizes that are formed at once, with commas")
+      ->check(between(1, 65536))
       ->delimiter(',');
-  sub->add_option("--queue", command->queue.capacity, "requests that may wait")->capture_default_str();
+  sub->add_option("--queue", command->queue.capacity, "requests that may wait")
+      ->check(between(1, 16'777'216))
+      ->capture_default_str();
   sub->add_option("--when-full", command->when_full, "reject, block or drop_oldest")
       ->check(CLI::IsMember({"reject", "block", "drop_oldest"}))
       ->capture_default_str();
-  sub->add_option("--timeout-ms", command->timeout_ms, "a request that waited longer does not run (default: none)");
-  sub->add_option("--connections", command->connections, "to a server at the same time")->capture_default_str();
+  sub->add_option("--timeout-ms", command->timeout_ms, "a request that waited longer does not run (default: none)")
+      ->check(between(0, 3.6e6));
+  sub->add_option("--connections", command->connections, "to a server at the same time")
+      ->check(between(1, 65536))
+      ->capture_default_str();
   sub->add_option("--simulate", command->simulate,
                   "show what a simulation says, with service times measured or predicted from a profile")
       ->check(CLI::IsMember({"measured", "predicted"}));
@@ -275,8 +289,9 @@ void add_load(CLI::App& app, ExitCode& exit_code) {
       sub->add_option("--config", command->config,
                       "a file that plan wrote: the model and how to serve it, the load and the bound; MODEL, --rate, "
                       "--arrivals and --slo-p99-ms take the place of what it says");
-  for (const char* name : {"--threads", "--instances", "--precision", "--layer-precision", "--slice", "--max-batch",
-                           "--max-delay-ms", "--preferred-batches", "--queue", "--when-full", "--timeout-ms"})
+  for (const char* name : {"--threads", "--instances", "--precision", "--layer-precision", "--missing-precision",
+                           "--roundings", "--winograd", "--sparse", "--slice", "--max-batch", "--max-delay-ms",
+                           "--preferred-batches", "--queue", "--when-full", "--timeout-ms"})
     config->excludes(name);
   sub->add_option("--report", command->report, "write an HTML page with plots");
   sub->add_option("--seed", command->seed, "of arrivals and sources")->capture_default_str();
@@ -289,17 +304,37 @@ void add_load(CLI::App& app, ExitCode& exit_code) {
     const bool over_http = command->model.text.starts_with("http://");
     expect_effect(*sub, "--connections", over_http, "are to a server", "leave it out, or give http://HOST:PORT/…");
     if (over_http) {
-      for (const char* option : {"--threads", "--instances", "--precision", "--slice", "--max-batch", "--max-delay-ms",
-                                 "--preferred-batches", "--queue", "--when-full", "--timeout-ms", "--simulate"})
+      for (const char* option : {"--dim",
+                                 "--set",
+                                 "--outputs",
+                                 "--threads",
+                                 "--instances",
+                                 "--precision",
+                                 "--layer-precision",
+                                 "--missing-precision",
+                                 "--roundings",
+                                 "--winograd",
+                                 "--sparse",
+                                 "--slice",
+                                 "--max-batch",
+                                 "--max-delay-ms",
+                                 "--preferred-batches",
+                                 "--queue",
+                                 "--when-full",
+                                 "--timeout-ms",
+                                 "--simulate",
+                                 "--config"})
         expect_effect(*sub, option, false, "is the server's own affair", "set it there");
     }
     expect_effect(*sub, "--profile", command->simulate == "predicted", "is for --simulate predicted",
                   "give that as well");
     expect_effect(*sub, "--samples", command->scenario == "multi" || command->scenario == "offline",
                   "are of a query of --scenario multi or offline", "leave it out, or use --max-requests");
-    for (const char* option : {"--rate", "--arrivals", "--trace"})
+    for (const char* option :
+         {"--rate", "--arrivals", "--trace", "--variation", "--burst-factor", "--burst-share", "--burst-length"})
       expect_effect(*sub, option, command->scenario == "server",
                     "is for --scenario server, whose requests come by themselves", "leave it out");
+    command->arrivals.refuse_without_effect(*sub);
     for (const char* option : {"--percentile", "--confidence"})
       expect_effect(*sub, option, slo->count() > 0 || !command->config.empty(), "says how a bound is judged",
                     "give --slo-p99-ms as well");

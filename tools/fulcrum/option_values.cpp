@@ -1,11 +1,14 @@
 #include "option_values.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 #include <string_view>
 #include <system_error>
 #include <type_traits>
+#include <utility>
 
 #include <fulcrum/core/error.hpp>
 
@@ -82,6 +85,40 @@ CLI::Validator share() {
       "above 0 and below 1", [](double x, double low, double high) { return x > low && x < high; }, 0.0, 1.0);
 }
 
+CLI::Validator share_or_zero() {
+  return range_check(
+      "from 0 to below 1", [](double x, double low, double high) { return x >= low && x < high; }, 0.0, 1.0);
+}
+
+CLI::Validator above_half() {
+  return range_check(
+      "above 0.5 and up to 0.9999999", [](double x, double low, double high) { return x > low && x <= high; }, 0.5,
+      0.9999999);
+}
+
+CLI::Validator byte_size(double most) {
+  return {[most](std::string& text) -> std::string {
+            constexpr std::pair<std::string_view, double> units[] = {
+                {"", 1.0},   {"B", 1.0},      {"kB", 1e3},        {"MB", 1e6},
+                {"GB", 1e9}, {"KiB", 1024.0}, {"MiB", 1048576.0}, {"GiB", 1073741824.0}};
+            double number = 0.0;
+            const char* const last = text.data() + text.size();
+            const auto [end, failure] = std::from_chars(text.data(), last, number);
+            std::string_view unit(end, static_cast<std::size_t>(last - end));
+            if (unit.starts_with(' ')) unit.remove_prefix(1);
+            const auto* const known =
+                std::find_if(std::begin(units), std::end(units), [&](const auto& u) { return u.first == unit; });
+            if (failure != std::errc() || known == std::end(units))
+              return shown_value(text) + " is no size; give bytes, or for example 64MiB";
+            number *= known->second;
+            if (!(number >= 1.0 && number <= most))
+              return "is " + text.substr(0, 60) + "; give 1 to " + number_text(most) + " bytes";
+            text = std::to_string(static_cast<std::uint64_t>(number));
+            return {};
+          },
+          "SIZE"};
+}
+
 void check_option_values(CLI::App& app) {
   for (CLI::App* command : app.get_subcommands({})) {
     for (CLI::Option* option : command->get_options()) {
@@ -89,7 +126,9 @@ void check_option_values(CLI::App& app) {
       const std::string type = option->get_type_name();
       option->check(CLI::Validator(check_text, ""));
       // A check could not change the text. Transformations come before the checks of ranges.
-      if (type.starts_with("UINT"))
+      if (type.find("SIZE") != std::string::npos)
+        continue;  // byte_size()
+      else if (type.starts_with("UINT"))
         option->transform(CLI::Validator(check_integer<std::uint64_t>, ""));
       else if (type.starts_with("INT"))
         option->transform(CLI::Validator(check_integer<std::int64_t>, ""));

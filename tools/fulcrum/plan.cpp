@@ -54,8 +54,8 @@ ServiceTarget target_of(const PlanCommand& command, bool has_budget) {
   } else {
     const char* const end = command.rate.data() + command.rate.size();
     const auto [stop, failure] = std::from_chars(command.rate.data(), end, rate);
-    if (failure != std::errc() || stop != end || !(rate > 0.0))
-      throw Error("--rate " + command.rate, "is no rate", "give requests per second, or max");
+    if (failure != std::errc() || stop != end || !(rate > 0.0 && rate <= 1e9))
+      throw Error("--rate " + command.rate, "is no rate", "give requests per second, up to 1e9, or max");
   }
   target.arrivals = command.arrivals.process(rate);
   target.slo = Milliseconds(command.slo_ms);
@@ -163,22 +163,31 @@ void add_plan(CLI::App& app, ExitCode& exit_code) {
       app.add_subcommand("plan", "Find how to serve a model at a rate, within a bound on the tail of the latency");
   command->model.add_to(*sub)->required();
   sub->add_option("--rate", command->rate, "requests per second, or max: the highest within the bound")->required();
-  sub->add_option("--slo-p99-ms,--slo-ms", command->slo_ms, "largest latency at the percentile, ms")->required();
+  sub->add_option("--slo-p99-ms,--slo-ms", command->slo_ms, "largest latency at the percentile, ms")
+      ->required()
+      ->check(above_zero());
   command->arrivals.add_to(*sub);
-  sub->add_option("--percentile", command->percentile, "the percentile that the bound is for")->capture_default_str();
-  sub->add_option("--confidence", command->confidence, "with which it must hold")->capture_default_str();
+  sub->add_option("--percentile", command->percentile, "the percentile that the bound is for")
+      ->check(above_half())
+      ->capture_default_str();
+  sub->add_option("--confidence", command->confidence, "with which it must hold")
+      ->check(above_half())
+      ->capture_default_str();
   sub->add_option(
       "--data", command->data,
       "fashion-mnist, or a folder with its four IDX files: int8 finds its ranges there, and accuracy is told");
   CLI::Option* budget = sub->add_option("--max-accuracy-drop", command->max_accuracy_drop,
-                                        "accuracy that may be lost against f32, percentage points");
-  sub->add_option("--cores", command->cores, "cores that may be used (default: all)")->check(CLI::PositiveNumber);
+                                        "accuracy that may be lost against f32, percentage points")
+                            ->check(between(0, 100));
+  sub->add_option("--cores", command->cores, "cores that may be used (default: all)")->check(between(1, 4096));
   sub->add_option("--headroom", command->headroom,
                   "by which the highest rate should exceed the one wanted, as a share; the fewest cores with that win")
+      ->check(between(0, 100))
       ->capture_default_str();
   sub->add_option("--precisions", command->precisions, "precisions to consider, with commas (default: all)")
       ->delimiter(',');
   sub->add_option("--sparsities", command->sparsities, "shares of weights to prune, with commas (default: none)")
+      ->check(share_or_zero())
       ->delimiter(',');
   sub->add_option(
          "--variants", command->variants,
@@ -190,7 +199,7 @@ void add_plan(CLI::App& app, ExitCode& exit_code) {
   sub->add_option("--profile", command->profile,
                   "a profile of this machine (default: the one calibrate keeps; made when there is none)");
   sub->add_option("--time-limit", command->time_limit, "s after which no further load begins that is not needed")
-      ->check(CLI::PositiveNumber)
+      ->check(above_zero(86400.0))
       ->capture_default_str();
   sub->add_option("-o,--output", command->output,
                   "write the plan, .json, for load --config; a variant that was made goes beside it, as .onnx");
@@ -202,5 +211,8 @@ void add_plan(CLI::App& app, ExitCode& exit_code) {
       "Examples:\n"
       "  fulcrum plan model.onnx --rate 200 --slo-p99-ms 10 -o plan.json\n"
       "  fulcrum plan model.onnx --rate max --slo-p99-ms 5 --max-accuracy-drop 0.5 --data fashion-mnist");
-  sub->callback([command, budget, &exit_code] { plan(*command, budget->count() > 0, exit_code); });
+  sub->callback([command, sub, budget, &exit_code] {
+    command->arrivals.refuse_without_effect(*sub);
+    plan(*command, budget->count() > 0, exit_code);
+  });
 }

@@ -8,6 +8,7 @@
 #include <fulcrum/train/taylor_saliency.hpp>
 
 #include "command.hpp"
+#include "option_values.hpp"
 #include "profile_argument.hpp"
 
 using namespace fulcrum;
@@ -41,7 +42,7 @@ void PruneChannelsArgument::add_to(CLI::App& command) {
   command
       .add_option("--channel-multiple", multiple,
                   "what widths are left a multiple of (default: the floats of a vector of this CPU)")
-      ->check(CLI::PositiveNumber);
+      ->check(between(1, 65536));
   command.add_option("--keep-channels", skip, "a layer whose channels all stay; once for each");
   command.add_option("--profile", profile, "a profile of this machine, for latency-ms (default: as for predict)");
   run.add_to(command);

@@ -6,8 +6,12 @@
 using namespace fulcrum;
 
 void RunConfigArgument::add_to(CLI::App& command, const std::string& more_precisions) {
-  command.add_option("--batch", config.batch, "samples per inference")->capture_default_str();
-  command.add_option("--threads", config.threads, "threads of each instance")->capture_default_str();
+  command.add_option("--batch", config.batch, "samples per inference")
+      ->check(between(1, static_cast<double>(largest_batch)))
+      ->capture_default_str();
+  command.add_option("--threads", config.threads, "threads of each instance")
+      ->check(between(1, static_cast<double>(most_threads)))
+      ->capture_default_str();
   command.add_option("--precision", precision,
                      "f32, bf16 or int8" + more_precisions + " (default: int8 for a quantized model, else f32)");
   command.add_option("--layer-precision", layer_precision,
@@ -22,9 +26,11 @@ void RunConfigArgument::add_to(CLI::App& command, const std::string& more_precis
                   "of a quantized model in f32 or bf16: keep, as its values are rounded, or leave_out")
       ->check(CLI::IsMember({"keep", "leave_out"}))
       ->capture_default_str();
-  command.add_option("--slice", config.slice,
-                     "samples that a thread takes through the whole model at a time (default: what should be fastest; "
-                     "the batch size: the batch goes layer by layer)");
+  command
+      .add_option("--slice", config.slice,
+                  "samples that a thread takes through the whole model at a time (default: what should be fastest; "
+                  "the batch size: the batch goes layer by layer)")
+      ->check(between(0, static_cast<double>(largest_batch)));
   command.add_option("--winograd", winograd, "Winograd's algorithm for 3x3 convolutions in f32: auto, always or never")
       ->check(CLI::IsMember({"auto", "always", "never"}))
       ->capture_default_str();
@@ -37,7 +43,9 @@ void RunConfigArgument::add_to(CLI::App& command, const std::string& more_precis
 }
 
 void RunConfigArgument::add_instances_to(CLI::App& command) {
-  command.add_option("--instances", config.instances, "copies that run side by side")->capture_default_str();
+  command.add_option("--instances", config.instances, "copies that run side by side")
+      ->check(between(1, static_cast<double>(most_threads)))
+      ->capture_default_str();
 }
 
 RunConfig RunConfigArgument::for_model(const Model<float>& model) const {

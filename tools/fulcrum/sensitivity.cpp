@@ -68,20 +68,20 @@ void add_sensitivity(CLI::App& app) {
       app.add_subcommand("sensitivity", "Prune and round one layer at a time, and see what becomes of the answers");
   command->model.add_to(*sub, "zoo:NAME or an .onnx file, in float")->required();
   sub->add_option("--data", command->data, "data set whose test images are run: fashion-mnist or a folder");
-  sub->add_option("--samples", command->samples, "test images to run")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  sub->add_option("--samples", command->samples, "test images to run")->check(between(1, 1e9))->capture_default_str();
   sub->add_option(
       "--input", command->inputs,
       "instead of --data: a .npy file of samples, once for each input; outputs are compared, as there are no "
       "labels");
   sub->add_option("--sparsity", command->options.sparsities, "shares of a layer's weights that are set to 0")
+      ->check(share())
       ->delimiter(',')
       ->capture_default_str();
   sub->add_option("--bits", command->options.bits, "bits that a layer's weights are rounded to")
+      ->check(between(2, 8))
       ->delimiter(',')
       ->capture_default_str();
-  sub->add_option("--threads", command->threads, "threads (default: all usable cores)")->check(CLI::PositiveNumber);
+  sub->add_option("--threads", command->threads, "threads (default: all usable cores)")->check(between(1, 4096));
   add_output_to(*sub, command->json);
   sub->footer("Example:\n  fulcrum sensitivity model.onnx --data fashion-mnist --sparsity 0.5,0.9 --bits 8,4");
   sub->callback([command, sub] {

@@ -1,17 +1,22 @@
 // fulcrum serve: a folder of models, over HTTP.
 
 #include <csignal>
+#include <filesystem>
 #include <memory>
 #include <string>
 
 #include <unistd.h>
 
+#include <fulcrum/core/file.hpp>
 #include <fulcrum/core/utc.hpp>
 #include <fulcrum/run/json_values.hpp>
+#include <fulcrum/serve/access_rules.hpp>
 #include <fulcrum/serve/server.hpp>
+#include <fulcrum/serve/signed_model.hpp>
 #include <fulcrum/serve/supervise.hpp>
 
 #include "command.hpp"
+#include "option_values.hpp"
 
 using namespace fulcrum;
 
@@ -59,6 +64,19 @@ bool serve_until_told(const ServerOptions& options, bool tell) {
   return all;
 }
 
+/// What the files that are named cannot do is told before anything listens: a worker could only fail again and again.
+void check_files(const ServerOptions& options) {
+  const std::string& folder = options.repository.folder;
+  std::error_code none;
+  if (!std::filesystem::is_directory(folder, none))
+    throw Error("--models " + folder, "is no folder", "give the folder of NAME/VERSION/model.onnx");
+  if (!options.tokens.empty()) static_cast<void>(AccessRules::from_json(read_json_file(options.tokens)));
+  for (const std::string& file : {options.tls_certificate, options.tls_key}) {
+    if (!file.empty()) static_cast<void>(read_file(file, std::size_t{1} << 20U));
+  }
+  check_model_keys(options.model_keys);
+}
+
 void serve(const ServeCommand& command, ExitCode& exit_code) {
   ServerOptions options = command.options;
   options.limits.idle = milliseconds(1000.0 * command.idle_s);
@@ -77,6 +95,7 @@ void serve(const ServeCommand& command, ExitCode& exit_code) {
       throw Error(command.config + ": " + error.where(), error.problem(), error.remedy());
     }
   }
+  check_files(options);
   options.log = [](std::string_view line) {
     std::string text(line);
     text += '\n';
@@ -88,7 +107,15 @@ void serve(const ServeCommand& command, ExitCode& exit_code) {
     options.changes = false;  // one worker would change, and the others not know
     const auto log = options.log;
     const int code = supervise(
-        command.workers, [options](int worker) { return serve_until_told(options, worker == 0) ? 0 : 1; },
+        command.workers,
+        [options](int worker) {
+          try {
+            return serve_until_told(options, worker == 0) ? 0 : 1;
+          } catch (const std::exception& error) {
+            if (worker == 0) remark(error.what());
+            throw;
+          }
+        },
         [log](const WorkerEnd& end) {
           log(nlohmann::json{{"time", utc_now()},
                              {"event", end.again ? "worker_crashed" : "worker_ended"},
@@ -115,38 +142,55 @@ void add_serve(CLI::App& app, ExitCode& exit_code) {
   sub->add_option("--port", options.port, "0: one that is free, which is printed")->capture_default_str();
   sub->add_option("--config", command->config,
                   "a plan of fulcrum plan, for models that have no config.json of their own");
-  sub->add_option("--io-threads", options.io_threads, "threads that talk to clients")->capture_default_str();
+  sub->add_option("--io-threads", options.io_threads, "threads that talk to clients")
+      ->check(between(1, 1024))
+      ->capture_default_str();
   sub->add_option("--short-run-us", command->short_run_us,
                   "inferences up to so long run on the thread that read them, where requests are far enough apart")
+      ->check(between(0, 1000000))
       ->capture_default_str();
   sub->add_option(
          "--workers", command->workers,
          "processes that share the port, each with all models; one that crashes is started again. Their models "
          "cannot be changed by clients")
+      ->check(between(1, 1024))
       ->capture_default_str();
   sub->add_option("--max-body", options.limits.body_bytes, "bytes of a request's body")
-      ->transform(CLI::AsSizeValue(false))
+      ->transform(byte_size(1099511627776.0))
       ->default_str("64MiB");
-  sub->add_option("--max-header", options.limits.header_bytes, "bytes of a request's header")->capture_default_str();
-  sub->add_option("--max-connections", options.limits.connections, "open at the same time")->capture_default_str();
+  sub->add_option("--max-header", options.limits.header_bytes, "bytes of a request's header")
+      ->check(between(512, 1'048'576))
+      ->capture_default_str();
+  sub->add_option("--max-connections", options.limits.connections, "open at the same time")
+      ->check(between(1, 1e6))
+      ->capture_default_str();
   sub->add_option("--idle-timeout", command->idle_s, "from a response to the next request's header, s")
+      ->check(between(0.001, 86400.0))
       ->capture_default_str();
   sub->add_option("--transfer-timeout", command->transfer_s,
                   "for a body to come or a response to be taken, s, beside what its size needs at 128 KiB/s")
+      ->check(between(0.001, 86400.0))
       ->capture_default_str();
   sub->add_option("--hang-after-ms", command->hang_ms, "an instance that runs longer is replaced")
+      ->check(between(1.0, 3.6e6))
       ->capture_default_str();
   sub->add_option("--drain-delay", command->drain_delay_s,
                   "not ready, but still taking connections, for so long before ending, s")
+      ->check(between(0, 86400.0))
       ->capture_default_str();
   sub->add_option("--drain-timeout", command->drain_timeout_s, "for requests to be finished when ending, s")
+      ->check(between(0, 86400.0))
       ->capture_default_str();
   sub->add_option("--tokens", options.tokens, "a file of bearer tokens and their rights, reread when it changes");
-  sub->add_option("--tls-cert", options.tls_certificate, "certificate with its chain, PEM: serve https");
-  sub->add_option("--tls-key", options.tls_key, "its private key, PEM");
+  CLI::Option* certificate =
+      sub->add_option("--tls-cert", options.tls_certificate, "certificate with its chain, PEM: serve https");
+  CLI::Option* key = sub->add_option("--tls-key", options.tls_key, "its private key, PEM");
+  certificate->needs(key);
+  key->needs(certificate);
   sub->add_option("--model-key", options.model_keys,
                   "an Ed25519 public key, PEM: models must be signed with it; may be given several times");
-  sub->add_option("--trace", options.trace_requests, "log one in so many inferences (default: none)");
+  sub->add_option("--trace", options.trace_requests, "log one in so many inferences (default: none)")
+      ->check(between(0, 1e18));
   sub->add_flag("--no-changes", command->no_changes, "clients may not load or unload models");
   sub->add_flag("--loud", command->not_quietly, "compile new versions at normal priority");
   sub->footer(

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "command.hpp"
+#include "option_values.hpp"
 #include "profile_argument.hpp"
 
 using namespace fulcrum;
@@ -41,14 +42,14 @@ void TargetArgument::add_to(CLI::App& command) {
           "--target-latency-ms", options.latency_ms,
           "searches for what is predicted to reach this median latency and costs the least accuracy: a narrower "
           "precision, fewer channels with fine-tuning, or both (needs --data)")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   command
       .add_option("--max-accuracy-drop", max_drop_points,
                   "points that the target, or --quantize int8, may cost (there, layers that cost more stay in float)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(between(0, 100))
       ->capture_default_str();
   command.add_option("--fine-tune-epochs", options.epochs, "passes over the training set after channels were pruned")
-      ->check(CLI::PositiveNumber)
+      ->check(between(1, 100000))
       ->capture_default_str();
   command.add_option("--seed", options.seed, "of what is drawn while fine-tuning")->capture_default_str();
 }
@@ -79,16 +80,15 @@ void TargetArgument::run(const ModelArgument& argument, const std::string& outpu
   if (json) {
     nlohmann::json candidates = nlohmann::json::array();
     for (const TargetCandidate& candidate : result.candidates) candidates.push_back(to_json(candidate));
-    print_json(nlohmann::json{{"model", model.name()},
-                              {"output", output},
-                              {"met", result.met},
-                              {"target_ms", wanted.latency_ms},
-                              {"measured_ms", measured_ms},
-                              {"baseline_ms", result.baseline_ms},
-                              {"baseline_accuracy", result.baseline_accuracy},
-                              {"chosen", result.chosen},
-                              {"candidates", candidates}}
-                   .dump());
+    print_document("compression", {{"model", model.name()},
+                                   {"output", output},
+                                   {"met", result.met},
+                                   {"target_ms", wanted.latency_ms},
+                                   {"measured_ms", measured_ms},
+                                   {"baseline_ms", result.baseline_ms},
+                                   {"baseline_accuracy", result.baseline_accuracy},
+                                   {"chosen", result.chosen},
+                                   {"candidates", candidates}});
     return;
   }
   Table table({{"precision"},

@@ -258,12 +258,15 @@ void add_tradeoff(CLI::App& app, ExitCode& exit_code) {
   command->own.add_to(*sub, {"top1", "top5", "cosine"});
   sub->add_option("--calibration-inputs", command->calibration_inputs,
                   "other samples to find the ranges of int8 on, .npy (default: --inputs)");
-  sub->add_option("--slo-p99-ms", command->slo_p99_ms, "largest 99th percentile of an inference's latency, ms");
+  sub->add_option("--slo-p99-ms", command->slo_p99_ms, "largest 99th percentile of an inference's latency, ms")
+      ->check(above_zero());
   sub->add_option("--max-accuracy-drop", command->max_accuracy_drop,
-                  "accuracy that may be lost against f32, percentage points");
+                  "accuracy that may be lost against f32, percentage points")
+      ->check(between(0, 100));
   sub->add_option("--precisions", command->precisions, "precisions to consider, with commas (default: all)")
       ->delimiter(',');
   sub->add_option("--sparsities", command->sparsities, "shares of weights to prune, with commas (default: 0,0.5,0.7)")
+      ->check(share_or_zero())
       ->delimiter(',');
   sub->add_option("--scopes", command->scopes,
                   "global: the share of all weights; layer: of each layer's; with commas (default: global)")
@@ -278,7 +281,9 @@ void add_tradeoff(CLI::App& app, ExitCode& exit_code) {
   sub->add_option("--recipes", command->recipes,
                   "JSON files of steps that make further variants (docs/compression.md), with commas")
       ->delimiter(',');
-  sub->add_option("--batches", command->batches, "batch sizes, with commas (default: 1,4,16,64)")->delimiter(',');
+  sub->add_option("--batches", command->batches, "batch sizes, with commas (default: 1,4,16,64)")
+      ->check(between(1, 1e6))
+      ->delimiter(',');
   sub->add_option("--threads", command->threads,
                   "threads of each instance, with commas (default: powers of two and all cores)")
       ->check(between(1, 4096))

@@ -116,7 +116,10 @@ void add_validate(CLI::App& app) {
   auto command = std::make_shared<ValidateCommand>();
   CLI::App* sub = app.add_subcommand("validate", "Compare predictions with measurements: how good they are here");
   sub->add_option("MODEL", command->models, "zoo:NAME or .onnx files (default: every network of the zoo)");
-  sub->add_option("--batches", command->batches, "batch sizes, with commas")->delimiter(',')->capture_default_str();
+  sub->add_option("--batches", command->batches, "batch sizes, with commas")
+      ->check(between(1, static_cast<double>(largest_batch)))
+      ->delimiter(',')
+      ->capture_default_str();
   sub->add_option("--arrangements", command->arrangements,
                   "THREADSxINSTANCES, with commas (default: 1x1,2x1,1x2 where there are two cores)")
       ->delimiter(',');

@@ -50,7 +50,7 @@ struct BurstArrivals {
 
 /// Arrivals that were observed, replayed as they were.
 struct TraceArrivals {
-  std::vector<Seconds> times;  ///< since the first one, ascending; not empty
+  std::vector<Seconds> times;  ///< since the first one, ascending, up to 10⁹; not empty
 
   friend bool operator==(const TraceArrivals&, const TraceArrivals&) = default;
 };
@@ -60,11 +60,12 @@ using ArrivalProcess = std::variant<ConstantArrivals, PoissonArrivals, GammaArri
 /// \throws Error naming what is out of range
 FULCRUM_DECLARE void validate(const ArrivalProcess& arrivals);
 
-/// Requests per second in the long run; of a trace, from its first to its last. Precondition: it is valid.
+/// Requests per second in the long run; of a trace, from its first to its last, and 0 where all come at one moment.
+/// Precondition: it is valid.
 FULCRUM_DECLARE [[nodiscard]] double rate_of(const ArrivalProcess& arrivals);
 
 /// The same process at another rate: as bursty as it is, a burst as long as it is; a trace runs faster or slower.
-/// \throws Error when the rate is not above 0, or the process is not valid
+/// \throws Error when the rate is not above 0, or the process is not valid or a trace of one moment
 FULCRUM_DECLARE [[nodiscard]] ArrivalProcess at_rate(ArrivalProcess arrivals, double rate_per_s);
 
 /// "Poisson, 200/s", "gamma of variation 2, 200/s", "bursts: 100/s for 9 s, 1,100/s for 1 s, on average", "trace of
@@ -74,7 +75,7 @@ FULCRUM_DECLARE [[nodiscard]] std::string to_string(const ArrivalProcess& arriva
 /// A trace in CSV: the first column of each line is a time in seconds since whenever, in ascending order; a first line
 /// that does not begin with a number is a heading, lines that begin with # and empty ones are not read.
 /// \param where  what the text is, for the Error
-/// \throws Error naming the line that is no time or earlier than the one before it
+/// \throws Error naming the line that is no time, earlier than the one before it or more than 10⁹ s behind the first
 FULCRUM_DECLARE [[nodiscard]] TraceArrivals parse_trace(std::string_view csv, const std::string& where);
 
 /// The trace in a file.

@@ -74,6 +74,9 @@ FULCRUM_DECLARE std::string what_bounds(const ServiceStudy& study, std::size_t i
   if (known.service > study.target.slo) {
     text = "The inference bounds it: alone it takes " + format_latency(known.service) + " at " + percentile +
            ", whatever the rate.";
+  } else if (!(rate_per_s > 0.0)) {
+    text = "An inference alone takes " + alone +
+           ", which leaves time to wait; but no rate was found at which the rest stays within the bound.";
   } else if (busy >= 0.85) {
     text = "The machine bounds it: at " + format_rate(rate_per_s) +
            formatted(" it is busy %.0f %% of the time.", 100.0 * std::min(busy, 1.0));

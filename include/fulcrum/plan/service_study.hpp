@@ -142,6 +142,8 @@ namespace fulcrum {
 
 FULCRUM_DEFINE void validate(const ServiceTarget& target) {
   validate(target.arrivals);
+  if (!(rate_of(target.arrivals) > 0.0))
+    throw Error("a trace of arrivals", "has no rate: all of it comes at one moment", "give one that takes some time");
   if (!(target.slo.count() > 0.0 && std::isfinite(target.slo.count())))
     throw Error("the bound of a service [ms]", "is " + std::to_string(target.slo.count()), "give milliseconds above 0");
   const auto share = [](const char* what, double value) {

@@ -19,6 +19,9 @@ namespace fulcrum {
 /// \throws Error that says what is missing, unsigned or different
 FULCRUM_DECLARE void check_signature(const std::string& folder, const std::vector<std::string>& keys);
 
+/// \throws Error when one of the files cannot be read or is no Ed25519 public key
+FULCRUM_DECLARE void check_model_keys(const std::vector<std::string>& keys);
+
 }  // namespace fulcrum
 
 #if FULCRUM_DEFINES(serve)
@@ -46,12 +49,19 @@ struct FreeBy {
   }
 };
 
-inline bool signed_by(const std::string& key_file, const std::string& text, const std::string& signature) {
-  const std::string pem = read_file(key_file, 1U << 16U);
+using PublicKey = std::unique_ptr<EVP_PKEY, FreeBy<EVP_PKEY_free>>;
+
+inline PublicKey public_key(const std::string& file) {
+  const std::string pem = read_file(file, 1U << 16U);
   const std::unique_ptr<BIO, FreeBy<BIO_free>> bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  const std::unique_ptr<EVP_PKEY, FreeBy<EVP_PKEY_free>> key(PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr));
+  PublicKey key(PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr));
   if (!key || EVP_PKEY_base_id(key.get()) != EVP_PKEY_ED25519)
-    throw Error(key_file, "is no Ed25519 public key in PEM", "make one with openssl pkey -pubout");
+    throw Error(file, "is no Ed25519 public key in PEM", "make one with openssl pkey -pubout");
+  return key;
+}
+
+inline bool signed_by(const std::string& key_file, const std::string& text, const std::string& signature) {
+  const PublicKey key = public_key(key_file);
   const std::unique_ptr<EVP_MD_CTX, FreeBy<EVP_MD_CTX_free>> context(EVP_MD_CTX_new());
   const auto bytes = [](const std::string& s) { return reinterpret_cast<const unsigned char*>(s.data()); };
   return context && EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
@@ -61,6 +71,10 @@ inline bool signed_by(const std::string& key_file, const std::string& text, cons
 }  // namespace fulcrum::detail
 
 namespace fulcrum {
+
+FULCRUM_DEFINE void check_model_keys(const std::vector<std::string>& keys) {
+  for (const std::string& key : keys) static_cast<void>(detail::public_key(key));
+}
 
 FULCRUM_DEFINE void check_signature(const std::string& folder, const std::vector<std::string>& keys) {
   const std::string path = folder + "/manifest.json";

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <utility>
 
 #include <fulcrum/core/error.hpp>
@@ -19,7 +20,10 @@ inline void expect_rate(double rate_per_s, const char* what) {
     throw Error(what, "is " + plain_figure(rate_per_s), "give a number of requests per second above 0 and up to 1e9");
 }
 
-/// A time at the start of a line of CSV; nothing when there is none.
+/// Longer than any trace: 31 years. Times beyond are in another unit, or damaged.
+inline constexpr double longest_trace_s = 1e9;
+
+/// A time at the start of a line of CSV, which may be infinite or no number at all; nothing when there is none.
 inline std::optional<double> leading_time(std::string_view line) {
   const std::size_t first = line.find_first_not_of(" \t\"");
   if (first == std::string_view::npos) return std::nullopt;
@@ -27,7 +31,8 @@ inline std::optional<double> leading_time(std::string_view line) {
   if (line.front() == '+') line.remove_prefix(1);
   double value = 0.0;
   const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), value);
-  if (error != std::errc() || !std::isfinite(value)) return std::nullopt;
+  if (error == std::errc::result_out_of_range) value = std::numeric_limits<double>::infinity();
+  if (error != std::errc() && error != std::errc::result_out_of_range) return std::nullopt;
   const std::string_view rest(end, static_cast<std::size_t>(line.data() + line.size() - end));
   const std::size_t after = rest.find_first_not_of(" \t\"\r");
   if (after != std::string_view::npos && rest[after] != ',' && rest[after] != ';') return std::nullopt;
@@ -65,8 +70,11 @@ FULCRUM_DEFINE void validate(const ArrivalProcess& arrivals) {
                    if (a.times.empty()) throw Error("a trace of arrivals", "holds none", "give at least one time");
                    Seconds before{0.0};
                    for (const Seconds time : a.times) {
-                     if (!(time >= before) || !std::isfinite(time.count()))
+                     if (!(time >= before))
                        throw Error("a trace of arrivals", "is not ascending from 0", "sort its times");
+                     if (!(time.count() <= detail::longest_trace_s))
+                       throw Error("a trace of arrivals", "lasts " + detail::plain_figure(time.count()) + " s",
+                                   "give seconds, up to 1e9");
                      before = time;
                    }
                  }},
@@ -93,6 +101,8 @@ FULCRUM_DEFINE ArrivalProcess at_rate(ArrivalProcess arrivals, double rate_per_s
   validate(arrivals);
   detail::expect_rate(rate_per_s, "the rate of arrivals");
   const double old = rate_of(arrivals);
+  if (!(old > 0.0))
+    throw Error("a trace of arrivals", "has no rate: all of it comes at one moment", "give one that takes some time");
   std::visit(detail::LoadOverloads{[&](ConstantArrivals& a) { a.rate_per_s = rate_per_s; },
                                    [&](PoissonArrivals& a) { a.rate_per_s = rate_per_s; },
                                    [&](GammaArrivals& a) { a.rate_per_s = rate_per_s; },
@@ -109,22 +119,23 @@ FULCRUM_DEFINE ArrivalProcess at_rate(ArrivalProcess arrivals, double rate_per_s
 
 FULCRUM_DEFINE std::string to_string(const ArrivalProcess& arrivals) {
   const auto rate = [](double per_s) { return detail::plain_figure(per_s) + "/s"; };
-  return std::visit(detail::LoadOverloads{
-                        [&](const ConstantArrivals& a) { return "constant, " + rate(a.rate_per_s); },
-                        [&](const PoissonArrivals& a) { return "Poisson, " + rate(a.rate_per_s); },
-                        [&](const GammaArrivals& a) {
-                          return "gamma of variation " + detail::plain_figure(a.variation) + ", " + rate(a.rate_per_s);
-                        },
-                        [&](const BurstArrivals& a) {
-                          return "bursts: " + rate(a.calm_rate_per_s) + " for " +
-                                 detail::plain_figure(a.mean_calm.count()) + " s, " + rate(a.burst_rate_per_s) +
-                                 " for " + detail::plain_figure(a.mean_burst.count()) + " s, on average";
-                        },
-                        [&](const TraceArrivals& a) {
-                          return "trace of " + format_count(static_cast<long long>(a.times.size())) + " requests, " +
-                                 rate(rate_of(a));
-                        }},
-                    arrivals);
+  return std::visit(
+      detail::LoadOverloads{
+          [&](const ConstantArrivals& a) { return "constant, " + rate(a.rate_per_s); },
+          [&](const PoissonArrivals& a) { return "Poisson, " + rate(a.rate_per_s); },
+          [&](const GammaArrivals& a) {
+            return "gamma of variation " + detail::plain_figure(a.variation) + ", " + rate(a.rate_per_s);
+          },
+          [&](const BurstArrivals& a) {
+            return "bursts: " + rate(a.calm_rate_per_s) + " for " + detail::plain_figure(a.mean_calm.count()) + " s, " +
+                   rate(a.burst_rate_per_s) + " for " + detail::plain_figure(a.mean_burst.count()) + " s, on average";
+          },
+          [&](const TraceArrivals& a) {
+            const double per_s = rate_of(a);
+            return "trace of " + format_count(static_cast<long long>(a.times.size())) +
+                   (a.times.size() == 1 ? " request, " : " requests, ") + (per_s > 0.0 ? rate(per_s) : "at one moment");
+          }},
+      arrivals);
 }
 
 FULCRUM_DEFINE TraceArrivals parse_trace(std::string_view csv, const std::string& where) {
@@ -142,10 +153,16 @@ FULCRUM_DEFINE TraceArrivals parse_trace(std::string_view csv, const std::string
     if (!time && std::exchange(heading, false)) continue;
     heading = false;
     if (!time) throw Error(where, "has no time in its line " + std::to_string(number), "begin each line with seconds");
+    if (!std::isfinite(*time))
+      throw Error(where, "has no finite time in its line " + std::to_string(number), "begin each line with seconds");
     if (trace.times.empty()) origin = *time;
     const Seconds since(*time - origin);
     if (since < (trace.times.empty() ? Seconds(0.0) : trace.times.back()))
       throw Error(where, "goes back in time in its line " + std::to_string(number), "sort it by time");
+    if (!(since.count() <= detail::longest_trace_s))
+      throw Error(where,
+                  "is " + detail::plain_figure(since.count()) + " s long with its line " + std::to_string(number),
+                  "give seconds, up to 1e9 behind the first");
     trace.times.push_back(since);
   }
   if (trace.times.empty()) throw Error(where, "holds no arrivals", "write one time in seconds on each line");
