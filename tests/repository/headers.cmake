@@ -2,11 +2,14 @@ cmake_minimum_required(VERSION 3.25)
 # Checks that each header compiles alone, without a warning, and that including it a second time changes nothing. Prints
 # what the compiler says of those that do not.
 #
-#   cmake -DROOT=<repository> -DHEADERS=<header,...> [-DFOLDER=<folder>] -DINCLUDES=<folder,...>
+#   cmake -DROOT=<repository> -DHEADERS=<header,...> [-DFOLDER=<folder>] -DINCLUDES=<folder,...> -DTREE=<folder>
 #         -P headers.cmake -- <compiler> <flag> ...
 #
 # With a FOLDER, headers are seen with that folder's definitions and without the others' (own_folder/): half as much to
 # compile, and no header lives on what another folder's definitions include. Without one, with all, as users see them.
+#
+# What many of the headers include before anything of their own is compiled once for all of them (in TREE): as it would
+# come first anyway, it hides nothing that one of them lacks.
 set(command "")
 set(definitions "")
 set(after_dashes FALSE)
@@ -38,15 +41,111 @@ string(REPLACE "," ";" folders "${INCLUDES}")
 list(REMOVE_ITEM folders ${ROOT}/include /usr/include)
 list(TRANSFORM folders PREPEND -isystem)
 list(APPEND command ${folders})
-
 string(REPLACE "," ";" headers "${HEADERS}")
+
+# look_at(<header>): of a header what it includes before anything of its own, with all that comes by that, in
+# included_by_<header>, and in weight_<header> about how much there is to compile.
+function(look_at header)
+  if(DEFINED weight_${header})
+    return()
+  endif()
+  set(all "")
+  if(header MATCHES "^fulcrum/")
+    file(SIZE ${ROOT}/include/${header} weight)
+    file(STRINGS ${ROOT}/include/${header} lines REGEX "^(#include <|#if|namespace )")
+    foreach(line IN LISTS lines)
+      if(NOT line MATCHES "^#include <([^>]*)>")
+        break()  # here it begins itself
+      endif()
+      set(included ${CMAKE_MATCH_1})
+      look_at(${included})
+      list(APPEND all ${included} ${included_by_${included}})
+    endforeach()
+    list(REMOVE_DUPLICATES all)
+    foreach(included IN LISTS all)
+      math(EXPR weight "${weight} + ${own_weight_${included}}")
+    endforeach()
+    file(SIZE ${ROOT}/include/${header} own)
+  else()  # others' headers
+    set(own 5000)
+    if(header MATCHES "/")
+      set(own 300000)
+    endif()
+    set(weight ${own})
+  endif()
+  set(own_weight_${header} ${own} CACHE INTERNAL "")
+  set(included_by_${header} "${all}" CACHE INTERNAL "")
+  set(weight_${header} ${weight} CACHE INTERNAL "")
+endfunction()
+
+set(bases "")
 foreach(header IN LISTS headers)
-  execute_process(COMMAND ${command} -fsyntax-only -x c++ -include ${header} -include ${header} /dev/null
+  look_at(${header})
+  set(base_of_${header} "")
+  set(base_weight_${header} 0)
+  foreach(included IN LISTS included_by_${header})
+    if(included MATCHES "^fulcrum/")
+      list(APPEND bases ${included})
+      list(APPEND users_of_${included} ${header})
+    endif()
+  endforeach()
+endforeach()
+list(REMOVE_DUPLICATES bases)
+
+# Again and again that header is compiled once which saves most, as long as that is something.
+file(REMOVE_RECURSE ${TREE})
+file(MAKE_DIRECTORY ${TREE})
+set(precompiled "")
+foreach(round RANGE 1 4)
+  set(best "")
+  set(best_gain 400000)
+  foreach(base IN LISTS bases)
+    set(gain 0)
+    foreach(header IN LISTS users_of_${base})
+      if(weight_${base} GREATER base_weight_${header})
+        math(EXPR gain "${gain} + ${weight_${base}} - ${base_weight_${header}}")
+      endif()
+    endforeach()
+    math(EXPR gain "${gain} - ${weight_${base}} * 7 / 2")  # what it takes is that much more than compiling it along
+    if(gain GREATER best_gain)
+      set(best ${base})
+      set(best_gain ${gain})
+    endif()
+  endforeach()
+  if(NOT best)
+    break()
+  endif()
+  list(REMOVE_ITEM bases ${best})
+  set(file ${TREE}/base_${round}.hpp)
+  file(WRITE ${file} "#include <${best}>\n")
+  execute_process(COMMAND ${command} -x c++-header ${file} -o ${file}.gch -MD -MF ${file}.d
+                  RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT result EQUAL 0)
+    message(SEND_ERROR "${best} does not compile alone:\n${output}")
+    break()
+  endif()
+  file(READ ${file}.d dependencies)  # a header that what it includes includes in turn must stand that
+  foreach(header IN LISTS users_of_${best})
+    string(FIND "${dependencies}" "/${header}" within)
+    if(within EQUAL -1 AND weight_${best} GREATER base_weight_${header})
+      set(base_of_${header} ${file})
+      set(base_weight_${header} ${weight_${best}})
+    endif()
+  endforeach()
+endforeach()
+
+foreach(header IN LISTS headers)
+  set(base "")
+  if(base_of_${header})
+    set(base -Winvalid-pch -include ${base_of_${header}})
+  endif()
+  execute_process(COMMAND ${command} -fsyntax-only -x c++ ${base} -include ${header} -include ${header} /dev/null
                   RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
   if(NOT result EQUAL 0)
     message(SEND_ERROR "${header} does not compile alone:\n${output}")
   endif()
 endforeach()
+file(REMOVE_RECURSE ${TREE})
 list(LENGTH headers count)
 if(count EQUAL 0)
   message(FATAL_ERROR "no header to check")
