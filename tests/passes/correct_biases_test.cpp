@@ -8,16 +8,14 @@
 
 #include <support/catch.hpp>
 #include <support/data.hpp>
+#include <support/outputs_of.hpp>
 #include <support/random_model.hpp>
 
 using namespace fulcrum;
+using fulcrum::test::outputs_of;
 using fulcrum::test::random_tensor;
 
 namespace {
-
-std::vector<Tensor<float>> outputs_of(const Model<float>& model, std::span<const Tensor<float>> sources) {
-  return ReferenceExecutor<float>(model).run(sources);
-}
 
 /// The model with its weights rounded, and no other rounding.
 Model<float> rounded_weights(Model<float> model) {

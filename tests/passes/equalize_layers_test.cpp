@@ -11,9 +11,11 @@
 
 #include <support/catch.hpp>
 #include <support/data.hpp>
+#include <support/outputs_of.hpp>
 #include <support/random_model.hpp>
 
 using namespace fulcrum;
+using fulcrum::test::outputs_of;
 using fulcrum::test::random_tensor;
 
 namespace {
@@ -64,10 +66,6 @@ double worst_difference(const Model<float>& a, const Model<float>& b, std::uint6
     worst = std::max(worst, difference / largest);
   }
   return worst;
-}
-
-std::vector<Tensor<float>> outputs_of(const Model<float>& model, std::span<const Tensor<float>> sources) {
-  return ReferenceExecutor<float>(model).run(sources);
 }
 
 /// Of the output, rounded by one scale for the weights of each layer.

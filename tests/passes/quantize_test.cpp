@@ -10,16 +10,14 @@
 
 #include <support/catch.hpp>
 #include <support/data.hpp>
+#include <support/outputs_of.hpp>
 #include <support/random_model.hpp>
 
 using namespace fulcrum;
+using fulcrum::test::outputs_of;
 using fulcrum::test::random_tensor;
 
 namespace {
-
-std::vector<Tensor<float>> outputs_of(const Model<float>& model, std::span<const Tensor<float>> sources) {
-  return ReferenceExecutor<float>(model).run(sources);
-}
 
 Model<float> plain_cnn(std::uint64_t seed) {
   auto b = ModelBuilder<float>("cnn", seed).input({1, 12, 12}).conv(8, 3).relu().max_pool(2).conv(8, 3).relu();

@@ -187,6 +187,7 @@ FULCRUM_DEFINE void HomogeneousChannels::trace(const Layer<float>& layer) {
                   [&](const Resize& l) { resize(l); },
                   [&](const ConvTranspose<float>&) { fix_sources(bends); },
                   [&](const MatMul&) { fix_sources(bends); },
+                  [&](const MatMulNBits&) { fix_sources("takes it, whose weights are packed"); },
                   [&](const Recurrent<float>&) { fix_sources(bends); },
                   [&](const BatchNormalization<float>&) { fix_sources("takes it, which stays a layer"); },
                   [&](const NormalizationLayer auto&) { fix_sources(bends); },
