@@ -21,6 +21,7 @@ bool moves_memory(const Layer<float>& layer) {
                                   [](const fulcrum::Flatten&) { return false; },
                                   [](const fulcrum::ConvTranspose<float>&) { return true; },
                                   [](const fulcrum::MatMul&) { return true; },
+                                  [](const fulcrum::MatMulNBits&) { return true; },
                                   [](const fulcrum::Recurrent<float>&) { return true; },
                                   [](const fulcrum::NormalizationLayer auto&) { return true; },
                                   [](const fulcrum::MovementLayer auto&) { return true; },

@@ -371,6 +371,8 @@ void add_compress(CLI::App& app) {
       "  fulcrum compress model.onnx -o fast.onnx --target-latency-ms 1 --max-accuracy-drop 0.5 --data fashion-mnist\n"
       "  fulcrum compress model.onnx -o pruned.onnx --prune sparsity=0.5 --scope global\n"
       "  fulcrum compress model.onnx -o int8.onnx --quantize int8 --calibrate percentile --data fashion-mnist\n"
+      "  fulcrum compress model.onnx -o int8.onnx --equalize --quantize int8 --max-accuracy-drop 0.1 --data "
+      "fashion-mnist\n"
       "  fulcrum compress model.onnx -o dynamic.onnx --quantize dynamic\n"
       "  fulcrum compress model.onnx -o packed.onnx --quantize weights --weight-bits 4 --group 32");
   sub->callback([command, sub] { compress(*command, *sub); });
