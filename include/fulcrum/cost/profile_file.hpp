@@ -16,7 +16,7 @@
 namespace fulcrum {
 
 /// Written into every profile; a reader takes no other. It changes when fields or efficiency_features() do.
-inline constexpr int profile_format = 6;
+inline constexpr int profile_format = 7;
 
 namespace detail {
 

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include <fulcrum/calibrate/detail/packed_probe.hpp>
 #include <fulcrum/calibrate/detail/probe_layers.hpp>
 #include <fulcrum/calibrate/detail/probe_model.hpp>
 #include <fulcrum/calibrate/detail/probe_stages.hpp>
@@ -27,11 +28,12 @@ namespace fulcrum::detail {
 /// Some are short, and what they touch stays in the caches; some are long, so that weights come from memory, as in the
 /// networks that people have. Channels are mostly multiples of 8. Where the machine runs convolutions by Winograd's
 /// algorithm, some probes are of those, and where it gains by sparse products, some are of pruned layers.
+/// Some are of dense layers with packed weights.
 class ProbeSource {
 public:
   /// \param isa  of the machine (Environment::isa)
   explicit ProbeSource(std::uint64_t seed, std::string_view isa = {})
-      : random_(seed), draws_winograd_(isa_runs_winograd(isa)), draws_sparse_(isa_runs_sparse(isa)) {}
+      : random_(seed), packed_(~seed), draws_winograd_(isa_runs_winograd(isa)), draws_sparse_(isa_runs_sparse(isa)) {}
 
   FULCRUM_DECLARE Probe next();
 
@@ -88,6 +90,7 @@ private:
   FULCRUM_DECLARE void dense_tail(ModelBuilder<float>& b, std::int64_t rows);
 
   Random random_;
+  Random packed_;  // draws no other probes, so that those are the same without packed ones
   LayerProbes layers_;
   bool draws_winograd_;
   bool draws_sparse_;
@@ -102,6 +105,7 @@ private:
 namespace fulcrum::detail {
 
 FULCRUM_DEFINE Probe ProbeSource::next() {
+  if (packed_.uniform() < 0.05) return packed_probe(packed_);
   // Most layers are small, so that many fit the time; some are as large as those of big networks.
   work_ = chance(0.15) ? 2e8 : 4e7;
   products_ = chance(0.2) ? 3e7 : 1.5e6;
