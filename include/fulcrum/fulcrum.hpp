@@ -143,6 +143,7 @@
 #include <fulcrum/schedule/memory_plan.hpp>
 #include <fulcrum/schedule/model_as_run.hpp>
 #include <fulcrum/schedule/movement.hpp>
+#include <fulcrum/schedule/packed.hpp>
 #include <fulcrum/schedule/plan_steps.hpp>
 #include <fulcrum/schedule/recurrent.hpp>
 #include <fulcrum/schedule/schedule.hpp>

@@ -62,6 +62,20 @@ TEST_CASE("packed dense layers take residual sums and functions, rows of any num
   check_like_reference(std::move(b).build(), 2);
 }
 
+TEST_CASE("dense layers with weights of 8 bits and a source in float run by their integers") {
+  ModelBuilder<float> b("weights", 3);
+  b.input({700}).dense(500).gelu().dense(600);
+  Model<float> model = std::move(b).build();
+  for (const std::string name : {"dense1", "dense2"}) {
+    Parameter<float>& weights = std::get<Dense<float>>(model.edit_layer(*model.find(name))).weights;
+    weights.quantization = symmetric_quantization(*weights.value, 8, name == "dense1" ? 0 : -1);
+  }
+  check_like_reference(model, 1);
+  check_like_reference(model, 3);
+  const auto compiled = OnednnModel::compile(model, {});
+  for (const StepInfo& step : compiled->steps()) CHECK(step.algorithm == Algorithm::packed);
+}
+
 TEST_CASE("what a compiled model holds of packed weights is as few bytes as the layer says, about") {
   Random random(8);
   ModelBuilder<float> b("large", 3);

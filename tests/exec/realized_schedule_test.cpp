@@ -152,6 +152,18 @@ TEST_CASE("random networks run as planned, in every precision, batch, thread cou
   CHECK(10 * all.amended < all.planned);
 }
 
+TEST_CASE("weights of 8 bits beside a source in float are planned packed for few rows, and run so") {
+  Model<float> model = ModelBuilder<float>("weights", 3).input({600}).dense(500).gelu().dense(10).build();
+  Parameter<float>& weights = std::get<Dense<float>>(model.edit_layer(*model.find("dense1"))).weights;
+  weights.quantization = symmetric_quantization(*weights.value, 8, 0);
+  for (const std::int64_t batch : {1, 4, 5}) {
+    for (const Precision precision : all_precisions) {
+      if (!cpu_supports(precision)) continue;
+      CHECK(compare_plan(model, {.batch = batch, .threads = 2, .precision = precision}).amended == 0);
+    }
+  }
+}
+
 TEST_CASE("layers in a precision of their own are planned and run so") {
   const Model<float> model = zoo_model("fashion_cnn");
   if (cpu_supports(Precision::bf16)) {

@@ -12,6 +12,7 @@
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
 #include <fulcrum/schedule/machine.hpp>
+#include <fulcrum/schedule/packed.hpp>
 #include <fulcrum/schedule/recurrent.hpp>
 #include <fulcrum/schedule/schedule.hpp>
 #include <fulcrum/schedule/sparse.hpp>
@@ -244,6 +245,13 @@ FULCRUM_DEFINE ScheduledStep StepPlanner::step_of(const FusionGroup& group) cons
       step.weight_bytes = density * weights * static_cast<double>(sparse_weight_bytes(step.geometry)) +
                           sizeof(float) * static_cast<double>(step.geometry.oc);
     }
+  }
+  if (const auto* dense = std::get_if<Dense<float>>(&node.layer);
+      dense != nullptr && step.algorithm == Algorithm::primitive && step.arithmetic == Precision::f32 &&
+      runs_packed(*dense, step.geometry)) {
+    step.kernel = KernelClass::packed_dense;
+    step.algorithm = Algorithm::packed;
+    step.weight_bytes = packed_bytes(*dense);
   }
   return entry;
 }

@@ -17,6 +17,7 @@
 #include <fulcrum/exec/lower/emit_product.hpp>
 #include <fulcrum/exec/lower/integer_product.hpp>
 #include <fulcrum/exec/lower/native.hpp>
+#include <fulcrum/exec/lower/packed.hpp>
 #include <fulcrum/exec/lower/sparse.hpp>
 #include <fulcrum/exec/lower/winograd.hpp>
 #include <fulcrum/onednn/precision_support.hpp>
@@ -170,6 +171,7 @@ FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const C
 }
 
 FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const Dense<float>& dense) {
+  if (lowering.step_of(group).step.algorithm == Algorithm::packed) return lower(lowering, group, packed_layer(dense));
   const NodeId src = lowering.node(group.primary).src[0];
   const std::int64_t oc = dense.weights.value->dim(0);
   const std::int64_t ic = dense.weights.value->dim(1);
