@@ -76,6 +76,16 @@ TEST_CASE("dense layers with weights of 8 bits and a source in float run by thei
   for (const StepInfo& step : compiled->steps()) CHECK(step.algorithm == Algorithm::packed);
 }
 
+TEST_CASE("a recurrent layer and a dense one whose weights alone are quantized run by them in int8") {
+  const Model<float> model =
+      ModelBuilder<float>("sequence", 1).input({6, 20}).transpose({1, 0, 2}).lstm(24).dense(70).build();
+  const Model<float> packed = quantize_weights(model, {.bits = 8}).model;
+  const std::vector<Tensor<float>> src = random_sources(packed, 2, 5);
+  const std::vector<Tensor<float>> expected = ReferenceExecutor<float>(packed).run(src);
+  OnednnExecutor executor(packed, {.batch = 2, .threads = 2, .precision = Precision::int8});
+  CHECK(test::relative_difference(executor.run(src)[0], expected[0]) <= test::relative_tolerance(Precision::f32));
+}
+
 TEST_CASE("what a compiled model holds of packed weights is as few bytes as the layer says, about") {
   Random random(8);
   ModelBuilder<float> b("large", 3);

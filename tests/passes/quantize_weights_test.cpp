@@ -89,6 +89,26 @@ TEST_CASE("dense layers of a model become packed ones, others stay") {
   CHECK(sqnr_db<float>(exact[0].flat(), rounded[0].flat()) > 30.0);
 }
 
+TEST_CASE("recurrent layers get weights of 8 bits, and stay in float where 4 are asked for") {
+  const Model<float> model =
+      ModelBuilder<float>("sequence", 1).input({6, 20}).transpose({1, 0, 2}).lstm(12).dense(5).build();
+  const QuantizeResult eight = quantize_weights(model, {.bits = 8});
+  REQUIRE(eight.report.layers.size() == 2);
+  CHECK(eight.report.layers[0].kind == "LSTM");
+  CHECK(eight.report.layers[0].src_dtype == DType::f32);
+  const QuantizeResult four = quantize_weights(model, {.bits = 4});
+  REQUIRE(four.report.kept.size() == 1);
+  CHECK(four.report.kept[0].reason == "is recurrent, which takes weights of 8 bits");
+  for (const QuantizeResult* result : {&eight, &four}) {
+    for (const Node<float>& node : result->model.nodes()) {
+      const auto* lstm = std::get_if<Recurrent<float>>(&node.layer);
+      if (lstm == nullptr) continue;
+      CHECK(lstm->weights.quantization.has_value() == (result == &eight));
+      CHECK(lstm->recurrent_weights.quantization.has_value() == (result == &eight));
+    }
+  }
+}
+
 TEST_CASE("what cannot be quantized so is refused") {
   const Model<float> model = ModelBuilder<float>("net", 1).input({8}).dense(4).build();
   CHECK_THROWS_WITH(quantize_weights(model, {.bits = 5}), ContainsSubstring("give 4 or 8"));

@@ -27,8 +27,10 @@ FULCRUM_DECLARE [[nodiscard]] MatMulNBits quantized_weights(const Dense<float>& 
                                                             const WeightQuantizeOptions& options);
 
 /// The model with arithmetic simplified, batch normalization folded, and every dense layer one whose weights stay
-/// packed. Such layers are not pruned or trained any more. In the report, the source of each is f32. \throws Error when
-/// the model is quantized already, its weights are not finite, or an option is out of its range
+/// packed. Such layers are not pruned or trained any more. In 8 bits, weights of recurrent layers become s8 with a
+/// scale for each row (quantize_dynamically() has the same), which runs in int8 keep so; in 4 bits they stay in float.
+/// In the report, the source of each is f32. \throws Error when the model is quantized already, its weights are not
+/// finite, or an option is out of its range
 FULCRUM_DECLARE [[nodiscard]] QuantizeResult quantize_weights(const Model<float>& model,
                                                               const WeightQuantizeOptions& options = {});
 
@@ -125,8 +127,18 @@ FULCRUM_DEFINE QuantizeResult quantize_weights(const Model<float>& model, const 
         detail::weights_of(node.layer) != nullptr || std::holds_alternative<Recurrent<float>>(node.layer);
     const auto* dense = std::get_if<Dense<float>>(&node.layer);
     if (!has_weights) continue;
-    if (dense == nullptr || detail::contains(options.skip, node.name)) {
-      result.report.kept.push_back({node.name, dense == nullptr ? "is no dense layer" : "asked to stay in float"});
+    const bool recurrent = std::holds_alternative<Recurrent<float>>(node.layer);
+    const std::string why_not = detail::contains(options.skip, node.name) ? "asked to stay in float"
+                                : recurrent && options.bits != 8 ? "is recurrent, which takes weights of 8 bits"
+                                : !recurrent && dense == nullptr ? "is no dense layer"
+                                                                 : "";
+    if (!why_not.empty()) {
+      result.report.kept.push_back({node.name, why_not});
+      continue;
+    }
+    if (recurrent) {
+      result.report.layers.push_back(
+          detail::quantize_weights(node.name, result.model.edit_layer(id), options.bits, total));
       continue;
     }
     MatMulNBits layer = quantized_weights(*dense, options);
