@@ -47,6 +47,28 @@ TEST_CASE("a request in the steady state allocates nothing") {
         0);
 }
 
+TEST_CASE("a request that runs on the calling thread allocates nothing") {
+  QueuedRunner runner(zoo_model("fashion_cnn"), {}, {});
+  const Tensor<float> image({1, 1, 28, 28});
+  const float* src[] = {image.flat().data()};
+  std::array<float, 10> result{};
+  float* dst[] = {result.data()};
+  int done = 0;
+  const auto run = [&] {
+    const auto count = [&done](const RequestOutcome& outcome) {
+      done += outcome.status == RequestStatus::done ? 1 : 0;
+    };
+    while (!runner.run_here(src, dst, count)) std::this_thread::yield();
+  };
+  for (int i = 0; i < 3; ++i) run();
+  counted = 0;
+  counting = true;
+  for (int i = 0; i < 100; ++i) run();
+  counting = false;
+  CHECK(counted == 0);
+  CHECK(done == 103);
+}
+
 TEST_CASE("what is counted is what the runner's threads allocate too") {
   counted = 0;
   counting = true;

@@ -3,10 +3,10 @@
 /// The queue of a QueuedRunner, the threads that empty it, and what load/queued_runner.hpp declares.
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <cstring>
 #include <exception>
-#include <functional>
 #include <latch>
 #include <mutex>
 #include <thread>
@@ -17,32 +17,13 @@
 #include <fulcrum/exec/onednn_model_cache.hpp>
 #include <fulcrum/load/batch_delay.hpp>
 #include <fulcrum/load/detail/precise_timer.hpp>
+#include <fulcrum/load/detail/runner_plan.hpp>
 #include <fulcrum/load/queued_runner.hpp>
 #include <fulcrum/model/random_sources.hpp>
 #include <fulcrum/onednn/environment.hpp>
 #include <fulcrum/onednn/pinned_team.hpp>
 
 namespace fulcrum::detail {
-
-/// A request in the queue or on its way through an instance.
-struct QueuedRequest {
-  std::vector<const float*> src;
-  std::vector<float*> dst;  // one per output where has_dst
-  bool has_dst = false;
-  Completion done;
-  std::chrono::steady_clock::time_point submitted;
-  std::chrono::steady_clock::time_point deadline;
-};
-
-/// What all instances are made of.
-struct RunnerPlan {
-  std::vector<std::int64_t> sizes;
-  std::vector<PreparedModel> prepared;                  // by size
-  std::vector<std::size_t> src_elements, dst_elements;  // of a sample
-  std::vector<SourceRange> ranges;
-  std::vector<std::vector<int>> cpus;  // of each instance; empty: wherever the system puts them
-  bool one_thread = true;              // is what an instance runs on: any may be it
-};
 
 class RequestQueue {
 public:
@@ -53,6 +34,7 @@ public:
         batching_(options.batching),
         delay_(options.batching),
         policy_(options.queue),
+        spins_(!plan_.cpus.empty()),
         ready_(instances) {
     const auto slots = static_cast<std::size_t>(policy_.capacity + instances * batching_.max_batch);
     requests_.resize(slots);
@@ -120,7 +102,7 @@ public:
     instance->lent = false;
     --lent_;
     idle_.push_back(instance);
-    if (waiting_ > 0 || stopping_) work_.notify_all();
+    if (waiting_ > 0 || stopping_) wake(true);
     return true;
   }
 
@@ -140,6 +122,9 @@ public:
   }
 
 private:
+  using Instance = RunnerInstance;
+  static constexpr std::chrono::microseconds spin{50};
+
   /// Keeps a request in a slot. Precondition: the lock is held, a slot is free.
   std::size_t keep(std::span<const float* const> src, std::span<float* const> dst, const Completion& done,
                    Clock::time_point deadline) {
@@ -157,7 +142,10 @@ private:
   }
 
   /// \param all  whether one thread that waits may be one whose instance another thread has
-  void wake(bool all) { all ? work_.notify_all() : work_.notify_one(); }
+  void wake(bool all) {
+    changes_.fetch_add(1, std::memory_order_relaxed);
+    all ? work_.notify_all() : work_.notify_one();
+  }
 
   /// Takes the oldest out of the queue. Precondition: the lock is held, there is one.
   std::size_t pop() {
@@ -183,23 +171,11 @@ private:
       const std::lock_guard lock(mutex_);
       stopping_ = true;
     }
-    work_.notify_all();
+    wake(true);
     for (std::thread& thread : threads_) {
       if (thread.joinable()) thread.join();
     }
   }
-
-  /// Buffers and executors of an instance.
-  struct Instance {
-    std::vector<AnyExecutor> executors;                   // by size
-    std::vector<Tensor<float>> src_buffers, dst_buffers;  // of the largest batch
-    std::vector<const float*> src;
-    std::vector<float*> dst;
-    std::vector<std::size_t> batch;             // slots
-    std::optional<Clock::time_point> finished;  // when the batch was done, if it is
-    std::vector<const float*> results;
-    bool lent = false;  // to a thread that runs a request of its own; under the mutex
-  };
 
   /// Gives back the slots of the last batch. Precondition: the lock is held.
   void free_slots(Instance& instance) {
@@ -276,6 +252,7 @@ private:
     const auto since_start = [](Clock::time_point time) {
       return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch());
     };
+    bool look = spins_;
     std::unique_lock lock(mutex_);
     free_slots(instance);
     for (;;) {
@@ -289,7 +266,11 @@ private:
       if (waiting_ == 0 || instance.lent) {
         if (stopping_ && !instance.lent) return false;
         if (!instance.lent) idle_.push_back(&instance);
-        work_.wait(lock);
+        if (look)
+          look_for_work(lock);
+        else
+          work_.wait(lock);
+        look = false;
         std::erase(idle_, &instance);
         continue;
       }
@@ -308,6 +289,17 @@ private:
       }
       work_.wait_until(lock, Clock::time_point(std::chrono::duration_cast<Clock::duration>(decision.wake_at)));
     }
+  }
+
+  /// Looks for work for a while before the thread sleeps, from which it would take longer to wake. Precondition: the
+  /// lock is held.
+  void look_for_work(std::unique_lock<std::mutex>& lock) const {
+    const std::uint64_t seen = changes_.load(std::memory_order_relaxed);
+    lock.unlock();
+    const Clock::time_point until = Clock::now() + spin;
+    while (changes_.load(std::memory_order_relaxed) == seen && Clock::now() < until) {
+    }
+    lock.lock();
   }
 
   void run(Instance& instance) {
@@ -370,6 +362,8 @@ private:
   BatchPolicy batching_;  // with the delay as it is, under the mutex
   BatchDelay delay_;      // under the mutex
   QueuePolicy policy_;
+  bool spins_;                             // where instances have CPUs of their own
+  std::atomic<std::uint64_t> changes_{0};  // of what threads wait for
   std::latch ready_;
   mutable std::mutex mutex_;
   std::condition_variable work_;  // something waits
