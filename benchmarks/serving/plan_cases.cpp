@@ -35,17 +35,22 @@ struct Cases {
   std::vector<std::string> networks{"squeezenet1_1", "mobilenet_v2", "shufflenet_v2_x1_0",
                                     "resnet18",      "mnasnet1_0",   "vit_tiny"};
   std::vector<int> shares{40, 60, 75, 85, 90};
-  double bound_factor = 8.0, load_seconds = 20.0;
+  double bound_factor = 8.0, load_seconds = 20.0, time_limit = 150.0;
   int most = 1 << 20, seed = 1;
   bool table_only = false;
 
   [[nodiscard]] fs::path of(const std::string& network) const { return fs::path(folder) / network; }
+  [[nodiscard]] std::string plan_options() const;
 };
 
 std::string number(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.4g", value);
   return text;
+}
+
+std::string Cases::plan_options() const {
+  return (profile.empty() ? "" : " --profile " + profile) + " --time-limit " + number(time_limit);
 }
 
 /// Runs the tool; its output becomes a file once it has ended well.
@@ -82,13 +87,17 @@ Base base_of(const Cases& cases, std::size_t index) {
   Base base;
   const double p50 = read_json_file(alone.string()).at("latency_ms").at("p50").get<double>();
   base.bound_ms = std::strtod(number(cases.bound_factor * p50).c_str(), nullptr);
-  const std::string profile = cases.profile.empty() ? "" : " --profile " + cases.profile;
   run(cases,
-      "plan zoo:" + network + " --rate max --slo-p99-ms " + number(base.bound_ms) + " " + arrivals(index) + profile +
-          " --seed " + std::to_string(cases.seed) + " --json",
+      "plan zoo:" + network + " --rate max --slo-p99-ms " + number(base.bound_ms) + " " + arrivals(index) +
+          cases.plan_options() + " --seed " + std::to_string(cases.seed) + " --json",
       most);
   const json study = read_json_file(most.string());
   base.rate = study.at("answer").at("max_rate_per_s").get<double>();
+  if (!(base.rate > 0.0)) {
+    fs::remove(most);  // so that it is tried again
+    fs::remove(alone);
+    throw Error(network, "keeps its bound at no rate", "see that nothing else runs, and begin again");
+  }
   base.seconds = study.at("duration_s").get<double>();
   return base;
 }
@@ -104,10 +113,9 @@ Row row_of(const Cases& cases, std::size_t network, int share, const Base& base)
   const std::string& name = cases.networks[network];
   const std::string place = (cases.of(name) / std::to_string(share)).string();
   Row row{name, network % 2 == 0 ? "poisson" : "bursts", "", share, 0.01 * share * base.rate, base.bound_ms};
-  const std::string profile = cases.profile.empty() ? "" : " --profile " + cases.profile;
   run(cases,
       "plan zoo:" + name + " --rate " + number(row.rate) + " --slo-p99-ms " + number(base.bound_ms) + " " +
-          arrivals(network) + profile + " --seed " + std::to_string(cases.seed + share) + " -o " + place +
+          arrivals(network) + cases.plan_options() + " --seed " + std::to_string(cases.seed + share) + " -o " + place +
           ".plan.json --json",
       place + ".study.json");
   const json study = read_json_file(place + ".study.json");
@@ -240,6 +248,7 @@ int main(int argc, char** argv) {
   app.add_option("--shares", cases.shares, "of the highest rate, %")->delimiter(',');
   app.add_option("--bound-factor", cases.bound_factor, "p99 bound over a lone inference")->capture_default_str();
   app.add_option("--load-seconds", cases.load_seconds, "of a fresh load, at least")->capture_default_str();
+  app.add_option("--time-limit", cases.time_limit, "of a plan, s")->capture_default_str();
   app.add_option("--profile", cases.profile, "of this machine");
   app.add_option("--seed", cases.seed)->capture_default_str();
   app.add_option("--most", cases.most, "cases to do in this run");
