@@ -76,6 +76,15 @@ TEST_CASE("what bounds a service is said by where the time goes") {
   const std::string none = described(study, {.chosen = {}, .nearest = i, .max_rate_per_s = 0.0}).bound;
   CHECK_THAT(none, ContainsSubstring("no rate was found"));
   CHECK_THAT(none, !ContainsSubstring("0/s"));
+  // What was not measured bounds nothing: the figures of the simulation do.
+  known.max_rate_per_s = 380.0;
+  add_run(study, i, 150.0, true);
+  const ServiceAnswer early = described(study, {.chosen = i, .max_rate_per_s = 150.0});
+  CHECK_THAT(early.reason, ContainsSubstring("a headroom of 0 % at least."));
+  CHECK_THAT(early.bound,
+             ContainsSubstring("Higher rates were not measured; predicted, it keeps up to 380/s. The machine"));
+  add_run(study, i, 200.0, false);
+  CHECK_THAT(described(study, {.chosen = i, .max_rate_per_s = 150.0}).bound, ContainsSubstring("Waiting bounds it"));
   known.service = Milliseconds(8.0);
   CHECK_THAT(bound(), ContainsSubstring("little time to wait"));
   known.service = Milliseconds(12.0);

@@ -103,8 +103,12 @@ void TargetArgument::run(const ModelArgument& argument, const std::string& outpu
                    c.tried ? format_accuracy(c.accuracy) : std::string("not tried"),
                    c.tried ? format_points(100.0 * (c.accuracy - result.baseline_accuracy)) : std::string()});
   }
-  print(table.to_string() + (result.met ? "met by " : "not met; nearest is ") + std::string(name_of(chosen.precision)) +
-        ", " + what_of(chosen) + detail::formatted(": target %.4g ms, ", wanted.latency_ms) +
+  print(table.to_string() +
+        (!result.met                        ? "not met; nearest is "
+         : measured_ms <= wanted.latency_ms ? "met by "
+                                            : "predicted to be met, but not measured so, by ") +
+        std::string(name_of(chosen.precision)) + ", " + what_of(chosen) +
+        detail::formatted(": target %.4g ms, ", wanted.latency_ms) +
         detail::formatted("predicted %.4g ms, ", chosen.predicted_ms) +
         detail::formatted("measured %.4g ms", measured_ms) + "\n" + output + " written, to be run with --precision " +
         std::string(name_of(chosen.precision)) + "\n");

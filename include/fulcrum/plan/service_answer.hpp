@@ -184,6 +184,13 @@ FULCRUM_DEFINE ServiceAnswer described(const ServiceStudy& study, ServiceAnswer 
   answer.cores = cores_of(candidate);
   const double wanted = study.target.highest_rate ? answer.max_rate_per_s : rate_of(study.target.arrivals);
   answer.headroom = wanted > 0.0 ? answer.max_rate_per_s / wanted - 1.0 : 0.0;
+  // Where every load held, the time was over before the highest rate was found, and nothing that was measured bounds
+  // it.
+  const bool none_failed = std::none_of(study.runs.begin(), study.runs.end(), [&](const ServiceRun& run) {
+    return run.candidate == *subject && !run.within;
+  });
+  const bool may_be_higher =
+      answer.chosen && none_failed && figures(candidate)->max_rate_per_s > 1.1 * answer.max_rate_per_s;
   const auto cores = [&](int n) { return std::to_string(n) + (n == 1 ? " core" : " cores"); };
   if (answer.max_rate_per_s > 0.0)
     answer.machines =
@@ -195,7 +202,7 @@ FULCRUM_DEFINE ServiceAnswer described(const ServiceStudy& study, ServiceAnswer 
   } else if (answer.chosen) {
     answer.reason = "Serve with " + name + ", on " + cores(answer.cores) + ": it keeps " + target + ", and up to " +
                     format_rate(answer.max_rate_per_s) + ", a headroom of" +
-                    detail::formatted(" %.0f %%.", 100.0 * answer.headroom);
+                    detail::formatted(" %.0f %%", 100.0 * answer.headroom) + (may_be_higher ? " at least." : ".");
   } else if (answer.machines) {
     answer.reason = "Not on this machine: " + target + " needs " + std::to_string(*answer.machines) +
                     (*answer.machines == 1 ? " like it, and no headroom is left" : " like it") +
@@ -226,7 +233,12 @@ FULCRUM_DEFINE ServiceAnswer described(const ServiceStudy& study, ServiceAnswer 
                        ? detail::formatted(" by a signal-to-noise ratio of %.1f dB.", *variant.output_snr_db)
                        : std::string(" in nothing."));
   }
-  answer.bound = detail::what_bounds(study, *subject, answer.max_rate_per_s);
+  const double highest = may_be_higher ? figures(candidate)->max_rate_per_s : answer.max_rate_per_s;
+  answer.bound = detail::what_bounds(study, *subject, highest);
+  if (may_be_higher) {
+    answer.bound = "Higher rates were not measured; " + std::string(candidate.refined ? "simulated" : "predicted") +
+                   ", it keeps up to " + format_rate(highest) + ". " + answer.bound;
+  }
   answer.next = detail::what_comes_next(study, subject);
   return answer;
 }

@@ -463,8 +463,9 @@ private:
     std::size_t measured = 0;
     for (const ServiceCandidate& c : study_.candidates) measured += c.measured ? 1 : 0;
     study_.notes.push_back(std::to_string(measured) + " of " + std::to_string(study_.candidates.size()) +
-                           " candidates were put under the real load, in " + std::to_string(study_.runs.size()) +
-                           " runs; the others are simulated");
+                           (measured == 1 ? " candidates was" : " candidates were") + " put under the real load, in " +
+                           std::to_string(study_.runs.size()) + (study_.runs.size() == 1 ? " run" : " runs") +
+                           "; the others are simulated");
     if (subject) note_interruptions(group_of(*subject));
     if (!study_.answer.chosen && !in_time()) study_.notes.emplace_back("the time limit ended the search");
   }
