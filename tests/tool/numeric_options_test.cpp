@@ -27,6 +27,7 @@ struct NumericOption {
 
 constexpr const char* compressing = "compress none.onnx -o y.onnx --prune-channels latency-ms=1";
 constexpr const char* quantizing = "compress none.onnx -o y.onnx --quantize int8 --data none --calibrate percentile";
+constexpr const char* packing = "compress none.onnx -o y.onnx --quantize weights";
 constexpr const char* targeting = "compress none.onnx -o y.onnx --data none --target-latency-ms 1";
 constexpr const char* loading = "load none.onnx --rate 10";
 constexpr const char* planning = "plan none.onnx --rate 10 --slo-p99-ms 1";
@@ -102,6 +103,7 @@ constexpr NumericOption numeric_options[] = {
     {"samples --data none -o y.npy", "--count"},
     {serving, "--port", zero},
     {serving, "--io-threads"},
+    {serving, "--short-run-us", zero},
     {serving, "--workers"},
     {serving, "--max-body"},
     {serving, "--max-header"},
@@ -126,6 +128,8 @@ constexpr NumericOption numeric_options[] = {
     {quantizing, "--samples"},
     {quantizing, "--percentile"},
     {quantizing, "--weight-bits"},
+    {quantizing, "--min-sqnr-db", zero},
+    {packing, "--group"},
     {"compress none.onnx -o y.onnx --data none", "--target-latency-ms"},
     {targeting, "--max-accuracy-drop", zero},
     {targeting, "--fine-tune-epochs"},

@@ -96,12 +96,10 @@ namespace fulcrum::detail {
 /// Quantizes a model again and again, each time with other layers left in float; ranges are found once.
 class PartialQuantizer {
 public:
-  PartialQuantizer(const Model<float>& model, std::span<const Tensor<float>> sources, const ModelRunner& runner,
+  /// \param model  with its arithmetic simplified and its batch norms folded
+  PartialQuantizer(Model<float> model, std::span<const Tensor<float>> sources, const ModelRunner& runner,
                    QuantizeOptions options)
-      : model_(fold_batch_normalization(simplify_arithmetic(model)).model),
-        sources_(sources),
-        runner_(runner),
-        options_(std::move(options)) {}
+      : model_(std::move(model)), sources_(sources), runner_(runner), options_(std::move(options)) {}
 
   [[nodiscard]] const Model<float>& model() const noexcept { return model_; }
   /// Layers that run in int8 unless they are left out.
@@ -200,7 +198,8 @@ FULCRUM_DEFINE MixedPrecisionResult quantize_within(const Model<float>& model, s
                                                     const ModelCost<float>& cost, const QuantizeOptions& options,
                                                     const ProgressSink& progress) {
   detail::refuse_quantized(model, "quantize the float model");
-  detail::PartialQuantizer quantizer(model, sources, runner, options);
+  detail::PartialQuantizer quantizer(fold_batch_normalization(simplify_arithmetic(model)).model, sources, runner,
+                                     options);
   const std::vector<std::string> names = quantizer.layers();
   MixedPrecisionResult result{quantizer.model(), {}, {}};
   MixedPrecisionReport& report = result.report;
