@@ -138,7 +138,7 @@ FULCRUM_DEFINE QuantizeResult quantize_weights(const Model<float>& model, const 
     }
     if (recurrent) {
       result.report.layers.push_back(
-          detail::quantize_weights(node.name, result.model.edit_layer(id), options.bits, total));
+          detail::quantize_weights(node.name, result.model.edit_layer(id), {.weight_bits = options.bits}, total));
       continue;
     }
     MatMulNBits layer = quantized_weights(*dense, options);
