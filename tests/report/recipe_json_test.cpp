@@ -16,8 +16,8 @@ TEST_CASE("a recipe is read from JSON, what is absent being the default") {
     {"step": "prune_channels", "flops": 0.4, "saliency": "taylor", "scope": "global", "multiple": 8, "keep": ["conv1"]},
     {"step": "low_rank", "energy": 0.8},
     {"step": "prune", "sparsity": 0.9},
-    {"step": "train", "epochs": 2, "teacher": "t.onnx", "round": {"bits": 3, "per_channel": false}},
     {"step": "equalize", "relu6_as_relu": true, "skip": ["conv2"]},
+    {"step": "train", "epochs": 2, "teacher": "t.onnx", "round": {"bits": 3, "per_channel": false}},
     {"step": "quantize", "method": "mse", "weight_bits": 4, "per_tensor": true, "bias_correction": true,
      "max_accuracy_drop": 0.5}]})");
   const Recipe recipe = recipe_from_json(document);
@@ -32,13 +32,13 @@ TEST_CASE("a recipe is read from JSON, what is absent being the default") {
   CHECK(channels.skip == std::vector<std::string>{"conv1"});
   CHECK(std::get<LowRankStep>(recipe.steps()[1]).options.energy == 0.8);
   CHECK(std::get<PruneStep>(recipe.steps()[2]).options.sparsity == 0.9);
-  const auto& train = std::get<TrainStep>(recipe.steps()[3]);
+  const auto& train = std::get<TrainStep>(recipe.steps()[4]);
   CHECK(train.epochs == 2);
   CHECK(train.teacher == "t.onnx");
   CHECK(train.round.value().bits == 3);
   CHECK_FALSE(train.round.value().per_channel);
   CHECK_FALSE(train.prune);
-  const auto& equalize = std::get<EqualizeStep>(recipe.steps()[4]).options;
+  const auto& equalize = std::get<EqualizeStep>(recipe.steps()[3]).options;
   CHECK(equalize.clips_as_relu);
   CHECK(equalize.skip == std::vector<std::string>{"conv2"});
   const auto& quantize = std::get<QuantizeStep>(recipe.steps()[5]).options;
