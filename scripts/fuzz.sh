@@ -6,12 +6,12 @@ cd "$(dirname "$0")/.."
 seconds=${1:-600}
 build=build/fuzz
 
-cmake -S . -B "$build" -DCMAKE_CXX_COMPILER=clang++ -DFULCRUM_BUILD_FUZZERS=ON -DFULCRUM_WITH_SERVE=ON -DFULCRUM_BUILD_COMPILED=OFF \
+cmake -S . -B "$build" -DCMAKE_CXX_COMPILER=clang++ -DFULCRUM_BUILD_FUZZERS=ON -DFULCRUM_WITH_SERVE=ON \
   -DFULCRUM_BUILD_TOOL=OFF -DFULCRUM_BUILD_EXAMPLES=OFF >/dev/null
-cmake --build "$build" --target fuzz_onnx_import fuzz_files serve_fuzz
+cmake --build "$build" --target fuzz_onnx_import fuzz_files serve_fuzz http_fuzz
 programs=$build/tests/fuzz
 "$programs/files_corpus" "$programs/seeds_of_files"
-mkdir -p "$build/findings" "$build/no_seeds"
+mkdir -p "$build/findings"
 
 failed=0
 fuzz() {  # NAME SEEDS OPTIONS...
@@ -28,5 +28,6 @@ fuzz npy "$programs/seeds_of_files/npy" -max_len=512
 fuzz idx "$programs/seeds_of_files/idx" -max_len=512
 fuzz profile "$programs/seeds_of_files/profile" -max_len=8000
 fuzz recipe examples/recipes -max_len=2000
-fuzz serve "$build/no_seeds" -max_len=4000
+fuzz serve "$programs/seeds_of_files/serve" -max_len=4000 -dict=tests/fuzz/http.dict
+fuzz http "$programs/seeds_of_files/http" -max_len=4000 -dict=tests/fuzz/http.dict
 exit $failed
