@@ -1,8 +1,10 @@
 // What clients send a server's socket: bytes that may or may not be requests of HTTP and of the protocol behind it.
 // Every connection has to end, and a well-formed request on the next one has to be answered.
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -86,8 +88,9 @@ public:
     std::string all;
     std::array<char, 8192> part{};
     ::ssize_t got = 0;
-    while ((got = ::recv(socket, part.data(), part.size(), 0)) > 0)
-      all.append(part.data(), static_cast<std::size_t>(got));
+    // The fuzzer's own timer interrupts a wait now and then.
+    while ((got = ::recv(socket, part.data(), part.size(), 0)) > 0 || (got < 0 && errno == EINTR))
+      all.append(part.data(), static_cast<std::size_t>(std::max<::ssize_t>(got, 0)));
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
       std::fputs("the server does not end the connection\n", stderr);
       std::abort();

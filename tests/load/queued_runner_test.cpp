@@ -156,10 +156,12 @@ TEST_CASE("a full queue does as its policy says") {
       gate.opened.set_value();
       CHECK(ends.wait_for(4).back().first == 3);
     } else {
-      std::thread blocked([&] { CHECK(runner.submit(sources, {}, ends.of(3))); });
+      bool accepted = false;
+      std::thread blocked([&] { accepted = runner.submit(sources, {}, ends.of(3)); });
       gate.opened.set_value();
       CHECK(ends.wait_for(4).back().first == 3);
       blocked.join();
+      CHECK(accepted);
     }
   }
 }
