@@ -10,7 +10,7 @@
 using namespace fulcrum;
 
 namespace {
-std::vector<TimedStep> timed_steps(int count, std::uint64_t seed) {
+std::vector<TimedStep> steps_at_half_the_roofline(int count, std::uint64_t seed) {
   std::vector<TimedStep> timed;
   for (const Step& step : synthetic::conv_steps(count, seed))
     timed.push_back({step, 1, 2.0 * roofline_point(step, synthetic::rates(), 1).time_us()});
@@ -20,7 +20,7 @@ std::vector<TimedStep> timed_steps(int count, std::uint64_t seed) {
 
 TEST_CASE("a step that was added is predicted as it was timed, and far from it nothing changes") {
   MachineProfile profile = synthetic::machine();
-  profile.efficiency = fit_efficiencies(timed_steps(60, 1), profile.rates);
+  profile.efficiency = fit_efficiencies(steps_at_half_the_roofline(60, 1), profile.rates);
   const Step odd = synthetic::conv_step(1, 48, 80, 23, 5);
   const Step other = synthetic::conv_step(16, 256, 16, 8, 1);
   const double before = predict_step(odd, profile).time_us;

@@ -35,7 +35,7 @@ void add_output(OnnxGraph& graph, const std::string& name) {
   graph.model.mutable_graph()->mutable_node(graph.model.graph().node_size() - 1)->add_output(name);
 }
 
-std::vector<Values> run(const Model<float>& model, const std::vector<Values>& src) {
+std::vector<Values> outputs_of(const Model<float>& model, const std::vector<Values>& src) {
   return ReferenceExecutor<double>(cast<double>(model)).run(src);
 }
 
@@ -81,9 +81,9 @@ TEST_CASE("an If whose condition follows from an input that is bound takes its b
   options.bound_inputs.emplace("sr", Values(Shape{}, {16000.0}));
   const Model<float> wide = chooses_by_rate().import(options);
   CHECK(wide.inputs().size() == 1);
-  CHECK(is_near(run(wide, {x}).at(0), {2, 3}, {2, 3, 4, 5, 6, 7}));
+  CHECK(is_near(outputs_of(wide, {x}).at(0), {2, 3}, {2, 3, 4, 5, 6, 7}));
   options.bound_inputs.at("sr") = Values(Shape{}, {8000.0});
-  CHECK(is_near(run(chooses_by_rate().import(options), {x}).at(0), {2, 3}, {2, 4, 6, 8, 10, 12}));
+  CHECK(is_near(outputs_of(chooses_by_rate().import(options), {x}).at(0), {2, 3}, {2, 4, 6, 8, 10, 12}));
 }
 
 TEST_CASE("an If whose condition is computed at run time is refused with what to do") {
@@ -95,7 +95,7 @@ TEST_CASE("one bound number stands for every element of its input") {
   graph.input("x", {2, 2}).input("shift", {2}).node("Add", {"x", "shift"}, "y").output("y");
   OnnxImportOptions options;
   options.bound_inputs.emplace("shift", Values(Shape{}, {5.0}));
-  CHECK(is_near(run(graph.import(options), {Values({2, 2}, {1, 2, 3, 4})}).at(0), {2, 2}, {6, 7, 8, 9}));
+  CHECK(is_near(outputs_of(graph.import(options), {Values({2, 2}, {1, 2, 3, 4})}).at(0), {2, 2}, {6, 7, 8, 9}));
   options.bound_inputs.clear();
   options.bound_inputs.emplace("shifts", Values(Shape{}, {5.0}));
   CHECK_THROWS_WITH(graph.import(options), ContainsSubstring("input 'shifts' is not one of the model's"));
@@ -111,7 +111,8 @@ TEST_CASE("a branch that is not taken may hold operators that nobody knows") {
   add_body(graph, "then_branch", known);
   add_body(graph, "else_branch", unknown);
   graph.output("y");
-  CHECK(is_near(run(graph.import(), {Values({2, 3}, {1, 2, 3, 4, 5, 6})}).at(0), {2, 3}, {-1, -2, -3, -4, -5, -6}));
+  CHECK(is_near(outputs_of(graph.import(), {Values({2, 3}, {1, 2, 3, 4, 5, 6})}).at(0), {2, 3},
+                {-1, -2, -3, -4, -5, -6}));
 }
 
 TEST_CASE("an If within an If takes names from both graphs around it, past copies") {
@@ -128,7 +129,7 @@ TEST_CASE("an If within an If takes names from both graphs around it, past copie
   add_body(graph, "then_branch", outer);
   add_body(graph, "else_branch", outer);
   graph.output("y");
-  CHECK(is_near(run(graph.import(), {Values({2, 2}, {-1, 1, 2, -2})}).at(0), {2, 2}, {0, 8, 12, 0}));
+  CHECK(is_near(outputs_of(graph.import(), {Values({2, 2}, {-1, 1, 2, -2})}).at(0), {2, 2}, {0, 8, 12, 0}));
 }
 
 TEST_CASE("an If that asks for the batch size keeps the batch that the file states") {
@@ -145,14 +146,14 @@ TEST_CASE("an If that asks for the batch size keeps the batch that the file stat
   add_body(graph, "then_branch", squeezed);
   add_body(graph, "else_branch", kept);
   graph.output("y");
-  CHECK(is_near(run(graph.import(), {Values({1, 4}, {1, 2, 3, 4})}).at(0), {4}, {1, 2, 3, 4}));
+  CHECK(is_near(outputs_of(graph.import(), {Values({1, 4}, {1, 2, 3, 4})}).at(0), {4}, {1, 2, 3, 4}));
 }
 
 TEST_CASE("a Loop with a known trip count is unrolled") {
   OnnxGraph body = body_of_loop();
   body.node("Add", {"sum", "x"}, "next").node("Identity", {"go"}, "goes_on").node("Identity", {"next"}, "kept");
   body.output("goes_on").output("next").output("kept");
-  const std::vector<Values> dst = run(adds_in_rounds(body).import(), {Values({2}, {1, 2})});
+  const std::vector<Values> dst = outputs_of(adds_in_rounds(body).import(), {Values({2}, {1, 2})});
   CHECK(is_near(dst.at(0), {2}, {13, 26}));
   CHECK(is_near(dst.at(1), {3, 2}, {11, 22, 12, 24, 13, 26}));
 }
@@ -162,7 +163,7 @@ TEST_CASE("a Loop ends when its condition does, and its rounds are numbered") {
   body.initializer("one", Shape{}, Integers{1}, int64).node("Less", {"round", "one"}, "goes_on");
   body.node("Cast", {"round"}, "number", {{"to", std::int64_t{1}}}).node("Mul", {"x", "number"}, "product");
   body.node("Add", {"sum", "product"}, "next").output("goes_on").output("next").output("product");
-  const std::vector<Values> dst = run(adds_in_rounds(body).import(), {Values({2}, {1, 2})});
+  const std::vector<Values> dst = outputs_of(adds_in_rounds(body).import(), {Values({2}, {1, 2})});
   CHECK(is_near(dst.at(0), {2}, {11, 22}));
   CHECK(is_near(dst.at(1), {2, 2}, {0, 0, 1, 2}));
 }
@@ -212,7 +213,7 @@ TEST_CASE("a Loop carries a sequence") {
   add_body(graph, "body", body);
   graph.node("ConcatFromSequence", {"all"}, "y", {{"axis", std::int64_t{1}}, {"new_axis", std::int64_t{1}}});
   graph.node("SequenceLength", {"all"}, "length").output("y").output("length");
-  const std::vector<Values> dst = run(graph.import(), {Values({2}, {1, 2})});
+  const std::vector<Values> dst = outputs_of(graph.import(), {Values({2}, {1, 2})});
   CHECK(is_near(dst.at(0), {2, 3}, {1, 2, 3, 2, 3, 4}));
   CHECK(is_near(dst.at(1), {}, {3}));
 }
@@ -240,7 +241,8 @@ TEST_CASE("a Scan goes through its values, forwards and backwards, along any axi
     body.node("Identity", {"next"}, "kept").output("next").output("kept");
     add_body(graph, "body", body);
     graph.output("last").output("sums");
-    const std::vector<Values> dst = run(graph.import(), {Values({2}, {10, 20}), Values({2, 3}, {1, 2, 3, 4, 5, 6})});
+    const std::vector<Values> dst =
+        outputs_of(graph.import(), {Values({2}, {10, 20}), Values({2, 3}, {1, 2, 3, 4, 5, 6})});
     CHECK(is_near(dst.at(0), {2}, {16, 35}));
     CHECK(
         is_near(dst.at(1), {2, 3},
@@ -266,7 +268,7 @@ TEST_CASE("a Scan over the samples of an open batch is refused, and runs when th
   options.dims["N"] = 3;
   notes.clear();
   const Model<float> model = graph.import(options);
-  CHECK(is_near(run(model, {Values({3, 2}, {1, 2, 3, 4, 5, 6})}).at(0), {2}, {9, 12}));
+  CHECK(is_near(outputs_of(model, {Values({3, 2}, {1, 2, 3, 4, 5, 6})}).at(0), {2}, {9, 12}));
   CHECK(notes.empty());
 }
 
@@ -284,7 +286,7 @@ TEST_CASE("sequences are taken apart and put together") {
   graph.node("SequenceAt", {"pairs", "last"}, "rest");
   graph.node("SequenceConstruct", {"column", "column"}, "twice").node("SequenceLength", {"twice"}, "length");
   for (const char* name : {"right", "joined", "column", "rest", "length"}) graph.output(name);
-  const std::vector<Values> dst = run(graph.import(), {Values({2, 3}, {1, 2, 3, 4, 5, 6})});
+  const std::vector<Values> dst = outputs_of(graph.import(), {Values({2, 3}, {1, 2, 3, 4, 5, 6})});
   CHECK(is_near(dst.at(0), {2, 2}, {2, 3, 5, 6}));
   CHECK(is_near(dst.at(1), {2, 3}, {1, 2, 3, 4, 5, 6}));
   CHECK(is_near(dst.at(2), {2}, {3, 6}));
