@@ -102,6 +102,10 @@ TEST_CASE("a compression is as its schema says, by passes, by a recipe and for a
   check("--prune sparsity=0.5");
   check("--prune-channels flops=0.5 --fake-quantize bits=6");
   check("--quantize int8 --data images --samples 20");
+  check(
+      "--equalize --quantize int8 --bias-correction --max-accuracy-drop 50 --data images --samples 20 --profile "
+      "p.json");
+  check("--quantize weights");
   write_file_atomically(folder.path("r.json"), R"({"name": "r", "steps": [{"step": "prune", "sparsity": 0.5}]})");
   check("--recipe r.json --profile p.json --data images");
   check("--target-latency-ms 1000 --fine-tune-epochs 1 --data images --profile p.json");

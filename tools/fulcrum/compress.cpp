@@ -357,7 +357,7 @@ void add_compress(CLI::App& app) {
                   "with --quantize int8: layers stay in float, those that do most harm for the time int8 saves in them "
                   "first, until the outputs' signal-to-noise ratio against those in float is at least this; with "
                   "--data, --max-accuracy-drop does so by the accuracy on the test set")
-      ->check(between(0, 300));
+      ->check(between(-300, 300));
   sub->add_option("--calibrate-on", command->calibrate_on,
                   "instead of --data: a .npy file of samples that calibrate, once for each input");
   sub->add_option("--samples", command->samples, "training images to calibrate on")
