@@ -18,6 +18,7 @@
 #include <fulcrum/model/builder.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
 #include <fulcrum/passes/quantize.hpp>
+#include <fulcrum/schedule/sparse.hpp>
 
 namespace fulcrum::detail {
 
@@ -33,6 +34,9 @@ FULCRUM_DECLARE void add_probe_conv(ModelBuilder<float>& b, std::int64_t oc, std
                                     const ConvOptions& options);
 
 FULCRUM_DECLARE void add_probe_dense(ModelBuilder<float>& b, std::int64_t oc);
+
+/// Weights of which as many are 0, at random, as a sparse product of that geometry pays for, or some more.
+FULCRUM_DECLARE Tensor<float> pruned_weights(Random& random, const Shape& shape, const StepGeometry& g);
 
 /// The probe's model with made-up scales: for timing, any will do. Every value has one of its own, as in real models,
 /// and residual sums are signed.
@@ -62,6 +66,15 @@ FULCRUM_DEFINE void add_probe_dense(ModelBuilder<float>& b, std::int64_t oc) {
   dense.weights = Tensor<float>({oc, ic}, 1.0F / static_cast<float>(ic));
   dense.bias = Tensor<float>(Shape{oc});
   b.layer(std::move(dense), {b.last()});
+}
+
+FULCRUM_DEFINE Tensor<float> pruned_weights(Random& random, const Shape& shape, const StepGeometry& g) {
+  const double sparsity = random.uniform(std::min(break_even_sparsity(g) + 0.01, 0.96), 0.98);
+  Tensor<float> weights(shape, 1.0F / static_cast<float>(g.ic * g.kh * g.kw));
+  for (float& weight : weights.flat()) {
+    if (random.uniform() < sparsity) weight = 0.0F;
+  }
+  return weights;
 }
 
 FULCRUM_DEFINE Model<float> quantized_probe(const Model<float>& model) {

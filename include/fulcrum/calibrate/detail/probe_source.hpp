@@ -82,8 +82,6 @@ private:
   FULCRUM_DECLARE Probe sparse_probe();
   FULCRUM_DECLARE Probe sparse_conv_probe();
   FULCRUM_DECLARE Probe sparse_dense_probe();
-  /// Weights of which as many are 0, at random, as a sparse product pays for, or some more.
-  FULCRUM_DECLARE Tensor<float> pruned_weights(const Shape& shape, const StepGeometry& g);
 
   FULCRUM_DECLARE Probe dense_probe(std::int64_t batch);
 
@@ -397,15 +395,6 @@ FULCRUM_DEFINE Probe ProbeSource::winograd_probe() {
 
 FULCRUM_DEFINE Probe ProbeSource::sparse_probe() { return chance(0.6) ? sparse_conv_probe() : sparse_dense_probe(); }
 
-FULCRUM_DEFINE Tensor<float> ProbeSource::pruned_weights(const Shape& shape, const StepGeometry& g) {
-  const double sparsity = random_.uniform(std::min(break_even_sparsity(g) + 0.01, 0.96), 0.98);
-  Tensor<float> weights(shape, 1.0F / static_cast<float>(g.ic * g.kh * g.kw));
-  for (float& weight : weights.flat()) {
-    if (chance(sparsity)) weight = 0.0F;
-  }
-  return weights;
-}
-
 FULCRUM_DEFINE Probe ProbeSource::sparse_conv_probe() {
   constexpr double most_flops = 5e8;
   for (;;) {
@@ -427,7 +416,7 @@ FULCRUM_DEFINE Probe ProbeSource::sparse_conv_probe() {
     b.input({g.ic, g.ih, g.iw});
     const auto conv = [&](const StepGeometry& of) {
       Conv<float> layer;
-      layer.weights = pruned_weights({of.oc, of.ic, of.kh, of.kw}, of);
+      layer.weights = pruned_weights(random_, {of.oc, of.ic, of.kh, of.kw}, of);
       layer.bias = Tensor<float>(Shape{of.oc});
       layer.window = {{of.kh, of.kw}, {of.stride, of.stride}, of.kh / 2, {1, 1}};
       b.layer(std::move(layer), {b.last()});
@@ -464,7 +453,7 @@ FULCRUM_DEFINE Probe ProbeSource::sparse_dense_probe() {
     ModelBuilder<float> b("probe", random_());
     b.input({g.ic});
     Dense<float> dense;
-    dense.weights = pruned_weights({g.oc, g.ic}, g);
+    dense.weights = pruned_weights(random_, {g.oc, g.ic}, g);
     dense.bias = Tensor<float>(Shape{g.oc});
     b.layer(std::move(dense), {b.last()});
     if (chance(0.3)) activation(b);
