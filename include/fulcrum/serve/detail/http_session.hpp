@@ -62,10 +62,12 @@ public:
 template <class Stream>
 class HttpSession : public SessionBase, public std::enable_shared_from_this<HttpSession<Stream>> {
 public:
-  /// \param context  of the stream; kept, as a reply may come when the server has long ended
-  HttpSession(std::shared_ptr<asio::io_context> context, Stream&& stream, std::shared_ptr<HttpFront> front,
+  /// \param context  of the stream; whoever is to reply keeps it, as a reply may come when the server has long ended.
+  /// The
+  ///                 session does not: one that waits in the context's queue would keep that for ever.
+  HttpSession(const std::shared_ptr<asio::io_context>& context, Stream&& stream, std::shared_ptr<HttpFront> front,
               const ServerLimits& limits, std::string peer)
-      : context_(std::move(context)),
+      : context_(context),
         stream_(std::move(stream)),
         front_(std::move(front)),
         limits_(limits),
@@ -267,7 +269,13 @@ private:
     beast::get_lowest_layer(stream_).expires_never();  // the runner's time is no fault of the client
     // A reply may be on its way before the front returns, and lets go of the session's own.
     const std::shared_ptr<HttpRequest> request = request_;
-    front_->handle(request, [self = this->shared_from_this()](HttpReply reply) { self->send(std::move(reply)); });
+    struct Awaited {
+      std::shared_ptr<asio::io_context> context;
+      std::shared_ptr<HttpSession> session;  // ends before its context
+    };
+    front_->handle(request, [awaited = Awaited{context_.lock(), this->shared_from_this()}](HttpReply reply) {
+      awaited.session->send(std::move(reply));
+    });
   }
 
   void send(HttpReply reply) {
@@ -359,7 +367,7 @@ private:
         });
   }
 
-  std::shared_ptr<asio::io_context> context_;
+  std::weak_ptr<asio::io_context> context_;
   Stream stream_;
   std::shared_ptr<HttpFront> front_;
   ServerLimits limits_;
