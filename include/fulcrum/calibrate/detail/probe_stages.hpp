@@ -306,7 +306,10 @@ FULCRUM_DEFINE Probe StageProbes::draw() {
     if (extent > 7) extent = std::max<std::int64_t>(extent / 2, 7);
   }
   b.input({c, extent, extent});
-  const std::uint64_t blocks = chance(0.3) ? 2 : 1;
+  // Another block of most kinds is the same again; of these it is wider, or takes values that lie otherwise than an
+  // input.
+  const bool differs = kind == 7 || kind == 8 || kind == 9;
+  const std::uint64_t blocks = differs ? 2 + random_.below(2) : chance(0.3) ? 2 : 1;
   for (std::uint64_t i = 0; i < blocks; ++i) {
     const std::int64_t stride = i == 0 && extent >= 14 && chance(0.35) ? 2 : 1;
     switch (kind) {
