@@ -56,7 +56,7 @@ struct CompressCommand {
   bool within_accuracy = false;  // --max-accuracy-drop is for --quantize int8
   bool per_tensor = false, narrow_range = false, equalize = false, bias_correction = false, fit_16_bits = false,
        relu6_as_relu = false, json = false;
-  int weight_bits = 0;  // 0: as this CPU needs; 4 where weights alone are quantized
+  int weight_bits = 0;  // 0: 8; where weights alone are quantized, 4
   std::int64_t group = WeightQuantizeOptions{}.group;
   bool symmetric = false;
 };
