@@ -1,5 +1,9 @@
 #include <fulcrum/plan/plan_service.hpp>
 
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <memory>
 #include <thread>
 
 #include <plan/small_study.hpp>
@@ -90,6 +94,24 @@ TEST_CASE("a variant that loses too much is left out, and says so") {
   CHECK(study.variants[3].why_not == "could not be made");
   REQUIRE(study.answer.chosen.has_value());
   CHECK(study.candidates[*study.answer.chosen].variant == 0);
+}
+
+TEST_CASE("a highest rate is looked for below a load that failed, though time is up") {
+  ServiceOptions options = brief(1.0, 4.0, std::chrono::microseconds(500));
+  options.target.highest_rate = true;
+  options.time_limit = Seconds(0.0);
+  const auto calls = std::make_shared<std::atomic<int>>(0);
+  // Slower once the short loads are over, so that what they promise does not hold.
+  options.executors = [calls](const Model<float>&, const RunConfig& config) {
+    return test::SumExecutor(config.batch, 4, [calls] {
+      std::this_thread::sleep_for(std::chrono::microseconds(++*calls < 500 ? 500 : 900));
+    });
+  };
+  const ServiceStudy study = plan_service(one_variant(), synthetic::plausible_profile(), options);
+  REQUIRE(!study.runs.empty());
+  const bool kept = std::any_of(study.runs.begin(), study.runs.end(), [](const ServiceRun& run) { return run.within; });
+  CHECK((kept || study.runs.size() >= 6));
+  CHECK(study.answer.chosen.has_value() == kept);
 }
 
 TEST_CASE("a plan that asks the impossible is refused") {

@@ -405,7 +405,8 @@ private:
   }
 
   /// Measures a candidate at what should be its highest rate, and nearer, until rates that keep the bound and that do
-  /// not are within 5 %.
+  /// not are within 5 %. Time that runs out ends this only once there is a rate that keeps it: no answer rests on the
+  /// one load that was tried at the edge of what a simulation promised.
   /// \param good  a rate that is known to keep it; 0: none
   void find_limit(std::size_t candidate, double good) {
     double bad = std::numeric_limits<double>::infinity();
@@ -413,7 +414,7 @@ private:
     for (const ServiceRun& run : study_.runs) {
       if (run.candidate == candidate && !run.within && run.rate_per_s > good) bad = std::min(bad, run.rate_per_s);
     }
-    for (int step = 0; step < 6 && (in_time() || (step == 0 && good == 0.0)); ++step) {
+    for (int step = 0; step < 6 && (in_time() || good == 0.0); ++step) {
       const ServiceCandidate& c = study_.candidates[candidate];
       double rate = c.refined ? 0.98 * c.refined->max_rate_per_s : 0.0;
       if (!(rate > 0.0)) rate = 0.5 * group_of(candidate).least_disturbed;
@@ -421,7 +422,7 @@ private:
       if (std::isfinite(bad) && good > 0.0)
         rate = std::clamp(rate, good + 0.3 * (bad - good), bad - 0.3 * (bad - good));
       else if (std::isfinite(bad))
-        rate = std::min(rate, 0.9 * bad);
+        rate = std::min(rate, 0.85 * bad);
       else if (good > 0.0)
         rate = std::max(rate, 1.04 * good);
       tell(0.75 + 0.04 * step, "the highest rate", candidate_name(study_, candidate) + ", " + format_rate(rate));
