@@ -1,7 +1,7 @@
 # What the targets stand on. Read by this project's own build and by the installed fulcrum-config.cmake, so that both
 # find the same things in the same way.
 #
-#   in   fulcrum_components   which of "onednn", "onnx", "load" and "serve" are wanted beside the core ("compiled" needs the
+#   in   fulcrum_components   which of "onednn", "onnx", "load", "serve" and "grpc" are wanted beside the core ("compiled" needs the
 #                             first two)
 #   out  fulcrum_missing      empty, or one sentence that says what is missing and how to get it
 
@@ -43,4 +43,8 @@ if("load" IN_LIST fulcrum_components)
 endif()
 if("serve" IN_LIST fulcrum_components)
   fulcrum_find(OpenSSL 3.0 "libssl-dev")
+endif()
+if("grpc" IN_LIST fulcrum_components)
+  fulcrum_find(Protobuf 3.12 "libprotobuf-dev protobuf-compiler")
+  fulcrum_find(gRPC 1.42 "libgrpc++-dev protobuf-compiler-grpc" CONFIG)
 endif()

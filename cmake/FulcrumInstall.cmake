@@ -1,6 +1,6 @@
 # The headers and the CMake package. Each component has an export of its own, so that find_package(fulcrum COMPONENTS core)
 # neither needs oneDNN and ONNX nor defines targets that need them. The library of the component "compiled" is the one
-# file that is not a header; all the rest is CMake's installation component "headers".
+# file that is not a header, beside that of "grpc"; all the rest is CMake's installation component "headers".
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(fulcrum_package_dir ${CMAKE_INSTALL_DATADIR}/cmake/fulcrum)
@@ -15,16 +15,20 @@ foreach(component IN LISTS fulcrum_components)
           ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT compiled
           INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
   set(part headers)
-  if(component STREQUAL "compiled")
+  if(component MATCHES "^(compiled|grpc)$")
     set(part compiled)
   endif()
   install(EXPORT fulcrum-${component}-targets NAMESPACE fulcrum:: DESTINATION ${fulcrum_package_dir} COMPONENT ${part})
 endforeach()
 
+if(FULCRUM_WITH_GRPC)
+  install(FILES ${fulcrum_proto_headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT compiled)
+endif()
+
 configure_package_config_file(cmake/fulcrum-config.cmake.in ${PROJECT_BINARY_DIR}/fulcrum-config.cmake
                               INSTALL_DESTINATION ${fulcrum_package_dir})
 set(architecture ARCH_INDEPENDENT)
-if(FULCRUM_BUILD_COMPILED)
+if(FULCRUM_BUILD_COMPILED OR FULCRUM_WITH_GRPC)
   set(architecture "")
 endif()
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/fulcrum-config-version.cmake COMPATIBILITY SameMinorVersion

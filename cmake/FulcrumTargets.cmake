@@ -12,6 +12,9 @@ endif()
 if(FULCRUM_WITH_SERVE)
   list(APPEND fulcrum_components serve)
 endif()
+if(FULCRUM_WITH_GRPC)
+  list(APPEND fulcrum_components grpc)
+endif()
 include(${CMAKE_CURRENT_LIST_DIR}/FulcrumDependencies.cmake)
 if(fulcrum_missing)
   message(FATAL_ERROR "${fulcrum_missing} (scripts/install_dependencies.sh installs everything)")
@@ -50,6 +53,27 @@ if(FULCRUM_WITH_SERVE)
   add_library(fulcrum::serve ALIAS fulcrum_serve)
   set_target_properties(fulcrum_serve PROPERTIES EXPORT_NAME serve)
   target_link_libraries(fulcrum_serve INTERFACE fulcrum_load fulcrum_onednn fulcrum_onnx OpenSSL::SSL OpenSSL::Crypto)
+endif()
+
+if(FULCRUM_WITH_GRPC)
+  # The protocol's messages and service are generated and compiled here; our own part of it is headers.
+  set(fulcrum_proto_dir ${PROJECT_BINARY_DIR}/proto)
+  file(MAKE_DIRECTORY ${fulcrum_proto_dir})
+  foreach(part IN ITEMS pb grpc.pb)
+    list(APPEND fulcrum_proto_sources ${fulcrum_proto_dir}/open_inference.${part}.cc)
+    list(APPEND fulcrum_proto_headers ${fulcrum_proto_dir}/open_inference.${part}.h)
+  endforeach()
+  add_custom_command(
+    OUTPUT ${fulcrum_proto_sources} ${fulcrum_proto_headers}
+    COMMAND protobuf::protoc -I ${PROJECT_SOURCE_DIR}/proto --cpp_out=${fulcrum_proto_dir} --grpc_out=${fulcrum_proto_dir}
+            --plugin=protoc-gen-grpc=$<TARGET_FILE:gRPC::grpc_cpp_plugin> open_inference.proto
+    DEPENDS ${PROJECT_SOURCE_DIR}/proto/open_inference.proto VERBATIM)
+  add_library(fulcrum_grpc STATIC ${fulcrum_proto_sources} ${fulcrum_proto_headers})
+  add_library(fulcrum::grpc ALIAS fulcrum_grpc)
+  set_target_properties(fulcrum_grpc PROPERTIES EXPORT_NAME grpc)
+  target_include_directories(fulcrum_grpc SYSTEM PUBLIC $<BUILD_INTERFACE:${fulcrum_proto_dir}>)
+  target_compile_features(fulcrum_grpc PUBLIC cxx_std_20)
+  target_link_libraries(fulcrum_grpc PUBLIC gRPC::grpc++ protobuf::libprotobuf INTERFACE fulcrum_serve)
 endif()
 
 if(FULCRUM_BUILD_COMPILED)

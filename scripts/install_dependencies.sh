@@ -12,6 +12,7 @@ packages=(
   libonnx-dev libprotobuf-dev protobuf-compiler
   libboost-dev  # Boost.Math, Boost.Asio and Boost.Beast: headers alone
   libssl-dev  # of the server
+  libgrpc++-dev protobuf-compiler-grpc  # of the server over gRPC, which is left out without them
   # the tool, the tests, the benchmarks
   libcli11-dev libjs-chart.js
   catch2 libbenchmark-dev

@@ -4,6 +4,7 @@
 
 #include <fulcrum/serve/access_rules.hpp>
 #include <fulcrum/serve/canary.hpp>
+#include <fulcrum/serve/direct_call.hpp>
 #include <fulcrum/serve/http_load.hpp>
 #include <fulcrum/serve/inference_protocol.hpp>
 #include <fulcrum/serve/latency_histogram.hpp>

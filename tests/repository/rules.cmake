@@ -28,6 +28,7 @@ set(rank_validate 14)
 set(rank_plan 15)
 set(rank_report 16)
 set(rank_serve 16)
+set(rank_grpc 17)
 
 # Folders inside a folder are its own affair, but for these.
 set(shared_folders layers/kernels)
@@ -39,6 +40,7 @@ set(restricted_headers
   "nlohmann/" "passes run cost calibrate load validate plan report serve"
   "boost/" "load serve"
   "openssl/" "serve"
+  "(grpcpp/|open_inference)" "grpc"
   "(CLI|catch2|benchmark)/" "none"
   "(iostream|regex|random)$" "none")
 

@@ -2,13 +2,13 @@ cmake_minimum_required(VERSION 3.25)
 # Each public header stands in exactly the umbrella that offers what it needs: fulcrum/onednn.hpp when oneDNN is among
 # what it includes or it is a part of training or of oneDNN's face; fulcrum/onnx.hpp when ONNX is; fulcrum/json.hpp when
 # nlohmann/json is; fulcrum/load.hpp when Boost is; fulcrum/fulcrum.hpp when none is. The folder serve/, which needs all of them, has
-# fulcrum/serve.hpp for itself.
+# fulcrum/serve.hpp for itself; grpc/, which needs a library of generated code, is in none.
 #
 #   cmake -DROOT=<repository> -P umbrellas.cmake
 
 # In no umbrella: what calibrate() and its tool alone call and only the code of engines needs, what needs both oneDNN and
 # Boost or JSON, what makes everybody compile Eigen, and loops over elements that definitions alone call.
-set(left_out "fulcrum/calibrate/(add_model|fit_|calibration_data).*" "fulcrum/onednn/(adapter|layout|pinned_team|team|terms|thread_scope).hpp"
+set(left_out "fulcrum/grpc/.*" "fulcrum/calibrate/(add_model|fit_|calibration_data).*" "fulcrum/onednn/(adapter|layout|pinned_team|team|terms|thread_scope).hpp"
              "fulcrum/plan/(plan_service|service_variants).hpp" fulcrum/report/study_json.hpp
              "fulcrum/tensor/(matrix_view|quantize_elements|transpose_bytes).hpp")
 list(JOIN left_out "|" left_out)

@@ -540,6 +540,9 @@ TEST_CASE("traffic is shared by weights, and by a key where one is sent") {
     const std::string header = "X-Routing-Key: user " + std::to_string(user) + "\r\n";
     const std::string one = version(header);
     CHECK(version(header) == one);
+    json request = json::parse(test::small_request({1, 2, 3, 4}));
+    request["parameters"]["routing_key"] = "user " + std::to_string(user);
+    CHECK(client.post(infer_small, request.dump()).json()["model_version"] == one);
     users += one == "2" ? 1 : 0;
   }
   CHECK(users > 10);

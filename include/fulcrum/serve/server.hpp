@@ -5,9 +5,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fulcrum/core/linkage.hpp>
+#include <fulcrum/serve/access_rules.hpp>
+#include <fulcrum/serve/direct_call.hpp>
 #include <fulcrum/serve/model_repository.hpp>
 #include <fulcrum/serve/server_options.hpp>
 
@@ -42,6 +45,15 @@ public:
   FULCRUM_DECLARE [[nodiscard]] std::uint16_t port() const noexcept;
   FULCRUM_DECLARE [[nodiscard]] bool ready() const noexcept;
   FULCRUM_DECLARE [[nodiscard]] ModelRepository& repository() noexcept;
+
+  /// Runs an inference that does not come over HTTP, with the same tokens, traffic, queues, caches and metrics.
+  /// \param done  is told how it ended, also of what cannot be begun
+  FULCRUM_DECLARE void infer(DirectCall call, DirectDone done);
+
+  /// \param authorization  "Bearer …"
+  /// \param model          empty: none in particular
+  /// \throws RequestError of status 401 or 403 where the server has tokens and this is none with that right
+  FULCRUM_DECLARE void check_access(std::string_view authorization, AccessRight right, std::string_view model) const;
 
   /// Says that it is not ready, takes no more connections, finishes the requests it has and ends. Called again, it does
   /// nothing.

@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include <fulcrum/serve/access_rules.hpp>
-#include <fulcrum/serve/detail/http_message.hpp>
+#include <fulcrum/serve/request_error.hpp>
 
 namespace fulcrum::detail {
 
@@ -23,21 +23,23 @@ public:
     rules_ = read();
   }
 
-  /// Sets who asks.
+  /// \param authorization  "Bearer …", as a header has it
+  /// \param who            is set to who asks as soon as that is known
   /// \throws RequestError of status 401 or 403
-  void check(HttpRequest& request, AccessRight right, std::string_view model) const {
+  void check(std::string_view authorization, AccessRight right, std::string_view model, std::string& who) const {
     if (file_.empty()) return;
     std::shared_ptr<const AccessRules> rules;
     {
       const std::lock_guard lock(mutex_);
       rules = rules_;
     }
-    const std::string_view token = bearer_token(request.authorization);
-    const auto who = token.empty() ? std::nullopt : rules->who(token);
-    if (!who) throw RequestError(401, "the request", "has no token that is known", "send Authorization: Bearer TOKEN");
-    request.who = *who;
+    const std::string_view token = bearer_token(authorization);
+    const auto holder = token.empty() ? std::nullopt : rules->who(token);
+    if (!holder)
+      throw RequestError(401, "the request", "has no token that is known", "send Authorization: Bearer TOKEN");
+    who = *holder;
     if (!rules->allows(token, right, model))
-      throw RequestError(403, *who,
+      throw RequestError(403, who,
                          "has no right to " + std::string(name_of(right)) + (model.empty() ? "" : " this model"));
   }
 

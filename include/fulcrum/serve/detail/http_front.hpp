@@ -45,6 +45,12 @@ public:
     access_.read_again([this](const char* event, nlohmann::json fields) { service_->log(event, std::move(fields)); });
   }
 
+  /// \param who  is set to who asks as soon as that is known
+  /// \throws RequestError of status 401 or 403
+  void check_access(std::string_view authorization, AccessRight right, std::string_view model, std::string& who) const {
+    access_.check(authorization, right, model, who);
+  }
+
   /// Answers a request whose body is there.
   void handle(const std::shared_ptr<HttpRequest>& request, ReplyFunction reply) {
     try {
@@ -102,7 +108,7 @@ private:
     const auto is = [&](std::size_t i, std::string_view text) { return i < parts.size() && parts[i] == text; };
     if (const auto right = needed(*request, parts)) {
       try {
-        access_.check(*request, right->first, right->second);
+        access_.check(request->authorization, right->first, right->second, request->who);
       } catch (const RequestError& error) {
         service_->log("access_denied",
                       {{"who", request->who}, {"peer", request->peer}, {"target", request->target.substr(0, 200)}});
@@ -162,31 +168,18 @@ private:
   void infer(const std::shared_ptr<HttpRequest>& request, const std::string& name, std::string_view version,
              const ReplyFunction& reply) {
     const std::shared_ptr<InferenceCall> call = request->call;
-    TrafficControl::Choice choice;
-    if (version.empty()) {
-      choice = service_->traffic().choose(name, request->routing_key);
-    } else {
-      choice.version = service_->repository().find(name, version);
-    }
-    std::shared_ptr<ServedVersion> served = choice.version;
-    call->traffic = choice.traffic;
-    call->is_new = choice.is_new;
     try {
       call->request = parse_inference_request(call->json, call->binary);
       set_deadline(*request, *call);
     } catch (const RequestError&) {
-      served->metrics().count(ServedAs::refused);
+      service_->repository().find(name, version)->metrics().count(ServedAs::refused);
       throw;
     }
+    const std::string& key = request->routing_key.empty() ? call->request.key : request->routing_key;
+    TrafficControl::Choice choice = service_->choose(*call, name, version, key);
     InferenceCall* raw = call.get();
     call->done = [this, raw, reply] { reply(inference_reply(raw->shared_from_this())); };
-    try {
-      service_->begin(call, std::move(served));
-    } catch (...) {
-      call->done = nullptr;  // which has the connection, which has the call
-      throw;
-    }
-    if (choice.shadow) service_->shadow(call, std::move(choice.shadow));
+    service_->begin(call, std::move(choice));
   }
 
   void traffic(const std::shared_ptr<HttpRequest>& request, const std::string& name, const ReplyFunction& reply) {
@@ -256,18 +249,7 @@ private:
       if (outcome.status == 503) reply.headers.emplace_back("Retry-After", "1");
       return reply;
     }
-    const std::vector<TensorSpec>& specs = call->version->outputs();
-    std::vector<WantedOutput> wanted = call->request.outputs;
-    if (wanted.empty()) {
-      for (const TensorSpec& spec : specs) wanted.push_back({spec.name, call->request.binary_outputs});
-    }
-    std::vector<SentOutput> outputs;
-    for (const WantedOutput& want : wanted) {
-      const auto spec =
-          std::find_if(specs.begin(), specs.end(), [&](const TensorSpec& s) { return s.name == want.name; });
-      const auto index = static_cast<std::size_t>(spec - specs.begin());
-      outputs.push_back({&*spec, with_batch(spec->shape, call->samples), call->result(index), want.binary});
-    }
+    const std::vector<SentOutput> outputs = InferenceService::outputs_of(*call);
     auto response = std::make_shared<InferenceResponse>(
         make_inference_response(call->version->model(), call->version->version(), call->request.id, outputs));
     HttpReply reply;

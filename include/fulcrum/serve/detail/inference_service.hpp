@@ -61,6 +61,51 @@ public:
     options_.log(line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   }
 
+  /// Chooses who answers a call: the version that is named, or else what the model's traffic says.
+  /// \param key  of a client that always goes one way; may be empty
+  /// \throws RequestError when there is no such version
+  TrafficControl::Choice choose(InferenceCall& call, const std::string& name, std::string_view version,
+                                std::string_view key) {
+    TrafficControl::Choice choice;
+    if (version.empty()) {
+      choice = traffic_.choose(name, key);
+    } else {
+      choice.version = repository_.find(name, version);
+    }
+    call.traffic = choice.traffic;
+    call.is_new = choice.is_new;
+    return choice;
+  }
+
+  /// Runs a call whose request was read on what was chosen; call->done is called when it has ended.
+  /// \throws RequestError when it is not begun: nothing is called then
+  void begin(const std::shared_ptr<InferenceCall>& call, TrafficControl::Choice choice) {
+    try {
+      begin(call, std::move(choice.version));
+    } catch (...) {
+      call->done = nullptr;  // which has what is to be answered, which has the call
+      throw;
+    }
+    if (choice.shadow) shadow(call, std::move(choice.shadow));
+  }
+
+  /// What a call that ended well answers, of the outputs that were asked for.
+  [[nodiscard]] static std::vector<SentOutput> outputs_of(InferenceCall& call) {
+    const std::vector<TensorSpec>& specs = call.version->outputs();
+    std::vector<WantedOutput> wanted = call.request.outputs;
+    if (wanted.empty()) {
+      for (const TensorSpec& spec : specs) wanted.push_back({spec.name, call.request.binary_outputs});
+    }
+    std::vector<SentOutput> outputs;
+    for (const WantedOutput& want : wanted) {
+      const auto spec =
+          std::find_if(specs.begin(), specs.end(), [&](const TensorSpec& s) { return s.name == want.name; });
+      const auto index = static_cast<std::size_t>(spec - specs.begin());
+      outputs.push_back({&*spec, with_batch(spec->shape, call.samples), call.result(index), want.binary});
+    }
+    return outputs;
+  }
+
   /// Runs a call whose request was read; call->done is called when it has ended.
   /// \throws RequestError when it is not begun
   void begin(const std::shared_ptr<InferenceCall>& call, std::shared_ptr<ServedVersion> version) {

@@ -64,7 +64,53 @@ public:
   [[nodiscard]] bool ready() const noexcept { return front_->ready(); }
   [[nodiscard]] ModelRepository& repository() noexcept { return service_->repository(); }
 
+  void infer(DirectCall asked, DirectDone done) {
+    const auto call = std::make_shared<InferenceCall>();
+    call->arrived = ServeClock::now();
+    DirectAnswer refused;
+    refused.id = asked.request.id;
+    calls_open_->fetch_add(1);
+    try {
+      if (closing_.load()) throw RequestError(503, "the server", "is ending", "ask another one");
+      check_access(asked.authorization, AccessRight::infer, asked.model);
+      check_values(asked.request);
+      call->request = std::move(asked.request);
+      call->deadline = asked.deadline;
+      if (const auto timeout = call->request.timeout; timeout && timeout->count() > 0)
+        call->deadline = std::min(call->deadline.value_or(call->arrived + *timeout), call->arrived + *timeout);
+      TrafficControl::Choice choice = service_->choose(*call, asked.model, asked.version, call->request.key);
+      call->done = [open = calls_open_, raw = call.get(), done] {
+        done(direct_answer(raw->shared_from_this()));
+        open->fetch_sub(1);
+      };
+      service_->begin(call, std::move(choice));
+      return;
+    } catch (const RequestError& error) {
+      refused.status = error.status();
+      refused.message = error.what();
+    } catch (const std::bad_alloc&) {
+      refused.status = 503;
+      refused.message = "there is not enough memory for the request";
+    } catch (const std::exception& error) {
+      refused.status = 500;
+      refused.message = error.what();
+    }
+    done(refused);
+    calls_open_->fetch_sub(1);
+  }
+
+  void check_access(std::string_view authorization, AccessRight right, std::string_view model) const {
+    std::string who = "anybody";
+    try {
+      front_->check_access(authorization, right, model, who);
+    } catch (const RequestError&) {
+      service_->log("access_denied", {{"who", who}, {"model", model.substr(0, 200)}, {"right", name_of(right)}});
+      throw;
+    }
+  }
+
   bool drain() {
+    closing_.store(true);
     const std::lock_guard draining(draining_);
     if (ended_already_) return drained_;
     ended_already_ = true;
@@ -81,7 +127,7 @@ public:
       ending_ = true;
     }
     for (const std::shared_ptr<SessionBase>& session : sessions()) session->wind_up();
-    while (front_->connections_open.load() > 0 && ServeClock::now() < until)
+    while ((front_->connections_open.load() > 0 || calls_open_->load() > 0) && ServeClock::now() < until)
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     drained_ = service_->on_their_way() == 0;
     front_->jobs().stop();
@@ -109,6 +155,21 @@ private:
     std::thread([service = std::move(service)] {
       while (service.use_count() > 1) std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }).detach();
+  }
+
+  static DirectAnswer direct_answer(const std::shared_ptr<InferenceCall>& call) {
+    CallOutcome outcome = call->outcome();
+    DirectAnswer answer;
+    answer.status = outcome.status;
+    answer.message = std::move(outcome.message);
+    answer.model = call->version->model();
+    answer.version = call->version->version();
+    answer.id = call->request.id;
+    if (answer.status == 200) {
+      answer.outputs = InferenceService::outputs_of(*call);
+      answer.keep = call;
+    }
+    return answer;
   }
 
   /// A thread that talks to clients.
@@ -259,6 +320,9 @@ private:
   std::mutex mutex_;
   std::vector<std::weak_ptr<SessionBase>> sessions_;
   bool ending_ = false;
+  std::atomic<bool> closing_{false};
+  // Calls that did not come over HTTP; they may outlive a server that ended without them.
+  std::shared_ptr<std::atomic<std::int64_t>> calls_open_ = std::make_shared<std::atomic<std::int64_t>>(0);
   std::mutex draining_;
   bool ended_already_ = false;
   bool drained_ = true;
@@ -283,6 +347,13 @@ FULCRUM_DEFINE std::vector<std::string> InferenceServer::load() { return process
 FULCRUM_DEFINE std::uint16_t InferenceServer::port() const noexcept { return process_->port(); }
 FULCRUM_DEFINE bool InferenceServer::ready() const noexcept { return process_->ready(); }
 FULCRUM_DEFINE ModelRepository& InferenceServer::repository() noexcept { return process_->repository(); }
+FULCRUM_DEFINE void InferenceServer::infer(DirectCall call, DirectDone done) {
+  process_->infer(std::move(call), std::move(done));
+}
+FULCRUM_DEFINE void InferenceServer::check_access(std::string_view authorization, AccessRight right,
+                                                  std::string_view model) const {
+  process_->check_access(authorization, right, model);
+}
 FULCRUM_DEFINE bool InferenceServer::drain() { return process_->drain(); }
 
 }  // namespace fulcrum
