@@ -88,6 +88,7 @@
 #include <fulcrum/zoo/densenet121.hpp>
 #include <fulcrum/zoo/efficientnet_b0.hpp>
 #include <fulcrum/zoo/fashion_cnn.hpp>
+#include <fulcrum/zoo/fashion_cnn_wide.hpp>
 #include <fulcrum/zoo/googlenet.hpp>
 #include <fulcrum/zoo/m5.hpp>
 #include <fulcrum/zoo/mlp.hpp>

@@ -41,6 +41,7 @@ FULCRUM_DECLARE [[nodiscard]] Model<float> zoo_model(const std::string& name, st
 #include <fulcrum/zoo/densenet121.hpp>
 #include <fulcrum/zoo/efficientnet_b0.hpp>
 #include <fulcrum/zoo/fashion_cnn.hpp>
+#include <fulcrum/zoo/fashion_cnn_wide.hpp>
 #include <fulcrum/zoo/googlenet.hpp>
 #include <fulcrum/zoo/m5.hpp>
 #include <fulcrum/zoo/mlp.hpp>
@@ -66,6 +67,8 @@ namespace fulcrum {
 FULCRUM_DEFINE std::span<const ZooEntry> zoo_entries() {
   static constexpr std::array entries{
       ZooEntry{"fashion_cnn", "two convolutions and two dense layers for 28×28 grey images", &fashion_cnn<float>},
+      ZooEntry{"fashion_cnn_wide", "fashion_cnn with twice the channels, for narrower networks to learn from",
+               &fashion_cnn_wide<float>},
       ZooEntry{"mlp", "three dense layers for 28×28 grey images", &mlp<float>},
       ZooEntry{"resnet18", "residual network of 18 layers for images", &resnet18<float>},
       ZooEntry{"resnet50", "residual network of 50 layers for images", &resnet50<float>},
