@@ -29,6 +29,7 @@
 #include <fulcrum/train/taylor_saliency.hpp>
 #include <fulcrum/train/trainable_parameter.hpp>
 #include <fulcrum/train/trainer.hpp>
+#include <fulcrum/train/value_rounding.hpp>
 
 #include <fulcrum/measure/accuracy.hpp>
 #include <fulcrum/measure/choose_precision.hpp>

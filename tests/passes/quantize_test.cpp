@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include <fulcrum/analysis/is_quantized.hpp>
 #include <fulcrum/exec/reference.hpp>
@@ -84,6 +85,60 @@ TEST_CASE("for CPUs that add products in 16 bits weights have 7 bits and values 
   const auto images = random_tensor<float>({4, 1, 12, 12}, 2, 0.0, 1.0);
   CHECK_THROWS_WITH(quantize_post_training(plain_cnn(1), images, outputs_of, {.weight_bits = 9}),
                     ContainsSubstring("2 to 8"));
+}
+
+TEST_CASE("values of fewer bits have fewer integers for their range, and are clipped to it") {
+  CHECK(quantization_for({0.0F, 1.5F}, false, 4) == Quantization{DType::u8, {1.5F / 15.0F}, {0}, -1});
+  CHECK(quantization_for({-0.7F, 0.3F}, false, 4) == Quantization{DType::s8, {0.7F / 7.0F}, {0}, -1});
+  CHECK(quantization_for({-0.7F, 0.3F}, true, 4) == Quantization{DType::u8, {0.7F / 7.0F}, {8}, -1});
+
+  const Model<float> model = plain_cnn(1);
+  const auto images = random_tensor<float>({4, 1, 12, 12}, 2, 0.0, 1.0);
+  double before = 0.0;
+  for (const int bits : {2, 4, 6, 8}) {
+    const QuantizeResult result = quantize_post_training(model, images, outputs_of, {.value_bits = bits});
+    const auto values = ReferenceExecutor<float>(result.model, {.quantized = true}).run_all(std::span(&images, 1));
+    for (NodeId id = 0; id < result.model.size(); ++id) {
+      const Node<float>& node = result.model.node(id);
+      if (!node.dst_quantization || std::holds_alternative<Input>(node.layer)) continue;
+      INFO(node.name << " in " << bits << " bits");
+      const std::set<float> levels(values[id].flat().begin(), values[id].flat().end());
+      CHECK(levels.size() <= (std::size_t{1} << bits));
+    }
+    const double sqnr = output_sqnr_db(model, result.model, images);
+    CHECK(sqnr > before);
+    before = sqnr;
+    for (const auto& group : fusion_groups(result.model)) {  // clips run with what they are behind
+      const auto* clip = std::get_if<Activation>(&result.model.node(group.primary).layer);
+      CHECK((clip == nullptr || clip->function != ActivationKind::clip));
+    }
+  }
+  CHECK_THROWS_WITH(quantize_post_training(model, images, outputs_of, {.value_bits = 1}), ContainsSubstring("2 to 8"));
+}
+
+TEST_CASE("weights that are rounded already keep their steps where that is asked for") {
+  const Model<float> model = plain_cnn(1);
+  const auto images = random_tensor<float>({4, 1, 12, 12}, 2, 0.0, 1.0);
+  Model<float> rounded = model;
+  for (NodeId id = 0; id < rounded.size(); ++id) {
+    Parameter<float>* weights = detail::weights_of(rounded.edit_layer(id));
+    if (weights == nullptr) continue;
+    Quantization q = symmetric_quantization(*weights->value, 4, 0);
+    for (float& scale : q.scale) scale *= 0.8F;  // the largest are clipped to −8 and 7
+    for (std::size_t i = 0; i < weights->value->flat().size(); ++i) {
+      const std::size_t c = i / (weights->value->flat().size() / q.scale.size());
+      const auto integer = std::clamp(std::nearbyint(weights->value->flat()[i] / q.scale[c]), -8.0F, 7.0F);
+      weights->value.edit().flat()[i] = q.scale[c] * integer;
+    }
+  }
+  const QuantizeResult kept =
+      quantize_post_training(rounded, images, outputs_of, {.weight_bits = 4, .keep_steps = true});
+  const QuantizeResult again = quantize_post_training(rounded, images, outputs_of, {.weight_bits = 4});
+  CHECK(kept.report.weight_sqnr_db > 100.0);
+  CHECK(again.report.weight_sqnr_db < 50.0);
+  // Weights on no grid take their range, as without.
+  CHECK(quantize_post_training(model, images, outputs_of, {.weight_bits = 4, .keep_steps = true}).model ==
+        quantize_post_training(model, images, outputs_of, {.weight_bits = 4}).model);
 }
 
 TEST_CASE("sums that fit into 16 bits are proven from the weights, and made to fit by scales of at most 7 bits") {

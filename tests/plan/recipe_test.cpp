@@ -46,6 +46,10 @@ TEST_CASE("a recipe's steps stand in an order that makes sense") {
   refused(Recipe("r").train(rounding()).train({}), "off their steps");
   refused(Recipe("r").train(rounding()).equalize({}), "off their steps");
   refused(Recipe("r").prune(pruned()).train(pruning()), "prune once");
+  TrainStep values;
+  values.round_values = ValueRounding{};
+  CHECK_NOTHROW(validate(Recipe("r").train({}).train(values)));
+  refused(Recipe("r").train(values).quantize({}), "become integers");
 }
 
 TEST_CASE("a recipe is a value with a name, a seed and steps") {

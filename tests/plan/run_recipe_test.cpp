@@ -84,6 +84,18 @@ TEST_CASE("a recipe trains with a teacher, and prunes and rounds while it trains
   CHECK(static_cast<double>(result.states.back().nonzero) <= 0.51 * static_cast<double>(result.states.back().weights));
 }
 
+TEST_CASE("a training that rounds weights and values gives a model in integers of so few bits") {
+  Corners c;
+  const Model<float> trained = run_recipe(c.model, Recipe("r").train(epochs(3)), c.settings).model;
+  TrainStep round = epochs(4);
+  round.round = LearnedStepHook{};
+  round.round_values = ValueRounding{};
+  const RecipeResult result = run_recipe(trained, Recipe("r").train(round), c.settings);
+  CHECK(is_quantized(result.model));
+  CHECK(result.states.back().accuracy.value() > 0.85);
+  CHECK(result.states.back().what.find("values of 4") != std::string::npos);
+}
+
 TEST_CASE("a step that lacks what it needs says so") {
   Corners c;
   c.settings.train_set = nullptr;

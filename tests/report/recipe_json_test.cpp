@@ -49,6 +49,20 @@ TEST_CASE("a recipe is read from JSON, what is absent being the default") {
   CHECK(std::get<QuantizeStep>(recipe.steps()[5]).max_accuracy_drop == 0.005);
 }
 
+TEST_CASE("a training that rounds values ends a recipe") {
+  const auto recipe = [](const char* text) { return recipe_from_json(nlohmann::json::parse(text)); };
+  const Recipe learned = recipe(R"({"steps": [{"step": "train", "round": {"bits": 4},
+                                               "round_values": {"bits": 5, "skip": ["head"]}}]})");
+  const auto& train = std::get<TrainStep>(learned.steps()[0]);
+  CHECK(train.round_values.value().bits == 5);
+  CHECK(train.round_values.value().skip == std::vector<std::string>{"head"});
+  CHECK(std::get<QuantizeStep>(recipe(R"({"steps": [{"step": "quantize", "value_bits": 4}]})").steps()[0])
+            .options.value_bits == 4);
+  CHECK_THROWS_WITH(recipe(R"({"steps": [{"step": "train", "round_values": {}}, {"step": "quantize"}]})"),
+                    ContainsSubstring("become integers"));
+  CHECK_THROWS_WITH(recipe(R"({"steps": [{"step": "train", "round_values": {"bit": 4}}]})"), ContainsSubstring("bit"));
+}
+
 TEST_CASE("weights alone are quantized at the end of a recipe, or before values are") {
   const auto recipe = [](const char* text) { return recipe_from_json(nlohmann::json::parse(text)); };
   const Recipe both = recipe(R"({"steps": [{"step": "quantize_weights", "bits": 8, "group": 128, "symmetric": true,

@@ -128,6 +128,7 @@ constexpr NumericOption numeric_options[] = {
     {quantizing, "--samples"},
     {quantizing, "--percentile"},
     {quantizing, "--weight-bits"},
+    {quantizing, "--value-bits"},
     {quantizing, "--min-sqnr-db", zero | below_zero},
     {packing, "--group"},
     {"compress none.onnx -o y.onnx --data none", "--target-latency-ms"},

@@ -57,6 +57,7 @@ struct CompressCommand {
   bool per_tensor = false, narrow_range = false, equalize = false, bias_correction = false, fit_16_bits = false,
        relu6_as_relu = false, json = false;
   int weight_bits = 0;  // 0: 8; where weights alone are quantized, 4
+  int value_bits = QuantizeOptions{}.value_bits;
   std::int64_t group = WeightQuantizeOptions{}.group;
   bool symmetric = false;
 };
@@ -171,6 +172,7 @@ void refuse_without_effect(const CompressCommand& command, const CLI::App& given
     expect_effect(given, option, command.quantize == "weights", "is for --quantize weights", "give that as well");
   expect_effect(given, "--samples", by_data, "says how many images of --data calibrate",
                 "give it with --quantize int8 and --data");
+  expect_effect(given, "--value-bits", int8, "is for --quantize int8", "give that as well");
   expect_effect(given, "--bias-correction", int8, "is for --quantize int8, whose samples it takes", "leave it out");
   expect_effect(given, "--calibrate-on", int8, "is for --quantize int8", "leave it out");
   expect_effect(given, "--scope", by_sparsity, "says what --prune sparsity=S counts", "give that as well");
@@ -187,8 +189,9 @@ void refuse_without_effect(const CompressCommand& command, const CLI::App& given
   expect_effect(given, "--max-accuracy-drop", command.target.given() || by_data,
                 "is for --target-latency-ms, or --quantize int8 with --data", "give one of them as well");
   expect_effect(given, "--min-sqnr-db", int8, "is for --quantize int8", "give that as well");
-  for (const char* option : {"--fine-tune-epochs", "--seed"})
-    expect_effect(given, option, command.target.given(), "is for --target-latency-ms", "give that as well");
+  expect_effect(given, "--fine-tune-epochs", command.target.given(), "is for --target-latency-ms", "give that as well");
+  expect_effect(given, "--seed", command.target.given() || command.recipe.given(),
+                "is for --target-latency-ms and --recipe", "give one of them as well");
   expect_effect(given, "--data",
                 by_data || command.recipe.given() || command.target.given() ||
                     (command.channels.given() && command.channels.saliency == "taylor"),
@@ -207,7 +210,9 @@ void compress(CompressCommand& command, const CLI::App& given) {
     check_writable(command.output);
     if (command.target.given())
       return command.target.run(command.model, command.output, command.data, command.channels, command.json);
-    command.recipe.run(command.model, command.output, command.data, command.channels, command.json);
+    command.recipe.run(command.model, command.output, command.data, command.channels,
+                       given.count("--seed") > 0 ? std::optional(command.target.options.seed) : std::nullopt,
+                       command.json);
     return;
   }
   if (!command.channels.given() && command.prune.empty() && !command.equalize && command.fake_quantize.empty() &&
@@ -270,6 +275,7 @@ void compress(CompressCommand& command, const CLI::App& given) {
   if (!command.quantize.empty()) {
     QuantizeOptions options = int8_options_for_this_cpu();
     if (command.weight_bits != 0) options.weight_bits = command.weight_bits;
+    options.value_bits = command.value_bits;
     options.sums_in_16_bits = options.sums_in_16_bits || command.fit_16_bits;
     options.unsigned_values = options.unsigned_values || command.fit_16_bits || command.weight_bits == 7;
     options.method = calibration_method_from(command.calibrate);
@@ -340,6 +346,12 @@ void add_compress(CLI::App& app) {
   sub->add_option("--weight-bits", command->weight_bits,
                   "2 to 8 bits of a weight (default: 8); of --quantize weights 4 (default) or 8")
       ->check(between(2, 8));
+  sub->add_option(
+         "--value-bits", command->value_bits,
+         "of --quantize int8: 2 to 8 bits of a value between layers, which with fewer than 8 is clipped to the "
+         "range that was found; inputs keep 8")
+      ->check(between(2, 8))
+      ->capture_default_str();
   sub->add_option("--group", command->group, "of --quantize weights: inputs that share a scale, a power of two from 16")
       ->check(between(16, 65536))
       ->capture_default_str();

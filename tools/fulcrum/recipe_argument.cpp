@@ -64,8 +64,9 @@ void RecipeArgument::add_to(CLI::App& command) {
 }
 
 void RecipeArgument::run(const ModelArgument& argument, const std::string& output, const std::string& data,
-                         const PruneChannelsArgument& how, bool json) const {
-  const nlohmann::json document = read_json_file(path, "docs/compression.md says what is in a recipe");
+                         const PruneChannelsArgument& how, std::optional<std::uint64_t> seed, bool json) const {
+  nlohmann::json document = read_json_file(path, "docs/compression.md says what is in a recipe");
+  if (seed && document.is_object()) document["seed"] = *seed;
   const Recipe recipe = recipe_from_json(document);
   Model<float> model = argument.load(recipe.seed());
   std::optional<Dataset> train_set, test_set;
@@ -95,8 +96,11 @@ void RecipeArgument::run(const ModelArgument& argument, const std::string& outpu
   if (json) {
     nlohmann::json states = nlohmann::json::array();
     for (const RecipeState& state : result.states) states.push_back(to_json(state));
-    print_document("compression",
-                   {{"model", result.model.name()}, {"output", output}, {"recipe", recipe.name()}, {"states", states}});
+    print_document("compression", {{"model", result.model.name()},
+                                   {"output", output},
+                                   {"recipe", recipe.name()},
+                                   {"seed", recipe.seed()},
+                                   {"states", states}});
   } else {
     print(to_text(result) + output + " written\n");
   }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -19,8 +21,9 @@ struct RecipeArgument {
   /// Compresses a model and writes it. What is done is kept beside the output after every step, and a run that was
   /// interrupted goes on from there.
   /// \param data  a data set; may be empty where no step needs one: then there is no accuracy either
+  /// \param seed  of all that is drawn, weights of the zoo included; nothing: the recipe's own
   /// \param how   --profile and the configuration that latencies are predicted for
   /// \throws fulcrum::Error when something cannot be read, written or done
   void run(const ModelArgument& model, const std::string& output, const std::string& data,
-           const PruneChannelsArgument& how, bool json) const;
+           const PruneChannelsArgument& how, std::optional<std::uint64_t> seed, bool json) const;
 };

@@ -54,6 +54,12 @@ struct QuantizeOptions {
   std::int64_t calibration_batch = 64;  ///< samples that go through the model at a time; ≥ 1
   std::vector<std::string> skip = {};   ///< names of convolutions, dense and recurrent layers that stay in float
   int weight_bits = 8;                  ///< of a weight, 2 to 8; kept as integers of 8 bits
+  /// Weights of an output channel that are multiples of a step, with no more integers than `weight_bits` have, keep
+  /// that step, as LearnedStepHook and fake_quantize() leave them, and are rounded no second time.
+  bool keep_steps = false;
+  /// Of a value between layers, 2 to 8; kept as integers of 8 bits. With fewer a Clip keeps the value in its range.
+  /// Inputs and constants have 8.
+  int value_bits = 8;
   /// Output channels take coarser scales where any two of their products u8 · s8 could exceed 16 bits together, in
   /// which CPUs without VNNI add them: the finest scale with which none can, which is at most what 7 bits would take.
   bool sums_in_16_bits = false;

@@ -74,8 +74,10 @@ struct QuantizeResult {
 
 /// u8 with zero point 0 (scale max/255) for values that are never negative, else symmetric s8
 /// (scale max(|min|, |max|)/127); with `unsigned_values` u8 with the zero point that maps [min, max] to [0, 255]
-/// (scale (max − min)/255).
-FULCRUM_DECLARE [[nodiscard]] Quantization quantization_for(const Range& range, bool unsigned_values = false);
+/// (scale (max − min)/255). With `bits` below 8 fewer integers stand for the range: 2^bits − 1 for 255, 2^(bits − 1) −
+/// 1 for 127, and with `unsigned_values` the latter around the zero point 2^(bits − 1).
+FULCRUM_DECLARE [[nodiscard]] Quantization quantization_for(const Range& range, bool unsigned_values = false,
+                                                            int bits = 8);
 
 /// Symmetric s8 per output channel (axis 0): scale = max|w_c| / (2^(bits − 1) − 1), zero point 0; a channel of zeros
 /// has scale 1.
@@ -86,8 +88,8 @@ FULCRUM_DECLARE [[nodiscard]] Quantization quantization_for(const Range& range, 
 
 namespace detail {
 
-/// \throws Error when weights are asked for with other bits than 2 to 8
-FULCRUM_DECLARE void expect_weight_bits(const QuantizeOptions& options);
+/// \throws Error when weights or values are asked for with other bits than 2 to 8
+FULCRUM_DECLARE void expect_bits(const QuantizeOptions& options);
 
 /// Gives the weights of a convolution, dense or recurrent layer their scales: one for each output channel (or one for
 /// all, by `options.per_tensor`), or for each row of a recurrent layer's, which its directions share.
@@ -132,9 +134,11 @@ FULCRUM_DECLARE [[nodiscard]] QuantizeResult quantize_post_training(const Model<
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <map>
 #include <utility>
 
 #include <fulcrum/analysis/is_quantized.hpp>
+#include <fulcrum/passes/detail/few_bits.hpp>
 #include <fulcrum/passes/detail/sums_in_16_bits.hpp>
 
 namespace fulcrum {
@@ -164,9 +168,9 @@ FULCRUM_DEFINE QuantizeResult quantize_post_training(const Model<float>& model, 
 
 namespace detail {
 
-FULCRUM_DEFINE void expect_weight_bits(const QuantizeOptions& options) {
-  if (options.weight_bits < 2 || options.weight_bits > 8) {
-    throw Error("weight bits", "are " + std::to_string(options.weight_bits), "give 2 to 8");
+FULCRUM_DEFINE void expect_bits(const QuantizeOptions& options) {
+  for (const auto& [what, bits] : {std::pair("weight bits", options.weight_bits), {"value bits", options.value_bits}}) {
+    if (bits < 2 || bits > 8) throw Error(what, "are " + std::to_string(bits), "give 2 to 8");
   }
 }
 
@@ -195,6 +199,7 @@ FULCRUM_DEFINE QuantizeReport::Layer quantize_weights(const std::string& name, L
   SignalToNoise ratio;
   const auto quantize = [&](Parameter<float>& weights, std::int64_t axis) {
     Quantization q = symmetric_quantization(*weights.value, options.weight_bits, axis);
+    if (options.keep_steps && axis == 0) keep_steps(*weights.value, options.weight_bits, q);
     entry.sums = std::max(entry.sums, fit_sums(*weights.value, q, options.sums_in_16_bits));
     ratio.add<float>(weights.value->flat(), quantize_dequantize(*weights.value, q).flat());
     const auto [least, most] = std::minmax_element(q.scale.begin(), q.scale.end());
@@ -216,7 +221,15 @@ FULCRUM_DEFINE QuantizeReport::Layer quantize_weights(const std::string& name, L
 
 }  // namespace detail
 
-FULCRUM_DEFINE Quantization quantization_for(const Range& range, bool unsigned_values) {
+FULCRUM_DEFINE Quantization quantization_for(const Range& range, bool unsigned_values, int bits) {
+  if (bits < 8) {
+    const bool never_negative = range.min >= 0.0F;
+    const float most = static_cast<float>((1 << (never_negative ? bits : bits - 1)) - 1);
+    const float scale = detail::usable_scale(std::max(-range.min, range.max) / most);
+    const bool is_unsigned = never_negative || unsigned_values;
+    return {
+        is_unsigned ? DType::u8 : DType::s8, {scale}, {never_negative || !unsigned_values ? 0 : 1 << (bits - 1)}, -1};
+  }
   if (range.min >= 0.0F) return {DType::u8, {detail::usable_scale(range.max / 255.0F)}, {0}, -1};
   if (unsigned_values) {
     const float scale = detail::usable_scale((std::max(range.max, 0.0F) - range.min) / 255.0F);
@@ -230,10 +243,11 @@ FULCRUM_DEFINE QuantizeResult quantize(const Model<float>& model, const ValueRan
                                        const QuantizeOptions& options) {
   detail::refuse_quantized(model, "quantize the float model instead");
   detail::refuse_not_finite(model);
-  detail::expect_weight_bits(options);
+  detail::expect_bits(options);
   QuantizeResult result{fold_batch_normalization(simplify_arithmetic(model)).model, {}};
   Model<float>& quantized = result.model;
   const QuantizationPlacement placement = place_quantization(quantized, options.skip);
+  std::map<NodeId, Range> clips;
 
   for (NodeId id = 0; id < quantized.size(); ++id) {
     if (!placement.root[id]) continue;
@@ -242,9 +256,17 @@ FULCRUM_DEFINE QuantizeResult quantize(const Model<float>& model, const ValueRan
     if (range == ranges.end()) {
       throw Error("layer '" + root + "'", "has no calibrated range", "calibrate the same model with the same options");
     }
-    const Quantization q = quantization_for(range->second, options.unsigned_values);
+    const Layer<float>& of_root = quantized.node(*placement.root[id]).layer;
+    const bool keeps_8 = std::holds_alternative<Input>(of_root) || std::holds_alternative<Constant<float>>(of_root);
+    const int bits = keeps_8 ? 8 : options.value_bits;
+    const Quantization q = quantization_for(range->second, options.unsigned_values, bits);
     quantized.set_dst_quantization(id, q);
     result.report.values.push_back({quantized.node(id).name, q});
+    // What passes integers on, behind the root, passes on what is in the range; so does a join of such values.
+    const auto& sources = quantized.node(id).src;
+    const bool joins = std::holds_alternative<Concat>(quantized.node(id).layer) &&
+                       std::all_of(sources.begin(), sources.end(), [&](NodeId s) { return placement.root[s] == id; });
+    if (bits < 8 && id <= *placement.root[id] && !joins) clips.emplace(id, detail::range_of(q, bits));
   }
 
   SignalToNoise total;
@@ -259,6 +281,7 @@ FULCRUM_DEFINE QuantizeResult quantize(const Model<float>& model, const ValueRan
   }
   result.report.weight_sqnr_db = total.decibels();
   for (const auto& kept : placement.kept) result.report.kept.push_back({quantized.node(kept.layer).name, kept.reason});
+  if (!clips.empty()) quantized = detail::with_clips(quantized, clips);
   return result;
 }
 

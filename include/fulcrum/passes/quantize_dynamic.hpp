@@ -35,7 +35,7 @@ namespace fulcrum {
 FULCRUM_DEFINE QuantizeResult quantize_dynamically(const Model<float>& model, const QuantizeOptions& options) {
   detail::refuse_quantized(model, "quantize the float model instead");
   detail::refuse_not_finite(model);
-  detail::expect_weight_bits(options);
+  detail::expect_bits(options);
   detail::expect_quantizable_layers(model, options.skip);
   const Model<float> folded = fold_batch_normalization(simplify_arithmetic(model)).model;
   QuantizeResult result{Model<float>(folded.name()), {}};

@@ -19,6 +19,7 @@
 #include <fulcrum/passes/quantize_weights.hpp>
 #include <fulcrum/train/gradual_prune_hook.hpp>
 #include <fulcrum/train/learned_step_hook.hpp>
+#include <fulcrum/train/value_rounding.hpp>
 
 namespace fulcrum {
 
@@ -49,9 +50,11 @@ struct TrainStep {
   std::int64_t batch = 128;               ///< ≥ 1
   std::optional<GradualPruneHook> prune;  ///< pruning meanwhile
   std::optional<LearnedStepHook> round;   ///< rounding weights by learned steps (LSQ)
-  std::string teacher;                    ///< a model to learn from, by its name for RecipeSettings::load; empty: none
-  double temperature = 4.0;               ///< of the teacher's part
-  double soft = 0.7;                      ///< the teacher's part, 0 … 1
+  /// Rounding values between layers by learned steps as well. What comes out is in int8, with these steps as scales.
+  std::optional<ValueRounding> round_values;
+  std::string teacher;       ///< a model to learn from, by its name for RecipeSettings::load; empty: none
+  double temperature = 4.0;  ///< of the teacher's part
+  double soft = 0.7;         ///< the teacher's part, 0 … 1
 };
 
 /// Makes the ranges of weights equal between layers, for rounding.
@@ -137,7 +140,8 @@ struct RecipeResult {
 
 /// \throws Error when there is no step, or one cannot follow those before it, with the reason: channels and ranks come
 ///         before weights are pruned (what is pruned would be cut again, and another share left), everything before
-///         integers, and a training that prunes not after weights were pruned already
+///         integers (a training that rounds values ends in them), and a training that prunes not after weights were
+///         pruned already
 FULCRUM_DECLARE void validate(const Recipe& recipe);
 
 }  // namespace fulcrum
@@ -176,7 +180,7 @@ FULCRUM_DEFINE void validate(const Recipe& recipe) {
     pruned = pruned || std::holds_alternative<PruneStep>(step) || (train != nullptr && train->prune);
     rounded = rounded || (train != nullptr && train->round);
     packed = std::holds_alternative<QuantizeWeightsStep>(step);
-    quantized = std::holds_alternative<QuantizeStep>(step);
+    quantized = std::holds_alternative<QuantizeStep>(step) || (train != nullptr && train->round_values);
   }
 }
 

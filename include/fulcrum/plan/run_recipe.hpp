@@ -235,9 +235,19 @@ FULCRUM_DEFINE std::string RecipeRun::apply(const TrainStep& step) {
     options.loss = loss;
   }
   const SampleView samples = of_teacher ? SampleView(data, *of_teacher) : SampleView(data);
+  options.values = step.round_values;
   TrainResult result = fulcrum::train(model_, samples, options, part());
   model_ = std::move(result.model);
-  return std::to_string(step.epochs) + " epoch(s), loss" + formatted(" %.4f", result.epochs.back().loss);
+  std::string what = std::to_string(step.epochs) + " epoch(s), loss" + formatted(" %.4f", result.epochs.back().loss);
+  if (!step.round_values) return what;
+  QuantizeOptions integers = int8_options_for_this_cpu();
+  integers.weight_bits = step.round ? step.round->bits : 8;
+  integers.keep_steps = step.round.has_value();
+  integers.value_bits = step.round_values->bits;
+  integers.skip = step.round_values->skip;
+  model_ = fulcrum::quantize(model_, result.ranges, integers).model;
+  return what + "; weights of " + std::to_string(integers.weight_bits) + " bits, values of " +
+         std::to_string(integers.value_bits);
 }
 
 FULCRUM_DEFINE std::string RecipeRun::apply(const EqualizeStep& step) {
@@ -276,7 +286,11 @@ FULCRUM_DEFINE std::string RecipeRun::quantize_within(const QuantizeStep& step, 
 
 FULCRUM_DEFINE std::string RecipeRun::apply(const QuantizeStep& step) {
   const Tensor<float> images = sample_images(train_set("int8 ranges"), step.samples, recipe_.seed());
-  const QuantizeOptions options = int8_options_for_this_cpu(step.options);
+  QuantizeOptions options = int8_options_for_this_cpu(step.options);
+  for (std::size_t i = 0; i < at_; ++i) {
+    const auto* train = std::get_if<TrainStep>(&recipe_.steps()[i]);
+    options.keep_steps = options.keep_steps || (train != nullptr && train->round);
+  }
   if (step.max_accuracy_drop || step.min_sqnr_db) return quantize_within(step, options, images);
   auto result = quantize_post_training(model_, images, onednn_runner(threads_), options);
   model_ = std::move(result.model);

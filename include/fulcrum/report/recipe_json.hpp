@@ -97,7 +97,8 @@ inline RecipeStep prune_step(const JsonReader& j) {
 }
 
 inline RecipeStep train_step(const JsonReader& j) {
-  expect_keys(j, {"step", "epochs", "learning_rate", "batch", "prune", "round", "teacher", "temperature", "soft"});
+  expect_keys(j, {"step", "epochs", "learning_rate", "batch", "prune", "round", "round_values", "teacher",
+                  "temperature", "soft"});
   TrainStep step;
   read_integer<int>(j, "epochs", 1, step.epochs);
   read_number(j, "learning_rate", step.learning_rate);
@@ -119,6 +120,12 @@ inline RecipeStep train_step(const JsonReader& j) {
     if (const auto per_channel = round->find("per_channel")) hook.per_channel = per_channel->boolean();
     read_texts(*round, "skip", hook.skip);
   }
+  if (const auto values = j.find("round_values")) {
+    expect_keys(*values, {"bits", "skip"});
+    ValueRounding& rounding = step.round_values.emplace();
+    read_integer<int>(*values, "bits", 2, rounding.bits);
+    read_texts(*values, "skip", rounding.skip);
+  }
   if (const auto teacher = j.find("teacher")) step.teacher = teacher->text();
   read_number(j, "temperature", step.temperature);
   read_number(j, "soft", step.soft);
@@ -136,12 +143,13 @@ inline RecipeStep equalize_step(const JsonReader& j) {
 }
 
 inline RecipeStep quantize_step(const JsonReader& j) {
-  expect_keys(j, {"step", "method", "percentile", "weight_bits", "per_tensor", "bias_correction", "max_accuracy_drop",
-                  "min_sqnr_db", "samples", "skip"});
+  expect_keys(j, {"step", "method", "percentile", "weight_bits", "value_bits", "per_tensor", "bias_correction",
+                  "max_accuracy_drop", "min_sqnr_db", "samples", "skip"});
   QuantizeStep step;
   if (const auto method = j.find("method")) step.options.method = method->name(calibration_method_from);
   read_number(j, "percentile", step.options.percentile);
   read_integer<int>(j, "weight_bits", 2, step.options.weight_bits);
+  read_integer<int>(j, "value_bits", 2, step.options.value_bits);
   if (const auto per_tensor = j.find("per_tensor")) step.options.per_tensor = per_tensor->boolean();
   if (const auto drop = j.find("max_accuracy_drop")) step.max_accuracy_drop = drop->number(0.0) / 100.0;
   if (const auto sqnr = j.find("min_sqnr_db")) step.min_sqnr_db = sqnr->number();

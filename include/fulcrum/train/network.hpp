@@ -3,6 +3,7 @@
 /// A model under training: values forward, gradients backward, with oneDNN.
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -14,6 +15,7 @@
 #include <fulcrum/model/model.hpp>
 #include <fulcrum/train/loss.hpp>
 #include <fulcrum/train/trainable_parameter.hpp>
+#include <fulcrum/train/value_rounding.hpp>
 
 namespace fulcrum {
 
@@ -31,8 +33,10 @@ class TrainingNetwork {
 public:
   /// \param batch  samples per step, ≥ 1
   /// \param input  what the loss takes: whether a softmax at the end is run
+  /// \param rounded  values that are rounded by learned steps: rounded_values(); parameters() then has ln(step) of each
   /// \throws Error when the model is quantized, has not exactly one input, or has no weights that reach its output
-  FULCRUM_DECLARE TrainingNetwork(const Model<float>& model, std::int64_t batch, LossInput input = LossInput::logits);
+  FULCRUM_DECLARE TrainingNetwork(const Model<float>& model, std::int64_t batch, LossInput input = LossInput::logits,
+                                  std::span<const RoundedValue> rounded = {});
 
   FULCRUM_LINKAGE ~TrainingNetwork();
   FULCRUM_LINKAGE TrainingNetwork(TrainingNetwork&&) noexcept;
@@ -50,6 +54,9 @@ public:
 
   /// Weights, biases, scales and shifts that reach the output. Their values may be written between steps.
   FULCRUM_DECLARE [[nodiscard]] std::span<TrainableParameter> parameters() noexcept;
+
+  /// The ranges of the values that are rounded, by the names that quantize() knows them by; after a forward().
+  FULCRUM_DECLARE [[nodiscard]] ValueRanges ranges() const;
 
   /// The model with its weights and running statistics as they are now.
   FULCRUM_DECLARE [[nodiscard]] Model<float> model() const;
@@ -74,6 +81,7 @@ private:
 #include <fulcrum/analysis/is_quantized.hpp>
 #include <fulcrum/train/detail/record_elementwise.hpp>
 #include <fulcrum/train/detail/record_linear.hpp>
+#include <fulcrum/train/detail/record_rounding.hpp>
 #include <fulcrum/train/detail/record_shape.hpp>
 #include <fulcrum/train/detail/relu_order.hpp>
 #include <fulcrum/train/detail/trainable.hpp>
@@ -84,6 +92,7 @@ namespace fulcrum::detail::training {
 struct Recording {
   SwappedLayers swapped;
   Tape tape;
+  std::vector<RoundedValue> rounded;
   dnnl::stream stream{onednn::cpu_engine()};
 };
 
@@ -117,12 +126,19 @@ FULCRUM_DECLARE void expect(const Tensor<float>& given, const Shape& shape, cons
 
 namespace fulcrum {
 
-FULCRUM_DEFINE TrainingNetwork::TrainingNetwork(const Model<float>& model, std::int64_t batch, LossInput input) {
+FULCRUM_DEFINE TrainingNetwork::TrainingNetwork(const Model<float>& model, std::int64_t batch, LossInput input,
+                                                std::span<const RoundedValue> rounded) {
   using namespace detail::training;
   check_trainable(model);
   Model<float> reordered = model;
   SwappedLayers swapped = swap_relu_and_max_pooling(reordered);
-  recording_.reset(new Recording{std::move(swapped), {std::move(reordered), batch}});
+  recording_.reset(new Recording{std::move(swapped), {std::move(reordered), batch}, {}});
+  for (RoundedValue value : rounded) {
+    for (const auto& [relu, pool] : recording_->swapped) {
+      if (value.node == relu) value.node = pool;  // max(round(relu(x))) = round(relu(max(x))), and so are the gradients
+    }
+    recording_->rounded.push_back(std::move(value));
+  }
   Tape& tape = recording_->tape;
   input_ = model.inputs().front();
   dst_id_ = input == LossInput::logits ? logits_of(model) : model.outputs().back();
@@ -133,7 +149,11 @@ FULCRUM_DEFINE TrainingNetwork::TrainingNetwork(const Model<float>& model, std::
   }
   if (!used[input_]) throw Error("model '" + model.name() + "'", "has an output that does not depend on its input");
   for (NodeId id = 0; id <= dst_id_; ++id) {
-    if (used[id]) record(id);
+    if (!used[id]) continue;
+    record(id);
+    for (const RoundedValue& value : recording_->rounded) {
+      if (value.node == id) record_rounding(tape, value);
+    }
   }
 
   dst_ = Tensor<float>(tape.shape(dst_id_));
@@ -170,6 +190,17 @@ FULCRUM_DEFINE void TrainingNetwork::backward(const Tensor<float>& gradient) {
   detail::training::expect(gradient, dst_.dims(), "backward");
   std::copy(gradient.flat().begin(), gradient.flat().end(), gradient_.flat().begin());
   recording_->tape.backward.run(recording_->stream);
+}
+
+FULCRUM_DEFINE ValueRanges TrainingNetwork::ranges() const {
+  ValueRanges ranges;
+  for (const RoundedValue& value : recording_->rounded) {
+    for (const TrainableParameter& p : recording_->tape.parameters) {
+      if (p.node == value.node && p.name == detail::training::log_step_name)
+        ranges[value.root] = range_of(value, std::exp(p.value.flat()[0]));
+    }
+  }
+  return ranges;
 }
 
 FULCRUM_DEFINE Model<float> TrainingNetwork::model() const {

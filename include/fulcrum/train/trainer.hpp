@@ -20,6 +20,7 @@
 #include <fulcrum/train/optimizer.hpp>
 #include <fulcrum/train/parameter_hooks.hpp>
 #include <fulcrum/train/schedule.hpp>
+#include <fulcrum/train/value_rounding.hpp>
 
 namespace fulcrum {
 
@@ -36,6 +37,7 @@ struct TrainOptions {
   AnyLoss loss = CrossEntropy{};
   std::vector<AnyParameterHook> hooks = {};  ///< what training is aware of, in this order, after the masks (MaskHook)
   Augmentation augmentation;                 ///< of images
+  std::optional<ValueRounding> values = std::nullopt;  ///< rounding of values between layers, by learned steps
 };
 
 /// What one pass over the training set was like. Loss and accuracy are those met on the way, while weights changed.
@@ -48,6 +50,7 @@ struct EpochReport {
 struct TrainResult {
   Model<float> model;
   std::vector<EpochReport> epochs;
+  ValueRanges ranges = {};  ///< that quantize() takes; none without TrainOptions::values
 };
 
 /// Trains a model by back-propagation (see TrainingNetwork for what it may be) to make a loss small: cross-entropy,
@@ -114,6 +117,23 @@ FULCRUM_DECLARE void check_matches(const TrainingNetwork& network, const SampleV
   }
 }
 
+/// Ranges of the values that training rounded and of those that keep 8 bits: the model's input, as the samples have it,
+/// and constants.
+FULCRUM_DECLARE ValueRanges ranges_of_all(const TrainingNetwork& network, const Model<float>& model,
+                                          const SampleView& samples) {
+  ValueRanges ranges = network.ranges();
+  const auto add = [&](const Node<float>& node, std::span<const float> values) {
+    MinMaxObserver seen;
+    seen.observe(values);
+    ranges[node.name] = seen.range();
+  };
+  add(model.node(model.inputs().front()), samples.src().flat());
+  for (const Node<float>& node : model.nodes()) {
+    if (const auto* constant = std::get_if<Constant<float>>(&node.layer)) add(node, constant->value.value->flat());
+  }
+  return ranges;
+}
+
 /// "loss 0.123, accuracy 95.0 %", the latter where the loss knows classes.
 FULCRUM_DECLARE std::string figures_of(double loss, std::optional<double> accuracy) {
   std::array<char, 64> text{};
@@ -137,7 +157,9 @@ FULCRUM_DEFINE TrainResult train(const Model<float>& model, const SampleView& tr
                            : usable_cores(static_cast<int>(current_affinity().size()), current_cpu_quota()));
   const std::int64_t size = std::min(options.batch, std::max<std::int64_t>(train_set.size(), 1));
   BatchSampler sampler(train_set, size, options.augmentation, options.seed);
-  TrainingNetwork network(model, size, options.loss.input());
+  const std::vector<RoundedValue> rounded =
+      options.values ? rounded_values(model, *options.values) : std::vector<RoundedValue>{};
+  TrainingNetwork network(model, size, options.loss.input(), rounded);
   detail::check_matches(network, train_set);
   std::vector<AnyParameterHook> hooks{MaskHook{}};  // what is pruned stays so, whatever else is asked for
   hooks.insert(hooks.end(), options.hooks.begin(), options.hooks.end());
@@ -182,6 +204,7 @@ FULCRUM_DEFINE TrainResult train(const Model<float>& model, const SampleView& tr
     result.epochs.push_back({figures.loss(), figures.accuracy(), elapsed.count()});
   }
   result.model = parameters.model();
+  if (options.values) result.ranges = detail::ranges_of_all(network, model, train_set);
   return result;
 }
 

@@ -85,6 +85,9 @@ public:
   /// Adds one consumer's share to the gradient of a value. The share may be somebody else's memory: it is not written.
   FULCRUM_DECLARE void contribute(NodeId id, const memory& share);
 
+  /// Puts another gradient of a value in the place of the complete one, for the backward steps that come after.
+  void replace_gradient(NodeId id, memory gradient) { gradients_[id] = {std::move(gradient), true}; }
+
   /// Leaves a function that adds the backward steps of the node.
   void on_backward(NodeId id, std::function<void()> add_steps) { backward_.emplace_back(id, std::move(add_steps)); }
 
