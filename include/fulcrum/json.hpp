@@ -26,6 +26,7 @@
 #include <fulcrum/report/load_html.hpp>
 #include <fulcrum/report/pass_json.hpp>
 #include <fulcrum/report/recipe_json.hpp>
+#include <fulcrum/report/sensitivity_html.hpp>
 #include <fulcrum/report/sensitivity_json.hpp>
 #include <fulcrum/report/service_html.hpp>
 #include <fulcrum/report/service_json.hpp>

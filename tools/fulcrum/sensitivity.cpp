@@ -5,15 +5,18 @@
 #include <vector>
 
 #include <fulcrum/core/cpu.hpp>
+#include <fulcrum/core/file.hpp>
 #include <fulcrum/data/dataset.hpp>
 #include <fulcrum/data/npy.hpp>
 #include <fulcrum/exec/onednn_runner.hpp>
 #include <fulcrum/plan/sensitivity.hpp>
 #include <fulcrum/report/progress_bar.hpp>
+#include <fulcrum/report/sensitivity_html.hpp>
 #include <fulcrum/report/sensitivity_json.hpp>
 #include <fulcrum/report/sensitivity_text.hpp>
 #include <nlohmann/json.hpp>
 
+#include "chart_js.hpp"
 #include "command.hpp"
 #include "model_argument.hpp"
 #include "option_values.hpp"
@@ -25,7 +28,7 @@ namespace {
 
 struct SensitivityCommand {
   ModelArgument model;
-  std::string data;
+  std::string data, html;
   std::vector<std::string> inputs;
   std::int64_t samples = 1000;
   int threads = 0;
@@ -36,6 +39,8 @@ struct SensitivityCommand {
 void show_sensitivity(const SensitivityCommand& command) {
   if (command.data.empty() == command.inputs.empty())
     throw Error("sensitivity", "needs samples to run", "give --data, or --input FILE.npy for each input");
+  expect_separate_files({{"MODEL", command.model.text}, {"--html", command.html}});
+  if (!command.html.empty()) check_writable(command.html);  // before minutes of work, not after
   const Model<float> model = command.model.load();
   std::vector<Tensor<float>> sources;
   std::vector<std::int32_t> labels;
@@ -54,6 +59,8 @@ void show_sensitivity(const SensitivityCommand& command) {
       model, sources, labels, onednn_runner(command.threads > 0 ? command.threads : current_environment().cores),
       command.options, bar.sink());
   bar.clear();
+  if (!command.html.empty())
+    write_file_atomically(command.html, html_report(report, chart_js(), {FULCRUM_VERSION, command_line()}));
   if (command.json)
     print_document("sensitivity", to_json(report));
   else
@@ -82,8 +89,11 @@ void add_sensitivity(CLI::App& app) {
       ->delimiter(',')
       ->capture_default_str();
   sub->add_option("--threads", command->threads, "threads (default: all usable cores)")->check(between(1, 4096));
+  sub->add_option("--html", command->html, "write an HTML page with plots of what each layer loses");
   add_output_to(*sub, command->json);
-  sub->footer("Example:\n  fulcrum sensitivity model.onnx --data fashion-mnist --sparsity 0.5,0.9 --bits 8,4");
+  sub->footer(
+      "Example:\n  fulcrum sensitivity model.onnx --data fashion-mnist --sparsity 0.5,0.9 --bits 8,4 --html "
+      "layers.html");
   sub->callback([command, sub] {
     expect_effect(*sub, "--samples", !command->data.empty(), "says how many images of --data are run",
                   "leave it out: all samples of --input are");
