@@ -203,6 +203,7 @@
 #include <fulcrum/plan/model_cost.hpp>
 #include <fulcrum/plan/objective.hpp>
 #include <fulcrum/plan/pareto.hpp>
+#include <fulcrum/plan/prune_to_latency.hpp>
 #include <fulcrum/plan/recipe.hpp>
 #include <fulcrum/plan/recommendation.hpp>
 #include <fulcrum/plan/reduced_model.hpp>

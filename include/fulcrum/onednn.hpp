@@ -49,6 +49,7 @@
 #include <fulcrum/plan/accuracy_score.hpp>
 #include <fulcrum/plan/compress_to_target.hpp>
 #include <fulcrum/plan/measure_in_turns.hpp>
+#include <fulcrum/plan/measured_latency.hpp>
 #include <fulcrum/plan/run_recipe.hpp>
 #include <fulcrum/plan/study_notes.hpp>
 #include <fulcrum/plan/study_variants.hpp>

@@ -4,7 +4,10 @@
 
 #include <fulcrum/data/dataset.hpp>
 #include <fulcrum/onednn/environment.hpp>
+#include <fulcrum/plan/figures.hpp>
+#include <fulcrum/plan/measured_latency.hpp>
 #include <fulcrum/plan/model_cost.hpp>
+#include <fulcrum/plan/prune_to_latency.hpp>
 #include <fulcrum/train/taylor_saliency.hpp>
 
 #include "command.hpp"
@@ -30,7 +33,7 @@ double number_behind(const std::string& text, std::size_t at) {
 void PruneChannelsArgument::add_to(CLI::App& command) {
   command.add_option("--prune-channels", text,
                      "takes whole channels out, with all that depends on them, until flops=SHARE of the FLOPs is left "
-                     "(0.5, say), or latency-ms=X is predicted");
+                     "(0.5, say), or latency-ms=X is reached, as predicted and measured here");
   command.add_option("--saliency", saliency, "which channels matter: l1, l2, bn, or taylor (needs --data)")
       ->check(CLI::IsMember({"l1", "l2", "bn", "taylor"}))
       ->capture_default_str();
@@ -78,6 +81,12 @@ PruneChannelsResult<float> PruneChannelsArgument::prune(const Model<float>& mode
     return prune_channels(model, options, dependencies, salient, flops, target * flops(model));
   }
   const MachineProfile machine = profile_for_this_machine(profile);
-  return prune_channels(model, options, dependencies, salient, predicted_latency_ms(run.for_model(model), machine),
-                        target);
+  const RunConfig config = run.for_model(model);
+  PruneToLatencyResult found = prune_to_latency(
+      model, options, dependencies, salient, predicted_latency_ms(config, machine),
+      [&](const Model<float>& m) { return measured_latency_ms(m, config); }, target);
+  remark("measured " + format_latency(Milliseconds(*found.measured_ms)) + " of " +
+         format_latency(Milliseconds(target)) + "; predictions were multiplied by " +
+         detail::formatted("%.2f", found.correction) + ", what this model takes for what is predicted");
+  return std::move(found.pruned);
 }

@@ -1,9 +1,9 @@
 #include "target_argument.hpp"
 
 #include <fulcrum/data/dataset.hpp>
-#include <fulcrum/measure/measure.hpp>
 #include <fulcrum/onnx/export.hpp>
 #include <fulcrum/plan/figures.hpp>
+#include <fulcrum/plan/measured_latency.hpp>
 #include <fulcrum/report/progress_bar.hpp>
 #include <fulcrum/report/table.hpp>
 #include <nlohmann/json.hpp>
@@ -51,7 +51,10 @@ void TargetArgument::add_to(CLI::App& command) {
   command.add_option("--fine-tune-epochs", options.epochs, "passes over the training set after channels were pruned")
       ->check(between(1, 100000))
       ->capture_default_str();
-  command.add_option("--seed", options.seed, "of what is drawn while fine-tuning")->capture_default_str();
+  command
+      .add_option("--seed", options.seed,
+                  "of what is drawn while fine-tuning; with --recipe of all that is drawn, instead of the recipe's")
+      ->capture_default_str();
 }
 
 void TargetArgument::run(const ModelArgument& argument, const std::string& output, const std::string& data,
@@ -69,12 +72,13 @@ void TargetArgument::run(const ModelArgument& argument, const std::string& outpu
   TargetOptions wanted = options;
   wanted.max_accuracy_drop = max_drop_points / 100.0;
   wanted.channels = how.options();
+  wanted.measured_ms = measured_latency_ms;
   ProgressBar bar;
   const TargetResult result = compress_to_target(model, wanted, settings, bar.sink());
   const TargetCandidate& chosen = result.candidates.at(result.chosen);
   RunConfig config = settings.config;
   config.precision = chosen.precision;
-  const double measured_ms = measure(result.model, config).latency.p50.count();
+  const double measured_ms = measured_latency_ms(result.model, config);
   bar.clear();
   export_onnx(result.model, output);
   if (json) {

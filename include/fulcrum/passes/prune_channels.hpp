@@ -54,7 +54,8 @@ template <class T>
 using ModelCost = std::function<double(const Model<T>&)>;
 
 /// Removes the least salient channels, with all that depends on them, until the FLOPs of an inference are at most
-/// `flops` times what they were. Every group keeps one multiple of its channels or more.
+/// `flops` times what they were; what the last of them went below that by is given back to other groups where it fits.
+/// Every group keeps one multiple of its channels or more.
 /// \throws Error when an option is out of range, a name in `skip` is no convolution or dense layer, the model is
 ///         quantized, has no channels that can go, or the saliency cannot be read off the weights
 template <class T>
@@ -78,6 +79,7 @@ template <class T>
 #include <cmath>
 #include <cstddef>
 #include <numeric>
+#include <set>
 #include <utility>
 
 #include <fulcrum/analysis/is_quantized.hpp>
@@ -159,7 +161,8 @@ FULCRUM_DEFINE std::vector<ChannelCut> channel_cuts(const ChannelDependencies& d
   return cuts;
 }
 
-/// The fewest of the first cuts with which a model costs no more than the limit; all where none do.
+/// The fewest of the first cuts with which a model costs no more than the limit, less those that it does not take to
+/// stay within it; all where none do.
 template <class T>
 class ChannelSearch {
 public:
@@ -174,13 +177,13 @@ public:
   };
 
   [[nodiscard]] Found run() const {
-    Found best = with(cuts_.size());
+    Found best = with(cut_until(cuts_.size()));
     if (best.cost > limit_) return best;
     std::size_t low = 0;              // costs more
     std::size_t high = cuts_.size();  // does not
     while (high - low > 1) {
       const std::size_t middle = low + (high - low) / 2;
-      Found found = with(middle);
+      Found found = with(cut_until(middle));
       if (found.cost <= limit_) {
         best = std::move(found);
         high = middle;
@@ -188,15 +191,39 @@ public:
         low = middle;
       }
     }
-    return best;
+    return put_back(std::move(best), high);
   }
 
 private:
-  [[nodiscard]] Found with(std::size_t count) const {
+  static constexpr double near_limit = 0.99;  // of it; what is left of a step that no group fits into
+
+  [[nodiscard]] std::vector<bool> cut_until(std::size_t count) const {
     std::vector<bool> removed(dependencies_.units, false);
-    for (std::size_t i = 0; i < count; ++i) {
-      for (const ChannelUnit unit : cuts_[i].units) removed[static_cast<std::size_t>(unit)] = true;
+    for (std::size_t i = 0; i < count; ++i) set(removed, i, true);
+    return removed;
+  }
+  void set(std::vector<bool>& removed, std::size_t cut, bool is_removed) const {
+    for (const ChannelUnit unit : cuts_[cut].units) removed[static_cast<std::size_t>(unit)] = is_removed;
+  }
+
+  /// The last cut may have been of a large layer and go far below the limit. What then fits comes back, the most
+  /// salient first; of a group whose widest rest does not fit no other.
+  [[nodiscard]] Found put_back(Found best, std::size_t count) const {
+    std::set<std::size_t> full;
+    for (std::size_t i = count; i-- > 0 && best.cost < near_limit * limit_;) {
+      if (full.count(cuts_[i].group) != 0) continue;
+      std::vector<bool> removed = best.removed;
+      set(removed, i, false);
+      Found found = with(std::move(removed));
+      if (found.cost <= limit_)
+        best = std::move(found);
+      else
+        full.insert(cuts_[i].group);
     }
+    return best;
+  }
+
+  [[nodiscard]] Found with(std::vector<bool> removed) const {
     Model<T> pruned = remove_channels(model_, dependencies_, removed);
     const double cost = cost_(pruned);
     return {std::move(pruned), cost, std::move(removed)};

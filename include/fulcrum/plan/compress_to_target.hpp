@@ -3,6 +3,7 @@
 /// Finds the compression that meets a latency and costs the least accuracy.
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,34 +22,37 @@ struct TargetOptions {
   std::int64_t samples = 512;       ///< training images for int8 ranges
   PruneChannelsOptions channels;    ///< how they are pruned; `flops` is not read
   std::uint64_t seed = 0;           ///< of all that is drawn
+  /// What a model takes in a configuration [ms], to set predictions right (prune_to_latency()); empty: they count as
+  /// they are.
+  std::function<double(const Model<float>& model, const RunConfig& config)> measured_ms = {};
 };
 
 /// A way to compress, what is predicted for it and, where it was tried, what came of it.
 struct TargetCandidate {
   Recipe recipe{"candidate"};
   Precision precision = Precision::f32;  ///< that the result runs in
-  double predicted_ms = 0.0;             ///< before anything is trained
+  double predicted_ms = 0.0;             ///< before anything is trained; set right by what was measured
   double flops_left = 1.0;               ///< share of the model's
-  bool reaches = false;                  ///< predicted_ms ≤ the target
+  bool reaches = false;                  ///< predicted_ms ≤ the target, where it was measured to 3 %
   bool tried = false;
   double accuracy = 0.0;  ///< of one that was tried
   std::string why_not;    ///< of one that was not
 };
 
 struct TargetResult {
-  Model<float> model;                       ///< the best one found
-  std::size_t chosen = 0;                   ///< the candidate it is of
-  bool met = false;                         ///< it is predicted to be as fast as wanted and within the accuracy drop
-  double baseline_accuracy = 0.0;           ///< of the model in f32
-  double baseline_ms = 0.0;                 ///< predicted
+  Model<float> model;              ///< the best one found
+  std::size_t chosen = 0;          ///< the candidate it is of
+  bool met = false;                ///< it is as fast as wanted, as predicted_ms says, and within the accuracy drop
+  double baseline_accuracy = 0.0;  ///< of the model in f32
+  double baseline_ms = 0.0;        ///< predicted, or measured where that can be
   std::vector<TargetCandidate> candidates;  ///< in the order in which they were looked at
 };
 
-/// Predicts the model in every precision of the profile, as it is or with its channels pruned until it is as fast as
-/// wanted in it; then, those with the most FLOPs left first, fine-tunes and evaluates one after another until one is
-/// within the accuracy drop. When none is, the one that comes nearest is returned: the most accurate of those that are
-/// fast enough, else the fastest.
-/// \param settings  with training set, test set and profile; config is what latencies are predicted for, without its
+/// Predicts (and where it can, measures) the model in every precision of the profile, as it is or with its channels
+/// pruned until it is as fast as wanted in it; then, those with the most FLOPs left first, fine-tunes and evaluates one
+/// after another until one is within the accuracy drop. When none is, the one that comes nearest is returned: the most
+/// accurate of those that are fast enough, else the fastest. \param settings  with training set, test set and profile;
+/// config is what latencies are predicted for, without its
 ///                  precision; first_step and on_step are not read
 /// \throws Error when an option is out of range, the settings lack something or the model is quantized
 FULCRUM_DECLARE [[nodiscard]] TargetResult compress_to_target(const Model<float>& model, const TargetOptions& options,
@@ -66,9 +70,14 @@ FULCRUM_DECLARE [[nodiscard]] TargetResult compress_to_target(const Model<float>
 
 #include <fulcrum/analysis/is_quantized.hpp>
 #include <fulcrum/cost/predict.hpp>
+#include <fulcrum/exec/int8_options.hpp>
+#include <fulcrum/exec/onednn_runner.hpp>
 #include <fulcrum/measure/accuracy.hpp>
 #include <fulcrum/model/infer_shapes.hpp>
+#include <fulcrum/passes/quantize.hpp>
 #include <fulcrum/plan/model_cost.hpp>
+#include <fulcrum/plan/prune_to_latency.hpp>
+#include <fulcrum/plan/variants.hpp>
 #include <fulcrum/schedule/machine.hpp>
 
 namespace fulcrum::detail {
@@ -81,30 +90,51 @@ inline RecipeSettings in_precision(RecipeSettings settings, Precision precision)
   return settings;
 }
 
-/// What could be done in a precision, as predicted.
-FULCRUM_DECLARE TargetCandidate target_candidate(const Model<float>& model, Precision precision,
-                                                 const TargetOptions& options, const RecipeSettings& settings,
-                                                 const ChannelDependencies& dependencies,
-                                                 const std::vector<double>& saliency);
+/// What could be done in a precision, and the model with its channels pruned, where it takes that.
+struct PreparedCandidate {
+  TargetCandidate candidate;
+  std::optional<Model<float>> pruned;
+};
 
-FULCRUM_DEFINE TargetCandidate target_candidate(const Model<float>& model, Precision precision,
-                                                const TargetOptions& options, const RecipeSettings& settings,
-                                                const ChannelDependencies& dependencies,
-                                                const std::vector<double>& saliency) {
-  TargetCandidate result;
+/// As predicted, and where it can be as measured.
+FULCRUM_DECLARE PreparedCandidate target_candidate(const Model<float>& model, Precision precision,
+                                                   const TargetOptions& options, const RecipeSettings& settings,
+                                                   const ChannelDependencies& dependencies,
+                                                   const std::vector<double>& saliency);
+
+FULCRUM_DEFINE PreparedCandidate target_candidate(const Model<float>& model, Precision precision,
+                                                  const TargetOptions& options, const RecipeSettings& settings,
+                                                  const ChannelDependencies& dependencies,
+                                                  const std::vector<double>& saliency) {
+  PreparedCandidate prepared;
+  TargetCandidate& result = prepared.candidate;
   result.precision = precision;
   const RecipeSettings own = in_precision(settings, precision);
   Recipe recipe(std::string(name_of(precision)), options.seed);
   try {
-    const ModelCost<float> cost = predicted_latency_ms(own.config, *own.profile);
-    result.predicted_ms = cost(model);
+    // As it will run: for its latency, ranges by a few samples do.
+    const Tensor<float> few = sample_images(*settings.train_set, 8, options.seed);
+    const ModelRunner runner = onednn_runner(settings.threads > 0 ? settings.threads : current_environment().cores);
+    const auto as_run = [&](const Model<float>& m) {
+      return precision == Precision::int8 ? quantize_post_training(m, few, runner, int8_options_for_this_cpu()).model
+                                          : m;
+    };
+    const ModelCost<float> predicted = predicted_latency_ms(own.config, *own.profile);
+    const ModelCost<float> cost = [&](const Model<float>& m) { return predicted(as_run(m)); };
+    ModelCost<float> measured;
+    if (options.measured_ms)
+      measured = [&](const Model<float>& m) { return options.measured_ms(as_run(m), own.config); };
+    result.predicted_ms = measured ? measured(model) : cost(model);
     if (result.predicted_ms > options.latency_ms) {
-      auto pruned = fulcrum::prune_channels(model, options.channels, dependencies, saliency, cost, options.latency_ms);
-      result.predicted_ms = pruned.report.cost_after;
-      result.flops_left = pruned.report.flops_after / pruned.report.flops_before;
+      auto found =
+          prune_to_latency(model, options.channels, dependencies, saliency, cost, measured, options.latency_ms);
+      const PruneChannelsReport& report = found.pruned.report;
+      result.predicted_ms = found.measured_ms.value_or(report.cost_after);
+      result.flops_left = report.flops_after / report.flops_before;
+      prepared.pruned = std::move(found.pruned.model);
       PruneChannelsStep step;
       step.options = options.channels;
-      step.latency_ms = options.latency_ms;
+      step.latency_ms = options.latency_ms / found.correction;
       recipe.add(step);
       TrainStep train;
       train.epochs = options.epochs;
@@ -120,8 +150,10 @@ FULCRUM_DEFINE TargetCandidate target_candidate(const Model<float>& model, Preci
     result.why_not = error.what();
   }
   result.recipe = std::move(recipe);
-  result.reaches = result.why_not.empty() && result.predicted_ms <= options.latency_ms;
-  return result;
+  // What was measured is as close as a clock is, and may be above.
+  const double room = options.measured_ms && prepared.pruned ? 1.03 : 1.0;
+  result.reaches = result.why_not.empty() && result.predicted_ms <= room * options.latency_ms;
+  return prepared;
 }
 
 }  // namespace fulcrum::detail
@@ -147,17 +179,21 @@ FULCRUM_DEFINE TargetResult compress_to_target(const Model<float>& model, const 
                                            : channel_saliency(model, dependencies, options.channels.saliency);
   TargetResult result;
   const RecipeSettings in_f32 = detail::in_precision(settings, Precision::f32);
-  result.baseline_ms = predicted_latency_ms(in_f32.config, *settings.profile)(model);
+  result.baseline_ms = options.measured_ms ? options.measured_ms(model, in_f32.config)
+                                           : predicted_latency_ms(in_f32.config, *settings.profile)(model);
+  std::vector<detail::PreparedCandidate> prepared;
   for (const Precision precision : {Precision::f32, Precision::bf16, Precision::int8}) {
-    result.candidates.push_back(detail::target_candidate(model, precision, options, settings, dependencies, saliency));
+    prepared.push_back(detail::target_candidate(model, precision, options, settings, dependencies, saliency));
   }
   // Those that are fast enough come first, and of them those with the most left of the model; of equal ones the wider
   // precision.
-  std::stable_sort(result.candidates.begin(), result.candidates.end(),
-                   [](const TargetCandidate& a, const TargetCandidate& b) {
-                     if (a.reaches != b.reaches) return a.reaches;
-                     return a.reaches ? a.flops_left > b.flops_left : a.predicted_ms < b.predicted_ms;
-                   });
+  std::stable_sort(prepared.begin(), prepared.end(), [](const auto& x, const auto& y) {
+    const TargetCandidate& a = x.candidate;
+    const TargetCandidate& b = y.candidate;
+    if (a.reaches != b.reaches) return a.reaches;
+    return a.reaches ? a.flops_left > b.flops_left : a.predicted_ms < b.predicted_ms;
+  });
+  for (const auto& p : prepared) result.candidates.push_back(p.candidate);
 
   RunConfig config;
   config.batch = 250;
@@ -174,8 +210,9 @@ FULCRUM_DEFINE TargetResult compress_to_target(const Model<float>& model, const 
       config.precision = candidate.precision;
       candidate.accuracy = evaluate_accuracy(model, *settings.test_set, config).accuracy;
     } else {
-      const RecipeSettings own = detail::in_precision(settings, candidate.precision);
-      RecipeResult run = run_recipe(model, candidate.recipe, own, progress);
+      RecipeSettings own = detail::in_precision(settings, candidate.precision);
+      own.first_step = prepared[i].pruned ? 1 : 0;
+      RecipeResult run = run_recipe(prepared[i].pruned.value_or(model), candidate.recipe, own, progress);
       compressed = std::move(run.model);
       candidate.accuracy = run.states.back().accuracy.value_or(0.0);
     }
