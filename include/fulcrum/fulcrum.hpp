@@ -14,6 +14,7 @@
 #include <fulcrum/core/environment.hpp>
 #include <fulcrum/core/error.hpp>
 #include <fulcrum/core/file.hpp>
+#include <fulcrum/core/in_parts.hpp>
 #include <fulcrum/core/language.hpp>
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/progress.hpp>

@@ -58,33 +58,41 @@ template <class T>
 
 #include <algorithm>
 #include <cstddef>
-#include <limits>
 #include <utility>
 
 #include <fulcrum/analysis/is_quantized.hpp>
+#include <fulcrum/core/in_parts.hpp>
 #include <fulcrum/passes/detail/layer_weights.hpp>
 
 namespace fulcrum::detail {
 
-/// Rounds values by their own range, widened to hold 0; returns the range.
+/// What values of one range are rounded by, and which of its integers occur.
 template <class T>
-NudgedRange<T> fake_quantize_by_own_range(std::span<T> values, const FakeQuantOptions& options) {
+struct RoundedPart {
+  NudgedRange<T> range;
+  std::vector<std::uint8_t> levels;  ///< by integer; none: all became 0
+};
+
+/// Rounds values by their own range, widened to hold 0.
+template <class T>
+RoundedPart<T> fake_quantize_by_own_range(std::span<T> values, const FakeQuantOptions& options, bool on_all_cores) {
   T min{0};
   T max{0};
   for (const T x : values) {
-    min = std::min(min, x);
-    max = std::max(max, x);
+    min = x < min ? x : min;
+    max = max < x ? x : max;
   }
-  const NudgedRange<T> range = nudge(min, max, options);
-  for (T& x : values) x = fake_quant(x, range, options, FakeQuantStep::divide);
-  return range;
-}
-
-template <class T>
-std::int64_t distinct_values(std::span<const T> values) {
-  std::vector<T> sorted(values.begin(), values.end());
-  std::sort(sorted.begin(), sorted.end());
-  return std::unique(sorted.begin(), sorted.end()) - sorted.begin();
+  RoundedPart<T> part{nudge(min, max, options), {}};
+  if (on_all_cores)
+    fake_quant_all(values, part.range, options, FakeQuantStep::divide);
+  else
+    fake_quant_row(values, part.range, options, FakeQuantStep::divide);
+  if (part.range.scale == T{0}) return part;
+  part.levels.resize(std::size_t{1} << static_cast<unsigned>(options.bits));
+  const T lowest = std::nearbyint(part.range.min / part.range.scale) - (options.narrow_range ? T{1} : T{0});
+  const T inverse = T{1} / part.range.scale;
+  for (const T x : values) part.levels[static_cast<std::size_t>(x * inverse - lowest + static_cast<T>(0.5))] = 1;
+  return part;
 }
 
 template <class T>
@@ -92,16 +100,23 @@ FakeQuantizeReport::Layer fake_quantize_weights(Tensor<T>& weights, const FakeQu
   const auto values = weights.flat();
   const std::size_t parts = options.per_channel ? static_cast<std::size_t>(weights.dim(0)) : 1;
   const std::size_t size = values.size() / parts;
+  const FakeQuantOptions rounding{.bits = options.bits, .narrow_range = options.narrow_range};
+  std::vector<double> scales(parts);
+  std::vector<std::int64_t> levels(parts, 1);
+  constexpr std::size_t least = std::size_t{1} << 18;  // weights that are worth a thread
+  in_parts(parts, std::max<std::size_t>(least / std::max<std::size_t>(size, 1), 1),
+           [&](std::size_t first, std::size_t last) {
+             for (std::size_t i = first; i < last; ++i) {
+               const RoundedPart<T> part =
+                   fake_quantize_by_own_range(values.subspan(i * size, size), rounding, parts == 1);
+               scales[i] = static_cast<double>(part.range.scale);
+               if (!part.levels.empty()) levels[i] = std::count(part.levels.begin(), part.levels.end(), 1);
+             }
+           });
   FakeQuantizeReport::Layer row;
-  row.scale_min = std::numeric_limits<double>::infinity();
-  for (std::size_t i = 0; i < parts; ++i) {
-    const std::span<T> part = values.subspan(i * size, size);
-    const auto scale = static_cast<double>(
-        fake_quantize_by_own_range(part, {.bits = options.bits, .narrow_range = options.narrow_range}).scale);
-    row.scale_min = std::min(row.scale_min, scale);
-    row.scale_max = std::max(row.scale_max, scale);
-    row.levels = std::max(row.levels, distinct_values<T>(part));
-  }
+  row.scale_min = *std::min_element(scales.begin(), scales.end());
+  row.scale_max = *std::max_element(scales.begin(), scales.end());
+  row.levels = *std::max_element(levels.begin(), levels.end());
   return row;
 }
 
