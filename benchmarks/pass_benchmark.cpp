@@ -72,15 +72,14 @@ void group_steps(benchmark::State& state) {
 }
 BENCHMARK(group_steps)->Unit(benchmark::kMicrosecond);
 
-// --- 25 million weights: bytes per second on all cores, of what has to be read and written ----------------------------
+// --- 25 million weights: bytes per second on all cores, of what has to be read and written
+// ----------------------------
 
 const Model<float>& large() {
   static const Model<float> built = ModelBuilder<float>("m", 1).input({5000}).dense(5000).build();
   return built;
 }
-const Tensor<float>& weights_of_large() {
-  return *std::get<Dense<float>>(large().node(1).layer).weights.value;
-}
+const Tensor<float>& weights_of_large() { return *std::get<Dense<float>>(large().node(1).layer).weights.value; }
 
 /// Into memory that is there.
 void copy_on_all_cores(benchmark::State& state) {

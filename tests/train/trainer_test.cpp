@@ -7,6 +7,7 @@
 #include <fulcrum/measure/accuracy.hpp>
 #include <fulcrum/model/builder.hpp>
 #include <fulcrum/onednn/thread_scope.hpp>
+#include <fulcrum/train/network.hpp>
 #include <fulcrum/zoo/fashion_cnn.hpp>
 
 #include <support/catch.hpp>

@@ -119,14 +119,15 @@ template <class T>
 #if FULCRUM_DEFINES(passes)
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstring>
 #include <string>
 #include <type_traits>
 #include <utility>
 
 #include <fulcrum/core/in_parts.hpp>
+#include <fulcrum/passes/detail/vectors.hpp>
 
 namespace fulcrum::detail {
 
@@ -158,33 +159,35 @@ T fake_quant(T x, const NudgedRange<T>& range, const FakeQuantOptions& options, 
   return std::floor(steps - zero + half) * range.scale;
 }
 
-/// The formula of a row, its branches outside of the loop: blocks of values, of which compilers make vectors.
+/// The formula of a row, its branches outside of the loop, in the compiler's vectors.
 template <bool shifted_form, bool divide, class T>
-void fake_quant_blocks(std::span<T> values, const NudgedRange<T>& range) {
+void fake_quant_vectors(std::span<T> values, const NudgedRange<T>& range) {
+  using Vector = typename VectorOf<T>::Type;
+  constexpr std::size_t lanes = 16 / sizeof(T);
+  const Vector none{};
   // Between its bounds, the sum with this number has the precision of whole numbers; floor() has no vectors everywhere.
-  constexpr T whole_numbers = std::is_same_v<T, float> ? T(12582912.0) : T(6755399441055744.0);  // 1.5 · 2^23, 2^52
-  constexpr std::size_t block = 16;
-  constexpr T half = static_cast<T>(0.5);
-  const T low = range.min, high = range.max, scale = range.scale, inverse = range.inverse_scale;
-  const T zero = shifted_form ? T{0} : std::floor(-low * inverse + half);
-  const auto one = [=](T x) {
+  const Vector whole_numbers =
+      none + (std::is_same_v<T, float> ? T(12582912.0) : T(6755399441055744.0));  // 1.5 · 2^23, 2^52
+  const Vector half = none + static_cast<T>(0.5), one = none + T{1};
+  const Vector low = none + range.min, high = none + range.max;
+  const Vector scale = none + range.scale, inverse = none + range.inverse_scale;
+  const Vector zero = none + std::floor(-range.min * range.inverse_scale + static_cast<T>(0.5));
+  const auto round = [&](std::size_t i, auto here) {
+    const std::size_t bytes = here * sizeof(T);
+    Vector x = none;
+    std::memcpy(&x, values.data() + i, bytes);
     x = high < x ? high : x;
     x = (x < low ? low : x) - low;
-    const T steps = !shifted_form && divide ? x / scale : x * inverse;
-    const T exact = shifted_form ? steps + half : steps - zero + half;
-    const T nearest = exact + whole_numbers - whole_numbers;
-    const T floored = nearest - (nearest > exact ? T{1} : T{0});
-    return shifted_form ? floored * scale + low : floored * scale;
+    const Vector steps = !shifted_form && divide ? x / scale : x * inverse;
+    const Vector exact = shifted_form ? steps + half : steps - zero + half;
+    const Vector nearest = exact + whole_numbers - whole_numbers;
+    const Vector floored = nearest - (nearest > exact ? one : none);
+    x = shifted_form ? floored * scale + low : floored * scale;
+    std::memcpy(values.data() + i, &x, bytes);
   };
-  T* at = values.data();
-  std::size_t left = values.size();
-  for (; left >= block; left -= block, at += block) {
-    std::array<T, block> x;
-    std::copy(at, at + block, x.begin());
-    for (T& v : x) v = one(v);
-    std::copy(x.begin(), x.end(), at);
-  }
-  for (; left > 0; --left, ++at) *at = one(*at);
+  std::size_t i = 0;
+  for (; i + lanes <= values.size(); i += lanes) round(i, std::integral_constant<std::size_t, lanes>{});
+  if (i < values.size()) round(i, values.size() - i);
 }
 
 template <class T>
@@ -193,11 +196,11 @@ void fake_quant_row(std::span<T> values, const NudgedRange<T>& range, const Fake
   if (range.scale == T{0})
     std::fill(values.begin(), values.end(), T{0});
   else if (options.form == FakeQuantForm::shifted)
-    fake_quant_blocks<true, false>(values, range);
+    fake_quant_vectors<true, false>(values, range);
   else if (step == FakeQuantStep::divide)
-    fake_quant_blocks<false, true>(values, range);
+    fake_quant_vectors<false, true>(values, range);
   else
-    fake_quant_blocks<false, false>(values, range);
+    fake_quant_vectors<false, false>(values, range);
 }
 
 /// The same on all cores.

@@ -2,7 +2,6 @@
 /// \file
 /// Pruning by magnitude (Han et al. 2015, "Learning both weights and connections for efficient neural networks").
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -90,17 +89,19 @@ template <class T>
 #if FULCRUM_DEFINES(passes)
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <limits>
+#include <type_traits>
 #include <utility>
 
 #include <fulcrum/analysis/is_quantized.hpp>
 #include <fulcrum/core/in_parts.hpp>
 #include <fulcrum/passes/detail/layer_weights.hpp>
+#include <fulcrum/passes/detail/vectors.hpp>
 
 namespace fulcrum::detail {
 
@@ -239,33 +240,41 @@ struct MaskedSums {
   std::int64_t kept = 0;
 };
 
-/// dst = |src| > threshold ? src : 0, and 1 or 0 in the mask; what `before` (null: none) masks stays masked. In blocks
-/// that compilers make vectors of.
+/// dst = |src| > threshold ? src : 0, and 1 or 0 in the mask; what `before` (null: none) masks stays masked. In the
+/// compiler's vectors.
 template <bool again, class T>
 MaskedSums mask_row(const T* src, const std::uint8_t* before, std::size_t count, T threshold, T* dst,
                     std::uint8_t* mask) {
-  constexpr std::size_t block = 16;
+  using Vector = typename VectorOf<T>::Type;
+  constexpr std::size_t lanes = 16 / sizeof(T);
+  using Bytes = typename VectorOf<T>::Bytes;
   constexpr std::size_t stretch = 4096;  // of sums in the weights' own type
+  const Vector none{}, one = none + T{1}, least = none + threshold;
   MaskedSums total;
   for (std::size_t i = 0; i < count;) {
-    std::array<T, block> signal{}, noise{}, kept{};
-    const auto one = [&](std::size_t at, std::size_t k) {
-      const T w = src[at];
-      bool keep = (w < T{0} ? -w : w) > threshold;
-      if constexpr (again) keep = keep && before[at] != 0;
-      const T left = keep ? w : T{0};
-      dst[at] = left;
-      mask[at] = keep ? 1 : 0;
-      signal[k] += w * w;
-      noise[k] += (w - left) * (w - left);
-      kept[k] += keep ? T{1} : T{0};
+    Vector signal{}, noise{}, kept{};
+    const auto step = [&](auto here) {
+      Vector w{};
+      std::memcpy(&w, src + i, here * sizeof(T));
+      Vector keep = (w < none ? -w : w) > least ? one : none;
+      if constexpr (again) {
+        Bytes was{};
+        std::memcpy(&was, before + i, here);
+        keep = __builtin_convertvector(was, Vector) > none ? keep : none;
+      }
+      const Vector left = keep > none ? w : none;
+      const Bytes bits = __builtin_convertvector(keep, Bytes);
+      std::memcpy(dst + i, &left, here * sizeof(T));
+      std::memcpy(mask + i, &bits, here);
+      signal += w * w;
+      noise += (w - left) * (w - left);
+      kept += keep;
+      i += here;
     };
     const std::size_t end = std::min(count, i + stretch);
-    for (; i + block <= end; i += block) {
-      for (std::size_t k = 0; k < block; ++k) one(i + k, k);
-    }
-    for (; i < end; ++i) one(i, 0);
-    for (std::size_t k = 0; k < block; ++k) {
+    while (i + lanes <= end) step(std::integral_constant<std::size_t, lanes>{});
+    if (i < end) step(end - i);
+    for (std::size_t k = 0; k < lanes; ++k) {
       total.signal += static_cast<double>(signal[k]);
       total.noise += static_cast<double>(noise[k]);
       total.kept += static_cast<std::int64_t>(kept[k]);
