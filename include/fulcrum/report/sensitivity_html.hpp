@@ -48,7 +48,7 @@ struct SensitiveLayer {
   std::vector<const LayerSensitivity*> rows;
 };
 
-inline std::vector<SensitiveLayer> layers_of(const SensitivityReport& report) {
+FULCRUM_DECLARE std::vector<SensitiveLayer> layers_of(const SensitivityReport& report) {
   std::vector<SensitiveLayer> layers;
   for (const LayerSensitivity& row : report.rows) {
     if (layers.empty() || layers.back().name != row.layer) layers.push_back({row.layer, row.weights, {}});
@@ -58,12 +58,12 @@ inline std::vector<SensitiveLayer> layers_of(const SensitivityReport& report) {
 }
 
 /// Points of accuracy, 0 … 100; nothing: there are no labels.
-inline std::optional<double> points_lost(const SensitivityReport& report, const LayerSensitivity& row) {
+FULCRUM_DECLARE std::optional<double> points_lost(const SensitivityReport& report, const LayerSensitivity& row) {
   if (!report.accuracy || !row.accuracy) return std::nullopt;
   return 100.0 * (*report.accuracy - *row.accuracy);
 }
 
-inline std::string change_of(const LayerSensitivity& row) {
+FULCRUM_DECLARE std::string change_of(const LayerSensitivity& row) {
   return row.sparsity ? formatted("%g %% zero", 100.0 * *row.sparsity) : std::to_string(row.bits.value_or(0)) + " bits";
 }
 
@@ -86,7 +86,7 @@ FULCRUM_DECLARE nlohmann::json sensitivity_data(const SensitivityReport& report)
 }
 
 /// How warm a cell is, 0 … 1: 1 point of accuracy is a third, ten are all; of outputs 40 dB are nothing, 0 dB all.
-inline double warmth(const SensitivityReport& report, const LayerSensitivity& row) {
+FULCRUM_DECLARE double warmth(const SensitivityReport& report, const LayerSensitivity& row) {
   const auto lost = points_lost(report, row);
   const double warm = lost ? std::sqrt(std::max(*lost, 0.0) / 10.0) : (40.0 - row.sqnr_db) / 40.0;
   return std::isfinite(warm) ? std::clamp(warm, 0.0, 1.0) : 0.0;
