@@ -164,3 +164,20 @@ TEST_CASE("an inference takes as much more than its steps as probes did, per pre
   fit_networks({network(200.0, 100.0, 0.0), network(110.0, 100.0, 0.0), network(60.0, 100.0, 0.0)}, composition);
   CHECK(composition[0].factor == Approx(corrected).epsilon(0.01));
 }
+
+TEST_CASE("ranges become as wide as nine of ten networks need") {
+  const std::vector<Composition> composition{{Precision::f32, 1, 1.0, 0.1, 0}};
+  CHECK(fit_interval_scale({}, composition) == 1.0);
+  std::vector<CheckedNetwork> networks;
+  for (int i = 0; i < 400; ++i) {  // all of them 5 % too fast, and evenly up to 0.05 around that
+    const double deviation = 0.05 * (2.0 * i / 399.0 - 1.0);
+    networks.push_back({Precision::f32, 1, 1.05 * std::exp(deviation), 1.0, 0.0});
+  }
+  // Nine of ten lie within 0.045, where 0.1645 was said.
+  CHECK(fit_interval_scale(networks, composition) == Approx(0.5).epsilon(0.05));
+  for (CheckedNetwork& network : networks) network.measured_us = std::pow(network.measured_us, 5.0);
+  CHECK(fit_interval_scale(networks, composition) == Approx(0.225 / 0.1645).epsilon(0.05));
+  // A few say little.
+  networks.resize(2);
+  CHECK(fit_interval_scale(networks, composition) > 0.85);
+}

@@ -90,12 +90,11 @@ private:
   /// A convolution and a dense layer that come near the machine's peak, and next to nothing, which shows the overhead.
   FULCRUM_DECLARE static std::vector<Probe> loading_probes();
 
-  FULCRUM_DECLARE void add(ProbeTiming timing, Precision precision);
+  FULCRUM_DECLARE void add(ProbeTiming timing, Precision precision, std::size_t turn);
 
-  /// Another turn of the drift probe.
-  FULCRUM_DECLARE void time_drift();
-  /// The same when the last one is a second old.
-  FULCRUM_DECLARE void watch_drift();
+  /// Times a probe just after a pulse of the drift probe on as many threads.
+  FULCRUM_DECLARE ProbeTiming time(const Model<float>& model, std::int64_t batch, Precision precision, int threads,
+                                   Seconds duration, std::int64_t least_runs);
 
   /// Another turn of the networks that run long.
   FULCRUM_DECLARE void time_steady();
@@ -117,8 +116,7 @@ private:
   std::vector<int> threads_;
   std::vector<Precision> precisions_;
   CalibrationData data_;
-  Seconds kept_{};     // elapsed() when `keep` was called last
-  Seconds watched_{};  // and when the drift probe was timed
+  Seconds kept_{};  // elapsed() when `keep` was called last
   std::optional<DriftTimer> drift_;
   std::optional<SteadyRuns> steady_;
 };
@@ -202,15 +200,11 @@ FULCRUM_DEFINE void Calibration::time_memory() {
   data_.bandwidths = profile_.rates.bandwidths;
 }
 
-FULCRUM_DEFINE void Calibration::time_drift() {
+FULCRUM_DEFINE ProbeTiming Calibration::time(const Model<float>& model, std::int64_t batch, Precision precision,
+                                             int threads, Seconds duration, std::int64_t least_runs) {
   if (!drift_) drift_.emplace(threads_);
-  data_.drift.push_back(drift_->turn());
-  watched_ = elapsed();
-}
-
-FULCRUM_DEFINE void Calibration::watch_drift() {
-  constexpr Seconds often(1.0);
-  if (!drift_ || elapsed() - watched_ > often) time_drift();
+  return time_probe(model, batch, precision, cpus(threads), duration, least_runs,
+                    [&] { data_.drift.push_back({drift_->pulse(threads)}); });
 }
 
 FULCRUM_DEFINE void Calibration::time_steady() {
@@ -233,9 +227,10 @@ FULCRUM_DEFINE void Calibration::time_probes() {
     for (const Precision precision : precisions_) {
       const Model<float> model = precision == Precision::int8 ? quantized_probe(probe.model) : probe.model;
       if (precision == Precision::int8 && !is_quantized(model)) continue;  // nothing in it computes with integers
-      watch_drift();
-      for (const int threads : threads_)
-        add(time_probe(model, probe.batch, precision, cpus(threads), duration, 3), precision);
+      for (const int threads : threads_) {
+        const std::size_t turn = data_.drift.size();
+        add(time(model, probe.batch, precision, threads, duration, 3), precision, turn);
+      }
     }
     data_.probes = count + 1;
     const int done = steady_ ? static_cast<int>(steady_->turns()) : 0;
@@ -245,7 +240,6 @@ FULCRUM_DEFINE void Calibration::time_probes() {
     if (elapsed() - kept_ > often) keep();
   }
   if (!steady_) time_steady();
-  time_drift();
   keep();
 }
 
@@ -268,10 +262,10 @@ FULCRUM_DEFINE std::vector<Probe> Calibration::loading_probes() {
   return {{std::move(conv).build(), 2}, {std::move(dense).build(), 256}, {std::move(nothing).build(), 1}};
 }
 
-FULCRUM_DEFINE void Calibration::add(ProbeTiming timing, Precision precision) {
+FULCRUM_DEFINE void Calibration::add(ProbeTiming timing, Precision precision, std::size_t turn) {
   data_.networks.push_back({precision, timing.threads, timing.steps_us + timing.outside_us, timing.steps_us});
   for (TimedStep& step : timing.steps) {
-    step.turn = data_.drift.size() - 1;
+    step.turn = turn;
     data_.steps.push_back(std::move(step));
   }
   for (const LayoutChange& seen : timing.layout_changes) data_.add(seen);
@@ -304,10 +298,10 @@ FULCRUM_DEFINE void Calibration::check_networks() {
     for (const Precision precision : precisions_) {
       const Model<float> model = precision == Precision::int8 ? quantized_probe(probe.model) : probe.model;
       if (precision == Precision::int8 && !is_quantized(model)) continue;  // nothing in it computes with integers
-      watch_drift();
-      const Drift drift = drift_between(profile_.drift_probe, data_.drift.back()).value_or(Drift{});
       for (const int threads : threads_) {
-        const ProbeTiming timing = time_probe(model, probe.batch, precision, cpus(threads), duration, 9);
+        const std::size_t turn = data_.drift.size();
+        const ProbeTiming timing = time(model, probe.batch, precision, threads, duration, 9);
+        const Drift drift = drift_between(profile_.drift_probe, data_.drift.at(turn)).value_or(Drift{});
         const LatencyReport predicted = predict(
             model, {.batch = probe.batch, .threads = threads, .precision = precision, .slice = probe.batch}, profile_);
         const double p50 = Microseconds(predicted.latency.p50).count();
@@ -320,6 +314,7 @@ FULCRUM_DEFINE void Calibration::check_networks() {
     }
   }
   fit_networks(networks, profile_.composition);
+  profile_.interval_scale = fit_interval_scale(networks, profile_.composition);
 }
 
 }  // namespace fulcrum::detail

@@ -36,8 +36,8 @@ struct ContendedRun {
   double steps = 0.0;
 };
 
-/// What steps would have taken had the machine been as fast all the while as it was in the middle of the turns of the
-/// drift probe between which they were timed: what memory bounds by the dense layer, all else by the convolution.
+/// What steps would have taken had the machine been as fast all the while as in the middle of all turns of the drift
+/// probe, by the turn before each: what memory bounds by the dense layer, all else by the convolution.
 /// \param rates  with peaks and bandwidths; without peaks all are taken for bound by arithmetic
 FULCRUM_DECLARE [[nodiscard]] std::vector<TimedStep> at_middle_speed(std::vector<TimedStep> timed,
                                                                      const std::vector<std::vector<DriftProbe>>& turns,
@@ -58,10 +58,6 @@ namespace detail {
 
 /// What a step took, at the speed that the machine had when it was calibrated.
 FULCRUM_DECLARE double at_calibrated_speed(const TimedStep& timed, const MachineRates& rates, const Drift& drift);
-
-/// How far from the middle of all turns the machine was after one of them: the mean of that and the next.
-FULCRUM_DECLARE Drift drift_after(const std::vector<std::vector<DriftProbe>>& turns,
-                                  const std::vector<DriftProbe>& middle, std::size_t turn);
 
 /// Of inferences that take longer, what lies between the steps shows as a share; of shorter ones, as a time. Of long
 /// ones, the difference of two large figures would say nothing.
@@ -106,6 +102,12 @@ FULCRUM_DECLARE [[nodiscard]] double fit_inference_overhead(const std::vector<Ti
 /// far they scatter around that beyond what their steps tell.
 FULCRUM_DECLARE void fit_networks(const std::vector<CheckedNetwork>& networks, std::vector<Composition>& composition);
 
+/// How many times as wide as their deviations say ranges have to be for nine of ten networks to lie inside: 1 where
+/// there are none, and near it where there are few. What networks of a precision and thread count took longer on the
+/// whole is the composition's, and counts for nothing. \param composition  as fit_networks() left it
+FULCRUM_DECLARE [[nodiscard]] double fit_interval_scale(const std::vector<CheckedNetwork>& networks,
+                                                        const std::vector<Composition>& composition);
+
 /// The quantiles of latencies relative to their median: of turns at different times, what the middle one of them shows.
 /// A turn of fewer than 100 inferences has no p99 of its own: such turns are put together, each relative to its median.
 /// \param turns_ms  the latencies of each turn [ms], in any order, none empty
@@ -137,7 +139,7 @@ FULCRUM_DEFINE std::vector<TimedStep> at_middle_speed(std::vector<TimedStep> tim
                                                       const MachineRates& rates) {
   const std::vector<DriftProbe> middle = middle_of(turns);
   std::vector<Drift> drifts;
-  for (std::size_t turn = 0; turn < turns.size(); ++turn) drifts.push_back(detail::drift_after(turns, middle, turn));
+  for (const std::vector<DriftProbe>& turn : turns) drifts.push_back(drift_between(middle, turn).value_or(Drift{}));
   for (TimedStep& step : timed) {
     if (step.turn < drifts.size()) step.time_us = detail::at_calibrated_speed(step, rates, drifts[step.turn]);
   }
@@ -181,24 +183,6 @@ FULCRUM_DEFINE double at_calibrated_speed(const TimedStep& timed, const MachineR
   if (!rates.knows(timed.step.arithmetic)) return timed.time_us / drift.compute;
   const RooflinePoint roofline = roofline_point(timed.step, rates, timed.threads);
   return timed.time_us / (bound_of(roofline, timed.time_us) == Bound::memory ? drift.memory : drift.compute);
-}
-
-FULCRUM_DEFINE Drift drift_after(const std::vector<std::vector<DriftProbe>>& turns,
-                                 const std::vector<DriftProbe>& middle, std::size_t turn) {
-  Drift mean;
-  double count = 0.0;
-  double compute = 0.0, memory = 0.0;
-  for (std::size_t i = turn; i < std::min(turn + 2, turns.size()); ++i) {
-    const std::optional<Drift> drift = drift_between(middle, turns[i]);
-    if (!drift) continue;
-    compute += std::log(drift->compute);
-    memory += std::log(drift->memory);
-    count += 1.0;
-  }
-  if (count == 0.0) return mean;
-  mean.compute = std::exp(compute / count);
-  mean.memory = std::exp(memory / count);
-  return mean;
 }
 
 FULCRUM_DEFINE std::vector<EfficiencySample> merged(std::vector<EfficiencySample> samples) {
@@ -377,6 +361,33 @@ FULCRUM_DEFINE void fit_networks(const std::vector<CheckedNetwork>& networks, st
     constexpr double least = 0.03;  // no machine runs the same twice
     c.sd = std::sqrt(std::max(scatter * scatter - explained, least * least));
   }
+}
+
+FULCRUM_DEFINE double fit_interval_scale(const std::vector<CheckedNetwork>& networks,
+                                         const std::vector<Composition>& composition) {
+  constexpr double inside = 0.9, two_sided = 1.645;
+  constexpr double prior = 12.0;  // networks
+  constexpr double least = 0.5, most = 2.0;
+  std::vector<double> deviations;
+  for (const Composition& c : composition) {
+    std::vector<double> logs;
+    for (const CheckedNetwork& network : networks) {
+      if (network.precision == c.precision && network.threads == c.threads)
+        logs.push_back(std::log(network.measured_us / network.predicted_us));
+    }
+    const double bias = detail::median_of(logs);
+    for (const CheckedNetwork& network : networks) {
+      if (network.precision != c.precision || network.threads != c.threads) continue;
+      const double sd = std::max(std::hypot(network.sd, c.sd), 1e-6);
+      deviations.push_back(std::abs(std::log(network.measured_us / network.predicted_us) - bias) / sd);
+    }
+  }
+  if (deviations.empty()) return 1.0;
+  const auto at = static_cast<std::ptrdiff_t>(inside * static_cast<double>(deviations.size()));
+  std::nth_element(deviations.begin(), deviations.begin() + at, deviations.end());
+  const double seen = std::clamp(deviations[static_cast<std::size_t>(at)] / two_sided, least, most);
+  const auto count = static_cast<double>(deviations.size());
+  return std::exp(std::log(seen) * count / (count + prior));
 }
 
 FULCRUM_DEFINE Jitter jitter_from(const std::vector<std::vector<double>>& turns_ms, int instances, int threads) {

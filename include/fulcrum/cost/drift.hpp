@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fulcrum/core/linkage.hpp>
@@ -40,7 +42,8 @@ struct Drift {
   friend bool operator==(const Drift&, const Drift&) = default;
 };
 
-/// The middle one of several turns for each thread count of the first, and how far the middle half of them lies apart.
+/// The middle one of several turns for each thread count that they have, in order, and how far the middle half of them
+/// lies apart. Turns may be of one thread count each.
 FULCRUM_DECLARE [[nodiscard]] std::vector<DriftProbe> middle_of(const std::vector<std::vector<DriftProbe>>& turns);
 
 /// From the thread counts that both have: the middle one of their ratios. A difference below 5 % is noise, as is what
@@ -86,19 +89,17 @@ namespace fulcrum {
 
 FULCRUM_DEFINE std::vector<DriftProbe> middle_of(const std::vector<std::vector<DriftProbe>>& turns) {
   std::vector<DriftProbe> result;
-  if (turns.empty()) return result;
-  for (const DriftProbe& first : turns.front()) {
-    std::vector<double> compute, memory;
-    for (const std::vector<DriftProbe>& turn : turns) {
-      for (const DriftProbe& probe : turn) {
-        if (probe.threads != first.threads) continue;
-        compute.push_back(probe.compute_us);
-        memory.push_back(probe.memory_us);
-      }
+  std::map<int, std::pair<std::vector<double>, std::vector<double>>> figures;  // of compute and memory, by threads
+  for (const std::vector<DriftProbe>& turn : turns) {
+    for (const DriftProbe& probe : turn) {
+      figures[probe.threads].first.push_back(probe.compute_us);
+      figures[probe.threads].second.push_back(probe.memory_us);
     }
-    const auto [compute_low, compute_us, compute_high] = detail::quarters(std::move(compute));
-    const auto [memory_low, memory_us, memory_high] = detail::quarters(std::move(memory));
-    DriftProbe probe{first.threads, compute_us, memory_us, 0.0};
+  }
+  for (auto& [threads, of] : figures) {
+    const auto [compute_low, compute_us, compute_high] = detail::quarters(std::move(of.first));
+    const auto [memory_low, memory_us, memory_high] = detail::quarters(std::move(of.second));
+    DriftProbe probe{threads, compute_us, memory_us, 0.0};
     if (compute_low > 0.0 && memory_low > 0.0)
       probe.noise = std::max(compute_high / compute_low, memory_high / memory_low) - 1.0;
     result.push_back(probe);

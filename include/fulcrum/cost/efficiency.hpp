@@ -49,12 +49,11 @@ struct Slowdown {
   double nearest = 0.0;  ///< distance in feature space to the nearest step that was timed; 1 is far
 };
 
-/// Samples side by side, a column for each feature, as many steps at once are compared with them. Nothing that the
-/// samples do not say.
+/// Samples in blocks, as vectors of a CPU take them (cost/detail/kriging_sum.hpp). Nothing that the samples do not say.
 struct SampleTable {
   std::size_t count = 0;
-  std::vector<float> columns;  ///< features, one after another
-  std::vector<float> weights;
+  std::vector<float> blocks;   ///< of sixteen samples: their first features, their second ones, …; the last filled up
+  std::vector<float> weights;  ///< of the samples, and 0 of what fills up
   std::vector<std::pair<double, double>> ranges;  ///< the least and the largest of each feature
   std::pair<double, double> logs;                 ///< the least and the largest log_slowdown
 
@@ -101,9 +100,6 @@ struct EfficiencyModel {
   FULCRUM_DECLARE [[nodiscard]] double parts_us(const std::array<double, 4>& of_step, double roofline_us) const;
 };
 
-/// Whose plain loops run a step, where each layer has loops of its own; otherwise empty.
-FULCRUM_DECLARE [[nodiscard]] std::string_view loops_of(const Step& step);
-
 namespace detail {
 
 /// Matérn covariance with ν = 3/2.
@@ -117,7 +113,7 @@ FULCRUM_DECLARE double distance(const std::vector<double>& a, const std::vector<
 
 #if FULCRUM_DEFINES(cost)
 
-#include <Eigen/Core>
+#include <fulcrum/cost/detail/kriging_sum.hpp>
 
 namespace fulcrum::detail {
 
@@ -136,14 +132,11 @@ FULCRUM_DEFINE double distance(const std::vector<double>& a, const std::vector<d
 
 namespace fulcrum {
 
-FULCRUM_DEFINE std::string_view loops_of(const Step& step) {
-  return step.algorithm == Algorithm::loops ? step.primary_kind() : std::string_view();
-}
-
 FULCRUM_DEFINE std::array<double, 4> parts_of(const Step& step, const RooflinePoint& roofline) {
   double used = 1.0;
   const bool multiplies = step.kernel == KernelClass::convolution || step.kernel == KernelClass::grouped_convolution ||
-                          step.kernel == KernelClass::dense || step.kernel == KernelClass::matmul;
+                          step.kernel == KernelClass::transposed_convolution || step.kernel == KernelClass::dense ||
+                          step.kernel == KernelClass::matmul;
   if (multiplies) {
     constexpr std::int64_t block = 16;
     const StepGeometry& g = step.geometry;
@@ -168,17 +161,23 @@ FULCRUM_DEFINE void EfficiencyModel::prepare() {
   table.count = samples.size();
   for (std::size_t j = 0; j < width; ++j) {
     std::pair<double, double> range{samples.front().features[j], samples.front().features[j]};
-    for (const EfficiencySample& sample : samples) {
+    for (const EfficiencySample& sample : samples)
       range = {std::min(range.first, sample.features[j]), std::max(range.second, sample.features[j])};
-      table.columns.push_back(static_cast<float>(sample.features[j]));
-    }
     table.ranges.push_back(range);
+  }
+  constexpr std::size_t side = detail::samples_side_by_side;
+  for (std::size_t first = 0; first < samples.size(); first += side) {
+    for (std::size_t j = 0; j < width; ++j) {
+      for (std::size_t i = first; i < first + side; ++i)  // what fills up is another time the last one
+        table.blocks.push_back(static_cast<float>(samples[std::min(i, samples.size() - 1)].features[j]));
+    }
   }
   table.logs = {samples.front().log_slowdown, samples.front().log_slowdown};
   for (const EfficiencySample& sample : samples) {
     table.weights.push_back(static_cast<float>(sample.weight));
     table.logs = {std::min(table.logs.first, sample.log_slowdown), std::max(table.logs.second, sample.log_slowdown)};
   }
+  table.weights.resize((samples.size() + side - 1) / side * side, 0.0F);
 }
 
 FULCRUM_DEFINE Slowdown EfficiencyModel::slowdown(const std::vector<double>& features) const {
@@ -189,25 +188,25 @@ FULCRUM_DEFINE Slowdown EfficiencyModel::slowdown(const std::vector<double>& fea
     prepared.prepare();
     return prepared.slowdown(features);
   }
-  using Column = Eigen::Map<const Eigen::ArrayXf>;
-  const auto count = static_cast<Eigen::Index>(table.count);
-  Eigen::ArrayXf squares = Eigen::ArrayXf::Zero(count);
+  constexpr std::size_t most = 64;  // features; no class has half as many
+  std::array<float, most> clamped_features;
   double outside = 0.0;  // squared distance from the range of the samples
   result.log = trend.empty() ? 0.0 : trend.front();
-  for (std::size_t j = 0; j < features.size(); ++j) {
+  const std::size_t width = std::min({features.size(), table.ranges.size(), most});
+  for (std::size_t j = 0; j < width; ++j) {
     const double clamped = std::clamp(features[j], table.ranges[j].first, table.ranges[j].second);
     outside += (features[j] - clamped) * (features[j] - clamped);
     if (j + 1 < trend.size()) result.log += trend[j + 1] * clamped;
-    squares += (Column(table.columns.data() + j * table.count, count) - static_cast<float>(clamped)).square();
+    clamped_features[j] = static_cast<float>(clamped);
   }
-  const double nearest = std::sqrt(static_cast<double>(squares.minCoeff()));
-  const auto scale = static_cast<float>(std::sqrt(3.0) / length_scale);
-  const Eigen::ArrayXf d = scale * squares.sqrt();
-  result.log += ((1.0F + d) * (-d).exp() * Column(table.weights.data(), count)).cast<double>().sum();
+  const detail::KrigingSum sum =
+      detail::kriging_sum(table.blocks.data(), table.weights.data(), table.weights.size(), clamped_features.data(),
+                          width, static_cast<float>(std::sqrt(3.0) / length_scale));
+  result.log += sum.weighted;
   // Few samples with features that go together can point anywhere: no step is much better or worse than all of them.
   constexpr double beyond = 0.3;
   result.log = std::clamp(result.log, table.logs.first - beyond, table.logs.second + beyond);
-  result.nearest = std::sqrt(nearest * nearest + outside);
+  result.nearest = std::sqrt(sum.nearest_square + outside);
   result.sd = std::sqrt(noise * noise + spread * spread * result.nearest * result.nearest);
   return result;
 }

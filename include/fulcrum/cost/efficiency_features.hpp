@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include <fulcrum/core/linkage.hpp>
@@ -13,6 +14,9 @@
 #include <fulcrum/schedule/winograd.hpp>
 
 namespace fulcrum {
+
+/// Whose loops of Fulcrum's own run a step, where each layer has loops of its own ("Gather", "Pow"); otherwise empty.
+FULCRUM_DECLARE [[nodiscard]] std::string_view loops_of(const Step& step);
 
 /// The numbers on which the efficiency of a step depends: extents on a logarithmic scale, how well they fill the blocks
 /// that kernels work in (16 floats a vector; 64 columns, 16 rows and 64 bytes of depth a tile), what is fused in, how
@@ -50,6 +54,13 @@ FULCRUM_DEFINE double utilization(std::int64_t extent, std::int64_t block) noexc
 
 namespace fulcrum {
 
+FULCRUM_DEFINE std::string_view loops_of(const Step& step) {
+  const bool own = step.algorithm == Algorithm::loops ||
+                   (step.algorithm == Algorithm::threaded_loops &&
+                    (step.kernel == KernelClass::elementwise || step.kernel == KernelClass::movement));
+  return own ? step.primary_kind() : std::string_view();
+}
+
 FULCRUM_DEFINE std::vector<double> efficiency_features(const Step& step, const RooflinePoint& roofline) {
   std::vector<double> features = detail::features_of_class(step, roofline);
   // Whether others of the team made what it takes, and wait for it.
@@ -83,10 +94,18 @@ FULCRUM_DEFINE std::vector<double> features_of_class(const Step& step, const Roo
   const double is_signed = step.src == DType::s8 ? 1.0 : 0.0;
   const double read = std::log2((step.src_bytes + 1.0) / (step.dst_bytes + 1.0));
   const double run = log2_of(g.run);
-  if (step.algorithm == Algorithm::loops) {
+  if (!loops_of(step).empty()) {
     const double per_result = step.flops * static_cast<double>(size_of(step.dst)) / (step.dst_bytes + 1.0);
-    return {0.10 * std::log2(step.dst_bytes + 1.0), 0.10 * read, 0.12 * run,  0.10 * log2_of(g.n), 0.10 * log2_of(g.oc),
-            0.15 * std::log2(per_result + 1.0),     0.08 * size, 0.06 * reuse};
+    return {0.10 * std::log2(step.dst_bytes + 1.0),
+            0.10 * read,
+            0.12 * run,
+            0.10 * log2_of(g.n),
+            0.10 * log2_of(g.oc),
+            0.15 * std::log2(per_result + 1.0),
+            0.08 * size,
+            0.06 * reuse,
+            0.20 * functions,
+            size_of(step.dst) == size_of(step.src) ? 0.0 : 0.3};
   }
   switch (step.kernel) {
     case KernelClass::convolution:

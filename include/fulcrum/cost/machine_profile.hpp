@@ -72,6 +72,7 @@ struct MachineProfile {
   std::vector<EfficiencyModel> efficiency;
   std::vector<LayoutChange> layout_changes;
   std::vector<Composition> composition;
+  double interval_scale = 1.0;  ///< how many times as wide as single deviations add up to ranges are; > 0
   std::vector<Contention> contention;
   std::vector<Jitter> jitter;              ///< of several lengths, for each number of instances and threads
   std::vector<DriftProbe> drift_probe;     ///< fixed work, by thread count; empty in older profiles
@@ -137,7 +138,7 @@ FULCRUM_DEFINE Slowdown MachineProfile::slowdown(const Step& step, const Rooflin
   for (; borrowed < 4 && below == nullptr && above == nullptr; ++borrowed) {
     for (const EfficiencyModel& m : efficiency) {
       if (m.kernel != step.kernel || m.samples.empty()) continue;
-      const bool same_width = (m.algorithm == Algorithm::loops) == (step.algorithm == Algorithm::loops);
+      const bool same_width = m.layer.empty() == loops.empty();
       if (!same_width || (borrowed < 3 && m.algorithm != step.algorithm)) continue;
       if (borrowed < 2 && m.layer != loops) continue;
       if (m.precision != (borrowed == 0 ? step.arithmetic : Precision::f32)) continue;

@@ -196,10 +196,11 @@ FULCRUM_DEFINE LatencyReport predict(const Schedule& schedule, const MachineProf
   // Little's law: the instances hold `instances` batches at any time, each for its mean latency.
   report.throughput_per_s =
       static_cast<double>(config.instances) * static_cast<double>(config.batch) / (1e-3 * report.latency.mean.count());
-  const double relative = std::hypot(std::sqrt(uncertain.variance()) / std::max(total_us, 1e-9), composition.sd);
+  const double relative =
+      profile.interval_scale * std::hypot(std::sqrt(uncertain.variance()) / std::max(total_us, 1e-9), composition.sd);
   report.interval = detail::interval_of(report, relative);
 
-  if (!schedule.realized) report.memory = predicted_memory(schedule, steps, machine_of(profile));
+  if (!schedule.realized) report.memory = predicted_memory(schedule, steps, {.isa = profile.environment.isa});
   report.notes = schedule.notes;
   const int wanted = config.instances * config.threads;
   if (wanted > profile.environment.cores) {

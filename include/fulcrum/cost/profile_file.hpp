@@ -16,7 +16,7 @@
 namespace fulcrum {
 
 /// Written into every profile; a reader takes no other. It changes when fields or efficiency_features() do.
-inline constexpr int profile_format = 7;
+inline constexpr int profile_format = 8;
 
 namespace detail {
 
@@ -129,6 +129,7 @@ FULCRUM_DECLARE EfficiencyModel efficiency_from_json(const JsonReader& j) {
   Step step;
   step.kernel = m.kernel;
   step.algorithm = m.algorithm;
+  step.kind = m.layer;
   const std::size_t width = efficiency_features(step, RooflinePoint{}).size();
   if (!m.trend.empty() && m.trend.size() != width + 1)
     j.at("trend").fail("a list of " + std::to_string(width + 1) + " numbers or none");
@@ -196,6 +197,7 @@ FULCRUM_DEFINE nlohmann::json to_json(const MachineProfile& profile) {
                                 {"sd", rounded(c.sd)},
                                 {"networks", c.networks}});
   }
+  if (profile.interval_scale != 1.0) j["interval_scale"] = rounded(profile.interval_scale);
   for (const Contention& c : profile.contention) {
     j["contention"].push_back({{"instances", c.instances},
                                {"threads", c.threads},
@@ -259,6 +261,8 @@ FULCRUM_DEFINE MachineProfile machine_profile_from_json(const nlohmann::json& j)
                                      c.at("factor").number(1e-3, detail::most_ratio),
                                      c.at("sd").number(0.0, detail::most_ratio), c.at("networks").integer<int>(0)});
     }
+    if (const auto scale = reader.find("interval_scale"))
+      profile.interval_scale = scale->number(1e-3, detail::most_ratio);
     for (const JsonReader& c : reader.at("contention").elements()) {
       profile.contention.push_back({c.at("instances").integer<int>(2), c.at("threads").integer<int>(1),
                                     c.at("factor").number(1.0, detail::most_ratio),

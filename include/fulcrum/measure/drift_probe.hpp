@@ -24,8 +24,14 @@ public:
   /// Times both on each number of threads, about 25 ms for each. `noise` is 0.
   FULCRUM_DECLARE [[nodiscard]] std::vector<DriftProbe> turn();
 
+  /// Times both for some milliseconds: beside something that is timed, for how fast the machine is at that moment. A
+  /// virtual machine's core is often a third slower for a tenth of a second, while a neighbour shares it.
+  /// \param threads  that it was made for; otherwise the most that are fewer, or the fewest
+  FULCRUM_DECLARE [[nodiscard]] DriftProbe pulse(int threads);
+
 private:
   struct Work;
+  FULCRUM_DECLARE [[nodiscard]] DriftProbe time(const Work& work, bool pulse);
   std::vector<std::shared_ptr<const Work>> work_;  // by thread count
   int turns_ = 0;
 };
@@ -90,20 +96,41 @@ FULCRUM_DEFINE DriftTimer::DriftTimer(std::span<const int> threads) {
   }
 }
 
+FULCRUM_DEFINE DriftProbe DriftTimer::time(const Work& work, bool pulse) {
+  detail::InstancePlan plan = work.plan;
+  if (pulse) {
+    plan.warm_up = Seconds(0.0);
+    plan.warm_up_runs = 1;
+    plan.min_duration = Seconds(0.0009);
+    plan.max_duration = Seconds(0.02);
+    plan.min_samples = 2;
+  }
+  const auto median_us = [&](const PreparedModel& model) {
+    return Microseconds(median(detail::run_instances(model, plan).front().latency)).count();
+  };
+  DriftProbe probe{.threads = work.threads};
+  if (turns_ % 2 == 1) probe.memory_us = median_us(work.dense);
+  probe.compute_us = median_us(work.convolution);
+  if (turns_ % 2 == 0) probe.memory_us = median_us(work.dense);
+  return probe;
+}
+
 FULCRUM_DEFINE std::vector<DriftProbe> DriftTimer::turn() {
   std::vector<DriftProbe> probes;
-  for (const std::shared_ptr<const Work>& work : work_) {
-    const auto median_us = [&](const PreparedModel& model) {
-      return Microseconds(median(detail::run_instances(model, work->plan).front().latency)).count();
-    };
-    DriftProbe probe{.threads = work->threads};
-    if (turns_ % 2 == 1) probe.memory_us = median_us(work->dense);
-    probe.compute_us = median_us(work->convolution);
-    if (turns_ % 2 == 0) probe.memory_us = median_us(work->dense);
-    probes.push_back(probe);
-  }
+  for (const std::shared_ptr<const Work>& work : work_) probes.push_back(time(*work, false));
   ++turns_;
   return probes;
+}
+
+FULCRUM_DEFINE DriftProbe DriftTimer::pulse(int threads) {
+  if (work_.empty()) throw Error("the drift probe", "was made for no number of threads", "name those to time it on");
+  const Work* best = work_.front().get();
+  for (const std::shared_ptr<const Work>& work : work_) {
+    const bool nearer = best->threads > threads ? work->threads < best->threads : work->threads > best->threads;
+    if (nearer && (work->threads <= threads || best->threads > threads)) best = work.get();
+  }
+  ++turns_;
+  return time(*best, true);
 }
 
 FULCRUM_DEFINE std::vector<DriftProbe> time_drift_probe(std::span<const int> threads) {

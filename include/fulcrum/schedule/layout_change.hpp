@@ -35,8 +35,8 @@ struct LayoutChange {
 namespace fulcrum {
 
 FULCRUM_DEFINE bool LayoutChange::same_place(const LayoutChange& other) const {
-  return precision == other.precision && from == other.from && to == other.to && converts == other.converts &&
-         channels == other.channels;
+  return channels == other.channels && converts == other.converts && precision == other.precision &&
+         from == other.from && to == other.to;
 }
 
 }  // namespace fulcrum

@@ -51,10 +51,13 @@ struct ValidationOptions {
 /// next, so that a drift of the machine meets all alike. Nothing else should run meanwhile.
 ///
 /// int8 of a network that is not quantized is timed with scales from random sources, which do for timing. A case that
-/// cannot be predicted or measured says why and is left out of further rounds. Before each round the profile's drift
-/// probe is repeated, so that errors are known at the present speed as well. \param models   float or quantized \param
-/// profile  of this machine \param progress called between measurements \throws Error when an option is out of range,
-/// there is no model, or the profile is another machine's
+/// cannot be predicted or measured says why and is left out of further rounds. Before each round, and for a moment
+/// before and after each measurement, the profile's drift probe is repeated, so that errors are known at the present
+/// speed as well.
+/// \param models    float or quantized
+/// \param profile   of this machine
+/// \param progress  called between measurements
+/// \throws Error when an option is out of range, there is no model, or the profile is another machine's
 FULCRUM_DECLARE [[nodiscard]] Validation run_validation(const std::vector<Model<float>>& models,
                                                         const MachineProfile& profile,
                                                         const ValidationOptions& options = {},
@@ -150,8 +153,20 @@ FULCRUM_DECLARE void add_cases(std::vector<OpenCase>& cases, const Model<float>&
   }
 }
 
-FULCRUM_DECLARE void measure_case(OpenCase& open, const MeasureOptions& options, const std::optional<Drift>& drift) {
+/// Measures a case once, between pulses of the drift probe: what slows a machine down for a tenth of a second is seen
+/// by both.
+FULCRUM_DECLARE void measure_case(OpenCase& open, const MeasureOptions& options, const MachineProfile& profile,
+                                  std::optional<DriftTimer>& timer) {
+  std::vector<std::vector<DriftProbe>> pulses;
+  const auto pulse = [&] {
+    constexpr int several = 2;
+    const int threads = open.result.config.threads * open.result.config.instances;
+    for (int i = 0; timer && i < several; ++i) pulses.push_back({timer->pulse(threads)});
+  };
+  pulse();
   const LatencyReport report = measure(*open.model, open.result.config, options);
+  pulse();
+  const std::optional<Drift> drift = drift_between(profile.drift_probe, middle_of(pulses));
   std::optional<double> slowdown;
   if (drift) slowdown = at_present_speed(open.predicted, *drift).latency.p50 / open.predicted.latency.p50;
   open.result.rounds.push_back({report.latency.p50.count(), report.latency.p99.count(), report.throughput_per_s,
@@ -216,12 +231,16 @@ FULCRUM_DEFINE Validation run_validation(const std::vector<Model<float>>& models
   how.layer_runs = 30;
   how.seed = options.seed;
   const std::size_t total = cases.size() * static_cast<std::size_t>(options.rounds);
-  std::optional<Drift> drift;
+  std::optional<DriftTimer> timer;
+  if (!profile.drift_probe.empty()) {
+    std::vector<int> threads;
+    for (const DriftProbe& probe : profile.drift_probe) threads.push_back(probe.threads);
+    timer.emplace(threads);
+  }
   for (std::size_t turn = 0; turn < total; ++turn) {
     const std::size_t round = turn / cases.size();
     if (turn % cases.size() == 0) {
-      drift = drift_since_calibration(profile);
-      if (drift) validation.drifts.push_back(*drift);
+      if (const std::optional<Drift> drift = drift_since_calibration(profile)) validation.drifts.push_back(*drift);
     }
     detail::OpenCase& open = cases[whose_turn(round, turn % cases.size(), cases.size())];
     if (progress) {
@@ -231,7 +250,7 @@ FULCRUM_DEFINE Validation run_validation(const std::vector<Model<float>>& models
     }
     if (!open.result.why_not.empty()) continue;
     try {
-      detail::measure_case(open, how, drift);
+      detail::measure_case(open, how, profile, timer);
     } catch (const std::exception& error) {
       open.result.why_not = std::string("could not be measured: ") + error.what();
     }

@@ -22,7 +22,7 @@ namespace fulcrum::detail {
 class LayerProbes {
 public:
   /// How many there are.
-  static constexpr std::size_t count = 44;
+  static constexpr std::size_t count = 68;
 
   FULCRUM_DECLARE Probe next(Random& random);
 
@@ -33,6 +33,10 @@ private:
 
 /// Appends the layer with a number below LayerProbes::count to a source (n, c, h, w). Its last value is a result.
 FULCRUM_DECLARE void add_probe_layer(ModelBuilder<float>& b, std::size_t which, Random& random);
+
+/// Appends one of twenty-four functions that Fulcrum's own loops run, each at a speed of its own: a power takes a
+/// hundred times as long as a minimum.
+FULCRUM_DECLARE void add_probe_function(ModelBuilder<float>& b, std::size_t which);
 
 }  // namespace fulcrum::detail
 
@@ -45,8 +49,8 @@ FULCRUM_DEFINE Probe LayerProbes::next(Random& random) {
   const std::array<std::int64_t, 6> channels{4, 16, 32, 64, 96, 256};
   const std::int64_t batch = batches[random.below(batches.size())];
   const std::int64_t c = channels[random.below(channels.size())];
-  // From a thousand to half a million elements.
-  const double elements = std::exp2(random.uniform(10.0, 19.0)) / static_cast<double>(batch * c);
+  // From some dozens to half a million elements.
+  const double elements = std::exp2(random.uniform(6.0, 19.0)) / static_cast<double>(batch * c);
   const auto extent = std::clamp<std::int64_t>(static_cast<std::int64_t>(std::sqrt(elements)), 4, 128);
   ModelBuilder<float> b("probe", random());
   b.input({c, extent, random.below(4) == 0 ? std::max<std::int64_t>(extent / 2, 4) : extent});
@@ -91,10 +95,12 @@ FULCRUM_DEFINE void add_probe_layer(ModelBuilder<float>& b, std::size_t which, R
     case 0: b.slice(1, 0, part(shape[1])); break;
     case 1: b.slice(2, 0, part(shape[2])); break;
     case 2: b.slice(3, 0, part(shape[3])); break;
-    case 3: {  // a table's rows
+    case 3: {  // a table's rows: many, or one for each sample
       const std::int64_t width = pick(4, 256);
       const NodeId table = constant({pick(10, 2000), width}, 0.5F);
-      b.from(src).activation(ActivationKind::floor);
+      b.from(src);
+      if (random.below(2) == 0) b.slice(1, 0, 1).slice(2, 0, 1).slice(3, 0, 1);
+      b.activation(ActivationKind::floor);
       b.layer(Gather{0}, {table, b.last()});
       break;
     }
@@ -192,13 +198,40 @@ FULCRUM_DEFINE void add_probe_layer(ModelBuilder<float>& b, std::size_t which, R
       b.layer(GatherElements{-1}, {src, b.last()});
       break;
     }
-    default: {
+    case 43: {
       b.slice(1, 0, 2).transpose({0, 2, 3, 1});
       GridSample sample;
       b.layer(sample, {src, b.last()});
       break;
     }
+    default: add_probe_function(b, which - 44);
   }
+}
+
+FULCRUM_DEFINE void add_probe_function(ModelBuilder<float>& b, std::size_t which) {
+  constexpr std::array of_one{ActivationKind::exp,      ActivationKind::log,        ActivationKind::erf,
+                              ActivationKind::sin,      ActivationKind::cos,        ActivationKind::floor,
+                              ActivationKind::ceil,     ActivationKind::sign,       ActivationKind::abs,
+                              ActivationKind::neg,      ActivationKind::reciprocal, ActivationKind::softplus,
+                              ActivationKind::softsign, ActivationKind::celu,       ActivationKind::clip};
+  constexpr std::array of_two{BinaryKind::pow,   BinaryKind::pow,     BinaryKind::min,   BinaryKind::max,
+                              BinaryKind::prelu, BinaryKind::greater, BinaryKind::equal, BinaryKind::remainder};
+  static_assert(of_one.size() + of_two.size() + 1 == 24);
+  if (which < of_one.size()) {
+    b.activation(of_one[which], 1.0F, 2.0F);
+    return;
+  }
+  const NodeId src = b.last();
+  which -= of_one.size();
+  if (which < of_two.size()) {
+    b.constant(Tensor<float>(Shape{1}, 2.0F));
+    b.layer(Binary{of_two[which]}, {src, b.last()});
+    return;
+  }
+  // A sum that broadcasts: with a constant it would become part of what made the value.
+  b.reduce(ReduceKind::mean, {2, 3});
+  const NodeId mean = b.last();
+  b.from(src).add(mean);
 }
 
 }  // namespace fulcrum::detail

@@ -115,7 +115,7 @@ FULCRUM_DEFINE Probe ProbeSource::next() {
   if (which < 0.22) return attention_probe();
   if (which < 0.27) return recurrent_probe();
   if (which < 0.32) return other_conv_probe();
-  if (which < 0.40) return layers_.next(random_);
+  if (which < 0.42) return layers_.next(random_);
   if (which < 0.80) return StageProbes(random_).next();
   if (which < 0.90) return conv_probe(pick(std::array<std::int64_t, 5>{1, 1, 1, 2, 4}), 6 + random_.below(8));
   return conv_probe(batch, 2 + random_.below(3));
@@ -306,7 +306,7 @@ FULCRUM_DEFINE Probe ProbeSource::other_conv_probe() {
   ModelBuilder<float> b("probe", random_());
   const std::int64_t group = pick(std::array<std::int64_t, 6>{4, 8, 8, 16, 24, 32});
   const std::int64_t groups = std::min(pick(std::array<std::int64_t, 6>{2, 4, 8, 8, 16, 32}), 512 / group);
-  const std::int64_t c = group * groups;
+  std::int64_t c = group * groups;
   const double plane = std::clamp(0.5 * work_ / static_cast<double>(batch * c * c), 16.0, 3000.0);
   const auto extent = static_cast<std::int64_t>(std::sqrt(plane));
   const double which = random_.uniform();
@@ -336,13 +336,20 @@ FULCRUM_DEFINE Probe ProbeSource::other_conv_probe() {
       append(std::move(conv), {c, deep ? 1 : c, 3, 3}, c);
     }
   } else if (which < 0.72) {
-    b.input({c, extent, extent});
-    const std::int64_t oc = pick(std::array<std::int64_t, 4>{16, 32, 64, 128});
+    const std::int64_t oc = pick(std::array<std::int64_t, 6>{1, 3, 16, 32, 64, 128});
     const std::int64_t kernel = pick(std::array<std::int64_t, 3>{2, 3, 4});
+    // What makes a picture is large.
+    if (oc < 16) c = std::min<std::int64_t>(c, 64);
+    const double largest = std::sqrt(most_elements / static_cast<double>(batch * c));
+    const std::int64_t side = oc < 16 ? log_uniform(16.0, std::clamp(largest, 17.0, 160.0)) : extent;
+    b.input({c, side, side});
     ConvTranspose<float> conv;
     conv.window = {{kernel, kernel}, {2, 2}, kernel == 2 ? 0 : 1, {1, 1}};
     append(std::move(conv), {c, oc, kernel, kernel}, oc);
-    add_probe_conv(b, oc, 3, {.padding = 1});
+    if (oc < 16)
+      b.sigmoid();
+    else
+      add_probe_conv(b, oc, 3, {.padding = 1});
   } else if (which < 0.9) {
     const auto length = static_cast<std::int64_t>(std::clamp(4.0 * plane, 16.0, 8000.0));
     const std::int64_t kernel = pick(std::array<std::int64_t, 4>{3, 3, 5, 9});

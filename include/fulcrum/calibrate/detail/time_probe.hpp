@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -107,9 +108,10 @@ inline double typical_us(std::vector<nanoseconds> times) {
 
 /// Compiles the model and times it on the given CPUs, one per thread.
 /// \param duration  of the timed parts, roughly
+/// \param before    called when it is compiled, before it is timed
 template <class = void>  // so that it brings nothing into a source that does not call it
 ProbeTiming time_probe(const Model<float>& model, std::int64_t batch, Precision precision, const std::vector<int>& cpus,
-                       Seconds duration, std::int64_t least_runs) {
+                       Seconds duration, std::int64_t least_runs, const std::function<void()>& before = {}) {
   const int threads = static_cast<int>(cpus.size());
   const auto compiled =
       OnednnModel::compile(model, {.batch = batch, .threads = threads, .precision = precision, .slice = batch});
@@ -122,6 +124,7 @@ ProbeTiming time_probe(const Model<float>& model, std::int64_t batch, Precision 
   plan.min_samples = least_runs;
   plan.step_runs = 200;
   plan.step_duration = duration;
+  if (before) before();
   const std::vector<InstanceSamples> samples = run_instances(prepared_model(compiled), plan);
 
   ProbeTiming timing;
