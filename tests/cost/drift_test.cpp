@@ -69,3 +69,12 @@ TEST_CASE("of several turns the middle one counts, and half of them for the nois
   CHECK(middle[0].noise == Approx(0.1));
   CHECK(middle_of({}).empty());
 }
+
+TEST_CASE("turns may be of one thread count each") {
+  const std::vector<DriftProbe> middle =
+      middle_of({{{2, 10.0, 1.0, 0.0}}, {{1, 20.0, 2.0, 0.0}}, {{2, 12.0, 1.0, 0.0}}, {{2, 11.0, 1.0, 0.0}}});
+  REQUIRE(middle.size() == 2);
+  CHECK(middle[0].threads == 1);
+  CHECK(middle[0].compute_us == 20.0);
+  CHECK(middle[1].compute_us == 11.0);
+}

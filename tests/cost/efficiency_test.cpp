@@ -1,7 +1,9 @@
 #include <fulcrum/cost/efficiency.hpp>
 
+#include <algorithm>
 #include <cmath>
 
+#include <fulcrum/core/random.hpp>
 #include <support/catch.hpp>
 #include <support/synthetic_machine.hpp>
 
@@ -62,4 +64,52 @@ TEST_CASE("a prepared model says the same as one that is not, and as the formula
   // A table that is older than the samples is not believed.
   prepared.samples.push_back({{1.23, 0.4}, 0.0, 10.0});
   CHECK(prepared.slowdown(at).log == Approx(expected + 10.0).epsilon(1e-5));
+}
+
+TEST_CASE("samples in blocks say what the formula says, however many there are") {
+  Random random(5);
+  for (const int count : {1, 2, 15, 16, 17, 50}) {
+    EfficiencyModel model;
+    model.length_scale = 0.7;
+    for (int i = 0; i < count; ++i) {
+      EfficiencySample sample;
+      for (int j = 0; j < 7; ++j) sample.features.push_back(random.uniform());
+      sample.log_slowdown = random.uniform(-1.0, 1.0);
+      sample.weight = random.uniform(-0.05, 0.05);
+      model.samples.push_back(std::move(sample));
+    }
+    model.prepare();
+    // Between two samples, so that nothing is clamped.
+    std::vector<double> x;
+    for (std::size_t j = 0; j < 7; ++j)
+      x.push_back(0.5 * (model.samples.front().features[j] + model.samples.back().features[j]));
+    double sum = 0.0;
+    double nearest = 1e9;
+    for (const EfficiencySample& sample : model.samples) {
+      const double d = detail::distance(x, sample.features);
+      sum += sample.weight * detail::matern(d / model.length_scale);
+      nearest = std::min(nearest, d);
+    }
+    const auto [least, most] =
+        std::minmax_element(model.samples.begin(), model.samples.end(),
+                            [](const auto& a, const auto& b) { return a.log_slowdown < b.log_slowdown; });
+    const double expected = std::clamp(sum, least->log_slowdown - 0.3, most->log_slowdown + 0.3);
+    INFO(count);
+    CHECK(model.slowdown(x).log == Approx(expected).margin(2e-6));
+    CHECK(model.slowdown(x).nearest == Approx(nearest).margin(1e-5));
+  }
+}
+
+TEST_CASE("loops of Fulcrum's own have a model for each layer where each has a speed of its own") {
+  Step step;
+  step.kind = "Pow+Relu";
+  step.kernel = KernelClass::elementwise;
+  step.algorithm = Algorithm::threaded_loops;
+  CHECK(loops_of(step) == "Pow");
+  step.kernel = KernelClass::pooling;
+  CHECK(loops_of(step).empty());
+  step.algorithm = Algorithm::loops;
+  CHECK(loops_of(step) == "Pow");
+  step.algorithm = Algorithm::primitive;
+  CHECK(loops_of(step).empty());
 }

@@ -15,6 +15,7 @@ MachineProfile full_profile() {
   profile.environment.seed = 42;
   profile.jitter = {{1, 1, 0.1, 0.9, 1.2, 1.5, 1.6, 3.0, 9.0}};
   profile.contention = {{2, 1, 1.25, 0.5}};
+  profile.interval_scale = 0.75;
   profile.layout_changes = {{Precision::bf16, "input", "convolution", true, 3, 1.0}};
   std::vector<TimedStep> timed;
   for (const Step& step : synthetic::conv_steps(12, 1))

@@ -25,3 +25,14 @@ TEST_CASE("there is no drift to tell without a probe in the profile") {
   CHECK(drift.compute < 1.0);
   CHECK(drift.memory > 1.0);
 }
+
+TEST_CASE("a pulse is of the thread count asked for, or of the nearest below that there is") {
+  DriftTimer timer(std::vector<int>{1});
+  for (const int threads : {1, 2}) {
+    const DriftProbe pulse = timer.pulse(threads);
+    CHECK(pulse.threads == 1);
+    CHECK(pulse.compute_us > 0.0);
+    CHECK(pulse.memory_us > 0.0);
+  }
+  CHECK_THROWS_WITH(DriftTimer(std::vector<int>{}).pulse(1), ContainsSubstring("no number of threads"));
+}
