@@ -135,6 +135,7 @@
 #include <fulcrum/run/memory_use.hpp>
 #include <fulcrum/run/rank_test.hpp>
 #include <fulcrum/run/run_config.hpp>
+#include <fulcrum/run/sparse_costs.hpp>
 
 #include <fulcrum/schedule/algorithm.hpp>
 #include <fulcrum/schedule/batch_slices.hpp>
@@ -216,6 +217,7 @@
 #include <fulcrum/plan/service_space.hpp>
 #include <fulcrum/plan/service_study.hpp>
 #include <fulcrum/plan/space.hpp>
+#include <fulcrum/plan/sparse_gains.hpp>
 #include <fulcrum/plan/study.hpp>
 #include <fulcrum/plan/study_keeper.hpp>
 

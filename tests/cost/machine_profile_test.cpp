@@ -38,6 +38,19 @@ TEST_CASE("a profile of another machine is refused with whose it is and what to 
   }
 }
 
+TEST_CASE("a configuration takes what a profile knows of sparse products, for a model that has some") {
+  MachineProfile profile = synthetic::machine();
+  profile.sparse_costs = {{SparseKind::rows, 2, {1.0}, {0.5}}};
+  Model<float> model = ModelBuilder<float>("net").input({100}).dense(10).build();
+  CHECK(calibrated({}, model, profile) == RunConfig{});
+  auto& weights = std::get<Dense<float>>(model.edit_layer(1)).weights.value.edit();
+  for (std::size_t i = 0; i < weights.flat().size(); i += 2) weights.flat()[i] = 0.0F;
+  CHECK(calibrated({}, model, profile).algorithms.sparse_costs == profile.sparse_costs);
+  RunConfig own;
+  own.algorithms.sparse_costs = {{SparseKind::windows, 1, {2.0}, {1.0}}};
+  CHECK(calibrated(own, model, profile) == own);
+}
+
 TEST_CASE("one instance has nobody to contend with") {
   MachineProfile profile = synthetic::machine();
   profile.contention = {{2, 1, 1.2, 0.5}, {2, 2, 2.5, 8.0}};

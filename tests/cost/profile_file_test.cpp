@@ -17,6 +17,7 @@ MachineProfile full_profile() {
   profile.contention = {{2, 1, 1.25, 0.5}};
   profile.interval_scale = 0.75;
   profile.layout_changes = {{Precision::bf16, "input", "convolution", true, 3, 1.0}};
+  profile.sparse_costs = {{SparseKind::rows, 2, {1.0, 0.25}, {0.5, 0.125, 2.0}}};
   std::vector<TimedStep> timed;
   for (const Step& step : synthetic::conv_steps(12, 1))
     timed.push_back({step, 1, 3.0 * roofline_point(step, profile.rates, 1).time_us()});
@@ -37,6 +38,7 @@ TEST_CASE("a profile comes back from its file") {
   CHECK(once.jitter == full_profile().jitter);
   CHECK(once.contention == full_profile().contention);
   CHECK(once.layout_changes == full_profile().layout_changes);
+  CHECK(once.sparse_costs == full_profile().sparse_costs);
   REQUIRE(once.efficiency.size() == 1);
   CHECK(once.efficiency[0].samples.size() == 12);
   // Figures are written with six digits: a second trip changes nothing any more.

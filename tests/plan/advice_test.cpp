@@ -69,6 +69,17 @@ TEST_CASE("half the channels of a convolution spare half of it and half of the n
   CHECK(option(advice_of(advice, "dense2"), "channels").why_not == "they are an output of the model");
 }
 
+TEST_CASE("sparse weights save what the layer's sparse product does, or say where it breaks even") {
+  const Advice advice = advise(network(), {}, machine(), {.sparsity = 0.95});
+  const LayerOption& sparse = option(advice_of(advice, "conv2"), "sparse");
+  CHECK_THAT(sparse.what, ContainsSubstring("95 % of weights 0"));
+  CHECK(sparse.saves->count() > 0.0);
+  const Advice little = advise(network(), {}, machine(), {.sparsity = 0.1});
+  CHECK_THAT(option(advice_of(little, "conv2"), "sparse").why_not, ContainsSubstring("it breaks even at "));
+  const Advice in_bf16 = advise(network(), {.precision = Precision::bf16}, machine());
+  for (const LayerOption& o : advice_of(in_bf16, "conv2").options) CHECK(o.name != "sparse");
+}
+
 TEST_CASE("low rank is for dense layers, and costs where two steps take longer than one") {
   const Advice advice = advise(network(), {}, machine());
   for (const LayerOption& o : advice_of(advice, "conv1").options) CHECK(o.name != "low rank");

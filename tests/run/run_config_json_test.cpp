@@ -31,6 +31,28 @@ TEST_CASE("everything in a configuration comes back from its JSON") {
   CHECK(run_config_from_json(to_json(without)) == without);
 }
 
+TEST_CASE("what sparse products cost goes with the configuration, without the zeros behind it") {
+  RunConfig config;
+  config.algorithms.sparse_costs = {{SparseKind::windows, 2, {1.0, 0.5}, {0.25, 0.0, 3.0}}};
+  const json j = json::parse(to_json(config).dump());
+  CHECK(j["algorithms"]["sparse_costs"] ==
+        json::array({{{"kind", "windows"}, {"threads", 2}, {"dense", {1.0, 0.5}}, {"sparse", {0.25, 0.0, 3.0}}}}));
+  CHECK(run_config_from_json(j) == config);
+  CHECK_FALSE(to_json(RunConfig{})["algorithms"].contains("sparse_costs"));
+  CHECK_THAT(to_string(config), ContainsSubstring("where the profile says"));
+
+  const auto refused = [&](const char* key, const json& value, const char* words) {
+    json broken = j;
+    broken["algorithms"]["sparse_costs"][0][key] = value;
+    CHECK_THROWS_WITH(run_config_from_json(broken), ContainsSubstring(words));
+  };
+  refused("kind", "depthwise", "is 'depthwise'");
+  refused("threads", 0, "threads: must be a whole number from 1");
+  refused("dense", json::array({-1.0}), "dense: must be a list of up to 12 numbers");
+  refused("dense", json::array({0.0, 0.0}), "one of them above 0");
+  refused("sparse", json(std::vector<double>(13, 1.0)), "sparse: must be a list of up to 12 numbers");
+}
+
 TEST_CASE("what older files lack is the default") {
   CHECK(run_config_from_json(json::object()) == RunConfig{});
   CHECK(run_config_from_json(json{{"batch", 8}, {"precision", "bf16"}}) ==

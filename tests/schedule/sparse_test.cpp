@@ -31,8 +31,51 @@ TEST_CASE("the fewer weights there are, the less time a sparse product takes, an
     const double least = break_even_sparsity(g);
     if (least < 1.0) CHECK(sparse_time_ratio(g, 1.0 - least) == Approx(0.9).epsilon(1e-3));
   }
-  CHECK(break_even_sparsity(pointwise(256, 256, 14)) < 0.65);
+  CHECK(break_even_sparsity(pointwise(256, 256, 14)) < 0.7);
   CHECK(break_even_sparsity(pointwise(16, 16, 56)) == 1.0);  // turning the values takes longer than the dense product
+}
+
+TEST_CASE("products are of a kind by what they go over, and each kind has costs for any number of threads") {
+  StepGeometry g = pointwise(64, 64, 14);
+  CHECK(sparse_kind(g) == SparseKind::pointwise);
+  g.stride = 2;
+  CHECK(sparse_kind(g) == SparseKind::windows);
+  g = pointwise(64, 64, 1);
+  CHECK(sparse_kind(g) == SparseKind::gathered);
+  g.n = 4;
+  CHECK(sparse_kind(g) == SparseKind::rows);
+  g = pointwise(64, 64, 14);
+  g.kh = g.kw = 3;
+  CHECK(sparse_kind(g) == SparseKind::windows);
+  for (const SparseKind kind : all_sparse_kinds) {
+    for (const int threads : {1, 2, 64}) CHECK(default_sparse_costs(kind, threads).kind == kind);
+  }
+}
+
+TEST_CASE("what a machine's profile says of sparse products decides, for the nearest number of threads") {
+  const StepGeometry g = pointwise(256, 256, 14);
+  SparseCosts slow = default_sparse_costs(SparseKind::pointwise, 1), quick = slow;
+  for (double& factor : slow.sparse) factor *= 10.0;
+  for (double& factor : quick.sparse) factor *= 0.5;
+  quick.threads = 8;
+  const std::vector<SparseCosts> known{slow, quick};
+  CHECK(sparse_time_ratio(g, 0.1, 1, known) == Approx(10.0 * sparse_time_ratio(g, 0.1)));
+  CHECK(break_even_sparsity(g, 1, known) > 0.95);
+  CHECK(break_even_sparsity(g, 6, known) < break_even_sparsity(g, 6));
+  StepGeometry windows = g;
+  windows.kh = windows.kw = 3;
+  CHECK(sparse_time_ratio(windows, 0.1, 1, known) == sparse_time_ratio(windows, 0.1));  // it says nothing of those
+
+  ModelBuilder<float> b("pruned", 1);
+  b.input({256, 14, 14}).conv(256, 1);
+  const Model<float> model = prune(std::move(b).build(), {.sparsity = 0.9}).model;
+  const auto algorithm = [&](std::vector<SparseCosts> costs) {
+    return make_schedule(model, {.algorithms = {.sparse_costs = std::move(costs)}}, {.isa = "avx512"})
+        .steps[0]
+        .step.algorithm;
+  };
+  CHECK(algorithm({}) == Algorithm::sparse);
+  CHECK(algorithm({slow}) == Algorithm::primitive);
 }
 
 TEST_CASE("weights that are not 0 are counted, all of them where some are 0") {

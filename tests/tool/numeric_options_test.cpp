@@ -51,6 +51,7 @@ constexpr NumericOption numeric_options[] = {
     {"advise none.onnx --profile none.json", "--slice", zero},
     {"advise none.onnx --profile none.json", "--channels"},
     {"advise none.onnx --profile none.json", "--rank"},
+    {"advise none.onnx --profile none.json", "--sparsity"},
     {"measure none.onnx", "--batch"},
     {"measure none.onnx", "--threads"},
     {"measure none.onnx", "--instances"},

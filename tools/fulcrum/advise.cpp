@@ -42,8 +42,8 @@ void advise_model(const AdviseCommand& command) {
 
 void add_advise(CLI::App& app) {
   auto command = std::make_shared<AdviseCommand>();
-  CLI::App* sub =
-      app.add_subcommand("advise", "Predict what bf16, int8, fewer channels and low rank would bring, layer by layer");
+  CLI::App* sub = app.add_subcommand(
+      "advise", "Predict what bf16, int8, fewer channels, sparse weights and low rank would bring, layer by layer");
   command->model.add_to(*sub, "zoo:NAME or an .onnx file, in float")->required();
   command->run.add_to(*sub);
   command->run.add_instances_to(*sub);
@@ -51,6 +51,10 @@ void add_advise(CLI::App& app) {
                   "a profile of this machine (default: the one calibrate keeps; made when there is none)");
   sub->add_option("--channels", command->options.kept_channels,
                   "share of a layer's output channels that pruning leaves")
+      ->check(share())
+      ->capture_default_str();
+  sub->add_option("--sparsity", command->options.sparsity,
+                  "share of a layer's weights that unstructured pruning sets to 0")
       ->check(share())
       ->capture_default_str();
   sub->add_option("--rank", command->options.rank_share, "share of a dense layer's weights that low rank leaves")

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -25,6 +26,7 @@
 #include <fulcrum/passes/quantize_weights.hpp>
 #include <fulcrum/plan/accuracy_score.hpp>
 #include <fulcrum/plan/mixed_precision.hpp>
+#include <fulcrum/plan/sparse_gains.hpp>
 #include <fulcrum/report/pass_json.hpp>
 #include <fulcrum/report/pass_text.hpp>
 #include <fulcrum/report/progress_bar.hpp>
@@ -54,6 +56,7 @@ struct CompressCommand {
   std::vector<std::string> calibrate_on;
   std::optional<double> min_sqnr_db;
   bool within_accuracy = false;  // --max-accuracy-drop is for --quantize int8
+  bool where_it_pays = false;    // --prune sparsity=S
   bool per_tensor = false, narrow_range = false, equalize = false, bias_correction = false, fit_16_bits = false,
        relu6_as_relu = false, json = false;
   int weight_bits = 0;  // 0: 8; where weights alone are quantized, 4
@@ -158,8 +161,8 @@ void refuse_without_effect(const CompressCommand& command, const CLI::App& given
   const bool by_data = int8 && !command.data.empty();
   const bool by_sparsity = command.prune.starts_with("sparsity=");
   const bool within = command.min_sqnr_db || command.within_accuracy;
-  const bool latency =
-      within || command.channels.text.starts_with("latency-ms=") || command.recipe.given() || command.target.given();
+  const bool latency = within || command.where_it_pays || command.channels.text.starts_with("latency-ms=") ||
+                       command.recipe.given() || command.target.given();
   const bool channels = command.channels.given() || command.target.given();
   expect_effect(given, "--calibrate", int8, "is for --quantize int8, whose ranges come from samples", "leave it out");
   expect_effect(given, "--percentile", int8 && command.calibrate == "percentile", "is for --calibrate percentile",
@@ -176,6 +179,7 @@ void refuse_without_effect(const CompressCommand& command, const CLI::App& given
   expect_effect(given, "--bias-correction", int8, "is for --quantize int8, whose samples it takes", "leave it out");
   expect_effect(given, "--calibrate-on", int8, "is for --quantize int8", "leave it out");
   expect_effect(given, "--scope", by_sparsity, "says what --prune sparsity=S counts", "give that as well");
+  expect_effect(given, "--where-it-pays", by_sparsity, "chooses layers for --prune sparsity=S", "give that as well");
   expect_effect(given, "--per-tensor", !command.fake_quantize.empty() || !command.quantize.empty(),
                 "is for --quantize and --fake-quantize", "give one of them as well");
   expect_effect(given, "--narrow-range", !command.fake_quantize.empty(), "is for --fake-quantize", "give that as well");
@@ -184,8 +188,10 @@ void refuse_without_effect(const CompressCommand& command, const CLI::App& given
     expect_effect(given, option, channels, "is for --prune-channels", "give that as well; a recipe says its own");
   for (const char* option : {"--profile", "--batch", "--threads", "--precision", "--layer-precision",
                              "--missing-precision", "--roundings", "--slice", "--winograd", "--sparse"})
-    expect_effect(given, option, latency, "is for a latency that is predicted, and none is",
-                  "give --prune-channels latency-ms=X, --target-latency-ms, --recipe, or a limit for --quantize int8");
+    expect_effect(
+        given, option, latency, "is for a latency that is predicted, and none is",
+        "give --prune-channels latency-ms=X, --target-latency-ms, --recipe, --prune with --where-it-pays, or a limit "
+        "for --quantize int8");
   expect_effect(given, "--max-accuracy-drop", command.target.given() || by_data,
                 "is for --target-latency-ms, or --quantize int8 with --data", "give one of them as well");
   expect_effect(given, "--min-sqnr-db", int8, "is for --quantize int8", "give that as well");
@@ -253,10 +259,28 @@ void compress(CompressCommand& command, const CLI::App& given) {
     text += to_text(result.report, command.channels.unit()) + "\n";
   }
   if (!command.prune.empty()) {
-    auto result = prune(model, prune_options(command));
+    PruneOptions options = prune_options(command);
+    std::optional<MachineProfile> profile;
+    RunConfig config;
+    if (command.where_it_pays) {
+      profile = profile_for_this_machine(command.channels.profile);
+      config = command.channels.run.for_model(model);
+      if (config.precision != Precision::f32)
+        throw Error("--where-it-pays", "asks where sparse products are faster, and those are of f32",
+                    "leave --precision out, or prune without it");
+      options.skip = layers_not_worth_pruning(model, *options.sparsity, config, *profile);
+    }
+    auto result = prune(model, options);
     model = std::move(result.model);
     reports["prune"] = to_json(result.report);
     text += to_text(result.report) + "\n";
+    if (profile) {
+      const std::vector<SparseGain> gains = sparse_gains(model, config, *profile);
+      reports["sparse_gains"] = to_json(gains);
+      text += to_text(gains) + "\n";
+      if (result.report.layers.empty())
+        remark("--where-it-pays: no layer gains by " + command.prune + ", none was pruned");
+    }
     if (result.report.kept == 0 && result.report.elements > 0)
       remark("--prune " + command.prune + " set every weight to 0: the model's answers no longer depend on its inputs");
   }
@@ -323,6 +347,10 @@ void add_compress(CLI::App& app) {
   sub->add_option("--scope", command->scope, "what sparsity counts: each layer, or all together (global)")
       ->check(CLI::IsMember({"layer", "global"}))
       ->capture_default_str();
+  sub->add_flag(
+      "--where-it-pays", command->where_it_pays,
+      "with --prune sparsity=S: leaves out layers that would be no faster with that share of weights 0, as the "
+      "machine's profile says for --batch and --threads, and says what each layer gains");
   sub->add_flag("--equalize", command->equalize,
                 "scale channels between layers so that their weights have equal ranges before and behind, which loses "
                 "less to rounding; the model computes the same");
@@ -383,6 +411,7 @@ void add_compress(CLI::App& app) {
       "  fulcrum compress model.onnx -o small.onnx --recipe examples/recipes/half_and_int8.json --data fashion-mnist\n"
       "  fulcrum compress model.onnx -o fast.onnx --target-latency-ms 1 --max-accuracy-drop 0.5 --data fashion-mnist\n"
       "  fulcrum compress model.onnx -o pruned.onnx --prune sparsity=0.5 --scope global\n"
+      "  fulcrum compress model.onnx -o pruned.onnx --prune sparsity=0.9 --where-it-pays --threads 2\n"
       "  fulcrum compress model.onnx -o int8.onnx --quantize int8 --calibrate percentile --data fashion-mnist\n"
       "  fulcrum compress model.onnx -o int8.onnx --equalize --quantize int8 --max-accuracy-drop 0.1 --data "
       "fashion-mnist\n"

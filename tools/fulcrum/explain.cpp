@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -16,6 +17,7 @@
 #include "int8.hpp"
 #include "model_argument.hpp"
 #include "output_argument.hpp"
+#include "profile_argument.hpp"
 #include "run_config_argument.hpp"
 
 using namespace fulcrum;
@@ -25,7 +27,7 @@ namespace {
 struct ExplainCommand {
   ModelArgument model;
   RunConfigArgument run;
-  std::string html;
+  std::string html, profile;
   bool json = false;
 };
 
@@ -33,7 +35,9 @@ void explain_model(const ExplainCommand& command) {
   expect_separate_files({{"MODEL", command.model.text}, {"--html", command.html}});
   if (!command.html.empty()) check_writable(command.html);
   Model<float> model = command.model.load();
-  const RunConfig config = command.run.for_model(model);
+  RunConfig config = command.run.for_model(model);
+  if (!command.profile.empty())
+    config = calibrated(std::move(config), model, profile_for_this_machine(command.profile));
   if (config.precision == Precision::int8 && !is_quantized(model)) {
     remark("the model is not quantized: shown with scales from random inputs");
     model = quantized_for_timing(model);
@@ -61,6 +65,8 @@ void add_explain(CLI::App& app) {
   command->model.add_to(*sub)->required();
   command->model.add_states_to(*sub);
   command->run.add_to(*sub);
+  sub->add_option("--profile", command->profile,
+                  "a profile of this machine: pruned layers run sparse where it says that this pays");
   sub->add_option("--html", command->html,
                   "write an HTML page with the model as a graph, its steps measured for a moment");
   add_output_to(*sub, command->json);

@@ -99,7 +99,7 @@ std::pair<Model<float>, RunConfig> model_and_config(const ReportCommand& command
 }
 
 void predict_model(const ReportCommand& command) {
-  const auto [model, config] = model_and_config(command);
+  auto [model, config] = model_and_config(command);
   if (!command.model.states.empty()) {  // they cost nothing beside the layers: what names them has to fit
     const std::vector<Shape> shapes = infer_shapes(model, config.batch);
     const auto shapes_of = [&](const std::vector<NodeId>& ids) {
@@ -111,6 +111,7 @@ void predict_model(const ReportCommand& command) {
         bind_states(model, command.model.state_pairs(), shapes_of(model.inputs()), shapes_of(model.outputs())));
   }
   const MachineProfile profile = profile_for_this_machine(command.profile);
+  config = calibrated(std::move(config), model, profile);
   AnyPredictor predictor = CalibratedPredictor(profile);
   if (command.predictor == "roofline") predictor = RooflinePredictor(profile);
   LatencyReport report = predictor(model, config);
@@ -206,6 +207,7 @@ void measure_model(ReportCommand& command, ExitCode& exit_code) {
   if (!command.profile.empty()) {
     profile = profile_for_this_machine(command.profile);
     options.profile = &*profile;
+    config = calibrated(std::move(config), model, *profile);
     if (const auto drift = drift_since_calibration(*profile)) {
       if (auto note = drift_note(*drift)) notes.push_back(std::move(*note));
     }
@@ -258,7 +260,10 @@ void add_measure(CLI::App& app, ExitCode& exit_code) {
   auto command = std::make_shared<ReportCommand>();
   CLI::App* sub = add_report(app, "measure", "Measure latency and throughput",
                              ", or auto: the fastest, layer by layer where that pays", command);
-  sub->add_option("--profile", command->profile, "a profile of this machine: layers then say what bounds them");
+  sub->add_option(
+      "--profile", command->profile,
+      "a profile of this machine: layers then say what bounds them, and pruned ones run sparse where it says that "
+      "this pays");
   sub->add_option("--executor", command->executor, "onednn, or reference: slow and plain, to compare with")
       ->check(CLI::IsMember({"onednn", "reference"}))
       ->capture_default_str();

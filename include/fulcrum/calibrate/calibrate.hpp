@@ -45,6 +45,7 @@ FULCRUM_DECLARE [[nodiscard]] MachineProfile calibrate(const CalibrateOptions& o
 #if FULCRUM_DEFINES(calibrate)
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
 
@@ -52,8 +53,10 @@ FULCRUM_DECLARE [[nodiscard]] MachineProfile calibrate(const CalibrateOptions& o
 #include <fulcrum/calibrate/detail/memory_bandwidth.hpp>
 #include <fulcrum/calibrate/detail/probe_model.hpp>
 #include <fulcrum/calibrate/detail/probe_source.hpp>
+#include <fulcrum/calibrate/detail/sparse_pair.hpp>
 #include <fulcrum/calibrate/detail/steady_runs.hpp>
 #include <fulcrum/calibrate/detail/time_probe.hpp>
+#include <fulcrum/calibrate/fit_sparse_costs.hpp>
 #include <fulcrum/core/utc.hpp>
 #include <fulcrum/measure/drift_probe.hpp>
 
@@ -94,7 +97,11 @@ private:
 
   /// Times a probe just after a pulse of the drift probe on as many threads.
   FULCRUM_DECLARE ProbeTiming time(const Model<float>& model, std::int64_t batch, Precision precision, int threads,
-                                   Seconds duration, std::int64_t least_runs);
+                                   Seconds duration, std::int64_t least_runs,
+                                   const AlgorithmPolicy& algorithms = {});
+
+  /// Layers that run dense and, pruned, sparse, one after the other: from where on the latter pays.
+  FULCRUM_DECLARE void time_sparse();
 
   /// Another turn of the networks that run long.
   FULCRUM_DECLARE void time_steady();
@@ -135,6 +142,7 @@ FULCRUM_DEFINE Calibration::Calibration(const CalibrateOptions& options, const P
 FULCRUM_DEFINE MachineProfile Calibration::run() && {
   time_memory();
   time_probes();
+  time_sparse();
   fit();
   check_networks();
   profile_.jitter = steady_->jitter();
@@ -201,10 +209,12 @@ FULCRUM_DEFINE void Calibration::time_memory() {
 }
 
 FULCRUM_DEFINE ProbeTiming Calibration::time(const Model<float>& model, std::int64_t batch, Precision precision,
-                                             int threads, Seconds duration, std::int64_t least_runs) {
+                                             int threads, Seconds duration, std::int64_t least_runs,
+                                             const AlgorithmPolicy& algorithms) {
   if (!drift_) drift_.emplace(threads_);
-  return time_probe(model, batch, precision, cpus(threads), duration, least_runs,
-                    [&] { data_.drift.push_back({drift_->pulse(threads)}); });
+  return time_probe(
+      model, batch, precision, cpus(threads), duration, least_runs,
+      [&] { data_.drift.push_back({drift_->pulse(threads)}); }, algorithms);
 }
 
 FULCRUM_DEFINE void Calibration::time_steady() {
@@ -214,7 +224,7 @@ FULCRUM_DEFINE void Calibration::time_steady() {
 
 FULCRUM_DEFINE void Calibration::time_probes() {
   const Seconds before(data_.seconds);
-  const Seconds until = part(0.88) - before;
+  const Seconds until = part(0.82) - before;
   const Seconds duration = std::clamp(part(2.5e-5), Seconds(2e-4), Seconds(4e-3));
   ProbeSource source(options_.seed, profile_.environment.isa);
   std::vector<Probe> loading = loading_probes();
@@ -223,7 +233,7 @@ FULCRUM_DEFINE void Calibration::time_probes() {
     const auto at = static_cast<std::size_t>(count);
     const Probe probe = at < loading.size() ? std::move(loading[at]) : source.next();
     if (count < data_.probes) continue;  // of the run that was interrupted
-    say(0.88 * std::min(1.0, (before + elapsed()) / part(0.88)), "timing layers", "probe " + std::to_string(count + 1));
+    say(0.82 * std::min(1.0, (before + elapsed()) / part(0.82)), "timing layers", "probe " + std::to_string(count + 1));
     for (const Precision precision : precisions_) {
       const Model<float> model = precision == Precision::int8 ? quantized_probe(probe.model) : probe.model;
       if (precision == Precision::int8 && !is_quantized(model)) continue;  // nothing in it computes with integers
@@ -241,6 +251,43 @@ FULCRUM_DEFINE void Calibration::time_probes() {
   }
   if (!steady_) time_steady();
   keep();
+}
+
+FULCRUM_DEFINE void Calibration::time_sparse() {
+  if (!isa_runs_sparse(current_machine().isa)) return;
+  const Seconds until = elapsed() + part(0.06);
+  const Seconds duration = std::clamp(part(3e-5), Seconds(2e-4), Seconds(3e-3));
+  constexpr std::uint64_t other = 0x2545f491;
+  Random random(options_.seed ^ other);
+  std::vector<SparsePair> pairs;
+  for (std::int64_t count = 0; elapsed() < until; ++count) {
+    say(0.82, "timing pruned layers", "layer " + std::to_string(count + 1));
+    const StepGeometry g = draw_sparse_layer(random);
+    // Both sides of where most break even.
+    const std::array densities{random.uniform(0.28, 0.45), random.uniform(0.12, 0.28)};
+    const std::array probes{sparse_layer_probe(g, densities[0], random), sparse_layer_probe(g, densities[1], random)};
+    for (const int threads : threads_) {
+      const auto timed = [&](const Probe& probe, UseAlgorithm use) {
+        const std::size_t turn = data_.drift.size();
+        ProbeTiming timing = time(probe.model, probe.batch, Precision::f32, threads, duration, 7,
+                                  {.winograd = UseAlgorithm::automatic, .sparse = use});
+        const auto is_product = [](const TimedStep& t) { return t.step.kernel != KernelClass::movement; };
+        const auto at = std::find_if(timing.steps.begin(), timing.steps.end(), is_product);
+        std::optional<TimedStep> step;
+        if (at != timing.steps.end()) step = *at;
+        add(std::move(timing), Precision::f32, turn);
+        return step;
+      };
+      const std::optional<TimedStep> dense = timed(probes[0], UseAlgorithm::never);
+      for (const Probe& probe : probes) {
+        const std::optional<TimedStep> sparse = timed(probe, UseAlgorithm::always);
+        if (!dense || !sparse || sparse->step.algorithm != Algorithm::sparse) continue;
+        pairs.push_back(
+            {sparse->step.geometry, sparse->threads, dense->time_us, sparse->step.density, sparse->time_us});
+      }
+    }
+  }
+  profile_.sparse_costs = fit_sparse_costs(pairs);
 }
 
 FULCRUM_DEFINE void Calibration::keep() {

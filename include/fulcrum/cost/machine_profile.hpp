@@ -5,10 +5,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <fulcrum/core/environment.hpp>
@@ -17,9 +20,12 @@
 #include <fulcrum/cost/efficiency.hpp>
 #include <fulcrum/cost/error_summary.hpp>
 #include <fulcrum/cost/machine_rates.hpp>
+#include <fulcrum/model/model.hpp>
 #include <fulcrum/run/latency_report.hpp>
+#include <fulcrum/run/run_config.hpp>
 #include <fulcrum/schedule/layout_change.hpp>
 #include <fulcrum/schedule/machine.hpp>
+#include <fulcrum/schedule/sparse.hpp>
 
 namespace fulcrum {
 
@@ -76,6 +82,7 @@ struct MachineProfile {
   std::vector<Contention> contention;
   std::vector<Jitter> jitter;              ///< of several lengths, for each number of instances and threads
   std::vector<DriftProbe> drift_probe;     ///< fixed work, by thread count; empty in older profiles
+  std::vector<SparseCosts> sparse_costs;   ///< of sparse products beside dense ones; empty in older profiles
   std::optional<ErrorSummary> error_card;  ///< how good predictions were; absent when nobody has looked
 
   friend bool operator==(const MachineProfile&, const MachineProfile&) = default;
@@ -107,6 +114,12 @@ private:
 /// The machine that a profile speaks of, as schedules see it.
 FULCRUM_DECLARE [[nodiscard]] Machine machine_of(const MachineProfile& profile);
 
+/// The configuration with what the profile knows of sparse products on the machine, for a model with a layer a tenth of
+/// whose weights are 0 or more: what is predicted and run with it decides by that. The configuration as it is for other
+/// models, and where it has such figures already; without, layers run sparse by what Fulcrum was timed on.
+FULCRUM_DECLARE [[nodiscard]] RunConfig calibrated(RunConfig config, const Model<float>& model,
+                                                   const MachineProfile& profile);
+
 /// A profile speaks of one machine under one set of limits.
 /// \throws Error saying whose profile it is, when the CPU, its instruction sets, the usable cores or the version of
 ///         oneDNN (when both are known) differ
@@ -120,6 +133,23 @@ namespace fulcrum {
 
 FULCRUM_DEFINE Machine machine_of(const MachineProfile& profile) {
   return {profile.environment.isa, profile.environment.cores, profile.rates.caches(), profile.layout_changes};
+}
+
+FULCRUM_DEFINE RunConfig calibrated(RunConfig config, const Model<float>& model, const MachineProfile& profile) {
+  if (!config.algorithms.sparse_costs.empty()) return config;
+  const auto is_pruned = [](const SharedTensor<float>& weights) {
+    const std::span<const float> all = weights->flat();
+    return 10 * count_nonzeros(all) <= 9 * static_cast<std::int64_t>(all.size());
+  };
+  for (const Node<float>& node : model.nodes()) {
+    const auto* conv = std::get_if<Conv<float>>(&node.layer);
+    const auto* dense = std::get_if<Dense<float>>(&node.layer);
+    if ((conv == nullptr || !is_pruned(conv->weights.value)) && (dense == nullptr || !is_pruned(dense->weights.value)))
+      continue;
+    config.algorithms.sparse_costs = profile.sparse_costs;
+    break;
+  }
+  return config;
 }
 
 FULCRUM_DEFINE bool MachineProfile::knows(const Step& step) const {

@@ -12,6 +12,7 @@
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/run/environment_json.hpp>
 #include <fulcrum/run/json_values.hpp>
+#include <fulcrum/run/run_config_json.hpp>
 
 namespace fulcrum {
 
@@ -219,6 +220,11 @@ FULCRUM_DEFINE nlohmann::json to_json(const MachineProfile& profile) {
                                 {"memory_us", rounded(p.memory_us)},
                                 {"noise", rounded(p.noise)}});
   }
+  for (SparseCosts costs : profile.sparse_costs) {
+    for (double& factor : costs.dense) factor = rounded(factor);
+    for (double& factor : costs.sparse) factor = rounded(factor);
+    j["sparse_costs"].push_back(to_json(costs));
+  }
   if (profile.error_card) j["error_card"] = to_json(*profile.error_card);
   return j;
 }
@@ -281,6 +287,9 @@ FULCRUM_DEFINE MachineProfile machine_profile_from_json(const nlohmann::json& j)
             {p.at("threads").integer<int>(1), p.at("compute_us").number(0.0, detail::most_time_us),
              p.at("memory_us").number(0.0, detail::most_time_us), p.at("noise").number(0.0, detail::most_ratio)});
       }
+    }
+    if (const auto all = reader.find("sparse_costs")) {
+      for (const JsonReader& costs : all->elements()) profile.sparse_costs.push_back(sparse_costs_from_json(costs));
     }
     if (const auto card = reader.find("error_card")) profile.error_card = error_summary_from_json(*card);
     if (profile.rates.peaks.empty() || profile.rates.bandwidths.empty() || profile.rates.overheads.empty())

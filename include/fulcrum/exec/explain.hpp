@@ -56,7 +56,9 @@ FULCRUM_DECLARE [[nodiscard]] std::vector<Explanation::PrunedLayer> pruned_layer
     });
     const UseAlgorithm use = plan.config.algorithms.sparse;
     const bool has_form = has_sparse_form(plan.model, *entry.group, entry.step.geometry);
-    if (has_form && isa_runs_sparse(machine.isa)) pruned.break_even = break_even_sparsity(entry.step.geometry);
+    const std::vector<SparseCosts>& costs = plan.config.algorithms.sparse_costs;
+    if (has_form && isa_runs_sparse(machine.isa))
+      pruned.break_even = break_even_sparsity(entry.step.geometry, entry.step.threads, costs);
     if (use == UseAlgorithm::never)
       pruned.reason = "the configuration forbids sparse products";
     else if (entry.step.arithmetic != Precision::f32)
@@ -68,8 +70,9 @@ FULCRUM_DECLARE [[nodiscard]] std::vector<Explanation::PrunedLayer> pruned_layer
     else if (!isa_runs_sparse(machine.isa))
       pruned.reason = "this CPU has neither AVX-512 nor AVX2";
     else
-      pruned.reason = pruned.sparsity > pruned.break_even ? "more weights are 0 than at the break-even"
-                                                          : "fewer weights are 0 than at the break-even";
+      pruned.reason = std::string(pruned.sparsity > pruned.break_even ? "more" : "fewer") +
+                      " weights are 0 than at the break-even, " +
+                      (costs.empty() ? "as on the machines that Fulcrum was timed on" : "by this machine's profile");
     result.push_back(std::move(pruned));
   }
   return result;

@@ -3,6 +3,7 @@
 /// What would make a model faster on a machine, according to the cost model: nothing runs.
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -18,6 +19,7 @@
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/cost/predict.hpp>
 #include <fulcrum/plan/reduced_model.hpp>
+#include <fulcrum/plan/sparse_gains.hpp>
 #include <fulcrum/run/run_config.hpp>
 #include <fulcrum/schedule/model_as_run.hpp>
 
@@ -25,8 +27,8 @@ namespace fulcrum {
 
 /// A change of one layer: what it would bring to the whole inference, conversions that it costs or spares included.
 struct LayerOption {
-  std::string name;                   ///< "bf16", "int8", "channels", "low rank"
-  std::string what;                   ///< "64 of 128 channels", "rank 256"; empty where the name says it
+  std::string name;  ///< "bf16", "int8", "channels", "sparse", "low rank"
+  std::string what;  ///< "64 of 128 channels", "90 % of weights 0", "rank 256"; empty: the name says it
   std::optional<Milliseconds> saves;  ///< of an inference; negative: it would be slower. Absent: see why_not
   std::string why_not;
 };
@@ -62,6 +64,7 @@ struct Advice {
 
 struct AdviceOptions {
   double kept_channels = 0.5;  ///< share of a layer's output channels that pruning would leave; (0, 1)
+  double sparsity = 0.9;       ///< share of a layer's weights that unstructured pruning would set to 0; (0, 1)
   double rank_share = 0.5;     ///< share of a dense layer's weights that low rank would leave; (0, 1)
   double least_gain = 0.001;   ///< share of an inference that a layer in another precision must save
 };
@@ -72,6 +75,8 @@ struct AdviceOptions {
 /// int8
 ///   of a model that is not quantized is predicted as a quantization pass would leave it;
 /// - channels: a share of the layer's output channels pruned, and the weights that take them (with_fewer_channels());
+/// - sparse: a share of the layer's weights 0, wherever they are; it then runs as a sparse product, past the break-even
+///   that the profile knows of (in f32 alone);
 /// - low rank: a dense layer as two, with a share of its weights (with_low_rank()).
 ///
 /// The best mixture starts from the fastest precision and gives each layer another one where that saves time, the
@@ -121,12 +126,14 @@ FULCRUM_DEFINE Adviser::Adviser(const Model<float>& model, const RunConfig& conf
   };
   check("channels to keep", options.kept_channels);
   check("rank share", options.rank_share);
+  check("sparsity", options.sparsity);
   if (is_quantized(model))
     throw Error("model '" + model.name() + "'", "is quantized", "ask for advice on the float model");
   config_.layer_precision.clear();
+  advice_.config = config_;
+  if (config_.algorithms.sparse_costs.empty()) config_.algorithms.sparse_costs = profile.sparse_costs;
   model_ = model_as_run(model, config_).model;
   advice_.model = model.name();
-  advice_.config = config_;
 }
 
 FULCRUM_DEFINE LatencyReport Adviser::predicted(const Model<float>& model, Precision precision,
@@ -181,6 +188,13 @@ FULCRUM_DEFINE void Adviser::add_reductions(LayerAdvice& layer) {
   if (kept >= 1) {
     add("channels", std::to_string(kept) + " of " + std::to_string(weights[0]) + " channels",
         with_fewer_channels(model_, id, kept));
+  }
+  if (config_.precision == Precision::f32) {
+    const SparseLayer sparse = with_sparse_weights(model_, id, options_.sparsity, config_, machine_of(profile_));
+    std::string what = std::to_string(std::lround(100.0 * options_.sparsity)) + " % of weights 0";
+    if (sparse.reduced.model)
+      what += " (breaks even at " + std::to_string(std::lround(100.0 * sparse.break_even)) + " %)";
+    add("sparse", std::move(what), sparse.reduced);
   }
   if (!std::holds_alternative<Dense<float>>(model_.node(id).layer)) return;
   const auto rank = static_cast<std::int64_t>(options_.rank_share * static_cast<double>(weights[0] * weights[1]) /

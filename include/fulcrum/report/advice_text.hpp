@@ -77,8 +77,8 @@ FULCRUM_DEFINE std::string to_text(const Advice& advice) {
   }
   if (!layers.empty()) text += "\n" + layers.to_string();
   text +=
-      "bf16 and int8: against that layer alone in f32, conversions included. channels, low rank: in the configuration "
-      "above.\nAll of it is predicted, and what it costs in accuracy is not.\n";
+      "bf16 and int8: against that layer alone in f32, conversions included. channels, sparse, low rank: in the "
+      "configuration above.\nAll of it is predicted, and what it costs in accuracy is not.\n";
   if (!advice.notes.empty()) text += "\n" + detail::notes_text(advice.notes);
   return text;
 }

@@ -5,17 +5,22 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include <fulcrum/core/linkage.hpp>
+#include <fulcrum/core/utf8.hpp>
 #include <fulcrum/passes/equalize_layers.hpp>
 #include <fulcrum/passes/fake_quantize.hpp>
 #include <fulcrum/passes/prune.hpp>
 #include <fulcrum/passes/prune_channels.hpp>
 #include <fulcrum/passes/quantize.hpp>
 #include <fulcrum/plan/mixed_precision.hpp>
+#include <fulcrum/plan/sparse_gains.hpp>
 #include <fulcrum/run/json_values.hpp>
 
 namespace fulcrum {
 
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const PruneReport& report);
+
+/// [{"layer", "sparsity", "break_even", "dense_ms", "sparse_ms", "why_not"}]
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const std::vector<SparseGain>& gains);
 
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const PruneChannelsReport& report);
 
@@ -50,6 +55,19 @@ FULCRUM_DEFINE nlohmann::json to_json(const PruneReport& report) {
           {"sparsity", report.sparsity},
           {"sqnr_db", number_or_null(report.sqnr_db)},
           {"layers", layers}};
+}
+
+FULCRUM_DEFINE nlohmann::json to_json(const std::vector<SparseGain>& gains) {
+  nlohmann::json layers = nlohmann::json::array();
+  for (const SparseGain& g : gains) {
+    layers.push_back({{"layer", valid_utf8(g.layer)},
+                      {"sparsity", g.sparsity},
+                      {"break_even", g.break_even},
+                      {"dense_ms", g.dense.count()},
+                      {"sparse_ms", g.sparse.count()},
+                      {"why_not", g.why_not}});
+  }
+  return layers;
 }
 
 FULCRUM_DEFINE nlohmann::json to_json(const PruneChannelsReport& report) {

@@ -14,11 +14,15 @@
 #include <fulcrum/passes/quantize.hpp>
 #include <fulcrum/plan/figures.hpp>
 #include <fulcrum/plan/mixed_precision.hpp>
+#include <fulcrum/plan/sparse_gains.hpp>
 #include <fulcrum/report/table.hpp>
 
 namespace fulcrum {
 
 FULCRUM_DECLARE [[nodiscard]] std::string to_text(const PruneReport& report);
+
+/// What layers gain by their weights that are 0, and the model as a whole.
+FULCRUM_DECLARE [[nodiscard]] std::string to_text(const std::vector<SparseGain>& gains);
 
 /// \param unit  of the cost that the target is about; empty: FLOPs
 FULCRUM_DECLARE [[nodiscard]] std::string to_text(const PruneChannelsReport& report, const std::string& unit = "");
@@ -72,6 +76,28 @@ FULCRUM_DEFINE std::string to_text(const PruneReport& report) {
   table.add_rule();
   table.add_row({"all", format_count(report.elements), format_count(report.kept),
                  detail::formatted("%.1f %%", 100.0 * report.sparsity), "", detail::format_decibels(report.sqnr_db)});
+  return table.to_string();
+}
+
+FULCRUM_DEFINE std::string to_text(const std::vector<SparseGain>& gains) {
+  Table table({{"layer"},
+               {"sparsity", Align::right},
+               {"break-even", Align::right},
+               {"dense", Align::right},
+               {"sparse", Align::right},
+               {"runs"}});
+  Milliseconds before{}, after{};
+  for (const SparseGain& g : gains) {
+    const bool gains_time = g.why_not.empty();
+    before += g.dense;
+    after += gains_time ? g.sparse : g.dense;
+    table.add_row({g.layer, detail::formatted("%.1f %%", 100.0 * g.sparsity),
+                   g.break_even < 1.0 ? detail::formatted("%.0f %%", 100.0 * g.break_even) : "never",
+                   format_latency(g.dense), g.break_even < 1.0 ? format_latency(g.sparse) : "",
+                   gains_time ? "sparse" : "dense: " + g.why_not});
+  }
+  table.add_rule();
+  table.add_row({"all", "", "", format_latency(before), format_latency(after), "predicted, each where it is faster"});
   return table.to_string();
 }
 

@@ -7,10 +7,12 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <fulcrum/core/dtype.hpp>
 #include <fulcrum/core/enum_name.hpp>
 #include <fulcrum/core/linkage.hpp>
+#include <fulcrum/run/sparse_costs.hpp>
 
 namespace fulcrum {
 
@@ -43,6 +45,9 @@ struct AlgorithmPolicy {
   /// Products in f32 by the weights that are not 0 alone (schedule/sparse.hpp). An infinity or NaN in the source counts
   /// only where its weight is not 0.
   UseAlgorithm sparse = UseAlgorithm::automatic;
+  /// What sparse products and dense ones cost on the machine at hand, as its profile says (calibrated() in
+  /// cost/machine_profile.hpp), for `automatic` to go by. Empty: as on the machines that Fulcrum was timed on.
+  std::vector<SparseCosts> sparse_costs{};
 
   friend bool operator==(const AlgorithmPolicy&, const AlgorithmPolicy&) = default;
 };
@@ -154,6 +159,7 @@ FULCRUM_DEFINE std::string to_string(const RunConfig& config) {
     text += ", Winograd's algorithm " + std::string(name_of(config.algorithms.winograd));
   if (config.algorithms.sparse != UseAlgorithm::automatic)
     text += ", sparse products " + std::string(name_of(config.algorithms.sparse));
+  if (!config.algorithms.sparse_costs.empty()) text += ", sparse products where the profile says that they pay";
   return text;
 }
 

@@ -235,7 +235,8 @@ FULCRUM_DEFINE ScheduledStep StepPlanner::step_of(const FusionGroup& group) cons
       has_sparse_form(model_, group, step.geometry)) {
     const double density = density_of(group.primary);
     const bool always = config_.algorithms.sparse == UseAlgorithm::always;
-    if (always || (runs_sparse_ && density < 1.0 - break_even_sparsity(step.geometry))) {
+    if (always || (runs_sparse_ &&
+                   density < 1.0 - break_even_sparsity(step.geometry, step.threads, config_.algorithms.sparse_costs))) {
       const bool dense = std::holds_alternative<Dense<float>>(node.layer);
       step.kernel = dense ? KernelClass::sparse_dense : KernelClass::sparse_convolution;
       step.algorithm = Algorithm::sparse;

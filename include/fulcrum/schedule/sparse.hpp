@@ -9,8 +9,12 @@
 /// results do, and each gathers the elements that its weights multiply.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <numeric>
 #include <span>
 #include <string_view>
 #include <variant>
@@ -19,6 +23,7 @@
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/layers/activation.hpp>
 #include <fulcrum/run/run_config.hpp>
+#include <fulcrum/run/sparse_costs.hpp>
 #include <fulcrum/schedule/loops.hpp>
 #include <fulcrum/schedule/step.hpp>
 #include <fulcrum/schedule/winograd.hpp>
@@ -41,12 +46,40 @@ inline constexpr std::int64_t sparse_gathered_rows = 3;
   return gathers && g.ic < 65535 ? 6 : 8;
 }
 
+/// By which loops a dense layer's or convolution's product by sparse weights runs.
+[[nodiscard]] constexpr SparseKind sparse_kind(const StepGeometry& g) noexcept {
+  if (g.n * g.oh * g.ow <= sparse_gathered_rows) return SparseKind::gathered;
+  if (g.kh * g.kw != 1 || g.stride != 1 || g.ih != g.oh) return SparseKind::windows;
+  return g.oh * g.ow == 1 ? SparseKind::rows : SparseKind::pointwise;
+}
+
+/// What a time is made of: factors of these are in SparseCosts.
+struct SparseTermsPair {
+  SparseTerms dense{};   ///< a call, multiplications in whole vectors, values, weights from beyond caches
+  SparseTerms sparse{};  ///< a call, multiplications, loads of weights, sums put down, values that are turned
+};
+
+/// Of the dense and the sparse product.
+/// \param density  share of the weights that are not 0
+/// \param threads  of the step
+FULCRUM_DECLARE [[nodiscard]] SparseTermsPair sparse_terms(const StepGeometry& g, double density, int threads);
+
+/// What both cost where nobody has calibrated.
+FULCRUM_DECLARE [[nodiscard]] const SparseCosts& default_sparse_costs(SparseKind kind, int threads);
+
+/// A layer runs sparse where that takes less than this part of the dense product's time.
+inline constexpr double sparse_gain = 0.9;
+
 /// What a sparse product takes over what the dense one takes: below 1 it is the faster one.
 /// \param density  share of the weights that are not 0
-FULCRUM_DECLARE [[nodiscard]] double sparse_time_ratio(const StepGeometry& g, double density);
+/// \param threads  of the step
+/// \param known    of the machine (AlgorithmPolicy::sparse_costs): those of the nearest number of threads count
+FULCRUM_DECLARE [[nodiscard]] double sparse_time_ratio(const StepGeometry& g, double density, int threads = 1,
+                                                       std::span<const SparseCosts> known = {});
 
 /// The share of weights 0 from which on a sparse product is taken; 1 where it never is.
-FULCRUM_DECLARE [[nodiscard]] double break_even_sparsity(const StepGeometry& g);
+FULCRUM_DECLARE [[nodiscard]] double break_even_sparsity(const StepGeometry& g, int threads = 1,
+                                                         std::span<const SparseCosts> known = {});
 
 /// Weights that are not 0. \param all  that there are; few are looked at where it is plain that hardly any is 0
 FULCRUM_DECLARE [[nodiscard]] std::int64_t count_nonzeros(std::span<const float> all);
@@ -87,48 +120,129 @@ template <class T>
 
 namespace fulcrum {
 
-// Times are in that of a multiplication of 16 floats in a dense kernel with AVX-512, 0.16 ns, from a Xeon of 2023.
-FULCRUM_DEFINE double sparse_time_ratio(const StepGeometry& g, double density) {
+// Terms are in thousands; their factors in µs. From a Xeon of 2023 with AVX-512.
+FULCRUM_DEFINE SparseTermsPair sparse_terms(const StepGeometry& g, double density, int threads) {
   const auto real = [](std::int64_t x) { return static_cast<double>(x); };
   const auto up = [](double x, double y) { return std::ceil(x / y); };
+  // Share of a set of bytes that a cache of some size does not hold (cost/machine_rates.hpp has the same form).
+  const auto beyond = [](double bytes, double capacity) {
+    const double ratio = bytes / (0.8 * capacity);
+    return 1.0 - 1.0 / (1.0 + ratio * ratio * ratio * ratio * ratio * ratio);
+  };
+  constexpr double near = 32 << 10, core = 2 << 20, outer = 16 << 20;  // [B] of caches, about
+  const double team = std::max(threads, 1);
   const double ic = real(g.ic), oc = real(g.oc), taps = real(g.kh * g.kw);
-  const double weights = ic * oc * taps;
-  if (g.n * g.oh * g.ow <= sparse_gathered_rows) {
-    // Both take as long as their weights take to come; gathered ones also as long as it takes to gather them.
-    const double dense = 4.0 * weights;
-    return density * weights * (real(sparse_weight_bytes(g)) + 4.0 * real(g.n)) / dense + 2.0 * oc / weights;
+  const double weights = ic * oc * taps, nonzeros = density * weights;
+  const double far_weights = weights / team * beyond(4.0 * weights, core);
+  SparseTermsPair result;
+  const auto in_thousands = [](SparseTerms terms) {
+    for (std::size_t i = 1; i < terms.size(); ++i) terms[i] *= 1e-3;
+    return terms;
+  };
+  const double n = real(g.n);
+  if (sparse_kind(g) == SparseKind::gathered) {
+    const double bytes = real(sparse_weight_bytes(g)) * nonzeros, own = nonzeros / team;
+    // Rows of the weights that run side by side all take as long as the longest of them.
+    const double uneven = std::sqrt(std::max(density * (1.0 - density) * ic, 0.0));
+    result.dense = in_thousands({1.0, weights * n / team, far_weights, weights / team * beyond(4.0 * weights, outer)});
+    result.sparse = in_thousands(
+        {1.0, own * n, own * beyond(bytes, near), own * beyond(bytes, core), oc * n / team, oc * n * uneven / team});
+    return result;
   }
-  const bool pointwise = g.kh * g.kw == 1, flat = pointwise && g.stride == 1;
-  const double dst = real(g.n * g.oh * g.ow) / 16.0;
+  const bool pointwise = taps == 1.0, flat = sparse_kind(g) != SparseKind::windows;
+  const double pixels = n * real(g.oh * g.ow), dst = pixels / 16.0;
   // Vectors of pixels that are taken of a channel: of a row, where windows go over it.
-  const double rows = real(g.n * (pointwise ? g.oh : g.ih)), columns = real(pointwise ? g.ow : g.iw);
   const double phases = pointwise ? 1.0 : real(std::min(g.stride, g.kw));
-  const double src = flat ? up(dst, 1.0) : rows * phases * up(columns / phases, 16.0);
-  constexpr double cache = 1 << 20;  // [B] of a core, about
-  const bool far = 64.0 * (ic * src + oc * dst) > 1.25 * cache;
-  // Weights that few rows take come no faster than memory gives them.
-  const double dense = weights * (dst + (4.0 * weights > cache ? 0.35 : 0.0)) + (far ? 6.0 : 2.0) * (ic + oc) * dst;
-  const double units = flat ? src : real(g.n) * up(real(g.oh * (g.ow + g.kw / 2)), 16.0);
-  // A weight is loaded for six units of positions at a time; sums are taken up and put down for each block of channels.
-  const double of_weight = (flat        ? 1.25
-                            : pointwise ? 1.5
-                                        : 2.1) *
-                               units +
-                           1.5 * up(units, 6.0) + (8.0 * density * weights > cache ? 1.0 : 0.0);
-  const double of_row = 2.8 * units * up(ic * real(g.kh) * std::min(units, 6.0), 512.0);
-  // Values are turned on their way in and out.
-  const double taken = flat ? (far ? 18.0 : 8.0) : pointwise ? 20.0 : g.stride == 1 ? 24.0 : 36.0;
-  const double given = far ? 20.0 : 11.0;
-  return (density * weights * of_weight + oc * of_row + taken * ic * src + given * oc * dst) / dense;
+  const double columns = real(pointwise ? g.ow : g.iw);
+  const double src = flat ? up(dst, 1.0) : n * real(pointwise ? g.oh : g.ih) * phases * up(columns / phases, 16.0);
+  const double values = (ic * src + oc * dst) / team, far = beyond(64.0 * values, core);
+  const double products = ic * taps * dst / team, lanes = 16.0 * up(oc, 16.0);
+  const bool is_dense = sparse_kind(g) == SparseKind::rows;
+  result.dense =
+      in_thousands({1.0, lanes * products, 64.0 * up(oc, 64.0) * products, values, values * far, lanes * dst / team,
+                    far_weights, is_dense ? weights / team * beyond(4.0 * weights, outer) : 0.0});
+  // Of a thread: units of positions and pieces of up to six of them, for each of which a weight is loaded.
+  double units = 0.0, pieces = 0.0, blocks = 0.0;
+  if (flat) {
+    const double all = up(pixels, 16.0);
+    double tiles = up(all, 6.0);
+    if (tiles > 1.0) tiles = up(tiles, team) * team;
+    const double of_tile = up(all, tiles);
+    pieces = tiles / team;
+    units = of_tile * pieces;
+    blocks = up(64.0 * ic * of_tile, near);
+  } else {
+    const double all = n * up(real(g.oh * (g.ow + g.kw / 2)), 16.0);
+    units = all / team;
+    pieces = up(all, 6.0) / team;
+    blocks = up(96.0 * ic * real(g.kh) * std::min(all, 6.0), near);
+  }
+  // Sums are put down and taken up for each block of channels; values are turned on their way in and out.
+  const double taken = ic * src / team, given = oc * dst / team;
+  result.sparse =
+      in_thousands({1.0, nonzeros * units, nonzeros * pieces, nonzeros * pieces * beyond(8.0 * nonzeros, core),
+                    oc * blocks * units, oc * blocks * pieces, taken, taken * far, given, given * far,
+                    !flat && g.stride > 1 ? taken : 0.0, pointwise ? 0.0 : nonzeros * units});
+  return result;
 }
 
-FULCRUM_DEFINE double break_even_sparsity(const StepGeometry& g) {
-  constexpr double gains = 0.9;
+FULCRUM_DEFINE const SparseCosts& default_sparse_costs(SparseKind kind, int threads) {
+  // Of 280 random layers each, from a Xeon of 2023 with AVX-512; terms that few of them have were set by hand.
+  static const std::array<SparseCosts, 8> costs{{
+      {SparseKind::pointwise,
+       1,
+       {0.755, 0.174, 0, 0, 0, 1.21, 0.0343, 0},
+       {0.874, 0.18, 0.585, 0.176, 1.46, 0, 1.94, 0, 1.82, 1.32}},
+      {SparseKind::windows,
+       1,
+       {0.926, 0.18, 0, 0.683, 2.21, 2.7, 0.192, 0},
+       {0.312, 0.24, 0.361, 0.114, 0.623, 0, 5.84, 0, 3.8, 5.59, 1.76, 0.168}},
+      {SparseKind::rows,
+       1,
+       {1.14, 0.172, 0, 0, 2.68, 2.96, 0.0829, 0.1},
+       {0, 0.167, 0.684, 0.151, 0, 0, 3.38, 0, 3.51, 3.37}},
+      {SparseKind::gathered, 1, {1.91, 0.0148, 0.0789, 0.0961}, {0, 0.157, 0, 0.0709, 0, 0.354}},
+      {SparseKind::pointwise,
+       2,
+       {2.16, 0.184, 0, 0, 0, 2.37, 0.0577, 0},
+       {2.81, 0.325, 0.0687, 0.306, 1.95, 0, 2.13, 0, 3.71, 0}},
+      {SparseKind::windows,
+       2,
+       {1.87, 0.204, 0, 0.471, 0.634, 6.5, 0.195, 0},
+       {1.87, 0.236, 1.03, 0, 0.881, 0, 7.53, 0, 7.77, 2.14, 0.276, 0.119}},
+      {SparseKind::rows,
+       2,
+       {2.24, 0.152, 0.0509, 0, 0, 6.32, 0.03, 0.0856},
+       {1.5, 0.275, 0.648, 0, 0, 0, 7.01, 0, 7.14, 0}},
+      {SparseKind::gathered, 2, {3.47, 0.012, 0.0475, 0.128}, {0.826, 0.186, 0, 0, 2.24, 0.2}},
+  }};
+  return *std::find_if(costs.begin(), costs.end(),
+                       [&](const SparseCosts& c) { return c.kind == kind && c.threads == (threads > 1 ? 2 : 1); });
+}
+
+FULCRUM_DEFINE double sparse_time_ratio(const StepGeometry& g, double density, int threads,
+                                        std::span<const SparseCosts> known) {
+  const SparseKind kind = sparse_kind(g);
+  const SparseCosts* costs = &default_sparse_costs(kind, threads);
+  double nearest = std::numeric_limits<double>::infinity();
+  for (const SparseCosts& c : known) {
+    const double distance = std::abs(std::log(static_cast<double>(c.threads) / std::max(threads, 1)));
+    if (c.kind != kind || distance >= nearest) continue;
+    nearest = distance;
+    costs = &c;
+  }
+  const SparseTermsPair terms = sparse_terms(g, density, threads);
+  const double dense = std::inner_product(terms.dense.begin(), terms.dense.end(), costs->dense.begin(), 0.0);
+  const double sparse = std::inner_product(terms.sparse.begin(), terms.sparse.end(), costs->sparse.begin(), 0.0);
+  return dense > 0.0 ? sparse / dense : std::numeric_limits<double>::infinity();
+}
+
+FULCRUM_DEFINE double break_even_sparsity(const StepGeometry& g, int threads, std::span<const SparseCosts> known) {
   double least = 0.0, most = 1.0;
-  if (sparse_time_ratio(g, 0.0) >= gains) return 1.0;
+  if (sparse_time_ratio(g, 0.0, threads, known) >= sparse_gain) return 1.0;
   for (int i = 0; i < 24; ++i) {
     const double middle = 0.5 * (least + most);
-    (sparse_time_ratio(g, 1.0 - middle) < gains ? most : least) = middle;
+    (sparse_time_ratio(g, 1.0 - middle, threads, known) < sparse_gain ? most : least) = middle;
   }
   return most;
 }

@@ -107,14 +107,16 @@ inline double typical_us(std::vector<nanoseconds> times) {
 }
 
 /// Compiles the model and times it on the given CPUs, one per thread.
-/// \param duration  of the timed parts, roughly
-/// \param before    called when it is compiled, before it is timed
+/// \param duration    of the timed parts, roughly
+/// \param before      called when it is compiled, before it is timed
+/// \param algorithms  that may be taken
 template <class = void>  // so that it brings nothing into a source that does not call it
 ProbeTiming time_probe(const Model<float>& model, std::int64_t batch, Precision precision, const std::vector<int>& cpus,
-                       Seconds duration, std::int64_t least_runs, const std::function<void()>& before = {}) {
+                       Seconds duration, std::int64_t least_runs, const std::function<void()>& before = {},
+                       const AlgorithmPolicy& algorithms = {}) {
   const int threads = static_cast<int>(cpus.size());
-  const auto compiled =
-      OnednnModel::compile(model, {.batch = batch, .threads = threads, .precision = precision, .slice = batch});
+  const auto compiled = OnednnModel::compile(
+      model, {.batch = batch, .threads = threads, .precision = precision, .slice = batch, .algorithms = algorithms});
   InstancePlan plan;
   plan.cpus = {cpus};
   plan.warm_up = Seconds(0.0);

@@ -94,7 +94,8 @@ private:
     const ServiceSpace space = options_.space ? *options_.space : default_service_space(study_.cores);
     study_.candidates = enumerate(space, study_.variants, study_.target.slo, study_.cores);
     for (std::size_t i = 0; i < study_.candidates.size(); ++i) {
-      const ServiceCandidate& c = study_.candidates[i];
+      ServiceCandidate& c = study_.candidates[i];
+      if (const auto& made = models_[c.variant].model) c.config = calibrated(std::move(c.config), *made, profile_);
       auto group = std::find_if(groups_.begin(), groups_.end(),
                                 [&](const ServiceGroup& g) { return g.variant == c.variant && g.config == c.config; });
       if (group == groups_.end()) group = groups_.insert(groups_.end(), {c.variant, c.config, {}, {}, 0.0, {}});
