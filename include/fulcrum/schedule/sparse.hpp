@@ -70,7 +70,8 @@ FULCRUM_DECLARE [[nodiscard]] const SparseCosts& default_sparse_costs(SparseKind
 /// A layer runs sparse where that takes less than this part of the dense product's time.
 inline constexpr double sparse_gain = 0.9;
 
-/// What a sparse product takes over what the dense one takes: below 1 it is the faster one.
+/// What a sparse product takes over what the dense one takes: below 1 it is the faster one. Infinite for products of
+/// fewer multiplications than any that was timed.
 /// \param density  share of the weights that are not 0
 /// \param threads  of the step
 /// \param known    of the machine (AlgorithmPolicy::sparse_costs): those of the nearest number of threads count
@@ -222,6 +223,10 @@ FULCRUM_DEFINE const SparseCosts& default_sparse_costs(SparseKind kind, int thre
 
 FULCRUM_DEFINE double sparse_time_ratio(const StepGeometry& g, double density, int threads,
                                         std::span<const SparseCosts> known) {
+  // What a call takes is all there is to smaller products, and of that the terms were not fitted.
+  constexpr double least_products = 5e4;
+  if (static_cast<double>(g.n * g.oh * g.ow) * static_cast<double>(g.ic * g.oc * g.kh * g.kw) < least_products)
+    return std::numeric_limits<double>::infinity();
   const SparseKind kind = sparse_kind(g);
   const SparseCosts* costs = &default_sparse_costs(kind, threads);
   double nearest = std::numeric_limits<double>::infinity();
