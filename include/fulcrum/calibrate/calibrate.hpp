@@ -97,8 +97,7 @@ private:
 
   /// Times a probe just after a pulse of the drift probe on as many threads.
   FULCRUM_DECLARE ProbeTiming time(const Model<float>& model, std::int64_t batch, Precision precision, int threads,
-                                   Seconds duration, std::int64_t least_runs,
-                                   const AlgorithmPolicy& algorithms = {});
+                                   Seconds duration, std::int64_t least_runs, const AlgorithmPolicy& algorithms = {});
 
   /// Layers that run dense and, pruned, sparse, one after the other: from where on the latter pays.
   FULCRUM_DECLARE void time_sparse();
