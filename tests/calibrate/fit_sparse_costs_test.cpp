@@ -1,6 +1,7 @@
 #include <fulcrum/calibrate/fit_sparse_costs.hpp>
 
 #include <cmath>
+#include <numeric>
 
 #include <fulcrum/calibrate/detail/sparse_pair.hpp>
 #include <fulcrum/schedule/make_schedule.hpp>
@@ -20,6 +21,10 @@ SparseCosts of_another_machine(SparseKind kind, int threads) {
   return costs;
 }
 
+double total_us(const SparseTerms& factors, const SparseTerms& terms) {
+  return std::inner_product(factors.begin(), factors.end(), terms.begin(), 0.0);
+}
+
 /// Pairs as such a machine would time them, with an error of `noise` either way.
 std::vector<SparsePair> pairs_of_machine(int count, int threads, double noise) {
   Random random(5);
@@ -28,8 +33,8 @@ std::vector<SparsePair> pairs_of_machine(int count, int threads, double noise) {
     SparsePair pair{detail::draw_sparse_layer(random), threads, 0.0, random.uniform(0.1, 0.5), 0.0};
     const SparseCosts costs = of_another_machine(sparse_kind(pair.geometry), threads);
     const SparseTermsPair terms = sparse_terms(pair.geometry, pair.density, threads);
-    pair.dense_us = detail::in_total(costs.dense, terms.dense) * std::exp(random.uniform(-noise, noise));
-    pair.sparse_us = detail::in_total(costs.sparse, terms.sparse) * std::exp(random.uniform(-noise, noise));
+    pair.dense_us = total_us(costs.dense, terms.dense) * std::exp(random.uniform(-noise, noise));
+    pair.sparse_us = total_us(costs.sparse, terms.sparse) * std::exp(random.uniform(-noise, noise));
     pairs.push_back(pair);
   }
   return pairs;
