@@ -58,7 +58,7 @@ expect("core/bare.hpp: has no test at tests/core/bare_test.cpp")
 
 # Every folder of the order but one.
 foreach(folder IN ITEMS core tensor layers model analysis onnx data passes run schedule cost onednn exec train measure
-                        calibrate load validate plan report serve)
+                        calibrate load validate plan report serve grpc)
   file(MAKE_DIRECTORY ${TREE}/include/fulcrum/${folder})
 endforeach()
 expect("rules.cmake: has a place for a folder 'zoo', which does not exist")

@@ -26,6 +26,15 @@ TEST_CASE("a prediction that is too low has a negative error") {
   CHECK(error.throughput == Approx(0.1));
 }
 
+TEST_CASE("by whose costs sparse products were chosen keeps no reports apart") {
+  LatencyReport predicted = report(ReportKind::predicted, 10.0, 100.0);
+  const LatencyReport measured = report(ReportKind::measured, 10.0, 100.0);
+  predicted.config.algorithms.sparse_costs.push_back({SparseKind::windows, 2, {}, {}});
+  CHECK_NOTHROW(compare(predicted, measured));
+  predicted.config.algorithms.sparse = UseAlgorithm::never;
+  CHECK_THROWS_AS(compare(predicted, measured), Error);
+}
+
 TEST_CASE("reports of different things are not compared") {
   LatencyReport other = report(ReportKind::measured, 1.0, 1000.0);
   other.config.batch = 8;

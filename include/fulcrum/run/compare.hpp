@@ -175,7 +175,10 @@ FULCRUM_DECLARE [[nodiscard]] RunComparison compare_runs(const LatencyReport& ba
 namespace fulcrum {
 
 FULCRUM_DEFINE PredictionError compare(const LatencyReport& predicted, const LatencyReport& measured) {
-  if (predicted.model != measured.model || !(predicted.config == measured.config)) {
+  // By whose costs it was judged where sparse products pay is no setting: rows say which ran sparse.
+  RunConfig asked = predicted.config;
+  asked.algorithms.sparse_costs = measured.config.algorithms.sparse_costs;
+  if (predicted.model != measured.model || !(asked == measured.config)) {
     throw Error("compare",
                 "was given " + predicted.model + " (" + to_string(predicted.config) + ") and " + measured.model + " (" +
                     to_string(measured.config) + ")",
