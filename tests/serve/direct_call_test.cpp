@@ -20,12 +20,11 @@ TEST_CASE("values of a call in the process are as many as their shape says") {
   CHECK_THROWS_WITH(check_values(request), ContainsSubstring("comes as bytes"));
 }
 
-TEST_CASE("a server answers calls of its own process, and the traffic's key goes with them") {
+TEST_CASE("a server answers calls of its own process, and says what cannot be answered") {
   test::ServedModels models;
   models.put("small", "1", test::small_network(1));
   models.put("small", "2", test::small_network(2));
-  ServerOptions options = models.options();
-  InferenceServer server(options);
+  InferenceServer server(models.options());
   CHECK(server.load().empty());
   const auto ask = [&](const std::string& model) {
     DirectCall call;

@@ -99,7 +99,10 @@ private:
 /// through sums, joins, pooling and gates (whose factors stay in float). MaxPool, Reshape, Flatten and Relu pass
 /// integers through by their source's scale. Values are rounded at the ends of fusion groups only, so that quantization
 /// never comes between what runs as one step. A value that only a Concat takes is rounded by the scale of what is
-/// joined, which has room for all of its sources. \param skip  names of layers that stay in float \throws Error when a
+/// joined, which has room for all of its sources.
+///
+/// \param skip  names of layers that stay in float
+/// \throws Error when a
 /// name in `skip` is no convolution, dense or recurrent layer of the model
 template <class T>
 [[nodiscard]] QuantizationPlacement place_quantization(const Model<T>& model,

@@ -104,7 +104,9 @@ FULCRUM_DECLARE void fit_networks(const std::vector<CheckedNetwork>& networks, s
 
 /// How many times as wide as their deviations say ranges have to be for nine of ten networks to lie inside: 1 where
 /// there are none, and near it where there are few. What networks of a precision and thread count took longer on the
-/// whole is the composition's, and counts for nothing. \param composition  as fit_networks() left it
+/// whole is the composition's, and counts for nothing.
+///
+/// \param composition  as fit_networks() left it
 FULCRUM_DECLARE [[nodiscard]] double fit_interval_scale(const std::vector<CheckedNetwork>& networks,
                                                         const std::vector<Composition>& composition);
 

@@ -54,7 +54,9 @@ public:
   [[nodiscard]] std::vector<StepInfo> steps() const;
 
   /// run() from arrays to arrays, in row-major order, of options.batch. What the layers compute is allocated on the
-  /// way. Precondition: one pointer per input and per output, each to as many elements as its shape says. \throws Error
+  /// way. Precondition: one pointer per input and per output, each to as many elements as its shape says.
+  ///
+  /// \throws Error
   /// as run()
   void execute(std::span<const T* const> src, std::span<T* const> dst) const { execute_with(src, dst, {}); }
 

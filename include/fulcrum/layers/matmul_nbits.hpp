@@ -54,7 +54,9 @@ struct MatMulNBits {
   [[nodiscard]] float scale(std::int64_t o, std::int64_t which) const {
     return scales->flat()[static_cast<std::size_t>(o * blocks() + which)];
   }
-  /// The real weights of an output. \param to  ic of them
+  /// The real weights of an output.
+  ///
+  /// \param to  ic of them
   FULCRUM_DECLARE void dequantize_row(std::int64_t o, std::span<float> to) const;
   /// All of them: (oc, ic).
   FULCRUM_DECLARE [[nodiscard]] Tensor<float> dequantized() const;

@@ -33,7 +33,9 @@ class PhasedWork {
 public:
   explicit PhasedWork(int threads) : next_(static_cast<std::size_t>(threads)) {}
 
-  /// Before a team starts. \param items  of a phase
+  /// Before a team starts.
+  ///
+  /// \param items  of a phase
   void begin(std::int64_t items) noexcept {
     items_ = items;
     done_.count.store(0, std::memory_order_relaxed);

@@ -60,7 +60,9 @@ struct EqualizeResult {
 /// of theirs. A depthwise convolution has a factor before and another behind it, so the sweep over all layers is
 /// repeated until nothing changes. Arithmetic is simplified and batch normalization folded first. Channels whose range
 /// is 0 on one side stay. Computed in double; the model's function is the same to f32 rounding, and pruned weights stay
-/// 0. \throws Error when an option is out of its range, a name in `skip` is no convolution or dense layer, or the model
+/// 0.
+///
+/// \throws Error when an option is out of its range, a name in `skip` is no convolution or dense layer, or the model
 /// is
 ///         quantized or has weights that are not finite
 FULCRUM_DECLARE [[nodiscard]] EqualizeResult equalize_layers(const Model<float>& model,

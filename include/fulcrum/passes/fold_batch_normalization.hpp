@@ -35,7 +35,9 @@ struct FoldResult {
 /// just been folded into such a layer) into that layer's weights and bias. It stays when its source has another
 /// consumer, is an output of the model or is rounded by a quantization, when the weights are quantized already, or when
 /// its channels are not the layer's outputs (a dense layer on a source of rank above 2). Masks stay valid: a pruned
-/// zero stays zero. \throws Error when a variance is negative or NaN
+/// zero stays zero.
+///
+/// \throws Error when a variance is negative or NaN
 template <class T>
 [[nodiscard]] FoldResult<T> fold_batch_normalization(const Model<T>& model);
 

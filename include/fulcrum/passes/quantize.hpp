@@ -105,8 +105,11 @@ FULCRUM_DECLARE void correct_biases(QuantizeResult& result, std::span<const Tens
 }  // namespace detail
 
 /// The model with arithmetic simplified and batch normalization folded, scales on its weights and on the values that
-/// place_quantization() names. Float weights stay as they are; executors round them. \param ranges  from
-/// calibrate_ranges() on the same model with the same `options.skip` \throws Error when the model is quantized already,
+/// place_quantization() names. Float weights stay as they are; executors round them.
+///
+/// \param ranges  from
+/// calibrate_ranges() on the same model with the same `options.skip`
+/// \throws Error when the model is quantized already,
 /// its weights are not finite, or a range is missing
 FULCRUM_DECLARE [[nodiscard]] QuantizeResult quantize(const Model<float>& model, const ValueRanges& ranges,
                                                       const QuantizeOptions& options = {});

@@ -29,7 +29,9 @@ FULCRUM_DECLARE [[nodiscard]] MatMulNBits quantized_weights(const Dense<float>& 
 /// The model with arithmetic simplified, batch normalization folded, and every dense layer one whose weights stay
 /// packed. Such layers are not pruned or trained any more. In 8 bits, weights of recurrent layers become s8 with a
 /// scale for each row (quantize_dynamically() has the same), which runs in int8 keep so; in 4 bits they stay in float.
-/// In the report, the source of each is f32. \throws Error when the model is quantized already, its weights are not
+/// In the report, the source of each is f32.
+///
+/// \throws Error when the model is quantized already, its weights are not
 /// finite, or an option is out of its range
 FULCRUM_DECLARE [[nodiscard]] QuantizeResult quantize_weights(const Model<float>& model,
                                                               const WeightQuantizeOptions& options = {});

@@ -13,8 +13,12 @@
 namespace fulcrum {
 
 /// The model without some channels: smaller weights, biases, statistics and constants, fewer groups of convolutions,
-/// and what layers say about extents put right. Computes what mask_channels() gives computes. \param dependencies  of
-/// this model \param removed       by unit; not all of a group \throws Error when there is not one entry for each unit,
+/// and what layers say about extents put right. Computes what mask_channels() gives computes.
+///
+/// \param dependencies  of
+/// this model
+/// \param removed       by unit; not all of a group
+/// \throws Error when there is not one entry for each unit,
 /// the model is quantized, or a layer would be left with no
 ///         channel
 template <class T>

@@ -51,7 +51,9 @@ struct TargetResult {
 /// Predicts (and where it can, measures) the model in every precision of the profile, as it is or with its channels
 /// pruned until it is as fast as wanted in it; then, those with the most FLOPs left first, fine-tunes and evaluates one
 /// after another until one is within the accuracy drop. When none is, the one that comes nearest is returned: the most
-/// accurate of those that are fast enough, else the fastest. \param settings  with training set, test set and profile;
+/// accurate of those that are fast enough, else the fastest.
+///
+/// \param settings  with training set, test set and profile;
 /// config is what latencies are predicted for, without its
 ///                  precision; first_step and on_step are not read
 /// \throws Error when an option is out of range, the settings lack something or the model is quantized

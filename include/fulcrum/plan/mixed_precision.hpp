@@ -51,8 +51,12 @@ struct MixedPrecisionResult {
 /// to their energy, when it alone is in int8 (over 128 samples at most). Its gain is predicted: the latency of the
 /// model in int8 with this layer in float less that with all in int8 (roundings that come or go around it included).
 /// Layers stay in float in the order of harm per gain, the first ones first; as few as possible by bisection, so that
-/// about log₂ of the layers are scored beside all and none. \param sources  one per input: samples that find ranges and
-/// harm \param runner   runs a model; see ModelRunner \param score    of a model in float or quantized, as it will run
+/// about log₂ of the layers are scored beside all and none.
+///
+/// \param sources  one per input: samples that find ranges and
+/// harm
+/// \param runner   runs a model; see ModelRunner
+/// \param score    of a model in float or quantized, as it will run
 /// \param least    the score that is to be reached; of the float model's when that is lower, nothing can reach it
 /// \param cost     predicted latency [ms]; empty: harm alone decides
 /// \param options  `skip` stays in float anyway

@@ -22,8 +22,13 @@ struct PruneToLatencyResult {
 /// Predictions alone are off by what the model, or the machine at present, does otherwise than they say. Where
 /// latencies can be measured, the model as it is tells by what factor, and so does every model that comes out: while
 /// one is more than 3 % off the limit, pruning is done again with the factor that it told, at most three times. The one
-/// that comes nearest is returned. \param predicted_ms  what a model is predicted to take \param measured_ms   what it
-/// takes; empty: predictions count as they are \throws Error as prune_channels(), and what the costs throw
+/// that comes nearest is returned.
+///
+/// \param saliency      of each channel, as prune_channels() takes it
+/// \param predicted_ms  what a model is predicted to take [ms]
+/// \param measured_ms   what it takes [ms]; empty: predictions count as they are
+/// \param limit_ms      the latency to reach [ms], > 0
+/// \throws Error as prune_channels(), and what the costs throw
 FULCRUM_DECLARE [[nodiscard]] PruneToLatencyResult prune_to_latency(
     const Model<float>& model, const PruneChannelsOptions& options, const ChannelDependencies& dependencies,
     const std::vector<double>& saliency, const ModelCost<float>& predicted_ms, const ModelCost<float>& measured_ms,

@@ -23,7 +23,10 @@ struct ReducedModel {
 };
 
 /// Structured pruning: a convolution or dense layer with fewer output channels, the first ones, with all that depends
-/// on them (channel_dependencies()). Not where they have to stay. \param layer  of the model, not quantized \param kept
+/// on them (channel_dependencies()). Not where they have to stay.
+///
+/// \param layer  of the model, not quantized
+/// \param kept
 /// output channels that are left, ≥ 1; more where channels stand and fall in groups
 FULCRUM_DECLARE [[nodiscard]] ReducedModel with_fewer_channels(const Model<float>& model, NodeId layer,
                                                                std::int64_t kept);

@@ -14,7 +14,9 @@ namespace fulcrum {
 /// The candidates that may be chosen, the best first, by the figures that are known. For a rate: those that keep it
 /// with some headroom, on the fewest cores; then those that keep it at all, and the rest, by the highest rate. For the
 /// highest rate: by that. Rates within 3 % are equal, and so are all above three times the one wanted: then the simpler
-/// one comes first. \param headroom  by which the highest rate is to exceed the one wanted, as a share; ≥ 0
+/// one comes first.
+///
+/// \param headroom  by which the highest rate is to exceed the one wanted, as a share; ≥ 0
 FULCRUM_DECLARE [[nodiscard]] std::vector<std::size_t> by_preference(const ServiceStudy& study, double headroom);
 
 /// The highest rate at which a candidate's bound held in a real load; 0: in none.

@@ -24,7 +24,9 @@ inline constexpr int fewest_rounds = 7;
 /// interrupted.
 ///
 /// \param baseline, current  one report a round each, in the order of the rounds; as many of both, fewest_rounds or
-/// more \param fail_above         slowdown that is allowed, as a share; ≥ 0 \throws Error when there are too few
+/// more
+/// \param fail_above         slowdown that is allowed, as a share; ≥ 0
+/// \throws Error when there are too few
 /// rounds, they do not match, batch sizes differ, or a report holds no times
 FULCRUM_DECLARE [[nodiscard]] RunComparison compare_rounds(std::span<const LatencyReport> baseline,
                                                            std::span<const LatencyReport> current,

@@ -18,7 +18,10 @@ FULCRUM_DECLARE [[nodiscard]] double mann_whitney_above(std::span<const double> 
 
 /// The chance that paired differences lie as far above 0 as these do, or farther, when they are symmetric around it:
 /// the one-sided p-value of Wilcoxon's signed-rank test (1945). Exact up to 40 differences; zeros are left out, ties
-/// get their mean rank. \param differences  finite \return 0 … 1; 1 when there are none but zeros
+/// get their mean rank.
+///
+/// \param differences  finite
+/// \return 0 … 1; 1 when there are none but zeros
 FULCRUM_DECLARE [[nodiscard]] double signed_rank_above(std::span<const double> differences);
 
 /// The chance that one of `values` is above one of `others`, a tie counted half (Vargha and Delaney's A): 0.5 where

@@ -82,7 +82,9 @@ FULCRUM_DECLARE [[nodiscard]] double sparse_time_ratio(const StepGeometry& g, do
 FULCRUM_DECLARE [[nodiscard]] double break_even_sparsity(const StepGeometry& g, int threads = 1,
                                                          std::span<const SparseCosts> known = {});
 
-/// Weights that are not 0. \param all  that there are; few are looked at where it is plain that hardly any is 0
+/// Weights that are not 0.
+///
+/// \param all  that there are; few are looked at where it is plain that hardly any is 0
 FULCRUM_DECLARE [[nodiscard]] std::int64_t count_nonzeros(std::span<const float> all);
 
 namespace detail {

@@ -59,11 +59,15 @@ struct ValidationCase {
   std::string why_not;  ///< why it was not predicted or measured; empty: it was
 
   [[nodiscard]] bool complete() const noexcept { return why_not.empty() && !rounds.empty(); }
-  /// Medians over the rounds. \throws Error when there are none
+  /// Medians over the rounds.
+  ///
+  /// \throws Error when there are none
   [[nodiscard]] double measured_p50_ms() const { return middle(&ValidationRound::p50_ms); }
   [[nodiscard]] double measured_p99_ms() const { return middle(&ValidationRound::p99_ms); }
   [[nodiscard]] double measured_throughput_per_s() const { return middle(&ValidationRound::throughput_per_s); }
-  /// predicted / measured − 1 of the median. \throws Error when there are no rounds
+  /// predicted / measured − 1 of the median.
+  ///
+  /// \throws Error when there are no rounds
   [[nodiscard]] double error() const { return predicted_p50_ms / measured_p50_ms() - 1.0; }
 
   /// The same of the prediction at the speed that the machine had in each round: the middle one of the rounds' errors.

@@ -12,8 +12,11 @@ namespace fulcrum {
 /// (N, 3, 8, 112, 112) → (N, 400) class scores of a clip: ResNet-18 with 3-D convolutions, which see three frames at
 /// once (Tran et al., "A Closer Look at Spatiotemporal Convolutions for Action Recognition", 2018; layers as in
 /// torchvision's r3d_18, with a quarter of its channels, and half of its frames). 2,131,584 learned parameters and
-/// 2,400 running statistics; 1.405 G multiply-adds per clip. \param width  channels of the first stage, ≥ 1; 64 for
-/// r3d_18 itself \param frames  of a clip, ≥ 1
+/// 2,400 running statistics; 1.405 G multiply-adds per clip.
+///
+/// \param width  channels of the first stage, ≥ 1; 64 for
+/// r3d_18 itself
+/// \param frames  of a clip, ≥ 1
 template <class T>
 [[nodiscard]] Model<T> r3d_18_slim(std::uint64_t seed = 0, std::int64_t width = 16, std::int64_t frames = 8);
 

@@ -74,7 +74,10 @@ FULCRUM_DECLARE std::vector<AxisBlock> axis_blocks(const Shape& src, const Shape
 
 /// The units along the axes of a value under another shape. Where an axis is split: a last axis gives its outermost
 /// part (heads), another one its innermost (places within parts), unless one part only has to repeat units. Units are
-/// tied and fixed as that takes. \param units  along each axis of the source; none: no channels \param here   the layer
+/// tied and fixed as that takes.
+///
+/// \param units  along each axis of the source; none: no channels
+/// \param here   the layer
 /// that reshapes, for the reason
 FULCRUM_DECLARE std::vector<UnitSets::Units> reshaped_units(UnitSets& sets, const std::vector<UnitSets::Units>& units,
                                                             const Shape& src, const Shape& dst,

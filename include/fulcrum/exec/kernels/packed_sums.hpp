@@ -21,7 +21,9 @@ namespace fulcrum::detail::onednn {
 /// \param block_sums  (rows, blocks): the sums of the rows' elements; read only where zero points are off the middle
 using PackedSums = void (*)(const PackedPanels& p, const std::byte* panel, const float* src, const float* block_sums,
                             float* sums);
-/// The real weights (count, 64) of words of one block. \param head  where the block begins
+/// The real weights (count, 64) of words of one block.
+///
+/// \param head  where the block begins
 using PackedUnpack = void (*)(const PackedPanels& p, const std::byte* head, const std::byte* words, std::int64_t count,
                               float* weights);
 /// Adds to sums (rows, 64) the products of `columns` inputs of each row and weights (columns, 64).

@@ -38,7 +38,9 @@ public:
   explicit ExternalFolder(std::string path) : path_(std::move(path)) {}
 
   /// Reads the elements of a tensor, of exactly `size` bytes, to where place() says once the file is known to hold
-  /// them. \throws Error when the entry is not sound or the file does not hold that much
+  /// them.
+  ///
+  /// \throws Error when the entry is not sound or the file does not hold that much
   template <class Place>
   void read(const Proto& tensor, std::size_t size, Place&& place) const {
     const std::string where = "tensor '" + tensor.name() + "'";
