@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include <fulcrum/calibrate/detail/sparse_pair.hpp>
+#include <fulcrum/run/run_config_json.hpp>
 #include <fulcrum/schedule/make_schedule.hpp>
 #include <fulcrum/schedule/sparse.hpp>
 
@@ -67,5 +68,31 @@ TEST_CASE("few pairs teach nothing, and kinds are learnt apart") {
     CHECK(costs.threads == 1);
     for (const double factor : costs.dense) CHECK(factor >= 0.0);
     for (const double factor : costs.sparse) CHECK(factor >= 0.0);
+  }
+}
+
+TEST_CASE("what no pair has much of is not made up from what pairs are off by") {
+  for (const int threads : {1, 2}) {
+    std::vector<SparsePair> small;  // all within the caches
+    for (const SparsePair& pair : pairs_of_machine(1200, threads, 0.3)) {
+      if (4 * pair.geometry.ic * pair.geometry.oc * pair.geometry.kh * pair.geometry.kw <= 256 << 10)
+        small.push_back(pair);
+    }
+    REQUIRE(small.size() >= 100);
+    for (const SparseCosts& costs : fit_sparse_costs(small)) {
+      INFO(name_of(costs.kind) << " on " << threads);
+      CHECK(run_config_from_json(JsonReader(to_json(RunConfig{.algorithms = {.sparse_costs = {costs}}})))
+                .algorithms.sparse_costs.size() == 1);
+      StepGeometry g{.ic = 2048, .oc = 2048};
+      if (costs.kind == SparseKind::rows) g.n = 512;
+      if (costs.kind == SparseKind::pointwise || costs.kind == SparseKind::windows) g.ih = g.iw = g.oh = g.ow = 56;
+      if (costs.kind == SparseKind::windows) g.kh = g.kw = 3;
+      REQUIRE(sparse_kind(g) == costs.kind);
+      const std::vector<SparseCosts> truth{of_another_machine(costs.kind, threads)};
+      const std::vector<SparseCosts> fitted{costs};
+      const double ratio = sparse_time_ratio(g, 0.1, threads, fitted) / sparse_time_ratio(g, 0.1, threads, truth);
+      CHECK(ratio > 0.4);
+      CHECK(ratio < 2.5);
+    }
   }
 }

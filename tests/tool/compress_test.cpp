@@ -5,11 +5,13 @@
 
 #include <fulcrum/analysis/weighted_layers.hpp>
 #include <fulcrum/core/file.hpp>
+#include <fulcrum/cost/profile_file.hpp>
 #include <fulcrum/data/npy.hpp>
 #include <fulcrum/model/builder.hpp>
 #include <fulcrum/onnx/export.hpp>
 #include <fulcrum/onnx/import.hpp>
 
+#include <plan/small_study.hpp>
 #include <support/catch.hpp>
 #include <support/data.hpp>
 #include "program.hpp"
@@ -87,10 +89,11 @@ TEST_CASE("compress leaves layers in float until the outputs are close enough, a
   const test::TemporaryFolder folder;
   write_model(folder);
   save_npy(test::random_tensor<float>({8, 3, 8, 8}, 5), folder.path("x.npy"));
+  save_profile(synthetic::plausible_profile(), folder.path("p.json"));
   const auto compressed = [&](const std::string& limit) {
     const Finished finished = run_tool(folder,
                                        "compress model.onnx -o mixed.onnx --json --quantize int8 --weight-bits 4 "
-                                       "--calibrate-on x.npy --min-sqnr-db " +
+                                       "--profile p.json --calibrate-on x.npy --min-sqnr-db " +
                                            limit);
     INFO(finished.errors);
     REQUIRE(finished.exit_code == 0);

@@ -48,9 +48,14 @@ struct TimedTerms {
 
 FULCRUM_DECLARE double in_total(const SparseTerms& factors, const SparseTerms& terms);
 
+/// The largest of the default factors of each term, over all products that have these terms: how large one may be.
+FULCRUM_DECLARE SparseTerms usual_factors(SparseKind kind, SparseTerms SparseCosts::*of);
+
 /// Factors ≥ 0 whose sums are nearest to the times by relative error, with outliers weighed down.
 /// \param start  what they are taken to be near
-FULCRUM_DECLARE SparseTerms fit_terms(const std::vector<TimedTerms>& timed, const SparseTerms& start);
+/// \param usual  how far from there they may be expected
+FULCRUM_DECLARE SparseTerms fit_terms(const std::vector<TimedTerms>& timed, const SparseTerms& start,
+                                      const SparseTerms& usual);
 
 FULCRUM_DEFINE double in_total(const SparseTerms& factors, const SparseTerms& terms) {
   double sum = 0.0;
@@ -58,9 +63,24 @@ FULCRUM_DEFINE double in_total(const SparseTerms& factors, const SparseTerms& te
   return sum;
 }
 
-FULCRUM_DEFINE SparseTerms fit_terms(const std::vector<TimedTerms>& timed, const SparseTerms& start) {
+FULCRUM_DEFINE SparseTerms usual_factors(SparseKind kind, SparseTerms SparseCosts::*of) {
+  const bool gathered = kind == SparseKind::gathered;
+  SparseTerms most{};
+  for (const SparseKind other : all_sparse_kinds) {
+    if ((other == SparseKind::gathered) != gathered) continue;
+    for (const int threads : {1, 2}) {
+      const SparseTerms& factors = default_sparse_costs(other, threads).*of;
+      for (std::size_t i = 0; i < most.size(); ++i) most[i] = std::max(most[i], factors[i]);
+    }
+  }
+  return most;
+}
+
+FULCRUM_DEFINE SparseTerms fit_terms(const std::vector<TimedTerms>& timed, const SparseTerms& start,
+                                     const SparseTerms& usual) {
   constexpr int reweighted = 6, sweeps = 300;
   constexpr double soft = 0.05, prior = 1.0;  // as much as so many pairs
+  constexpr double wide = 0.1;                // a usual factor more is as unlikely as a pair that is this much off
   constexpr std::size_t width = sparse_term_count;
   std::vector<double> scales;
   for (const TimedTerms& t : timed) scales.push_back(t.time_us / std::max(in_total(start, t.terms), 1e-9));
@@ -70,9 +90,15 @@ FULCRUM_DEFINE SparseTerms fit_terms(const std::vector<TimedTerms>& timed, const
   for (const TimedTerms& t : timed) {
     for (std::size_t j = 0; j < width; ++j) mean[j] += t.terms[j] / t.time_us / static_cast<double>(timed.size());
   }
+  // A term that no pair has much of (what a cache does not hold, where all fits) would otherwise be taken for whatever
+  // the pairs are off by, and be charged a million times too high where there is much of it.
+  SparseTerms stiff{};
+  for (std::size_t j = 0; j < width; ++j) {
+    stiff[j] = usual[j] > 0.0 ? std::max(mean[j], wide / (scale * usual[j])) : mean[j];
+  }
   SparseTerms x = before;
   for (int round = 0; round < reweighted; ++round) {
-    // Least squares of Σⱼ xⱼ termⱼ / time − 1 and of (xⱼ − beforeⱼ) meanⱼ, one coordinate after another, none below 0.
+    // Least squares of Σⱼ xⱼ termⱼ / time − 1 and of (xⱼ − beforeⱼ) stiffⱼ, one coordinate after another, none below 0.
     std::array<SparseTerms, width> a{};
     SparseTerms b{};
     for (const TimedTerms& t : timed) {
@@ -83,12 +109,12 @@ FULCRUM_DEFINE SparseTerms fit_terms(const std::vector<TimedTerms>& timed, const
       }
     }
     for (std::size_t i = 0; i < width; ++i) {
-      a[i][i] += prior * mean[i] * mean[i];
-      b[i] += prior * mean[i] * mean[i] * before[i];
+      a[i][i] += prior * stiff[i] * stiff[i];
+      b[i] += prior * stiff[i] * stiff[i] * before[i];
     }
     for (int sweep = 0; sweep < sweeps; ++sweep) {
       for (std::size_t i = 0; i < width; ++i) {
-        if (a[i][i] > 0.0) x[i] = std::max(0.0, x[i] - (in_total(a[i], x) - b[i]) / a[i][i]);
+        if (usual[i] > 0.0 && a[i][i] > 0.0) x[i] = std::max(0.0, x[i] - (in_total(a[i], x) - b[i]) / a[i][i]);
       }
     }
   }
@@ -121,7 +147,8 @@ FULCRUM_DEFINE std::vector<SparseCosts> fit_sparse_costs(const std::vector<Spars
     const auto fit = [&](bool dense, const auto& time_of) {
       std::vector<detail::TimedTerms> timed;
       for (const Pair& p : group) timed.push_back({dense ? p.terms.dense : p.terms.sparse, time_of(p)});
-      return detail::fit_terms(timed, dense ? start.dense : start.sparse);
+      const auto of = dense ? &SparseCosts::dense : &SparseCosts::sparse;
+      return detail::fit_terms(timed, start.*of, detail::usual_factors(key.first, of));
     };
     const auto fit_apart = [&] {
       fitted.dense = fit(true, [](const Pair& p) { return p.dense_us; });
