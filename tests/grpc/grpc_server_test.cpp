@@ -1,14 +1,17 @@
 #include <fulcrum/grpc/grpc_server.hpp>
 
+#include <cstdlib>
 #include <functional>
 #include <future>
 #include <optional>
 #include <thread>
 
+#include <fulcrum/core/file.hpp>
 #include <fulcrum/exec/reference.hpp>
 #include <support/catch.hpp>
 #include <support/own_executor.hpp>
 #include <support/served_models.hpp>
+#include <support/temporary_folder.hpp>
 
 using namespace fulcrum;
 using namespace std::chrono_literals;
@@ -22,20 +25,22 @@ struct Served {
   std::optional<GrpcServer> grpc;
   std::unique_ptr<inference::GRPCInferenceService::Stub> client;
 
-  explicit Served(const std::function<void(ServerOptions&)>& change = {},
-                  const Model<float>& model = test::small_network(1)) {
+  explicit Served(
+      const std::function<void(ServerOptions&)>& change = {}, const Model<float>& model = test::small_network(1),
+      const GrpcOptions& own = {},
+      const std::shared_ptr<::grpc::ChannelCredentials>& credentials = ::grpc::InsecureChannelCredentials()) {
     models.put("small", "1", model);
     ServerOptions options = models.options();
     options.drain_timeout = 2000ms;
     if (change) change(options);
     server.emplace(options);
-    GrpcOptions beside;
+    GrpcOptions beside = own;
     beside.port = 0;
     beside.message_bytes = 1U << 16U;
     grpc.emplace(*server, beside);
     CHECK(server->load().empty());
     client = inference::GRPCInferenceService::NewStub(
-        ::grpc::CreateChannel("127.0.0.1:" + std::to_string(grpc->port()), ::grpc::InsecureChannelCredentials()));
+        ::grpc::CreateChannel("localhost:" + std::to_string(grpc->port()), credentials));
   }
 
   ::grpc::Status infer(const inference::ModelInferRequest& request, inference::ModelInferResponse& response,
@@ -212,4 +217,34 @@ TEST_CASE("a server over gRPC that ends answers what it has and takes nothing mo
     CHECK(answer.status == 503);
   });
   CHECK(told);
+}
+
+TEST_CASE("with a certificate gRPC speaks TLS, and with a file that is none it does not start") {
+  const test::TemporaryFolder folder;
+  const std::string made =
+      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost "
+      "-addext subjectAltName=DNS:localhost -keyout '" +
+      folder.path("key.pem") + "' -out '" + folder.path("cert.pem") + "' 2>/dev/null";
+  if (std::system(made.c_str()) != 0) {
+    WARN("openssl is not there: nothing was tested");
+    return;
+  }
+  GrpcOptions tls;
+  tls.tls_certificate = folder.path("cert.pem");
+  tls.tls_key = folder.path("key.pem");
+  ::grpc::SslCredentialsOptions trusted;
+  trusted.pem_root_certs = read_file(folder.path("cert.pem"));
+  const std::shared_ptr<::grpc::ChannelCredentials> trusting = ::grpc::SslCredentials(trusted);
+  const Served served({}, test::small_network(1), tls, trusting);
+  inference::ModelInferResponse response;
+  CHECK(served.infer(request_of({1, 2, 3, 4}, true), response).ok());
+
+  const auto plain = inference::GRPCInferenceService::NewStub(
+      ::grpc::CreateChannel("localhost:" + std::to_string(served.grpc->port()), ::grpc::InsecureChannelCredentials()));
+  ::grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + 5s);
+  CHECK_FALSE(plain->ModelInfer(&context, request_of({1, 2, 3, 4}, true), &response).ok());
+
+  write_file_atomically(folder.path("key.pem"), "no key");
+  CHECK_THROWS_AS(Served({}, test::small_network(1), tls, trusting), Error);
 }

@@ -1,7 +1,7 @@
 cmake_minimum_required(VERSION 3.25)
 # One step of the package test: installs into a prefix of its own, or configures, builds and runs one consumer.
 #
-#   cmake -DSTEP=<install|installed|compiled|core_only|subproject|fetched|pkg_config|debian> -DSOURCE= -DBUILD= -DTREE=
+#   cmake -DSTEP=<install|installed|compiled|core_only|subproject|fetched|grpc|pkg_config|debian> -DSOURCE= -DBUILD= -DTREE=
 #         -DGENERATOR= -DCOMPILER= [-DPREFIX=<where it is installed already>] -P consume.cmake
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)

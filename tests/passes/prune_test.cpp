@@ -55,6 +55,22 @@ TEST_CASE("a threshold keeps what exceeds it in magnitude") {
   CHECK(report.sparsity == 0.625);
 }
 
+TEST_CASE("a model that is given away is pruned in place, one that shares its weights is not") {
+  auto model = two_layers({0.5, -0.5, 0.6, -0.7, 0.0, 2.0}, {-0.1, 0.2});
+  const double* const place = weights_of(model, "dense1").value->flat().data();
+  const Model<double> shared = model;
+  auto once = prune(std::move(model), {.threshold = 0.5});
+  CHECK(weights_of(once.model, "dense1").value->flat().data() != place);
+  CHECK(*weights_of(shared, "dense1").value == Tensor<double>({2, 3}, {0.5, -0.5, 0.6, -0.7, 0.0, 2.0}));
+
+  const double* const own = weights_of(once.model, "dense1").value->flat().data();
+  const auto [again, report] = prune(std::move(once.model), {.threshold = 0.6});
+  CHECK(weights_of(again, "dense1").value->flat().data() == own);
+  CHECK(*weights_of(again, "dense1").value == Tensor<double>({2, 3}, {0, 0, 0, -0.7, 0, 2}));
+  CHECK(*weights_of(again, "dense1").mask == Mask({2, 3}, {0, 0, 0, 1, 0, 1}));
+  CHECK(report.layers[0].kept == 2);
+}
+
 TEST_CASE("a threshold of zero prunes nothing but zeros") {
   const auto [pruned, report] = prune(two_layers({1, -1, 0, 1, 1, 1}, {1, 1}), {.threshold = 0.0});
   CHECK(report.kept == 7);

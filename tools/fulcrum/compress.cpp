@@ -270,7 +270,7 @@ void compress(CompressCommand& command, const CLI::App& given) {
                     "leave --precision out, or prune without it");
       options.skip = layers_not_worth_pruning(model, *options.sparsity, config, *profile);
     }
-    auto result = prune(model, options);
+    auto result = prune(std::move(model), options);
     model = std::move(result.model);
     reports["prune"] = to_json(result.report);
     text += to_text(result.report) + "\n";

@@ -54,7 +54,9 @@ struct StateBinding {
 };
 
 /// Finds the states' inputs and outputs.
-/// \param src_shapes  of the model's inputs, and \param dst_shapes of its outputs, for the batch that runs
+///
+/// \param src_shapes  of the model's inputs, for the batch that runs
+/// \param dst_shapes  of its outputs
 /// \throws Error when one names no input or output, two name the same, or what it joins is of another shape or another
 ///         kind of numbers
 template <class T>

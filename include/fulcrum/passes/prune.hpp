@@ -79,10 +79,12 @@ FULCRUM_DECLARE void validate(const PruneOptions& options);
 /// Sets the weights of smallest magnitude to 0 and keeps a mask of the others with the model (Parameter::mask).
 /// Biases stay. Weights pruned before stay pruned and count as removed; of equal magnitudes those with the lowest index
 /// (in the order of the layers) are kept.
+///
+/// \param model  one that is moved here and shares its weights with none is pruned in place
 /// \throws Error when the options are out of range, a weight is not finite, a name in `skip` is no convolution or dense
 ///         layer, or the model is quantized already
 template <class T>
-[[nodiscard]] PruneResult<T> prune(const Model<T>& model, const PruneOptions& options);
+[[nodiscard]] PruneResult<T> prune(Model<T> model, const PruneOptions& options);
 
 }  // namespace fulcrum
 
@@ -283,27 +285,37 @@ MaskedSums mask_row(const T* src, const std::uint8_t* before, std::size_t count,
   return total;
 }
 
+/// What takes a tensor's place: the tensor itself where nobody else has it, else memory not yet written.
+template <class T>
+SharedTensor<T> to_overwrite(SharedTensor<T>& tensor, const Shape& dims) {
+  if (tensor.sole_owner()) return std::move(tensor);
+  return Tensor<T>::for_overwrite(dims);
+}
+
 /// Masks and zeroes weights up to a threshold in one go, on all cores.
 template <class T>
 PruneReport::Layer apply_threshold(Parameter<T>& weights, const std::string& name, T threshold, SignalToNoise& total) {
   const auto src = weights.value->flat();
   const std::uint8_t* const before = weights.mask.empty() ? nullptr : weights.mask->flat().data();
-  Tensor<T> after = Tensor<T>::for_overwrite(weights.value->dims());
-  auto mask = Tensor<std::uint8_t>::for_overwrite(weights.value->dims());
+  const Shape dims = weights.value->dims();
+  SharedTensor<T> after = to_overwrite(weights.value, dims);
+  SharedTensor<std::uint8_t> mask = to_overwrite(weights.mask, dims);
+  T* const to = after.edit().flat().data();
+  std::uint8_t* const to_mask = mask.edit().flat().data();
   constexpr std::size_t part = std::size_t{1} << 16;
   std::vector<MaskedSums> sums((src.size() + part - 1) / part);  // added in their order: the same on any machine
   in_parts(sums.size(), 4, [&](std::size_t first, std::size_t last) {
     for (std::size_t k = first; k < last; ++k) {
       const std::size_t from = k * part, count = std::min(part, src.size() - from);
-      T* const dst = after.flat().data() + from;
-      std::uint8_t* const bits = mask.flat().data() + from;
+      T* const dst = to + from;
+      std::uint8_t* const bits = to_mask + from;
       sums[k] = before == nullptr ? mask_row<false>(src.data() + from, before, count, threshold, dst, bits)
                                   : mask_row<true>(src.data() + from, before + from, count, threshold, dst, bits);
     }
   });
   PruneReport::Layer row;
   row.name = name;
-  row.elements = weights.size();
+  row.elements = static_cast<std::int64_t>(src.size());
   SignalToNoise ratio;
   for (const MaskedSums& s : sums) {
     ratio += {s.signal, s.noise};
@@ -322,18 +334,21 @@ PruneReport::Layer apply_threshold(Parameter<T>& weights, const std::string& nam
 namespace fulcrum {
 
 template <class T>
-PruneResult<T> prune(const Model<T>& model, const PruneOptions& options) {
+PruneResult<T> prune(Model<T> model, const PruneOptions& options) {
   detail::validate(options);
   detail::refuse_quantized(model, "prune before quantizing");
   detail::refuse_not_finite(model);
   detail::expect_weighted_layers(model, options.skip);
-  PruneResult<T> result{model, {}};
+  PruneResult<T> result{std::move(model), {}};
+  // Ranks are among the weights as they were; a threshold looks at each once, so that it needs no copy of them.
+  const Model<T> before = options.threshold ? Model<T>{} : result.model;
+  const Model<T>& compared = options.threshold ? result.model : before;
 
   std::vector<NodeId> layers;
   detail::PruneGroup<T> all;
-  for (NodeId id = 0; id < model.size(); ++id) {
-    const Parameter<T>* weights = detail::weights_of(model.node(id).layer);
-    if (weights == nullptr || weights->size() == 0 || detail::contains(options.skip, model.node(id).name)) continue;
+  for (NodeId id = 0; id < compared.size(); ++id) {
+    const Parameter<T>* weights = detail::weights_of(compared.node(id).layer);
+    if (weights == nullptr || weights->size() == 0 || detail::contains(options.skip, compared.node(id).name)) continue;
     layers.push_back(id);
     all.push_back(weights);
   }
@@ -346,7 +361,7 @@ PruneResult<T> prune(const Model<T>& model, const PruneOptions& options) {
   for (std::size_t i = 0; i < layers.size(); ++i) {
     if (local) cut = detail::cut_for_sparsity<T>({all[i]}, *options.sparsity);
     Parameter<T>& weights = *detail::weights_of(result.model.edit_layer(layers[i]));
-    const std::string& name = model.node(layers[i]).name;
+    const std::string& name = result.model.node(layers[i]).name;
     if (options.threshold)
       // In the weights' own type, so that a weight written as 0.1 does not exceed a threshold written as 0.1.
       report.layers.push_back(detail::apply_threshold(weights, name, static_cast<T>(*options.threshold), total));
@@ -371,8 +386,8 @@ PruneResult<T> prune(const Model<T>& model, const PruneOptions& options) {
 
 #if FULCRUM_INSTANTIATES(passes)
 namespace fulcrum {
-template PruneResult<float> prune(const Model<float>& model, const PruneOptions& options);
-template PruneResult<double> prune(const Model<double>& model, const PruneOptions& options);
+template PruneResult<float> prune(Model<float> model, const PruneOptions& options);
+template PruneResult<double> prune(Model<double> model, const PruneOptions& options);
 }  // namespace fulcrum
 #endif
 

@@ -95,7 +95,7 @@ FULCRUM_DEFINE VariantModel make_variant(const Model<float>& model, Precision pr
       PruneOptions pruning;
       pruning.sparsity = sparsity;
       pruning.scope = making.scope;
-      made = prune(made, pruning).model;
+      made = prune(std::move(made), pruning).model;
     }
     if (precision == Precision::int8 && !is_quantized(made)) {
       QuantizeOptions own = options;

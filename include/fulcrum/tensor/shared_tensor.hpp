@@ -31,6 +31,9 @@ public:
     return *tensor_;
   }
 
+  /// Whether there is a tensor that nobody shares, so that edit() copies nothing.
+  [[nodiscard]] bool sole_owner() const noexcept { return tensor_.use_count() == 1; }
+
   /// Whether both are the same storage, not merely equal.
   [[nodiscard]] bool shares_with(const SharedTensor& other) const noexcept { return tensor_ == other.tensor_; }
 
