@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include <fulcrum/calibrate/detail/line_probe.hpp>
 #include <fulcrum/calibrate/detail/packed_probe.hpp>
 #include <fulcrum/calibrate/detail/probe_layers.hpp>
 #include <fulcrum/calibrate/detail/probe_model.hpp>
@@ -72,7 +73,7 @@ private:
 
   FULCRUM_DECLARE Probe recurrent_probe();
 
-  /// Grouped, dilated, transposed, one- and three-dimensional convolutions.
+  /// Grouped, dilated and transposed convolutions.
   FULCRUM_DECLARE Probe other_conv_probe();
 
   /// One or two large convolutions of 3×3 windows.
@@ -116,6 +117,7 @@ FULCRUM_DEFINE Probe ProbeSource::next() {
   if (which < 0.27) return recurrent_probe();
   if (which < 0.32) return other_conv_probe();
   if (which < 0.42) return layers_.next(random_);
+  if (which < 0.48) return line_probe(random_);
   if (which < 0.80) return StageProbes(random_).next();
   if (which < 0.90) return conv_probe(pick(std::array<std::int64_t, 5>{1, 1, 1, 2, 4}), 6 + random_.below(8));
   return conv_probe(batch, 2 + random_.below(3));
@@ -126,6 +128,7 @@ FULCRUM_DEFINE Probe ProbeSource::network() {
   products_ = chance(0.2) ? 8e6 : 1.5e6;
   const double which = random_.uniform();
   if (which < 0.2) return attention_probe();
+  if (which < 0.28) return line_probe(random_);
   if (which < 0.7) return StageProbes(random_).next();
   return conv_probe(pick(std::array<std::int64_t, 8>{1, 1, 1, 1, 2, 4, 8, 16}), 6 + random_.below(12));
 }
@@ -316,7 +319,7 @@ FULCRUM_DEFINE Probe ProbeSource::other_conv_probe() {
     b.layer(std::move(layer), {b.last()});
     if (chance(0.7)) b.relu();
   };
-  if (which < 0.25) {
+  if (which < 0.35) {
     b.input({c, extent, extent});
     for (int i = 0; i < 2; ++i) {
       Conv<float> conv;
@@ -325,7 +328,7 @@ FULCRUM_DEFINE Probe ProbeSource::other_conv_probe() {
       append(std::move(conv), {c, group, 3, 3}, c);
       add_probe_conv(b, c, 1, {});
     }
-  } else if (which < 0.42) {
+  } else if (which < 0.6) {
     const std::int64_t d = pick(std::array<std::int64_t, 3>{2, 2, 4});
     b.input({c, extent, extent});
     for (int i = 0; i < 2; ++i) {
@@ -335,7 +338,7 @@ FULCRUM_DEFINE Probe ProbeSource::other_conv_probe() {
       conv.groups = deep ? c : 1;
       append(std::move(conv), {c, deep ? 1 : c, 3, 3}, c);
     }
-  } else if (which < 0.72) {
+  } else {
     const std::int64_t oc = pick(std::array<std::int64_t, 6>{1, 3, 16, 32, 64, 128});
     const std::int64_t kernel = pick(std::array<std::int64_t, 3>{2, 3, 4});
     // What makes a picture is large.
@@ -350,25 +353,6 @@ FULCRUM_DEFINE Probe ProbeSource::other_conv_probe() {
       b.sigmoid();
     else
       add_probe_conv(b, oc, 3, {.padding = 1});
-  } else if (which < 0.9) {
-    const auto length = static_cast<std::int64_t>(std::clamp(4.0 * plane, 16.0, 8000.0));
-    const std::int64_t kernel = pick(std::array<std::int64_t, 4>{3, 3, 5, 9});
-    b.input({c, 1, length});
-    for (int i = 0; i < 2; ++i) {
-      Conv<float> conv;
-      conv.window = {{1, kernel}, {1, chance(0.3) ? 2 : 1}, {0, kernel / 2, 0, kernel / 2}, {1, 1}};
-      append(std::move(conv), {c, c, 1, kernel}, c);
-    }
-  } else {
-    const std::int64_t deep = std::clamp<std::int64_t>(static_cast<std::int64_t>(std::cbrt(plane)), 4, 16);
-    const std::int64_t small = std::min<std::int64_t>(c, 64);
-    b.input({small, deep, deep, deep});
-    for (int i = 0; i < 2; ++i) {
-      Conv<float> conv;
-      conv.window = {{3, 3}, {1, 1}, 1, {1, 1}};
-      conv.window.depth = {3, 1, 1, 1, 1};
-      append(std::move(conv), {small, small, 3, 3, 3}, small);
-    }
   }
   return {std::move(b).build(), batch};
 }
