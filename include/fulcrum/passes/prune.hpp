@@ -91,13 +91,13 @@ template <class T>
 #if FULCRUM_DEFINES(passes)
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <functional>
 #include <limits>
-#include <type_traits>
 #include <utility>
 
 #include <fulcrum/analysis/is_quantized.hpp>
@@ -242,40 +242,62 @@ struct MaskedSums {
   std::int64_t kept = 0;
 };
 
-/// dst = |src| > threshold ? src : 0, and 1 or 0 in the mask; what `before` (null: none) masks stays masked. In the
-/// compiler's vectors.
-template <bool again, class T>
+/// dst = |src| > threshold ? src : 0, and 1 or 0 in the mask, which is whether dst is 0, for a threshold is 0 or more.
+/// In the compiler's vectors, in steps of mask_step. Each of the pointers to read from may be one to write to. \param
+/// before  what it masks stays masked; null: nothing
+template <class T>
 MaskedSums mask_row(const T* src, const std::uint8_t* before, std::size_t count, T threshold, T* dst,
                     std::uint8_t* mask) {
   using Vector = typename VectorOf<T>::Type;
+  using Bits = MaskBits;
   constexpr std::size_t lanes = 16 / sizeof(T);
-  using Bytes = typename VectorOf<T>::Bytes;
   constexpr std::size_t stretch = 4096;  // of sums in the weights' own type
   const Vector none{}, one = none + T{1}, least = none + threshold;
   MaskedSums total;
-  for (std::size_t i = 0; i < count;) {
-    Vector signal{}, noise{}, kept{};
-    const auto step = [&](auto here) {
+  Vector signal{}, noise{}, kept{};
+  const auto step = [&](const T* from, const std::uint8_t* was, T* to, std::uint8_t* bits) {
+    Vector all{}, masked{}, number{};  // in registers
+    for (std::size_t k = 0; k < mask_step; k += lanes) {
       Vector w{};
-      std::memcpy(&w, src + i, here * sizeof(T));
-      Vector keep = (w < none ? -w : w) > least ? one : none;
-      if constexpr (again) {
-        Bytes was{};
-        std::memcpy(&was, before + i, here);
-        keep = __builtin_convertvector(was, Vector) > none ? keep : none;
+      std::memcpy(&w, from + k, sizeof(w));
+      const auto keep = (w < none ? -w : w) > least;
+      const Vector left = keep ? w : none;
+      std::memcpy(to + k, &left, sizeof(left));
+      all += w * w;
+      masked += (w - left) * (w - left);
+      number += keep ? one : none;
+    }
+    signal += all;
+    noise += masked;
+    kept += number;
+    Bits now{};
+    put_mask(to, now.data());
+    if (was != nullptr && takes_back(was, now)) {  // what is masked mostly is 0 already
+      for (std::size_t k = 0; k < mask_step; ++k) {
+        if (now[k] == 0 || was[k] != 0) continue;
+        now[k] = 0;
+        noise[0] += to[k] * to[k];
+        kept[0] -= T{1};
+        to[k] = T{0};
       }
-      const Vector left = keep > none ? w : none;
-      const Bytes bits = __builtin_convertvector(keep, Bytes);
-      std::memcpy(dst + i, &left, here * sizeof(T));
-      std::memcpy(mask + i, &bits, here);
-      signal += w * w;
-      noise += (w - left) * (w - left);
-      kept += keep;
-      i += here;
-    };
+    }
+    std::memcpy(bits, now.data(), mask_step);
+  };
+  for (std::size_t i = 0; i < count;) {
+    signal = noise = kept = none;
     const std::size_t end = std::min(count, i + stretch);
-    while (i + lanes <= end) step(std::integral_constant<std::size_t, lanes>{});
-    if (i < end) step(end - i);
+    for (; i + mask_step <= end; i += mask_step)
+      step(src + i, before == nullptr ? nullptr : before + i, dst + i, mask + i);
+    if (i < end) {
+      std::array<T, mask_step> last{};
+      Bits was{}, bits{};
+      std::copy(src + i, src + end, last.begin());
+      if (before != nullptr) std::copy(before + i, before + end, was.begin());
+      step(last.data(), before == nullptr ? nullptr : was.data(), last.data(), bits.data());
+      std::copy_n(last.begin(), end - i, dst + i);
+      std::copy_n(bits.begin(), end - i, mask + i);
+      i = end;
+    }
     for (std::size_t k = 0; k < lanes; ++k) {
       total.signal += static_cast<double>(signal[k]);
       total.noise += static_cast<double>(noise[k]);
@@ -307,10 +329,8 @@ PruneReport::Layer apply_threshold(Parameter<T>& weights, const std::string& nam
   in_parts(sums.size(), 4, [&](std::size_t first, std::size_t last) {
     for (std::size_t k = first; k < last; ++k) {
       const std::size_t from = k * part, count = std::min(part, src.size() - from);
-      T* const dst = to + from;
-      std::uint8_t* const bits = to_mask + from;
-      sums[k] = before == nullptr ? mask_row<false>(src.data() + from, before, count, threshold, dst, bits)
-                                  : mask_row<true>(src.data() + from, before + from, count, threshold, dst, bits);
+      sums[k] = mask_row(src.data() + from, before == nullptr ? nullptr : before + from, count, threshold, to + from,
+                         to_mask + from);
     }
   });
   PruneReport::Layer row;
