@@ -168,6 +168,8 @@
 #include <fulcrum/cost/predict.hpp>
 #include <fulcrum/cost/predictor.hpp>
 #include <fulcrum/cost/roofline.hpp>
+#include <fulcrum/cost/step_basis.hpp>
+#include <fulcrum/cost/step_words.hpp>
 
 #include <fulcrum/exec/any_executor.hpp>
 #include <fulcrum/exec/executor.hpp>

@@ -8,6 +8,7 @@
 #include <fulcrum/run/latency_report_json.hpp>
 #include <fulcrum/run/run_config_json.hpp>
 
+#include <fulcrum/cost/data_sheet.hpp>
 #include <fulcrum/cost/error_summary_json.hpp>
 #include <fulcrum/cost/profile_file.hpp>
 

@@ -52,3 +52,20 @@ TEST_CASE("the roofline alone knows the machine's rates, and neither kernels nor
   REQUIRE_FALSE(roofline.notes.empty());
   CHECK_THAT(roofline.notes.back(), ContainsSubstring("roofline alone"));
 }
+
+TEST_CASE("kriging alone is the sum of the steps, without what was learnt of networks") {
+  MachineProfile machine = imperfect_machine();
+  const RunConfig config{.batch = 4};
+  const LatencyReport before = KrigingPredictor(machine)(zoo_model("fashion_cnn"), config);
+  machine.composition = {{Precision::f32, 1, 1.5, 0.1, 9}};
+  const LatencyReport kriging = KrigingPredictor(machine)(zoo_model("fashion_cnn"), config);
+  const LatencyReport calibrated = CalibratedPredictor(machine)(zoo_model("fashion_cnn"), config);
+  const LatencyReport roofline = RooflinePredictor(machine)(zoo_model("fashion_cnn"), config);
+  CHECK(kriging.latency.p50 == before.latency.p50);
+  CHECK(kriging.latency.p99 == kriging.latency.p50);
+  CHECK(kriging.latency.p50 > roofline.latency.p50);
+  REQUIRE(kriging.layers.size() == calibrated.layers.size());
+  for (std::size_t i = 0; i < kriging.layers.size(); ++i)
+    CHECK(calibrated.layers[i].latency / kriging.layers[i].latency == Approx(1.5));
+  CHECK_FALSE(kriging.interval.has_value());
+}

@@ -41,6 +41,9 @@ TEST_CASE("a profile comes back from its file") {
   CHECK(once.sparse_costs == full_profile().sparse_costs);
   REQUIRE(once.efficiency.size() == 1);
   CHECK(once.efficiency[0].samples.size() == 12);
+  CHECK(once.efficiency[0].samples[0].what == full_profile().efficiency[0].samples[0].what);
+  CHECK_FALSE(once.efficiency[0].samples[0].what.empty());
+  CHECK(once.efficiency[0].samples[0].time_us == Approx(full_profile().efficiency[0].samples[0].time_us));
   // Figures are written with six digits: a second trip changes nothing any more.
   save_profile(once, path);
   CHECK(load_profile(path) == once);
@@ -99,6 +102,18 @@ TEST_CASE("a file that is no profile is refused by its path, with what to do") {
     write(path, j.dump());
     CHECK_THROWS_WITH(load_profile(path),
                       ContainsSubstring("peaks[0].flop_per_s: must be a number from 1000 to 1e+18"));
+  }
+  SECTION("words are not those of the samples") {
+    nlohmann::json j = to_json(full_profile());
+    j["efficiency"][0]["samples_what"].push_back("another");
+    write(path, j.dump());
+    CHECK_THROWS_WITH(load_profile(path), ContainsSubstring("samples_what: must be a list of 12 texts"));
+  }
+  SECTION("times are not those of the samples") {
+    nlohmann::json j = to_json(full_profile());
+    j["efficiency"][0]["samples_us"][3] = -1.0;
+    write(path, j.dump());
+    CHECK_THROWS_WITH(load_profile(path), ContainsSubstring("samples_us: must be a list of 12 times"));
   }
   SECTION("a sample is too short") {
     nlohmann::json j = to_json(full_profile());

@@ -18,4 +18,7 @@ TEST_CASE("an explanation reads as a table, then what was fused and why the rest
   CHECK_THAT(text,
              ContainsSubstring("conv1: 90 % of its weights are 0, break-even at 62 %, runs sparse: more weights"));
   CHECK_THAT(text, ContainsSubstring("1.00 KiB of weights"));
+  CHECK_THAT(text, ContainsSubstring("What predictions of the steps rest on"));
+  CHECK_THAT(text, ContainsSubstring("Conv 1×8×8×8 → 4×4×4, 3×3, f32, 1 thread"));
+  CHECK_THAT(text, ContainsSubstring("a step of which the profile keeps no shape, f32, 2 threads"));
 }

@@ -77,6 +77,7 @@ TEST_CASE("every command prints a document that is as its schema says") {
   check_document(printed(folder, "info zoo:mlp"), "info");
   check_document(printed(folder, "zoo"), "zoo");
   check_document(printed(folder, "explain zoo:mlp"), "explanation");
+  check_document(printed(folder, "explain zoo:mlp --profile p.json"), "explanation");
   check_document(printed(folder, "advise zoo:fashion_cnn --profile p.json"), "advice");
   check_document(printed(folder, "samples --data images -o x.npy --labels y.npy --count 20"), "samples");
   check_document(printed(folder, "run zoo:mlp --input x.npy --output out.npy"), "run");

@@ -13,6 +13,7 @@
 #include <fulcrum/calibrate/calibrate.hpp>
 #include <fulcrum/calibrate/calibration_data_json.hpp>
 #include <fulcrum/core/file.hpp>
+#include <fulcrum/cost/data_sheet.hpp>
 #include <fulcrum/cost/profile_file.hpp>
 #include <fulcrum/onednn/environment.hpp>
 #include <fulcrum/report/profile_text.hpp>
@@ -30,6 +31,7 @@ namespace {
 
 struct CalibrateCommand {
   std::string output;
+  std::string data_sheet;
   std::vector<std::string> models;  // whose steps are added
   std::vector<std::string> dims;
   std::vector<std::int64_t> batches{1};
@@ -98,6 +100,18 @@ MachineProfile calibrated(const CalibrateCommand& command, const std::string& pa
   return profile;
 }
 
+/// Without a measurement.
+void run_from_data_sheet(const CalibrateCommand& command) {
+  expect_separate_files({{"--data-sheet", command.data_sheet}, {"--output", command.output}});
+  check_writable(command.output);
+  const MachineProfile profile = profile_from(load_data_sheet(command.data_sheet, onednn_environment()));
+  save_profile(profile, command.output);
+  if (command.json)
+    print_document("machine-profile", to_json(profile));
+  else
+    print(to_text(profile) + command.output + " written\n");
+}
+
 void run(const CalibrateCommand& command) {
   const std::string path = command.output.empty() ? default_profile_path() : command.output;
   if (command.output.empty()) make_parent_folder(path);
@@ -141,12 +155,24 @@ void add_calibrate(CLI::App& app) {
   sub->add_option("--seconds", command->seconds, "time to spend, about; more gives better predictions (default: 80)")
       ->check(above_zero(86400.0));
   sub->add_flag("--thorough", command->thorough, "spend about 13 minutes");
+  sub->add_option("--data-sheet", command->data_sheet,
+                  "a .json of a machine's peaks, caches and bandwidths: makes a rough profile from it, of any machine, "
+                  "and measures nothing; needs -o");
   sub->add_flag("--restart", command->restart, "begin anew where an interrupted calibration could go on");
   add_output_to(*sub, command->json, "print the profile as one JSON object as well");
-  sub->footer("Examples:\n  fulcrum calibrate\n  fulcrum calibrate --for model.onnx --batches 1,16");
+  sub->footer(
+      "Examples:\n  fulcrum calibrate\n  fulcrum calibrate --for model.onnx --batches 1,16\n"
+      "  fulcrum calibrate --data-sheet server.json -o server_profile.json");
   sub->callback([command, sub] {
     for (const char* option : {"--batches", "--dim"})
       expect_effect(*sub, option, !command->models.empty(), "is of the models of --for", "give that as well");
+    if (!command->data_sheet.empty()) {
+      for (const char* option : {"--for", "--seconds", "--thorough", "--restart"})
+        expect_effect(*sub, option, false, "is of measurements, and a data sheet needs none", "leave one of them out");
+      if (command->output.empty())
+        throw Error("--data-sheet", "makes a profile that is not kept as this machine's", "say with -o where it goes");
+      return run_from_data_sheet(*command);
+    }
     expect_effect(*sub, "--thorough", command->seconds == 0.0, "is a time, as --seconds is", "give one of them");
     run(*command);
   });

@@ -1,17 +1,20 @@
 // fulcrum explain: what a model's layers became when it was compiled.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include <fulcrum/core/file.hpp>
+#include <fulcrum/cost/step_basis.hpp>
 #include <fulcrum/exec/explain.hpp>
 #include <fulcrum/measure/measure.hpp>
 #include <fulcrum/report/explanation_html.hpp>
 #include <fulcrum/report/explanation_json.hpp>
 #include <fulcrum/report/explanation_text.hpp>
+#include <fulcrum/schedule/make_schedule.hpp>
 
 #include "command.hpp"
 #include "int8.hpp"
@@ -36,13 +39,17 @@ void explain_model(const ExplainCommand& command) {
   if (!command.html.empty()) check_writable(command.html);
   Model<float> model = command.model.load();
   RunConfig config = command.run.for_model(model);
-  if (!command.profile.empty())
-    config = calibrated(std::move(config), model, profile_for_this_machine(command.profile));
+  std::optional<MachineProfile> profile;
+  if (!command.profile.empty()) {
+    profile = profile_for_this_machine(command.profile);
+    config = calibrated(std::move(config), model, *profile);
+  }
   if (config.precision == Precision::int8 && !is_quantized(model)) {
     remark("the model is not quantized: shown with scales from random inputs");
     model = quantized_for_timing(model);
   }
-  const Explanation explanation = explain(model, config, command.model.state_pairs());
+  Explanation explanation = explain(model, config, command.model.state_pairs());
+  if (profile) explanation.predicted = basis_of(make_schedule(model, config, machine_of(*profile)), *profile);
   if (!command.html.empty()) {
     MeasureOptions options;
     options.min_duration = Seconds(0.3);
@@ -66,7 +73,8 @@ void add_explain(CLI::App& app) {
   command->model.add_states_to(*sub);
   command->run.add_to(*sub);
   sub->add_option("--profile", command->profile,
-                  "a profile of this machine: pruned layers run sparse where it says that this pays");
+                  "a profile of this machine: also shows what predictions of the steps rest on; pruned layers run "
+                  "sparse where it says that this pays");
   sub->add_option("--html", command->html,
                   "write an HTML page with the model as a graph, its steps measured for a moment");
   add_output_to(*sub, command->json);

@@ -114,6 +114,7 @@ void predict_model(const ReportCommand& command) {
   config = calibrated(std::move(config), model, profile);
   AnyPredictor predictor = CalibratedPredictor(profile);
   if (command.predictor == "roofline") predictor = RooflinePredictor(profile);
+  if (command.predictor == "kriging") predictor = KrigingPredictor(profile);
   LatencyReport report = predictor(model, config);
   if (command.at_present_speed) {
     const std::optional<Drift> drift = drift_since_calibration(profile);
@@ -247,8 +248,9 @@ void add_predict(CLI::App& app) {
   sub->add_option("--profile", command->profile,
                   "a profile of this machine (default: the one calibrate keeps; made when there is none)");
   sub->add_option("--model", command->predictor,
-                  "calibrated: from what kernels reached on this machine; roofline: its rates alone, the least time")
-      ->check(CLI::IsMember({"calibrated", "roofline"}))
+                  "calibrated: from what kernels and networks reached on this machine; kriging: from kernels alone, "
+                  "added up; roofline: its rates alone, the least time")
+      ->check(CLI::IsMember({"calibrated", "kriging", "roofline"}))
       ->capture_default_str();
   sub->add_flag("--at-present-speed", command->at_present_speed,
                 "time a little fixed work first, and scale the prediction by how fast the machine is now");

@@ -50,6 +50,7 @@ FULCRUM_DECLARE void add_model(const Model<float>& model, const AddModelOptions&
 #include <fulcrum/analysis/is_quantized.hpp>
 #include <fulcrum/calibrate/detail/probe_model.hpp>
 #include <fulcrum/calibrate/detail/time_probe.hpp>
+#include <fulcrum/cost/step_words.hpp>
 #include <fulcrum/measure/drift_probe.hpp>
 
 namespace fulcrum {
@@ -76,7 +77,8 @@ FULCRUM_DEFINE void add_timed_steps(const std::vector<TimedStep>& timed, Machine
     }
     const RooflinePoint roofline = roofline_point(t.step, profile.rates, t.threads);
     added[at].push_back({efficiency_features(t.step, roofline),
-                         std::log(t.time_us / profile.efficiency[at].parts_us(t.step, roofline)), 0.0});
+                         std::log(t.time_us / profile.efficiency[at].parts_us(t.step, roofline)), 0.0, t.time_us,
+                         words_of(t.step)});
   }
   for (auto& [at, samples] : added) {
     EfficiencyModel& model = profile.efficiency[at];

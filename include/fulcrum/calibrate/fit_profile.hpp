@@ -132,6 +132,7 @@ FULCRUM_DECLARE [[nodiscard]] Jitter jitter_from(const std::vector<std::vector<d
 #include <tuple>
 #include <utility>
 
+#include <fulcrum/cost/step_words.hpp>
 #include <fulcrum/measure/statistics.hpp>
 
 namespace fulcrum {
@@ -188,13 +189,21 @@ FULCRUM_DEFINE double at_calibrated_speed(const TimedStep& timed, const MachineR
 }
 
 FULCRUM_DEFINE std::vector<EfficiencySample> merged(std::vector<EfficiencySample> samples) {
-  std::map<std::vector<double>, std::vector<double>> by_features;
+  struct Twins {
+    std::vector<double> logs, times;
+  };
+  std::map<std::vector<double>, Twins> by_features;
   std::vector<EfficiencySample> result;
-  for (EfficiencySample& sample : samples) by_features[sample.features].push_back(sample.log_slowdown);
+  for (const EfficiencySample& sample : samples) {
+    Twins& twins = by_features[sample.features];
+    twins.logs.push_back(sample.log_slowdown);
+    twins.times.push_back(sample.time_us);
+  }
   for (EfficiencySample& sample : samples) {  // in the order in which they were first seen
     const auto at = by_features.find(sample.features);
     if (at == by_features.end()) continue;
-    result.push_back({sample.features, median_of(std::move(at->second)), 0.0});
+    result.push_back({sample.features, median_of(std::move(at->second.logs)), 0.0,
+                      median_of(std::move(at->second.times)), std::move(sample.what)});
     by_features.erase(at);
   }
   return result;
@@ -210,13 +219,17 @@ FULCRUM_DEFINE std::vector<EfficiencyModel> fit_efficiencies(const std::vector<T
     std::vector<double> features;
     detail::TimedParts parts;
     double roofline_us;
+    std::string what;
   };
   std::map<std::tuple<KernelClass, Algorithm, std::string, Precision, int>, std::vector<Timed>> groups;
   for (const TimedStep& t : timed) {
     if (t.time_us <= 0.0 || !rates.knows(t.step.arithmetic)) continue;
     const RooflinePoint roofline = roofline_point(t.step, rates, t.threads);
     groups[{t.step.kernel, t.step.algorithm, std::string(loops_of(t.step)), t.step.arithmetic, t.threads}].push_back(
-        {efficiency_features(t.step, roofline), {parts_of(t.step, roofline), t.time_us}, roofline.time_us()});
+        {efficiency_features(t.step, roofline),
+         {parts_of(t.step, roofline), t.time_us},
+         roofline.time_us(),
+         words_of(t.step)});
   }
   struct Fit {
     EfficiencyModel model;
@@ -242,7 +255,8 @@ FULCRUM_DEFINE std::vector<EfficiencyModel> fit_efficiencies(const std::vector<T
     std::vector<EfficiencySample> all;
     for (Timed& t : group) {
       const double by_parts = model.parts_us(t.parts.parts_us, t.roofline_us);
-      all.push_back({std::move(t.features), std::log(t.parts.time_us / by_parts), 0.0});
+      all.push_back(
+          {std::move(t.features), std::log(t.parts.time_us / by_parts), 0.0, t.parts.time_us, std::move(t.what)});
     }
     std::vector<EfficiencySample> samples = detail::merged(std::move(all));
     std::vector<EfficiencySample> kept;

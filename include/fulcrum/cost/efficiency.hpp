@@ -38,6 +38,8 @@ struct EfficiencySample {
   std::vector<double> features;  ///< of efficiency_features()
   double log_slowdown = 0.0;     ///< ln(time / time by the model's parts)
   double weight = 0.0;           ///< in the interpolation; set by fit_efficiency()
+  double time_us = 0.0;          ///< that it took, at the calibration's speed; 0: not known, as of older profiles
+  std::string what{};            ///< words_of() it; empty: not known
 
   friend bool operator==(const EfficiencySample&, const EfficiencySample&) = default;
 };

@@ -69,11 +69,20 @@ struct Composition {
   friend bool operator==(const Composition&, const Composition&) = default;
 };
 
+/// Whose efficiency a step is predicted by.
+struct EfficiencyChoice {
+  const EfficiencyModel* below = nullptr;  ///< of the nearest thread count that is not above the step's; of the
+                                           ///< nearest one where there is none; null: nothing is known of such steps
+  const EfficiencyModel* above = nullptr;  ///< likewise, not below
+  int loans = 0;  ///< 0: its own kind; 1: f32; 2: the plain loops of other layers; 3: other algorithms
+};
+
 /// A machine's figures, and where they come from.
 struct MachineProfile {
   Environment environment;
-  std::string created_utc;  ///< "2024-05-01T12:00:00Z"
-  double duration_s = 0.0;  ///< how long the calibration took
+  std::string created_utc;       ///< "2024-05-01T12:00:00Z"
+  double duration_s = 0.0;       ///< how long the calibration took
+  bool from_data_sheet = false;  ///< nothing was measured (cost/data_sheet.hpp)
   MachineRates rates;
   std::vector<EfficiencyModel> efficiency;
   std::vector<LayoutChange> layout_changes;
@@ -92,6 +101,9 @@ struct MachineProfile {
   /// class and algorithm in f32, from the other plain loops of its class, from the class whatever the algorithm; the
   /// roofline itself, and next to no certainty, when there is nothing.
   FULCRUM_DECLARE [[nodiscard]] Slowdown slowdown(const Step& step, const RooflinePoint& roofline, int threads) const;
+
+  /// The models that slowdown() takes; in the profile.
+  FULCRUM_DECLARE [[nodiscard]] EfficiencyChoice choose_efficiency(const Step& step, int threads) const;
 
   /// Whether steps of the class, algorithm and precision of this one were calibrated.
   FULCRUM_DECLARE [[nodiscard]] bool knows(const Step& step) const;
@@ -122,7 +134,7 @@ FULCRUM_DECLARE [[nodiscard]] RunConfig calibrated(RunConfig config, const Model
 
 /// A profile speaks of one machine under one set of limits.
 /// \throws Error saying whose profile it is, when the CPU, its instruction sets, the usable cores or the version of
-///         oneDNN (when both are known) differ
+///         oneDNN (when both are known) differ; never of a profile from a data sheet, which may be of any machine
 FULCRUM_DECLARE void check_profile_matches(const MachineProfile& profile, const Environment& environment);
 
 }  // namespace fulcrum
@@ -159,7 +171,7 @@ FULCRUM_DEFINE bool MachineProfile::knows(const Step& step) const {
   });
 }
 
-FULCRUM_DEFINE Slowdown MachineProfile::slowdown(const Step& step, const RooflinePoint& roofline, int threads) const {
+FULCRUM_DEFINE EfficiencyChoice MachineProfile::choose_efficiency(const Step& step, int threads) const {
   const EfficiencyModel* below = nullptr;
   const EfficiencyModel* above = nullptr;
   const std::string_view loops = loops_of(step);
@@ -176,8 +188,15 @@ FULCRUM_DEFINE Slowdown MachineProfile::slowdown(const Step& step, const Rooflin
       if (m.threads >= threads && (above == nullptr || m.threads < above->threads)) above = &m;
     }
   }
+  if (below == nullptr) below = above;
+  if (above == nullptr) above = below;
+  return {below, above, std::max(borrowed - 1, 0)};
+}
+
+FULCRUM_DEFINE Slowdown MachineProfile::slowdown(const Step& step, const RooflinePoint& roofline, int threads) const {
+  const auto [below, above, loans] = choose_efficiency(step, threads);
   constexpr double unknown = 0.7;  // nearly a factor of two either way
-  if (below == nullptr && above == nullptr) return {0.0, unknown, unknown};
+  if (below == nullptr) return {0.0, unknown, unknown};
   const std::vector<double> features = efficiency_features(step, roofline);
   const auto by_model = [&](const EfficiencyModel& model) {
     Slowdown slowdown = model.slowdown(features);
@@ -185,8 +204,8 @@ FULCRUM_DEFINE Slowdown MachineProfile::slowdown(const Step& step, const Rooflin
     return slowdown;
   };
   Slowdown result;
-  if (below == nullptr || above == nullptr || below == above) {
-    result = by_model(below != nullptr ? *below : *above);
+  if (below == above) {
+    result = by_model(*below);
   } else {
     const double share = std::log(static_cast<double>(threads) / below->threads) /
                          std::log(static_cast<double>(above->threads) / below->threads);
@@ -196,7 +215,7 @@ FULCRUM_DEFINE Slowdown MachineProfile::slowdown(const Step& step, const Rooflin
   }
   // Borrowed figures are as sure as their kind is alike.
   constexpr double per_loan = 0.3;
-  if (borrowed > 1) result.sd = std::hypot(result.sd, per_loan * (borrowed - 1));
+  if (loans > 0) result.sd = std::hypot(result.sd, per_loan * loans);
   return result;
 }
 
@@ -283,6 +302,7 @@ FULCRUM_DEFINE void check_profile_matches(const MachineProfile& profile, const E
     problem.append(what).append(" is ").append(of).append(", here it is ").append(here);
     throw Error("the machine profile", problem, "run `fulcrum calibrate` on this machine");
   };
+  if (profile.from_data_sheet) return;
   const Environment& of = profile.environment;
   if (of.cpu != environment.cpu) refuse("CPU", "'" + of.cpu + "'", "'" + environment.cpu + "'");
   if (of.isa != environment.isa) refuse("instruction set", "'" + of.isa + "'", "'" + environment.isa + "'");

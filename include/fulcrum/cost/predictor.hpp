@@ -47,7 +47,22 @@ private:
   MachineProfile profile_;
 };
 
-static_assert(Predictor<AnyPredictor> && Predictor<CalibratedPredictor> && Predictor<RooflinePredictor>);
+/// What each step takes alone, as kriging between timed steps has it, added up: without what was learnt of whole
+/// networks, of instances side by side and of the tail. How far CalibratedPredictor is from it is what these are worth.
+class KrigingPredictor {
+public:
+  FULCRUM_DECLARE explicit KrigingPredictor(MachineProfile profile);
+
+  /// Every order statistic is the same.
+  /// \throws Error as predict()
+  FULCRUM_DECLARE [[nodiscard]] LatencyReport operator()(const Model<float>& model, const RunConfig& config) const;
+
+private:
+  MachineProfile profile_;
+};
+
+static_assert(Predictor<KrigingPredictor> && Predictor<AnyPredictor> && Predictor<CalibratedPredictor> &&
+              Predictor<RooflinePredictor>);
 
 }  // namespace fulcrum
 
@@ -71,6 +86,21 @@ FULCRUM_DEFINE LatencyReport RooflinePredictor::operator()(const Model<float>& m
   report.interval.reset();
   report.notes.emplace_back(
       "roofline alone: an upper bound of speed, as if every kernel reached the rates that calibration found");
+  return report;
+}
+
+FULCRUM_DEFINE KrigingPredictor::KrigingPredictor(MachineProfile profile) : profile_(std::move(profile)) {
+  profile_.composition.clear();
+  profile_.contention.clear();
+  profile_.jitter.clear();
+}
+
+FULCRUM_DEFINE LatencyReport KrigingPredictor::operator()(const Model<float>& model, const RunConfig& config) const {
+  LatencyReport report = predict(model, config, profile_);
+  report.interval.reset();
+  report.notes.emplace_back(
+      "the steps alone, added up: without what calibration found of whole networks, instances side by side and the "
+      "tail");
   return report;
 }
 

@@ -8,6 +8,7 @@
 
 #include <fulcrum/core/file.hpp>
 #include <fulcrum/core/linkage.hpp>
+#include <fulcrum/core/utf8.hpp>
 #include <fulcrum/cost/error_summary_json.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/run/environment_json.hpp>
@@ -55,6 +56,7 @@ FULCRUM_DECLARE [[nodiscard]] MachineProfile load_profile(const std::string& pat
 
 #if FULCRUM_DEFINES(cost)
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -100,6 +102,14 @@ FULCRUM_DECLARE nlohmann::json efficiency_to_json(const EfficiencyModel& m) {
                    {"spread", rounded(m.spread)},
                    {"trend", rounded_array(m.trend)},
                    {"samples_features_log_slowdown_weight", std::move(rows)}};
+  // What the rows are of, and their times: only for people.
+  const auto is_told = [](const EfficiencySample& sample) { return !sample.what.empty(); };
+  if (std::any_of(m.samples.begin(), m.samples.end(), is_told)) {
+    for (const EfficiencySample& sample : m.samples) {
+      j["samples_what"].push_back(valid_utf8(sample.what));
+      j["samples_us"].push_back(rounded(sample.time_us));
+    }
+  }
   if (m.parts) j["parts"] = rounded_array({m.parts->overhead, m.parts->compute, m.parts->memory, m.parts->functions});
   return j;
 }
@@ -148,6 +158,19 @@ FULCRUM_DECLARE EfficiencyModel efficiency_from_json(const JsonReader& j) {
     sample.features = std::move(values);
     m.samples.push_back(std::move(sample));
   }
+  if (const auto what = j.find("samples_what")) {
+    const std::vector<std::string> texts = what->texts();
+    if (texts.size() != m.samples.size())
+      what->fail("a list of " + std::to_string(m.samples.size()) + " texts, one for each sample");
+    for (std::size_t i = 0; i < texts.size(); ++i) m.samples[i].what = texts[i];
+  }
+  if (const auto times = j.find("samples_us")) {
+    const std::vector<double> us = times->numbers();
+    const auto is_time = [](double x) { return x >= 0.0 && x <= most_time_us; };
+    if (us.size() != m.samples.size() || !std::all_of(us.begin(), us.end(), is_time))
+      times->fail("a list of " + std::to_string(m.samples.size()) + " times, one for each sample");
+    for (std::size_t i = 0; i < us.size(); ++i) m.samples[i].time_us = us[i];
+  }
   m.prepare();
   return m;
 }
@@ -163,6 +186,7 @@ FULCRUM_DEFINE nlohmann::json to_json(const MachineProfile& profile) {
   j["fulcrum_machine_profile"] = profile_format;
   j["created_utc"] = profile.created_utc;
   j["duration_s"] = rounded(profile.duration_s);
+  if (profile.from_data_sheet) j["from_data_sheet"] = true;
   j["environment"] = to_json(profile.environment);
   for (const char* key :
        {"peaks", "bandwidths", "overheads", "jitter", "composition", "contention", "layout_changes", "efficiency"})
@@ -239,6 +263,7 @@ FULCRUM_DEFINE MachineProfile machine_profile_from_json(const nlohmann::json& j)
     MachineProfile profile;
     profile.created_utc = reader.at("created_utc").text();
     profile.duration_s = reader.at("duration_s").number(0.0);
+    if (const auto sheet = reader.find("from_data_sheet")) profile.from_data_sheet = sheet->boolean();
     profile.environment = environment_from_json(reader.at("environment"));
     for (const JsonReader& p : reader.at("peaks").elements()) {
       profile.rates.peaks.push_back({p.at("precision").name(precision_from), p.at("threads").integer<int>(1),

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <fulcrum/cost/step_basis.hpp>
 #include <fulcrum/exec/step_info.hpp>
 #include <fulcrum/passes/fold_batch_normalization.hpp>
 #include <fulcrum/run/memory_use.hpp>
@@ -39,7 +40,8 @@ struct Explanation {
   std::vector<Amendment> amendments;  ///< where oneDNN made it otherwise than planned, and why
   FoldReport folded;                  ///< batch normalizations that became part of weights, and those that did not
   std::vector<FreeLayer> free_layers;
-  std::vector<PrunedLayer> pruned;  ///< layers with a tenth of their weights 0 or more
+  std::vector<PrunedLayer> pruned;   ///< layers with a tenth of their weights 0 or more
+  std::vector<StepBasis> predicted;  ///< what predictions of its steps rest on; empty where no profile was given
   MemoryUse memory;
   std::vector<std::string> notes;
 };

@@ -15,8 +15,13 @@ namespace fulcrum {
 /// "why_ended"}; why_ended is null where nothing follows that could have been fused.
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const StepInfo& step);
 
+/// {"name", "kind", "what", "latency_ms", "sd", "flops", "bytes", "intensity_flop_per_byte", "bound", "of_roof",
+/// "basis", "samples", "beyond", "probes": [{"what", "precision", "threads", "latency_ms", "distance", "likeness"}]};
+/// of a probe, what and latency_ms are null where the profile does not say.
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const StepBasis& basis);
+
 /// {"model", "batch", "threads", "precision", "steps" […], "amendments" […], "folded" […], "kept" […], "free_layers"
-/// […], "pruned" […], "memory_bytes" {…}, "notes"}
+/// […], "pruned" […], "predicted" […], "memory_bytes" {…}, "notes"}
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const Explanation& explanation);
 
 }  // namespace fulcrum
@@ -45,6 +50,35 @@ FULCRUM_DEFINE nlohmann::json to_json(const StepInfo& step) {
   return j;
 }
 
+FULCRUM_DEFINE nlohmann::json to_json(const StepBasis& basis) {
+  nlohmann::json j{{"name", valid_utf8(basis.name)},
+                   {"kind", valid_utf8(basis.kind)},
+                   {"what", valid_utf8(basis.what)},
+                   {"latency_ms", 1e-3 * basis.time_us},
+                   {"sd", basis.sd},
+                   {"flops", basis.flops},
+                   {"bytes", basis.bytes},
+                   {"intensity_flop_per_byte", basis.roofline.intensity_flop_per_byte},
+                   {"bound", name_of(basis.bound)},
+                   {"of_roof", basis.of_roof},
+                   {"basis", name_of(basis.basis)},
+                   {"samples", basis.samples},
+                   {"beyond", basis.beyond},
+                   {"probes", nlohmann::json::array()}};
+  for (const NearProbe& probe : basis.probes) {
+    nlohmann::json p{{"what", nullptr},
+                     {"precision", name_of(probe.precision)},
+                     {"threads", probe.threads},
+                     {"latency_ms", nullptr},
+                     {"distance", probe.distance},
+                     {"likeness", probe.likeness}};
+    if (!probe.what.empty()) p["what"] = valid_utf8(probe.what);
+    if (probe.time_us > 0.0) p["latency_ms"] = 1e-3 * probe.time_us;
+    j["probes"].push_back(std::move(p));
+  }
+  return j;
+}
+
 FULCRUM_DEFINE nlohmann::json to_json(const Explanation& explanation) {
   nlohmann::json j{{"model", valid_utf8(explanation.model)},
                    {"batch", explanation.batch},
@@ -52,7 +86,7 @@ FULCRUM_DEFINE nlohmann::json to_json(const Explanation& explanation) {
                    {"precision", name_of(explanation.precision)},
                    {"memory_bytes", to_json(explanation.memory)},
                    {"notes", valid_utf8(explanation.notes)}};
-  for (const char* key : {"steps", "amendments", "folded", "kept", "free_layers", "pruned"})
+  for (const char* key : {"steps", "amendments", "folded", "kept", "free_layers", "pruned", "predicted"})
     j[key] = nlohmann::json::array();
   for (const StepInfo& step : explanation.steps) j["steps"].push_back(to_json(step));
   for (const Amendment& a : explanation.amendments) {
@@ -72,6 +106,7 @@ FULCRUM_DEFINE nlohmann::json to_json(const Explanation& explanation) {
                            {"runs_sparse", layer.runs_sparse},
                            {"reason", layer.reason}});
   }
+  for (const StepBasis& basis : explanation.predicted) j["predicted"].push_back(to_json(basis));
   return j;
 }
 

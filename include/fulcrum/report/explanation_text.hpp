@@ -13,7 +13,8 @@
 namespace fulcrum {
 
 /// A row for each step with its kernel, types and layouts; then what was folded, what costs nothing, and why layers
-/// that could have been fused were not.
+/// that could have been fused were not; with a profile, what predictions of the steps rest on, and what would help
+/// most.
 FULCRUM_DECLARE [[nodiscard]] std::string to_text(const Explanation& explanation);
 
 }  // namespace fulcrum
@@ -21,7 +22,60 @@ FULCRUM_DECLARE [[nodiscard]] std::string to_text(const Explanation& explanation
 #if FULCRUM_DEFINES(report)
 
 #include <cmath>
+#include <string_view>
 #include <vector>
+
+namespace fulcrum::detail {
+
+/// What would make a step faster, from what bounds it.
+FULCRUM_DECLARE std::string_view remedy_of(const StepBasis& basis);
+
+/// A row for each step: its place under the roof; and under it the timed steps that its prediction rests on.
+FULCRUM_DECLARE std::string basis_text(const std::vector<StepBasis>& predicted);
+
+FULCRUM_DEFINE std::string_view remedy_of(const StepBasis& basis) {
+  constexpr double far = 0.33;
+  if (basis.bound == Bound::overhead) return "a larger batch, fewer steps";
+  if (basis.of_roof < far) return "another shape: far below the roof";
+  return basis.bound == Bound::compute ? "fewer FLOP, narrower numbers" : "fewer bytes, narrower numbers";
+}
+
+FULCRUM_DEFINE std::string basis_text(const std::vector<StepBasis>& predicted) {
+  Table table({{"step, and what was timed near it"},
+               {"latency", Align::right},
+               {"±", Align::right},
+               {"FLOP/byte", Align::right},
+               {"bound by"},
+               {"of the roof", Align::right},
+               {"distance", Align::right},
+               {"what would help most"}});
+  const auto percent = [](double share) { return std::to_string(std::lround(100.0 * share)) + " %"; };
+  for (const StepBasis& basis : predicted) {
+    std::string rests;
+    switch (basis.basis) {
+      case BasisKind::same_kind: break;
+      case BasisKind::f32: rests = ", by steps in f32"; break;
+      case BasisKind::other_loops: rests = ", by loops of other layers"; break;
+      case BasisKind::other_algorithm: rests = ", by other algorithms"; break;
+      case BasisKind::roofline: rests = ", by the machine's rates alone"; break;
+      case BasisKind::data_sheet: rests = ", by a data sheet"; break;
+    }
+    table.add_row({basis.name + ": " + basis.what + rests, format_latency(Microseconds(basis.time_us)),
+                   percent(std::exp(1.645 * basis.sd) - 1.0), formatted("%.1f", basis.roofline.intensity_flop_per_byte),
+                   std::string(name_of(basis.bound)), percent(basis.of_roof),
+                   basis.beyond > 0.0 ? formatted("%.2f beyond", basis.beyond) : "", std::string(remedy_of(basis))});
+    for (const NearProbe& probe : basis.probes) {
+      const std::string what = probe.what.empty() ? "a step of which the profile keeps no shape" : probe.what;
+      table.add_row({"  " + what + ", " + std::string(name_of(probe.precision)) + ", " + std::to_string(probe.threads) +
+                         (probe.threads == 1 ? " thread" : " threads"),
+                     probe.time_us > 0.0 ? format_latency(Microseconds(probe.time_us)) : "", "", "", "", "",
+                     formatted("%.2f", probe.distance), ""});
+    }
+  }
+  return table.to_string();
+}
+
+}  // namespace fulcrum::detail
 
 namespace fulcrum {
 
@@ -81,6 +135,9 @@ FULCRUM_DEFINE std::string to_text(const Explanation& explanation) {
   std::vector<std::string> amended;
   for (const Amendment& a : explanation.amendments) amended.push_back(a.layer + " " + a.change + ": " + a.reason);
   list("Otherwise than planned, and why:", amended);
+  if (!explanation.predicted.empty())
+    text +=
+        "\nWhat predictions of the steps rest on (distance: 1 is far):\n" + detail::basis_text(explanation.predicted);
   list("Notes:", explanation.notes);
   return text;
 }

@@ -53,7 +53,8 @@ FULCRUM_DEFINE std::string to_text(const MachineProfile& profile) {
   std::string text = rates.to_string();
   text += "\n";
   text += models.to_string();
-  text += detail::formatted("calibrated in %.0f s\n", profile.duration_s);
+  text += profile.from_data_sheet ? std::string("from a data sheet: nothing was measured\n")
+                                  : detail::formatted("calibrated in %.0f s\n", profile.duration_s);
   return text;
 }
 
