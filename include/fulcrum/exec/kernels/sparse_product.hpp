@@ -367,7 +367,7 @@ private:
       }
     }
     if (in_place) return;
-    // Not of what lies between the rows, which nobody reads.
+    // Not of what lies between the rows: run after run they would make denormal numbers of it, which take CPUs long.
     const std::int64_t used = conv_.flat() ? std::min(conv_.run() - pixel, units * sparse_unit) : units * sparse_unit;
     for (const auto& [activation, apply] : functions_) {
       for (std::int64_t c = 0; c < channels; ++c)
