@@ -1,15 +1,22 @@
 // Pruned layers: the sparse product beside the dense executor, by sparsity. `sparse` takes the share of weights that
-// are 0 as its last argument [%]; FMA/s counts multiplications of weights that are not 0, `share` is that of the FMA
-// units' peak in vectors of the widest kind at the clock given by FULCRUM_GHZ (default 3).
+// are 0 as its last argument [%]; FMA/s counts multiplications of weights that are not 0. `share` is that of a bound
+// timed just before, on one thread and times the threads: of dense layers, multiplications of registers; of sparse
+// ones, multiplications each of which loads an operand from the nearest cache, as a weight multiplies what no register
+// holds. Lanes that a result leaves empty (7x7 pixels fill 49 of 64) count against it.
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <vector>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #include <fulcrum/fulcrum.hpp>
 #include <fulcrum/onednn.hpp>
@@ -47,6 +54,63 @@ Model<float> model_of(const LayerShape& s, double sparsity) {
   return sparsity > 0.0 ? prune(model, {.sparsity = sparsity}).model : model;
 }
 
+#if defined(__x86_64__)
+constexpr int sums = 8;
+constexpr std::int64_t near_elements = 6144;  // 24 KiB
+constexpr int repeats = 40;
+
+/// Multiplies all of `a` by one number, `repeats` times, adding to sums in registers; `loads`: each from `a`.
+template <bool loads>
+__attribute__((target("avx512f"))) float multiply_avx512(const float* a) {
+  __m512 sum[sums];
+  for (__m512& s : sum) s = _mm512_setzero_ps();
+  const __m512 by = _mm512_set1_ps(a[0]);
+  for (int r = 0; r < repeats; ++r) {
+    for (std::int64_t i = 0; i < near_elements; i += 16 * sums) {
+#pragma GCC unroll 8
+      for (int k = 0; k < sums; ++k) sum[k] = _mm512_fmadd_ps(by, loads ? _mm512_loadu_ps(a + i + 16 * k) : by, sum[k]);
+    }
+  }
+  for (int k = 1; k < sums; ++k) sum[0] = _mm512_add_ps(sum[0], sum[k]);
+  return _mm512_cvtss_f32(sum[0]);
+}
+template <bool loads>
+__attribute__((target("avx2,fma"))) float multiply_avx2(const float* a) {
+  __m256 sum[sums];
+  for (__m256& s : sum) s = _mm256_setzero_ps();
+  const __m256 by = _mm256_set1_ps(a[0]);
+  for (int r = 0; r < repeats; ++r) {
+    for (std::int64_t i = 0; i < near_elements; i += 8 * sums) {
+#pragma GCC unroll 8
+      for (int k = 0; k < sums; ++k) sum[k] = _mm256_fmadd_ps(by, loads ? _mm256_loadu_ps(a + i + 8 * k) : by, sum[k]);
+    }
+  }
+  for (int k = 1; k < sums; ++k) sum[0] = _mm256_add_ps(sum[0], sum[k]);
+  return _mm256_cvtss_f32(sum[0]);
+}
+#endif
+
+/// Multiplications a second of one thread, the median of some tries; 0 where the CPU is of another kind.
+double bound_of(bool loads) {
+#if defined(__x86_64__)
+  const bool wide = current_machine().has("avx512");
+  if (!wide && !current_machine().has("avx2")) return 0.0;
+  const std::vector<float> a(near_elements, 0.5F);
+  std::vector<double> rates;
+  for (int i = 0; i < 31; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    benchmark::DoNotOptimize(wide ? (loads ? multiply_avx512<true>(a.data()) : multiply_avx512<false>(a.data()))
+                                  : (loads ? multiply_avx2<true>(a.data()) : multiply_avx2<false>(a.data())));
+    rates.push_back(static_cast<double>(near_elements * repeats) /
+                    std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  std::nth_element(rates.begin(), rates.begin() + 15, rates.end());
+  return rates[15];
+#else
+  return loads ? 0.0 : 0.0;
+#endif
+}
+
 void layer(benchmark::State& state, UseAlgorithm use) {
   const LayerShape& s = shapes[static_cast<std::size_t>(state.range(0))];
   const int threads = static_cast<int>(state.range(1));
@@ -65,6 +129,7 @@ void layer(benchmark::State& state, UseAlgorithm use) {
   }
   const std::array<const float*, 1> from{src.front().flat().data()};
   const std::array<float*, 1> to{dst.flat().data()};
+  const double bound = bound_of(use != UseAlgorithm::never);
   std::vector<std::chrono::nanoseconds> steps(executor.compiled().steps().size());
   double seconds = 0.0;
   for (auto _ : state) {
@@ -78,11 +143,9 @@ void layer(benchmark::State& state, UseAlgorithm use) {
   }
   const double fma = 0.5 * total_work(model, s.batch).flops * (use == UseAlgorithm::never ? 1.0 : 1.0 - sparsity);
   const double runs = static_cast<double>(state.iterations());
-  const char* clock = std::getenv("FULCRUM_GHZ");
-  const double lanes = current_machine().has("avx512") ? 16.0 : 8.0;
   state.SetLabel(s.name);
   state.counters["FMA/s"] = benchmark::Counter(fma * runs / seconds);
-  state.counters["share"] = fma * runs / seconds / (threads * 2.0 * lanes * 1e9 * (clock ? std::atof(clock) : 3.0));
+  if (bound > 0.0) state.counters["share"] = fma * runs / seconds / (threads * bound);
 }
 
 void arguments(benchmark::internal::Benchmark* b, bool dense) {

@@ -96,6 +96,20 @@ TEST_CASE("what cannot be quantized stays in the study with the reason") {
   CHECK(study.recommendation.candidate.has_value());
 }
 
+TEST_CASE("pruned variants of a study run by what the profile knows of sparse products") {
+  const Model<float> model = synthetic::small_model();
+  const Dataset data = synthetic::images_labelled_by(model, 40, 1);
+  MachineProfile profile = synthetic::plausible_profile();
+  profile.sparse_costs = {default_sparse_costs(SparseKind::pointwise, 1), default_sparse_costs(SparseKind::windows, 1)};
+  TradeoffOptions options = brief();
+  options.space->precisions = {Precision::f32};
+  options.space->batches = {1};
+  for (const Candidate& c : run_tradeoff(model, data, data, profile, options).candidates) {
+    CHECK(c.config.algorithms.sparse_costs == (c.sparsity > 0.0 ? profile.sparse_costs : std::vector<SparseCosts>{}));
+    if (c.measured) CHECK(c.measured->config == c.config);
+  }
+}
+
 TEST_CASE("a study that cannot be meant is refused before anything runs") {
   const Model<float> model = synthetic::small_model();
   const Dataset data = synthetic::images_labelled_by(model, 20, 1);

@@ -104,7 +104,9 @@ FULCRUM_DEFINE TradeoffStudy run_tradeoff(const Model<float>& model, const Datas
   };
   const AnyPredictor predictor = options.predictor ? options.predictor : CalibratedPredictor(profile);
   for (Candidate& candidate : study.candidates) {
-    candidate = detail::with_prediction(std::move(candidate), *variant_of(candidate), predictor);
+    const VariantModel& of = *variant_of(candidate);
+    if (of.model) candidate.config = calibrated(std::move(candidate.config), *of.model, profile);
+    candidate = detail::with_prediction(std::move(candidate), of, predictor);
   }
   Selection selection =
       select_promising(study.candidates, options.objective, study.baseline_accuracy, options.selection);

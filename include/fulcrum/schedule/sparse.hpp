@@ -172,7 +172,7 @@ FULCRUM_DEFINE SparseTermsPair sparse_terms(const StepGeometry& g, double densit
     if (tiles > 1.0) tiles = up(tiles, team) * team;
     const double of_tile = up(all, tiles);
     pieces = tiles / team;
-    units = of_tile * pieces;
+    units = tiles > 1.0 ? up(all, team) : all / team;
     blocks = up(64.0 * ic * of_tile, near);
   } else {
     const double all = n * up(real(g.oh * (g.ow + g.kw / 2)), 16.0);

@@ -75,6 +75,8 @@ TEST_CASE("sparse convolutions give what the reference gives") {
   const Setting settings[] = {
       {{32, 14, 14}, 48, {1, 1}, {}},
       {{24, 9, 7}, 40, {1, 1}, {}},
+      {{20, 14, 14}, 200, {1, 1}, {}},  // tiles of unequal size, results in several parts
+      {{700, 5, 6}, 72, {1, 1}, {}},    // a source in several blocks
       {{3, 15, 17}, 5, {1, 1}, {}},
       {{32, 15, 14}, 32, {1, 1}, {.stride = {2, 2}}},
       {{16, 13, 11}, 20, {3, 3}, {.padding = 1}},
@@ -112,6 +114,13 @@ TEST_CASE("sparse dense layers give what the reference gives, for one row and ma
         const Model<float> model = masked(pruned_image({100}).dense(77, bias).build(), 0.8);
         CHECK(sparse_difference(model, {.batch = batch, .threads = threads, .slice = batch}, 1) < sparse_tolerance);
       }
+    }
+  }
+  // Few positions and a source of several blocks.
+  for (const std::int64_t batch : {4, 16, 20, 40}) {
+    for (const int threads : {1, 2}) {
+      const Model<float> model = masked(pruned_image({1500}).dense(70).build(), 0.9);
+      CHECK(sparse_difference(model, {.batch = batch, .threads = threads, .slice = batch}, 1) < sparse_tolerance);
     }
   }
   // Places of 32 bits.

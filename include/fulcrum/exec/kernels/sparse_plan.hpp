@@ -29,7 +29,12 @@ struct SparseCutPlan {
     const std::int64_t all = up(conv.run(), sparse_unit);
     // Tiles of about the same size, as many as threads have the same number of.
     std::int64_t tiles = up(all, most_units);
-    if (tiles > 1 && (conv.merged() || conv.images % threads != 0)) tiles = up(tiles, threads) * threads;
+    // Of one tile threads share the channels of the result. Then each brings all of the source into order, which for
+    // few results takes longer than loading weights for fewer positions at a time.
+    const bool cuts_one = conv.merged() && conv.oc < conv.ic && conv.oc <= 256;
+    const bool shares = conv.merged() || conv.images % threads != 0;
+    if (shares && (tiles > 1 || cuts_one)) tiles = std::min(up(tiles, threads) * threads, all);
+    conv.cuts = tiles;
     conv.units = up(all, tiles);
     conv.tile_rows = 1;
     const std::int64_t channel_bytes = conv.positions() * static_cast<std::int64_t>(sizeof(float));

@@ -16,116 +16,17 @@
 #endif
 
 #include <fulcrum/exec/kernels/gelu.hpp>
+#include <fulcrum/exec/kernels/sparse_sums.hpp>
 #include <fulcrum/exec/kernels/sparse_tiles.hpp>
 #include <fulcrum/exec/kernels/sparse_weights.hpp>
 #include <fulcrum/onednn/team.hpp>
 
 namespace fulcrum::detail::onednn {
 
-/// SparseLoops::add in plain loops.
-template <int units>
-void add_rows_anywhere(const SparseSums& s) {
-  constexpr std::int64_t count = units * sparse_unit;
-  const SparseEntry* entry = s.entries;
-  const auto* src = reinterpret_cast<const std::byte*>(s.src);
-  for (std::int64_t r = 0; r < s.count; ++r) {
-    float* to = s.sums + s.rows[r].channel * s.positions;
-    if (s.bias != nullptr) {
-      const float bias = s.bias[s.rows[r].channel];
-      for (std::int64_t i = 0; i < count; ++i) to[i] = s.adds ? to[i] + bias : bias;
-    }
-    for (const SparseEntry* end = entry + s.rows[r].entries; entry != end; ++entry) {
-      const auto* from = reinterpret_cast<const float*>(src + entry->offset);
-      for (std::int64_t i = 0; i < count; ++i) to[i] += entry->value * from[i];
-    }
-    for (std::int64_t i = 0; s.ends && i < count; ++i) {
-      const float value = to[i] < s.least ? s.least : to[i];  // a NaN stays one
-      to[i] = value > s.largest ? s.largest : value;
-    }
-  }
-}
-
 #if defined(__x86_64__)
 
 #define FULCRUM_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma")))
 #define FULCRUM_AVX2 __attribute__((target("avx2,fma")))
-
-template <int units>
-FULCRUM_AVX512 void add_rows_avx512(const SparseSums& s) {
-  const SparseEntry* entry = s.entries;
-  const auto* src = reinterpret_cast<const std::byte*>(s.src);
-  for (std::int64_t r = 0; r < s.count; ++r) {
-    float* to = s.sums + s.rows[r].channel * s.positions;
-    __m512 sum[units];
-    if (s.bias != nullptr) {
-      const __m512 bias = _mm512_set1_ps(s.bias[s.rows[r].channel]);
-#pragma GCC unroll 8
-      for (int i = 0; i < units; ++i) sum[i] = s.adds ? _mm512_add_ps(bias, _mm512_loadu_ps(to + 16 * i)) : bias;
-    } else {
-#pragma GCC unroll 8
-      for (int i = 0; i < units; ++i) sum[i] = _mm512_loadu_ps(to + 16 * i);
-    }
-    const auto add = [&](const SparseEntry& e)
-        __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma"), always_inline)) {
-      const __m512 value = _mm512_set1_ps(e.value);
-      const auto* from = reinterpret_cast<const float*>(src + e.offset);
-#pragma GCC unroll 8
-      for (int i = 0; i < units; ++i) sum[i] = _mm512_fmadd_ps(value, _mm512_loadu_ps(from + 16 * i), sum[i]);
-    };
-    for (const SparseEntry* end = entry + (s.rows[r].entries & ~1); entry != end; entry += 2) {
-      add(entry[0]);
-      add(entry[1]);
-    }
-    if (s.rows[r].entries % 2 != 0) add(*entry++);
-    if (s.ends) {
-      const __m512 least = _mm512_set1_ps(s.least), largest = _mm512_set1_ps(s.largest);
-      constexpr __mmask16 all = 0xffff;
-      // A NaN stays one: it is the second operand.
-#pragma GCC unroll 8
-      for (int i = 0; i < units; ++i)
-        sum[i] = _mm512_maskz_min_ps(all, largest, _mm512_maskz_max_ps(all, least, sum[i]));
-    }
-#pragma GCC unroll 8
-    for (int i = 0; i < units; ++i) _mm512_storeu_ps(to + 16 * i, sum[i]);
-  }
-}
-
-template <int units>
-FULCRUM_AVX2 void add_rows_avx2(const SparseSums& s) {
-  // Sixteen registers hold the sums of up to seven units of eight with the weight and what it is multiplied by.
-  constexpr int most = 6, count = 2 * units;
-  const auto* src = reinterpret_cast<const std::byte*>(s.src);
-#pragma GCC unroll 8
-  for (int first = 0; first < count; first += most) {
-    constexpr int width = count < most ? count : most;
-    const int here = count - first < width ? count - first : width;
-    const SparseEntry* entry = s.entries;
-    for (std::int64_t r = 0; r < s.count; ++r) {
-      float* to = s.sums + s.rows[r].channel * s.positions + 8 * first;
-      __m256 sum[width];
-#pragma GCC unroll 6
-      for (int i = 0; i < width; ++i) {
-        if (i >= here) continue;
-        sum[i] = s.bias == nullptr || s.adds ? _mm256_loadu_ps(to + 8 * i) : _mm256_setzero_ps();
-        if (s.bias != nullptr) sum[i] = _mm256_add_ps(sum[i], _mm256_set1_ps(s.bias[s.rows[r].channel]));
-      }
-      for (const SparseEntry* end = entry + s.rows[r].entries; entry != end; ++entry) {
-        const __m256 value = _mm256_set1_ps(entry->value);
-        const auto* from = reinterpret_cast<const float*>(src + entry->offset) + 8 * first;
-#pragma GCC unroll 6
-        for (int i = 0; i < width; ++i) {
-          if (i < here) sum[i] = _mm256_fmadd_ps(value, _mm256_loadu_ps(from + 8 * i), sum[i]);
-        }
-      }
-#pragma GCC unroll 6
-      for (int i = 0; i < width; ++i) {
-        if (i >= here) continue;
-        if (s.ends) sum[i] = _mm256_min_ps(_mm256_set1_ps(s.largest), _mm256_max_ps(_mm256_set1_ps(s.least), sum[i]));
-        _mm256_storeu_ps(to + 8 * i, sum[i]);
-      }
-    }
-  }
-}
 
 /// Elements 4 q … 4 q + 3 of 16 rows, as four vectors of 16, one for each element. Rows of [rows, 16) are the last one
 /// again.
@@ -425,7 +326,6 @@ private:
            std::int64_t part, bool goes_on) const {
     const std::int64_t first = layout_.first_channel[static_cast<std::size_t>(part)];
     const std::int64_t channels = layout_.first_channel[static_cast<std::size_t>(part) + 1] - first;
-    const std::int64_t positions = conv_.positions();
     float* const tile_sums = scratch + SparseConv::rows_of(conv_.src_elements());
     const auto* entries = reinterpret_cast<const SparseEntry*>(weights);
     const auto* rows = reinterpret_cast<const SparseRow*>(entries + layout_.entry_count);
@@ -434,11 +334,11 @@ private:
       if (goes_on) prefetch_sparse_tile(conv_, conv_.src, src, tile + 1, 0, conv_.ic);
     }
     // Of planes, whose tiles do not go from one image to the next.
-    const std::int64_t image = tile / conv_.tiles_of_run(), pixel = tile % conv_.tiles_of_run() * positions;
+    const std::int64_t image = tile / conv_.cuts, cut = tile % conv_.cuts;
+    const std::int64_t pixel = conv_.flat() ? conv_.units_before(cut) * sparse_unit : 0;
     const bool in_place = conv_.writes_directly();
     float* const sums = in_place ? dst + image * conv_.dst.image + first * conv_.dst.block + pixel : tile_sums;
-    std::int64_t units = conv_.units;
-    if (conv_.flat()) units = std::min(units, (conv_.run() - pixel + sparse_unit - 1) / sparse_unit);
+    const std::int64_t units = conv_.flat() ? conv_.units_before(cut + 1) - conv_.units_before(cut) : conv_.units;
     const std::int64_t pieces = (units + most_units_ - 1) / most_units_;
     for (std::int64_t b = 0; b < layout_.blocks; ++b) {
       const std::int64_t from = b * conv_.block;
@@ -467,7 +367,12 @@ private:
       }
     }
     if (in_place) return;
-    for (const auto& [activation, apply] : functions_) apply(activation, sums, sums, channels * conv_.sum_pitch());
+    // Not of what lies between the rows: run after run they would make denormal numbers of it, which take CPUs long.
+    const std::int64_t used = conv_.flat() ? std::min(conv_.run() - pixel, units * sparse_unit) : units * sparse_unit;
+    for (const auto& [activation, apply] : functions_) {
+      for (std::int64_t c = 0; c < channels; ++c)
+        apply(activation, sums + c * conv_.sum_pitch(), sums + c * conv_.sum_pitch(), used);
+    }
     std::fill(sums + channels * conv_.sum_pitch(), sums + SparseConv::rows_of(channels) * conv_.sum_pitch(), 0.0F);
     store_sparse_tile(loops_, conv_, sums, dst, tile, first, channels);
   }

@@ -44,7 +44,8 @@ struct SparseConv {
   float least = -std::numeric_limits<float>::infinity(), largest = std::numeric_limits<float>::infinity();
 
   std::int64_t tile_rows = 1;  ///< of results; not flat()
-  std::int64_t units = 1;      ///< of positions of a tile
+  std::int64_t units = 1;      ///< of positions of the largest tile
+  std::int64_t cuts = 1;       ///< tiles that a run is cut into, of as many units give or take one; flat()
   std::int64_t block = 16;     ///< channels of the source that are in order at a time
 
   [[nodiscard]] bool flat() const noexcept {
@@ -96,9 +97,12 @@ struct SparseConv {
     const std::int64_t elements = phases(0) * phases(1) * phase_rows() * pitch() + 2 * sparse_unit;
     return (elements + sparse_unit - 1) / sparse_unit * sparse_unit;
   }
-  [[nodiscard]] std::int64_t tiles_of_run() const noexcept { return (run() + positions() - 1) / positions(); }
+  /// Units of a run before the tile that is number `cut` in it; flat().
+  [[nodiscard]] std::int64_t units_before(std::int64_t cut) const noexcept {
+    return (run() + sparse_unit - 1) / sparse_unit * cut / cuts;
+  }
   [[nodiscard]] std::int64_t tiles() const noexcept {
-    if (flat()) return tiles_of_run() * (merged() ? 1 : images);
+    if (flat()) return cuts * (merged() ? 1 : images);
     return images * ((dst_height + tile_rows - 1) / tile_rows);
   }
   /// Where what a tap multiplies lies in a tile's source [B].
@@ -217,8 +221,9 @@ struct SparseLoops {
 /// convolution; `offset` is that of the first one in the tile.
 template <class F>
 void for_pieces(const SparseConv& conv, std::int64_t tile, const F& f) {
-  const std::int64_t run = tile / conv.tiles_of_run(), begin = tile % conv.tiles_of_run() * conv.positions();
-  const std::int64_t end = std::min(begin + conv.positions(), conv.run());
+  const std::int64_t run = tile / conv.cuts, cut = tile % conv.cuts;
+  const std::int64_t begin = conv.units_before(cut) * sparse_unit;
+  const std::int64_t end = std::min(conv.units_before(cut + 1) * sparse_unit, conv.run());
   for (std::int64_t at = begin; at < end;) {
     const std::int64_t image = conv.merged() ? at / conv.pixels() : run;
     const std::int64_t pixel = conv.merged() ? at % conv.pixels() : at;
