@@ -26,7 +26,7 @@ std::vector<int> epoch_of(BatchSampler& sampler) {
   for (std::int64_t b = 0; b < sampler.batches_per_epoch(); ++b) {
     const Batch& batch = sampler.draw();
     CHECK(batch.classes == 4);
-    CHECK_FALSE(batch.targets);
+    CHECK_FALSE(batch.targets.has_value());
     for (std::int64_t i = 0; i < batch.src.dim(0); ++i) {
       const float first = batch.src.at(i, 0, 0, 0);
       CHECK(batch.src.at(i, 1, 1, 2) == first + 11.0F);

@@ -41,9 +41,11 @@ FULCRUM_DECLARE [[nodiscard]] MachineProfile profile_from(const DataSheet& sheet
 
 /// {"cpu", "isa", "cores", "clock_ghz", "gflop_per_s_per_core": {"f32", …} or "gflop_per_s": {…} of all cores,
 /// "l1_kib", "l2_kib", "l3_mib", "l1_gb_per_s", "l2_gb_per_s", "l3_gb_per_s", "memory_gb_per_s",
-/// "memory_gb_per_s_per_core"}. Only clock_ghz, the peaks, l2_kib and memory_gb_per_s have to be there; \see DataSheet
-/// for what others are by default. \param machine  whose name, instruction sets and cores stand where the sheet has
-/// none \throws Error when something is missing, unknown, of another type or out of range
+/// "memory_gb_per_s_per_core"}. Only clock_ghz, the peaks, l2_kib and memory_gb_per_s have to be there; DataSheet says
+/// what others are by default.
+///
+/// \param machine  whose name, instruction sets and cores stand where the sheet has none
+/// \throws Error when something is missing, unknown, of another type or out of range
 FULCRUM_DECLARE [[nodiscard]] DataSheet data_sheet_from_json(const nlohmann::json& j, const Environment& machine);
 
 /// \throws Error naming the file when it cannot be read or holds no data sheet

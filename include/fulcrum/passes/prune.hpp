@@ -243,8 +243,9 @@ struct MaskedSums {
 };
 
 /// dst = |src| > threshold ? src : 0, and 1 or 0 in the mask, which is whether dst is 0, for a threshold is 0 or more.
-/// In the compiler's vectors, in steps of mask_step. Each of the pointers to read from may be one to write to. \param
-/// before  what it masks stays masked; null: nothing
+/// In the compiler's vectors, in steps of mask_step. Each of the pointers to read from may be one to write to.
+///
+/// \param before  what it masks stays masked; null: nothing
 template <class T>
 MaskedSums mask_row(const T* src, const std::uint8_t* before, std::size_t count, T threshold, T* dst,
                     std::uint8_t* mask) {
