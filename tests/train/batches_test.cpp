@@ -101,7 +101,7 @@ TEST_CASE("samples of any shape are drawn with their targets") {
     CHECK(batch.src.dims() == Shape{4, 2});
     CHECK(batch.labels.empty());
     CHECK(batch.classes == 0);
-    REQUIRE(batch.targets);
+    REQUIRE(batch.targets.has_value());
     REQUIRE(batch.targets->dims() == Shape{4, 3, 2});
     for (std::int64_t i = 0; i < 4; ++i) {
       const float sample = batch.src.at(i, 0) / 2.0F;
