@@ -118,7 +118,7 @@ TEST_CASE("labelled images may have targets as well, and augmentation leaves bot
   BatchSampler sampler(SampleView(data, targets), 8, {.flip = true, .shift = 1}, 7);
   sampler.start_epoch();
   const Batch& batch = sampler.draw();
-  REQUIRE(batch.targets);
+  REQUIRE(batch.targets.has_value());
   for (std::int64_t i = 0; i < 8; ++i) {
     CHECK(batch.labels[static_cast<std::size_t>(i)] == static_cast<int>(batch.targets->at(i, 0)) % 4);
   }
