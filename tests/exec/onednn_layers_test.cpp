@@ -368,3 +368,21 @@ TEST_CASE("in bf16 nothing is converted around the softmax of an attention") {
     }
   }
 }
+
+TEST_CASE("Softplus is right to its last digits far below 0, alone and behind a product") {
+  const std::vector<float> x{-60.0F, -20.0F, -16.5F, -15.0F, -12.0F, -10.0F, -8.0F, -1.0F, 0.0F, 30.0F};
+  const Tensor<float> src({1, 10}, std::span<const float>(x));
+  Tensor<float> identity({10, 10});
+  for (std::int64_t i = 0; i < 10; ++i) identity.at(i, i) = 1.0F;
+  Dense<float> dense;
+  dense.weights = std::move(identity);
+  ModelBuilder<float> behind("m");
+  behind.input({10});
+  behind.layer(std::move(dense), {behind.last()}).activation(ActivationKind::softplus);
+  for (const Model<float>& model :
+       {ModelBuilder<float>("m").input({10}).activation(ActivationKind::softplus).build(), std::move(behind).build()}) {
+    const Tensor<float> dst = OnednnExecutor(model, {}).run({&src, 1}).front();
+    for (std::size_t i = 0; i < x.size(); ++i)
+      CHECK(dst.flat()[i] == Approx(std::log1p(std::exp(static_cast<double>(x[i])))).epsilon(1e-5));
+  }
+}

@@ -87,6 +87,15 @@ inline std::int64_t integer_attribute(const ::onnx::NodeProto& node, std::string
   return otherwise;
 }
 
+/// Whether an input has a number that no float is.
+inline bool beyond_floats(const std::map<std::string, Value>& inputs) {
+  return std::any_of(inputs.begin(), inputs.end(), [](const auto& input) {
+    const auto numbers = input.second.numbers.flat();
+    return std::any_of(numbers.begin(), numbers.end(),
+                       [](double x) { return static_cast<double>(static_cast<float>(x)) != x; });
+  });
+}
+
 /// Whether a truth value is known to be true: from the case's inputs, an initializer or a Constant node.
 inline bool is_true(const ::onnx::GraphProto& graph, const std::map<std::string, Value>& inputs,
                     const std::string& name) {
@@ -149,6 +158,15 @@ inline std::optional<Exclusion> excluded(const ::onnx::ModelProto& model, const 
       return Exclusion{Exclusion::Kind::operators, "Scan of opset 8"};
     if (detail::integer_attribute(node, "block_size", 0) != 0) {
       return Exclusion{Exclusion::Kind::type, "scales for blocks of a tensor"};
+    }
+    // ONNX 1.17's means of volumes with ceil_mode count what lies beyond the padding; later ones, and planes, do not.
+    if (node.op_type() == "AveragePool" && detail::integer_attribute(node, "ceil_mode", 0) != 0 &&
+        detail::integer_attribute(node, "count_include_pad", 0) != 0 &&
+        model.graph().input(0).type().tensor_type().shape().dim_size() == 5) {
+      return Exclusion{Exclusion::Kind::type, "means of volumes that count what lies beyond the padding"};
+    }
+    if (node.op_type().rfind("Bitwise", 0) == 0 && detail::beyond_floats(inputs)) {
+      return Exclusion{Exclusion::Kind::type, "bits of integers that floats do not hold"};
     }
     // ONNX 1.17's outputs of int8 products wrap around (−236 became 20) where the specification says saturate.
     const auto& output = model.graph().output(0).type().tensor_type();
