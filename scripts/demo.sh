@@ -76,7 +76,7 @@ else
 fi
 
 step "7/7  Serve it over HTTP, and put that load on it"
-served=$(sed -n 's/^ *"model": *"\(.*\)".*/\1/p' "$plan" | head -n 1)
+served=$out/$(sed -n 's/^ *"model": *"\(.*\)".*/\1/p' "$plan" | head -n 1)  # beside the plan
 mkdir -p "$out/models/fashion_cnn/1"
 cp "$served" "$out/models/fashion_cnn/1/model.onnx"
 "$fulcrum" serve --models "$out/models" --config "$plan" --port 0 >"$out/serve.log" 2>&1 &
