@@ -97,7 +97,7 @@ TEST_CASE("a variant that loses too much is left out, and says so") {
 }
 
 TEST_CASE("a highest rate is looked for below a load that failed, though time is up") {
-  ServiceOptions options = brief(1.0, 4.0, std::chrono::microseconds(500));
+  ServiceOptions options = brief(1.0, 50.0, std::chrono::microseconds(500));
   options.target.highest_rate = true;
   options.time_limit = Seconds(0.0);
   const auto calls = std::make_shared<std::atomic<int>>(0);

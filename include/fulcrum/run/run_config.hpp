@@ -159,7 +159,7 @@ FULCRUM_DEFINE std::string to_string(const RunConfig& config) {
     text += ", Winograd's algorithm " + std::string(name_of(config.algorithms.winograd));
   if (config.algorithms.sparse != UseAlgorithm::automatic)
     text += ", sparse products " + std::string(name_of(config.algorithms.sparse));
-  if (!config.algorithms.sparse_costs.empty()) text += ", sparse products where the profile says that they pay";
+  if (config.precision == Precision::f32 && !config.algorithms.sparse_costs.empty()) text += ", sparse where it pays";
   return text;
 }
 
