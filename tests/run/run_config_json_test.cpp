@@ -39,7 +39,7 @@ TEST_CASE("what sparse products cost goes with the configuration, without the ze
         json::array({{{"kind", "windows"}, {"threads", 2}, {"dense", {1.0, 0.5}}, {"sparse", {0.25, 0.0, 3.0}}}}));
   CHECK(run_config_from_json(j) == config);
   CHECK_FALSE(to_json(RunConfig{})["algorithms"].contains("sparse_costs"));
-  CHECK_THAT(to_string(config), ContainsSubstring("where the profile says"));
+  CHECK_THAT(to_string(config), ContainsSubstring("sparse where it pays"));
 
   const auto refused = [&](const char* key, const json& value, const char* words) {
     json broken = j;
