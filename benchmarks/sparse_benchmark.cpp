@@ -91,7 +91,7 @@ __attribute__((target("avx2,fma"))) float multiply_avx2(const float* a) {
 #endif
 
 /// Multiplications a second of one thread, the median of some tries; 0 where the CPU is of another kind.
-double bound_of(bool loads) {
+double bound_of([[maybe_unused]] bool loads) {
 #if defined(__x86_64__)
   const bool wide = current_machine().has("avx512");
   if (!wide && !current_machine().has("avx2")) return 0.0;
@@ -107,7 +107,7 @@ double bound_of(bool loads) {
   std::nth_element(rates.begin(), rates.begin() + 15, rates.end());
   return rates[15];
 #else
-  return loads ? 0.0 : 0.0;
+  return 0.0;
 #endif
 }
 

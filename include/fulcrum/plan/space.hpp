@@ -59,8 +59,7 @@ void expect_axis(const std::vector<T>& axis, const char* name, const char* range
 /// Every candidate of the space with threads × instances ≤ cores, without figures yet. Order: as variant_choices(),
 /// then threads, instances, batch; values given twice count once.
 ///
-/// \throws Error when an axis is empty or holds an
-/// impossible value, or nothing fits the cores
+/// \throws Error when an axis is empty or holds an impossible value, or nothing fits the cores
 FULCRUM_DECLARE [[nodiscard]] std::vector<Candidate> enumerate(const ConfigurationSpace& space, int cores);
 
 }  // namespace fulcrum

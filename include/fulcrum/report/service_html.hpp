@@ -15,8 +15,7 @@ namespace fulcrum {
 /// heat maps of batch × instances for each variant, every candidate with why it is not the answer. Text of any origin
 /// is shown as text, whatever it contains.
 ///
-/// \param chart_js_source  Chart.js 3.x, the text of chart.min.js (UMD build);
-/// it goes into the page
+/// \param chart_js_source  Chart.js 3.x, the text of chart.min.js (UMD build); it goes into the page
 /// \throws Error when the source of Chart.js is empty
 FULCRUM_DECLARE [[nodiscard]] std::string html_report(const ServiceStudy& study, std::string_view chart_js_source,
                                                       const ReportOrigin& origin = {});
