@@ -197,8 +197,23 @@ TEST_CASE("a constant may be infinite, a weight may not") {
   PruneOptions options;
   options.threshold = 0.1;
   CHECK(prune(model, options).report.layers.size() == 1);
-  std::get<Dense<float>>(model.edit_layer(dense)).weights.value.edit().flat()[0] = HUGE_VALF;
-  CHECK_THROWS_WITH(prune(model, options), ContainsSubstring("has NaN or infinite values in its weights"));
+  const float huge = std::numeric_limits<float>::max();  // its square is infinite, it is not
+  std::get<Dense<float>>(model.edit_layer(dense)).weights.value.edit().flat()[0] = huge;
+  CHECK(prune(model, options).report.layers.size() == 1);
+  PruneOptions share;
+  share.sparsity = 0.5;
+  PruneOptions all;
+  all.threshold = std::numeric_limits<double>::infinity();
+  const float wrong = GENERATE(HUGE_VALF, -HUGE_VALF, std::numeric_limits<float>::quiet_NaN());
+  std::get<Dense<float>>(model.edit_layer(dense)).weights.value.edit().flat()[0] = wrong;
+  for (const PruneOptions& o : {options, share, all})
+    CHECK_THROWS_WITH(prune(model, o), ContainsSubstring("has NaN or infinite values in its weights"));
+  const float kept = std::get<Dense<float>>(model.node(dense).layer).weights.value->flat()[0];
+  CHECK((kept == wrong || (std::isnan(kept) && std::isnan(wrong))));  // one that is refused stays as it was
+  auto& repaired = std::get<Dense<float>>(model.edit_layer(dense));
+  repaired.weights.value.edit().flat()[0] = 1.0F;
+  repaired.bias.value.edit().flat()[0] = wrong;
+  CHECK_THROWS_WITH(prune(model, options), ContainsSubstring("in its bias"));
 }
 
 TEST_CASE("of every group along the input channels the largest stay, of equal ones the first") {

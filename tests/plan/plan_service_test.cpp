@@ -4,7 +4,10 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <thread>
+
+#include <fulcrum/plan/service_answer.hpp>
 
 #include <plan/small_study.hpp>
 #include <support/catch.hpp>
@@ -112,6 +115,24 @@ TEST_CASE("a highest rate is looked for below a load that failed, though time is
   const bool kept = std::any_of(study.runs.begin(), study.runs.end(), [](const ServiceRun& run) { return run.within; });
   CHECK((kept || study.runs.size() >= 6));
   CHECK(study.answer.chosen.has_value() == kept);
+}
+
+TEST_CASE("a rate that failed while the machine was disturbed is kept by what keeps a higher one") {
+  ServiceOptions options = brief(20.0, 50.0, std::chrono::microseconds(500));
+  const auto disturbed = std::make_shared<std::atomic<bool>>(false);
+  options.executors = [disturbed](const Model<float>&, const RunConfig& config) {
+    return test::SumExecutor(config.batch, 4, [disturbed] {
+      std::this_thread::sleep_for(std::chrono::microseconds(*disturbed ? 80'000 : 500));
+    });
+  };
+  const ServiceStudy study = plan_service(one_variant(), synthetic::plausible_profile(), options,
+                                          [&](const Progress& p) { *disturbed = p.stage == "under the real load"; });
+  REQUIRE(study.runs.size() > 1);
+  CHECK_FALSE(study.runs.front().within);
+  const std::optional<std::size_t> subject = study.answer.chosen ? study.answer.chosen : study.answer.nearest;
+  REQUIRE(subject.has_value());
+  CHECK(study.answer.chosen.has_value() == (highest_measured_rate(study, *subject) >= 20.0));
+  CHECK_THAT(study.answer.reason, !ContainsSubstring("did not hold when it was measured"));
 }
 
 TEST_CASE("a plan that asks the impossible is refused") {

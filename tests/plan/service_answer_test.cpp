@@ -45,6 +45,20 @@ TEST_CASE("variants that are left out are no candidates") {
   CHECK_THAT(answer.next, ContainsSubstring("because it loses 1.00 points"));
 }
 
+TEST_CASE("a bound that was missed though it was thought to be kept by far speaks of the cores, not of the precision") {
+  ServiceStudy study = synthetic::service_study(150.0);
+  const std::size_t failed = by_preference(study, 0.1).front();
+  add_run(study, failed, 150.0, false);
+  CHECK_FALSE(was_disturbed(study, failed));  // nothing was simulated
+  study.runs.back().simulated_tail = 0.9 * study.target.slo;
+  CHECK_FALSE(was_disturbed(study, failed));  // a near miss
+  study.runs.back().simulated_tail = 0.1 * study.target.slo;
+  for (std::size_t i = 0; i < study.candidates.size(); ++i)
+    CHECK(was_disturbed(study, i) == (cores_of(study.candidates[i]) == cores_of(study.candidates[failed])));
+  study.runs.back().within = true;
+  CHECK_FALSE(was_disturbed(study, failed));
+}
+
 TEST_CASE("an answer says rate, headroom, cores and accuracy") {
   ServiceStudy study = synthetic::service_study(150.0);
   study.answer.chosen = by_preference(study, 0.1).front();

@@ -98,6 +98,7 @@ template <class T>
 #include <cstring>
 #include <functional>
 #include <limits>
+#include <span>
 #include <utility>
 
 #include <fulcrum/analysis/is_quantized.hpp>
@@ -240,6 +241,7 @@ PruneReport::Layer apply_mask(Parameter<T>& weights, const std::string& name, Te
 struct MaskedSums {
   double signal = 0.0, noise = 0.0;  ///< Σw², and of those that are masked
   std::int64_t kept = 0;
+  bool finite = true;  ///< no weight was NaN or infinite
 };
 
 /// dst = |src| > threshold ? src : 0, and 1 or 0 in the mask, which is whether dst is 0, for a threshold is 0 or more.
@@ -255,9 +257,9 @@ MaskedSums mask_row(const T* src, const std::uint8_t* before, std::size_t count,
   constexpr std::size_t stretch = 4096;  // of sums in the weights' own type
   const Vector none{}, one = none + T{1}, least = none + threshold;
   MaskedSums total;
-  Vector signal{}, noise{}, kept{};
+  Vector signal{}, noise{}, kept{}, naught{};  // the last stays 0, unless something is not finite
   const auto step = [&](const T* from, const std::uint8_t* was, T* to, std::uint8_t* bits) {
-    Vector all{}, masked{}, number{};  // in registers
+    Vector all{}, masked{}, number{}, zero{};  // in registers
     for (std::size_t k = 0; k < mask_step; k += lanes) {
       Vector w{};
       std::memcpy(&w, from + k, sizeof(w));
@@ -267,10 +269,12 @@ MaskedSums mask_row(const T* src, const std::uint8_t* before, std::size_t count,
       all += w * w;
       masked += (w - left) * (w - left);
       number += keep ? one : none;
+      zero += w - w;
     }
     signal += all;
     noise += masked;
     kept += number;
+    naught += zero;
     Bits now{};
     put_mask(to, now.data());
     if (was != nullptr && takes_back(was, now)) {  // what is masked mostly is 0 already
@@ -303,6 +307,7 @@ MaskedSums mask_row(const T* src, const std::uint8_t* before, std::size_t count,
       total.signal += static_cast<double>(signal[k]);
       total.noise += static_cast<double>(noise[k]);
       total.kept += static_cast<std::int64_t>(kept[k]);
+      total.finite = total.finite && naught[k] == T{0};
     }
   }
   return total;
@@ -316,6 +321,7 @@ SharedTensor<T> to_overwrite(SharedTensor<T>& tensor, const Shape& dims) {
 }
 
 /// Masks and zeroes weights up to a threshold in one go, on all cores.
+/// \throws Error when a weight is not finite: looking at all of them before would take half as long again
 template <class T>
 PruneReport::Layer apply_threshold(Parameter<T>& weights, const std::string& name, T threshold, SignalToNoise& total) {
   const auto src = weights.value->flat();
@@ -339,6 +345,7 @@ PruneReport::Layer apply_threshold(Parameter<T>& weights, const std::string& nam
   row.elements = static_cast<std::int64_t>(src.size());
   SignalToNoise ratio;
   for (const MaskedSums& s : sums) {
+    if (!s.finite) throw not_finite(name, "weights");
     ratio += {s.signal, s.noise};
     row.kept += s.kept;
   }
@@ -358,7 +365,6 @@ template <class T>
 PruneResult<T> prune(Model<T> model, const PruneOptions& options) {
   detail::validate(options);
   detail::refuse_quantized(model, "prune before quantizing");
-  detail::refuse_not_finite(model);
   detail::expect_weighted_layers(model, options.skip);
   PruneResult<T> result{std::move(model), {}};
   // Ranks are among the weights as they were; a threshold looks at each once, so that it needs no copy of them.
@@ -373,6 +379,7 @@ PruneResult<T> prune(Model<T> model, const PruneOptions& options) {
     layers.push_back(id);
     all.push_back(weights);
   }
+  detail::refuse_not_finite(compared, options.threshold ? std::span<const NodeId>(layers) : std::span<const NodeId>());
 
   const bool local = options.sparsity && options.scope == PruneScope::layer;
   detail::PruneCut cut;

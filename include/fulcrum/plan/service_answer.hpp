@@ -3,6 +3,7 @@
 /// Which way to serve a model, and why; or what it would take.
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,11 @@ FULCRUM_DECLARE [[nodiscard]] std::vector<std::size_t> by_preference(const Servi
 /// The highest rate at which a candidate's bound held in a real load; 0: in none.
 FULCRUM_DECLARE [[nodiscard]] double highest_measured_rate(const ServiceStudy& study, std::size_t candidate);
 
+/// Whether a load on as many instances of as many threads as a candidate has missed a bound that it was thought to keep
+/// by far. What takes the time then is other work on those cores, which no precision and no batch mends; another
+/// instance may.
+FULCRUM_DECLARE [[nodiscard]] bool was_disturbed(const ServiceStudy& study, std::size_t candidate);
+
 /// What the figures of a study say in words: headroom, cores, machines, what bounds it, what comes next.
 /// \param answer  with chosen or nearest, and max_rate_per_s
 FULCRUM_DECLARE [[nodiscard]] ServiceAnswer described(const ServiceStudy& study, ServiceAnswer answer);
@@ -29,6 +35,12 @@ FULCRUM_DECLARE [[nodiscard]] ServiceAnswer described(const ServiceStudy& study,
 namespace detail {
 /// A candidate with its variant, in words.
 FULCRUM_DECLARE std::string candidate_name(const ServiceStudy& study, std::size_t i);
+
+/// Says where the slowest inferences are so slow that something else must have run meanwhile: no configuration mends
+/// it.
+///
+/// \param one  inferences of one sample, as a runner had them
+FULCRUM_DECLARE [[nodiscard]] std::optional<std::string> interruption_note(const LatencyStatistics& one);
 }  // namespace detail
 
 /// For every candidate why it is not the one; empty for the answer.
@@ -40,7 +52,6 @@ FULCRUM_DECLARE [[nodiscard]] std::vector<std::string> why_not_the_answer(const 
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 #include <tuple>
 
 #include <fulcrum/plan/figures.hpp>
@@ -53,6 +64,13 @@ FULCRUM_DECLARE bool may_be_chosen(const ServiceStudy& study, std::size_t i) {
 
 FULCRUM_DEFINE std::string candidate_name(const ServiceStudy& study, std::size_t i) {
   return to_string(study.candidates[i], study.variants[study.candidates[i].variant]);
+}
+
+FULCRUM_DEFINE std::optional<std::string> interruption_note(const LatencyStatistics& one) {
+  const double ratio = one.p99 / one.p50;
+  if (!(ratio > 2.5)) return std::nullopt;
+  return formatted("one in a hundred inferences took %.1f times the median or longer: ", ratio) +
+         "other work on this machine interrupted them, and the answer is for a machine so disturbed";
 }
 
 /// "410/s as measured", "410/s as simulated from its service times", "410/s as predicted"
@@ -170,6 +188,15 @@ FULCRUM_DEFINE double highest_measured_rate(const ServiceStudy& study, std::size
   return rate;
 }
 
+FULCRUM_DEFINE bool was_disturbed(const ServiceStudy& study, std::size_t candidate) {
+  const RunConfig& config = study.candidates[candidate].config;
+  return std::any_of(study.runs.begin(), study.runs.end(), [&](const ServiceRun& run) {
+    const RunConfig& other = study.candidates[run.candidate].config;
+    return !run.within && run.simulated_tail.count() > 0.0 && run.simulated_tail <= 0.5 * study.target.slo &&
+           other.threads == config.threads && other.instances == config.instances;
+  });
+}
+
 FULCRUM_DEFINE ServiceAnswer described(const ServiceStudy& study, ServiceAnswer answer) {
   const std::optional<std::size_t> subject = answer.chosen ? answer.chosen : answer.nearest;
   if (!subject) {
@@ -207,11 +234,8 @@ FULCRUM_DEFINE ServiceAnswer described(const ServiceStudy& study, ServiceAnswer 
                     detail::formatted(" %.0f %%", 100.0 * answer.headroom) + (may_be_higher ? " at least." : ".");
   } else if (answer.machines) {
     answer.reason = "Not on this machine: " + target + " needs " + std::to_string(*answer.machines) +
-                    (*answer.machines == 1 ? " like it, and no headroom is left" : " like it") +
-                    ". The most that one keeps is " + format_rate(answer.max_rate_per_s) + ", with " + name + ".";
-    if (*answer.machines == 1)
-      answer.reason = "Not on this machine: " + target + " did not hold when it was measured, and " +
-                      format_rate(answer.max_rate_per_s) + " is the most that did, with " + name + ".";
+                    " like it. The most that one keeps is " + format_rate(answer.max_rate_per_s) + ", with " + name +
+                    ".";
   } else if (figures(candidate)->service <= study.target.slo) {
     answer.reason = "Not on this machine: the bound held in none of the loads that were measured. Nearest comes " +
                     name + ", where a lone request takes " + format_latency(figures(candidate)->service) +

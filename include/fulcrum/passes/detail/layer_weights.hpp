@@ -15,10 +15,14 @@ namespace fulcrum::detail {
 template <class T>
 [[nodiscard]] bool all_finite(std::span<const T> values);
 
+FULCRUM_DECLARE [[nodiscard]] Error not_finite(const std::string& layer, const std::string& parameter);
+
 /// Constants are no weights: a mask may hold −∞, a bound be infinite.
+///
+/// \param apart  layers whose weights the caller looks at itself, in the order of the model
 /// \throws Error naming the layer that has a weight, bias or statistic that is NaN or infinite
 template <class T>
-void refuse_not_finite(const Model<T>& model);
+void refuse_not_finite(const Model<T>& model, std::span<const NodeId> apart = {});
 
 }  // namespace fulcrum::detail
 
@@ -52,13 +56,16 @@ bool all_finite(std::span<const T> values) {
   return finite;
 }
 
+FULCRUM_DEFINE Error not_finite(const std::string& layer, const std::string& parameter) {
+  return {"layer '" + layer + "'", "has NaN or infinite values in its " + parameter, "train or repair the model first"};
+}
+
 template <class T>
-void refuse_not_finite(const Model<T>& model) {
+void refuse_not_finite(const Model<T>& model, std::span<const NodeId> apart) {
   for_each_model_parameter(model, [&](NodeId id, const char* name, const Parameter<T>& parameter) {
     if (std::holds_alternative<Constant<T>>(model.node(id).layer)) return;
-    if (all_finite<T>(parameter.value->flat())) return;
-    throw Error("layer '" + model.node(id).name + "'", std::string("has NaN or infinite values in its ") + name,
-                "train or repair the model first");
+    if (std::binary_search(apart.begin(), apart.end(), id) && &parameter == weights_of(model.node(id).layer)) return;
+    if (!all_finite<T>(parameter.value->flat())) throw not_finite(model.node(id).name, name);
   });
 }
 
@@ -68,8 +75,8 @@ void refuse_not_finite(const Model<T>& model) {
 namespace fulcrum::detail {
 template bool all_finite(std::span<const float> values);
 template bool all_finite(std::span<const double> values);
-template void refuse_not_finite(const Model<float>& model);
-template void refuse_not_finite(const Model<double>& model);
+template void refuse_not_finite(const Model<float>& model, std::span<const NodeId> apart);
+template void refuse_not_finite(const Model<double>& model, std::span<const NodeId> apart);
 }  // namespace fulcrum::detail
 #endif
 

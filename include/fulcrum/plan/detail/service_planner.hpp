@@ -346,18 +346,23 @@ private:
              study_.candidates[i].refined->max_rate_per_s > study_.candidates[best].refined->max_rate_per_s))
           best = i;
       }
-      study_.answer.nearest = best;
       find_limit(best, 0.0);
+      // Where the machine was disturbed before, a higher rate may be kept now than the one that was not.
+      (highest_measured_rate(study_, best) >= wanted() ? study_.answer.chosen : study_.answer.nearest) = best;
     }
   }
 
   /// The best candidate that is thought to keep the rate; where none is, the best one of a group that may after all.
   std::optional<std::size_t> next_to_try(const std::set<std::size_t>& tried) {
     const std::vector<std::size_t> order = by_preference(study_, options_.headroom);
+    std::optional<std::size_t> disturbed;
     for (const std::size_t i : order) {
       const ServiceCandidate& c = study_.candidates[i];
-      if (!tried.contains(i) && c.refined && c.refined->max_rate_per_s >= wanted()) return i;
+      if (tried.contains(i) || !c.refined || c.refined->max_rate_per_s < wanted()) continue;
+      if (!was_disturbed(study_, i)) return i;
+      if (!disturbed) disturbed = i;
     }
+    if (disturbed) return disturbed;
     if (tried.size() >= 2) return std::nullopt;
     for (const std::size_t i : order) {
       const ServiceGroup& group = group_of(i);
@@ -468,19 +473,11 @@ private:
                            (measured == 1 ? " candidates was" : " candidates were") + " put under the real load, in " +
                            std::to_string(study_.runs.size()) + (study_.runs.size() == 1 ? " run" : " runs") +
                            "; the others are simulated");
-    if (subject) note_interruptions(group_of(*subject));
+    if (subject && !group_of(*subject).served.empty()) {
+      if (auto note = interruption_note(group_of(*subject).served.front().latency))
+        study_.notes.push_back(*std::move(note));
+    }
     if (!study_.answer.chosen && !in_time()) study_.notes.emplace_back("the time limit ended the search");
-  }
-
-  /// Says where the slowest inferences are so slow that something else must have run meanwhile: no configuration mends
-  /// it.
-  void note_interruptions(const ServiceGroup& group) {
-    if (group.served.empty()) return;
-    const LatencyStatistics& one = group.served.front().latency;
-    const double ratio = one.p99 / one.p50;
-    if (!(ratio > 2.5)) return;
-    study_.notes.push_back(formatted("one in a hundred inferences took %.1f times the median or longer: ", ratio) +
-                           "other work on this machine interrupted them, and the answer is for a machine so disturbed");
   }
 
   std::span<const ServedModel> models_;

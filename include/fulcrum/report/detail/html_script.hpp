@@ -128,7 +128,8 @@ function drawRoofline() {
     const low = Math.max(x.min, y.min / s.bytes);
     const along = [.02, .08, .14, .2, .3, .4, .5, .6, .7, .8].map(t => low * Math.pow(limit / s.bytes / low, t)).map(i => ({x: i, y: i * s.bytes}));
     const faster = Math.min(...slopes.map(o => o.bytes).filter(b => b > s.bytes)), slower = Math.max(0, ...slopes.map(o => o.bytes).filter(b => b < s.bytes));
-    labels.push({along, below: faster / s.bytes < s.bytes / slower /* where there is more room */, always: true, text: s.level + ' ' + scaled(s.bytes, 'B/s'), color: color('soft')});
+    // On a narrow page a slope goes without a name where there is no room: only the level lines must have one.
+    labels.push({along, below: faster / s.bytes < s.bytes / slower /* where there is more room */, always: innerWidth > 600, text: s.level + ' ' + scaled(s.bytes, 'B/s'), color: color('soft')});
   }
   charts.push(new Chart(byId('roofline-plot'), {
     type: 'scatter', data: {datasets}, plugins: [guides],

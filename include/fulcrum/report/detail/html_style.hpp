@@ -116,6 +116,7 @@ footer { color: var(--faint); font-size: 13px; padding-top: 36px; padding-bottom
   table.stacks td { display: flex; justify-content: space-between; gap: 14px; padding: 2px 0; border: 0; white-space: normal; min-width: 0; }
   table.stacks td::before { content: attr(data-column); color: var(--soft); font-weight: 400; flex: none; }
   table.stacks td.name { justify-content: flex-start; gap: 0; font-weight: 600; }
+  table.stacks td[style]::before { color: inherit; }
   table.stacks td.name::before { content: none; }
   table.stacks td.why { text-align: right; }
   table.stacks td:not(.name):empty { display: none; }
