@@ -129,6 +129,11 @@ TEST_CASE("what was timed while the machine was slow is brought to its middle sp
     CHECK(even[2 * i + 1].time_us == Approx(moving[i]));
   }
   CHECK(at_middle_speed(timed, {}, rates)[2].time_us == 700.0);
+  std::vector<std::vector<DriftProbe>> interrupted = turns;
+  interrupted[2] = {{1, 2500.0, 50.0, 0.0}};  // no machine is as slow as that: something else ran
+  interrupted[4] = {{1, 100.0, 2.0, 0.0}};
+  const std::vector<TimedStep> as_timed = at_middle_speed(timed, interrupted, rates);
+  for (std::size_t i = 0; i < timed.size(); ++i) CHECK(as_timed[i].time_us == Approx(timed[i].time_us));
 }
 
 TEST_CASE("an inference takes as much more than its steps as probes did, per precision and thread count") {

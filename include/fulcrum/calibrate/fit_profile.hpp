@@ -37,7 +37,8 @@ struct ContendedRun {
 };
 
 /// What steps would have taken had the machine been as fast all the while as in the middle of all turns of the drift
-/// probe, by the turn before each: what memory bounds by the dense layer, all else by the convolution.
+/// probe, by the turn before each: what memory bounds by the dense layer, all else by the convolution. A turn that took
+/// more than twice as long as the middle, or less than half, was interrupted itself and says nothing.
 /// \param rates  with peaks and bandwidths; without peaks all are taken for bound by arithmetic
 FULCRUM_DECLARE [[nodiscard]] std::vector<TimedStep> at_middle_speed(std::vector<TimedStep> timed,
                                                                      const std::vector<std::vector<DriftProbe>>& turns,
@@ -141,8 +142,12 @@ FULCRUM_DEFINE std::vector<TimedStep> at_middle_speed(std::vector<TimedStep> tim
                                                       const std::vector<std::vector<DriftProbe>>& turns,
                                                       const MachineRates& rates) {
   const std::vector<DriftProbe> middle = middle_of(turns);
+  const auto likely = [](double ratio) { return ratio <= 2.0 && ratio >= 0.5; };
   std::vector<Drift> drifts;
-  for (const std::vector<DriftProbe>& turn : turns) drifts.push_back(drift_between(middle, turn).value_or(Drift{}));
+  for (const std::vector<DriftProbe>& turn : turns) {
+    const Drift drift = drift_between(middle, turn).value_or(Drift{});
+    drifts.push_back(likely(drift.compute) && likely(drift.memory) ? drift : Drift{});
+  }
   for (TimedStep& step : timed) {
     if (step.turn < drifts.size()) step.time_us = detail::at_calibrated_speed(step, rates, drifts[step.turn]);
   }
