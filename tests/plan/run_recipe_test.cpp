@@ -1,9 +1,13 @@
 #include <fulcrum/plan/run_recipe.hpp>
 
+#include <algorithm>
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include <fulcrum/analysis/is_quantized.hpp>
+#include <fulcrum/analysis/weighted_layers.hpp>
+#include <fulcrum/passes/prune.hpp>
 
 #include <plan/corners.hpp>
 #include <support/catch.hpp>
@@ -82,6 +86,30 @@ TEST_CASE("a recipe trains with a teacher, and prunes and rounds while it trains
   const RecipeResult result = run_recipe(c.model, Recipe("r").train(learn).train(round), c.settings);
   CHECK(result.states.back().accuracy.value() > 0.85);
   CHECK(static_cast<double>(result.states.back().nonzero) <= 0.51 * static_cast<double>(result.states.back().weights));
+}
+
+TEST_CASE("pruned while training to a sparsity of all layers together, each gets its share of a global pruning") {
+  Corners c;
+  const Model<float> trained = run_recipe(c.model, Recipe("r").train(epochs(2)), c.settings).model;
+  TrainStep step = epochs(2);
+  step.prune = GradualPruneHook{};
+  step.prune->sparsity = 0.6;
+  step.prune->every = 4;
+  step.prune_scope = PruneScope::global;
+  PruneOptions all;
+  all.sparsity = 0.6;
+  all.scope = PruneScope::global;
+  const PruneReport expected = prune(trained, all).report;
+  const RecipeResult result = run_recipe(trained, Recipe("r").train(step), c.settings);
+  double least = 1.0, most = 0.0;
+  for (const PruneReport::Layer& layer : expected.layers) {
+    const Parameter<float>& weights = *detail::weights_of(result.model.node(*result.model.find(layer.name)).layer);
+    const auto kept = std::count(weights.mask->flat().begin(), weights.mask->flat().end(), std::uint8_t{1});
+    CHECK(kept == layer.kept);
+    least = std::min(least, layer.sparsity);
+    most = std::max(most, layer.sparsity);
+  }
+  CHECK(most > least + 0.02);  // else it would say nothing
 }
 
 TEST_CASE("a training that rounds weights and values gives a model in integers of so few bits") {

@@ -49,6 +49,18 @@ TEST_CASE("a recipe is read from JSON, what is absent being the default") {
   CHECK(std::get<QuantizeStep>(recipe.steps()[5]).max_accuracy_drop == 0.005);
 }
 
+TEST_CASE("a training prunes to a sparsity of each layer, or of all together") {
+  const auto train = [](const char* prune) {
+    const auto document =
+        nlohmann::json::parse(R"({"steps": [{"step": "train", "prune": )" + std::string(prune) + "}]}");
+    return std::get<TrainStep>(recipe_from_json(document).steps()[0]);
+  };
+  CHECK(train(R"({"sparsity": 0.8, "end": 0.7})").prune.value().sparsity == 0.8);
+  CHECK(train(R"({"sparsity": 0.8, "end": 0.7})").prune_scope == PruneScope::layer);
+  CHECK(train(R"({"scope": "global"})").prune_scope == PruneScope::global);
+  CHECK_THROWS_WITH(train(R"({"scope": "all"})"), ContainsSubstring("layer or global"));
+}
+
 TEST_CASE("a training that rounds values ends a recipe") {
   const auto recipe = [](const char* text) { return recipe_from_json(nlohmann::json::parse(text)); };
   const Recipe learned = recipe(R"({"steps": [{"step": "train", "round": {"bits": 4},

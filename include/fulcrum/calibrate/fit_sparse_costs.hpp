@@ -140,7 +140,9 @@ FULCRUM_DEFINE std::vector<SparseCosts> fit_sparse_costs(const std::vector<Spars
           {sparse_terms(p.geometry, p.density, p.threads), p.dense_us, p.sparse_us});
   }
   std::vector<SparseCosts> result;
-  for (auto& [key, group] : groups) {
+  for (auto& entry : groups) {
+    const auto& key = entry.first;
+    auto& group = entry.second;
     if (group.size() < fewest) continue;
     const SparseCosts& start = default_sparse_costs(key.first, key.second);
     SparseCosts fitted{key.first, key.second, {}, {}};

@@ -49,7 +49,10 @@ struct TrainStep {
   double learning_rate = 1e-3;            ///< > 0: the schedule's peak
   std::int64_t batch = 128;               ///< ≥ 1
   std::optional<GradualPruneHook> prune;  ///< pruning meanwhile
-  std::optional<LearnedStepHook> round;   ///< rounding weights by learned steps (LSQ)
+  /// Whether each layer reaches the sparsity, or all together: then each gets the share that a global pruning of the
+  /// model gives it as it comes here, unless `prune` names another.
+  PruneScope prune_scope = PruneScope::layer;
+  std::optional<LearnedStepHook> round;  ///< rounding weights by learned steps (LSQ)
   /// Rounding values between layers by learned steps as well. What comes out is in int8, with these steps as scales.
   std::optional<ValueRounding> round_values;
   std::string teacher;       ///< a model to learn from, by its name for RecipeSettings::load; empty: none

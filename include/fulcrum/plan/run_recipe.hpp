@@ -88,6 +88,7 @@ private:
   FULCRUM_DECLARE std::string apply(const LowRankStep& step);
   FULCRUM_DECLARE std::string apply(const PruneStep& step);
   FULCRUM_DECLARE std::string apply(const TrainStep& step);
+  FULCRUM_DECLARE [[nodiscard]] GradualPruneHook pruning_of(const TrainStep& step) const;
   FULCRUM_DECLARE std::string apply(const EqualizeStep& step);
   FULCRUM_DECLARE std::string apply(const QuantizeStep& step);
   FULCRUM_DECLARE std::string quantize_within(const QuantizeStep& step, const QuantizeOptions& options,
@@ -213,6 +214,20 @@ FULCRUM_DEFINE Tensor<float> RecipeRun::outputs_of(const Model<float>& teacher, 
   return result;
 }
 
+FULCRUM_DEFINE GradualPruneHook RecipeRun::pruning_of(const TrainStep& step) const {
+  GradualPruneHook hook = *step.prune;
+  if (step.prune_scope == PruneScope::layer) return hook;
+  PruneOptions all;
+  all.sparsity = hook.sparsity;
+  all.scope = PruneScope::global;
+  all.skip = hook.skip;
+  for (const PruneReport::Layer& layer : fulcrum::prune(model_, all).report.layers) {
+    const double most = 1.0 - 1.0 / static_cast<double>(layer.elements);  // one weight stays in each
+    hook.sparsity_of_layer.emplace(layer.name, std::min(layer.sparsity, most));
+  }
+  return hook;
+}
+
 FULCRUM_DEFINE std::string RecipeRun::apply(const TrainStep& step) {
   const Dataset& data = train_set("training");
   TrainOptions options;
@@ -221,7 +236,7 @@ FULCRUM_DEFINE std::string RecipeRun::apply(const TrainStep& step) {
   options.batch = step.batch;
   options.seed = recipe_.seed() + at_;
   options.threads = threads_;
-  if (step.prune) options.hooks.push_back(*step.prune);
+  if (step.prune) options.hooks.push_back(pruning_of(step));
   if (step.round) options.hooks.push_back(*step.round);
   std::optional<Tensor<float>> of_teacher;
   if (!step.teacher.empty()) {

@@ -104,7 +104,8 @@ inline RecipeStep train_step(const JsonReader& j) {
   read_number(j, "learning_rate", step.learning_rate);
   read_integer<std::int64_t>(j, "batch", 1, step.batch);
   if (const auto prune = j.find("prune")) {
-    expect_keys(*prune, {"sparsity", "start", "begin", "end", "every", "skip"});
+    expect_keys(*prune, {"sparsity", "scope", "start", "begin", "end", "every", "skip"});
+    if (const auto scope = prune->find("scope")) step.prune_scope = scope->name(prune_scope_from);
     GradualPruneHook& hook = step.prune.emplace();
     read_number(*prune, "sparsity", hook.sparsity);
     read_number(*prune, "start", hook.start);

@@ -21,7 +21,7 @@ struct ChannelExtremes {
 
 /// \param axis  of the output channels
 [[nodiscard]] inline std::vector<ChannelExtremes> channel_extremes(const Tensor<float>& weights, std::int64_t axis) {
-  std::vector<ChannelExtremes> result(static_cast<std::size_t>(weights.dim(static_cast<std::size_t>(axis))));
+  std::vector<ChannelExtremes> result(static_cast<std::size_t>(weights.dim(axis)));
   for_each_channel_element(weights.dims(), axis, [&](std::size_t i, std::size_t c) {
     const float w = weights.flat()[i];
     auto& [high, low] = result[c];
