@@ -287,7 +287,7 @@ FULCRUM_DECLARE double scratch_bytes(const Step& step, const Machine& machine) {
   if (in_own_kernel) return 8448.0 * threads;
   if (g.kh * g.kw > 1) {
     constexpr double rows = 131072.0;  // of the source, unless few output channels share them
-    const double src = static_cast<double>((g.ih + g.kh - 1) * (g.iw + g.kw - 1) * g.ic) * size;
+    const double src = static_cast<double>((g.ih + g.kh - 1) * (g.iw + g.kw - 1) * g.ic * g.kd) * size;
     constexpr double windows = 16384.0;
     return threads * (tiles + windows + (g.oc <= 32 ? src : std::min(src, rows)));
   }
