@@ -1,5 +1,12 @@
 #include <fulcrum/measure/drift_probe.hpp>
 
+#include <chrono>
+#include <filesystem>
+#include <iterator>
+#include <thread>
+
+#include <fulcrum/onednn/environment.hpp>
+
 #include <support/catch.hpp>
 
 using namespace fulcrum;
@@ -35,4 +42,21 @@ TEST_CASE("a pulse is of the thread count asked for, or of the nearest below tha
     CHECK(pulse.memory_us > 0.0);
   }
   CHECK_THROWS_WITH(DriftTimer(std::vector<int>{}).pulse(1), ContainsSubstring("no number of threads"));
+}
+
+TEST_CASE("a pulse leaves no thread behind that would spin beside what comes next, and its caller where it may run") {
+  const Environment environment = onednn_environment();
+  if (environment.cores < 2) return;
+  const auto threads = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/task"), std::filesystem::directory_iterator{});
+  };
+  DriftTimer timer(std::vector<int>{2});
+  const auto before = threads();
+  for (int i = 0; i < 2; ++i) {
+    CHECK(timer.pulse(2).compute_us > 0.0);
+    for (int wait = 0; wait < 1000 && threads() > before; ++wait)  // the system takes a moment to end one
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    CHECK(threads() <= before);
+    CHECK(onednn_environment().affinity == environment.affinity);
+  }
 }

@@ -321,9 +321,10 @@ FULCRUM_DEFINE void Calibration::fit() {
   say(0.88, "fitting", std::to_string(data_.steps.size()) + " timed steps");
   profile_.layout_changes = data_.layout_changes;
   profile_.drift_probe = middle_of(data_.drift);
-  // Peaks and overheads are of what arithmetic bounds; with them it can be told what memory bounds.
+  // The highest rate is one that was reached, not one that a pulse beside it makes of a lower one. Overheads are of
+  // what arithmetic bounds; with both it can be told what memory bounds.
   const std::vector<TimedStep> computing = at_middle_speed(data_.steps, data_.drift, profile_.rates);
-  profile_.rates.peaks = fit_peaks(computing);
+  profile_.rates.peaks = fit_peaks(data_.steps);
   profile_.rates.overheads = fit_overheads(computing, profile_.rates);
   const std::vector<TimedStep> steps = at_middle_speed(data_.steps, data_.drift, profile_.rates);
   profile_.composition = fit_composition(data_.networks);

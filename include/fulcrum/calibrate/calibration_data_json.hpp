@@ -36,13 +36,14 @@ FULCRUM_DEFINE nlohmann::json to_json(const CalibrationData& data) {
   for (const TimedStep& t : data.steps) {
     const Step& s = t.step;
     const StepGeometry& g = s.geometry;
-    j["steps"].push_back(
-        {name_of(s.kernel), name_of(s.algorithm), s.kind, name_of(s.arithmetic), name_of(s.src), name_of(s.dst),
-         json{g.n, g.ic, g.oc, g.ih, g.iw, g.oh, g.ow, g.kh, g.kw, g.stride, g.dilation, g.groups, g.extra_src, g.run},
-         g.inside, static_cast<int>(s.movement), s.average, s.functions,
-         json{s.flops, s.src_bytes, s.weight_bytes, s.dst_bytes, s.reread_bytes, s.reread_set, s.reuse_bytes,
-              s.reuse_weight_bytes, s.function_flops, s.density},
-         t.threads, s.team, t.time_us, t.turn});
+    j["steps"].push_back({name_of(s.kernel), name_of(s.algorithm), s.kind, name_of(s.arithmetic), name_of(s.src),
+                          name_of(s.dst),
+                          json{g.n, g.ic, g.oc, g.ih, g.iw, g.oh, g.ow, g.kd, g.kh, g.kw, g.stride, g.dilation,
+                               g.groups, g.extra_src, g.run},
+                          g.inside, static_cast<int>(s.movement), s.average, s.functions,
+                          json{s.flops, s.src_bytes, s.weight_bytes, s.dst_bytes, s.reread_bytes, s.reread_set,
+                               s.reuse_bytes, s.reuse_weight_bytes, s.function_flops, s.density},
+                          t.threads, s.team, t.time_us, t.turn});
   }
   j["drift"] = json::array();
   for (const std::vector<DriftProbe>& turn : data.drift) {
@@ -85,8 +86,8 @@ FULCRUM_DEFINE CalibrationData calibration_data_from_json(const JsonReader& j) {
     s.arithmetic = c[3].name(precision_from);
     s.src = c[4].name(dtype_from);
     s.dst = c[5].name(dtype_from);
-    const std::vector<JsonReader> extents = row_of(c[6], 14);
-    const std::array members{&g.n,  &g.ic, &g.oc,     &g.ih,       &g.iw,     &g.oh,        &g.ow,
+    const std::vector<JsonReader> extents = row_of(c[6], 15);
+    const std::array members{&g.n,  &g.ic, &g.oc,     &g.ih,       &g.iw,     &g.oh,        &g.ow, &g.kd,
                              &g.kh, &g.kw, &g.stride, &g.dilation, &g.groups, &g.extra_src, &g.run};
     for (std::size_t i = 0; i < members.size(); ++i) *members[i] = extents[i].integer<std::int64_t>(0);
     g.inside = c[7].number(0.0);

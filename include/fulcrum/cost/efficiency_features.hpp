@@ -111,7 +111,7 @@ FULCRUM_DEFINE std::vector<double> features_of_class(const Step& step, const Roo
     case KernelClass::convolution:
     case KernelClass::grouped_convolution:
     case KernelClass::transposed_convolution: {
-      const double pointwise = g.kh * g.kw == 1 ? 1.0 : 0.0;
+      const double pointwise = g.kd * g.kh * g.kw == 1 ? 1.0 : 0.0;
       const std::int64_t rows = g.kh * g.kw == 1 && g.stride == 1 ? g.oh * g.ow : g.ow;
       return {0.10 * log2_of(g.n),
               0.18 * log2_of(ic),
@@ -135,7 +135,8 @@ FULCRUM_DEFINE std::vector<double> features_of_class(const Step& step, const Roo
               0.25 * is_signed,
               0.15 * log2_of(g.ow),
               0.30 * g.inside,
-              0.08 * reuse};
+              0.08 * reuse,
+              0.25 * log2_of(g.kd)};
     }
     case KernelClass::depthwise_convolution:
       return {0.11 * log2_of(g.n),
@@ -154,7 +155,8 @@ FULCRUM_DEFINE std::vector<double> features_of_class(const Step& step, const Roo
               0.25 * is_signed,
               0.08 * log2_of(g.ow),
               0.40 * g.inside,
-              0.07 * reuse};
+              0.07 * reuse,
+              0.25 * log2_of(g.kd)};
     case KernelClass::winograd_convolution: {
       const auto covered = static_cast<double>(winograd_tiles(g) * winograd_tile * winograd_tile);
       return {0.10 * log2_of(winograd_tiles(g)),
@@ -249,7 +251,8 @@ FULCRUM_DEFINE std::vector<double> features_of_class(const Step& step, const Roo
               0.06 * log2_of(g.ow),
               0.20 * g.inside,
               g.kh == g.ih && g.kw == g.iw ? 0.3 : 0.0,
-              0.07 * reuse};
+              0.07 * reuse,
+              0.15 * log2_of(g.kd)};
     case KernelClass::elementwise:
       return {0.03 * log2_of(g.n),  0.07 * log2_of(g.n * g.oc * g.oh * g.ow),
               0.05 * log2_of(g.oc), 0.05 * log2_of(g.oh * g.ow),

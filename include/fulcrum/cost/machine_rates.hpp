@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fulcrum/core/cpu.hpp>
@@ -47,8 +48,23 @@ struct Overhead {
 namespace detail {
 
 /// Interpolates a positive figure between the calibrated thread counts, linear in log-log; outside them the nearest.
-/// `entries` are (threads, figure), in any order.
-FULCRUM_DECLARE double interpolate_threads(std::vector<std::pair<int, double>> entries, int threads);
+class ThreadInterpolation {
+public:
+  explicit ThreadInterpolation(int threads) : threads_(threads) {}
+
+  /// What is known, in any order.
+  void add(int threads, double figure) noexcept {
+    if (threads <= threads_ && threads > below_.first) below_ = {threads, figure};
+    if (threads >= threads_ && (above_.first == 0 || threads < above_.first)) above_ = {threads, figure};
+  }
+  [[nodiscard]] bool empty() const noexcept { return below_.first == 0 && above_.first == 0; }
+  /// Precondition: not empty.
+  FULCRUM_DECLARE [[nodiscard]] double value() const;
+
+private:
+  int threads_;
+  std::pair<int, double> below_{0, 0.0}, above_{0, 0.0};  // thread count, 0: none, and figure
+};
 
 }  // namespace detail
 
@@ -104,17 +120,13 @@ FULCRUM_DEFINE bool MachineRates::knows(Precision precision) const {
 
 namespace fulcrum::detail {
 
-FULCRUM_DEFINE double interpolate_threads(std::vector<std::pair<int, double>> entries, int threads) {
-  std::sort(entries.begin(), entries.end());
-  if (threads <= entries.front().first) return entries.front().second;
-  if (threads >= entries.back().first) return entries.back().second;
-  const auto above = std::find_if(entries.begin(), entries.end(), [&](const auto& e) { return e.first >= threads; });
-  const auto below = above - 1;
-  if (above->first == threads) return above->second;
-  const double share = std::log(static_cast<double>(threads) / below->first) /
-                       std::log(static_cast<double>(above->first) / below->first);
+FULCRUM_DEFINE double ThreadInterpolation::value() const {
+  if (below_.first == 0 || above_.first == threads_) return above_.second;
+  if (above_.first == 0) return below_.second;
+  const double share = std::log(static_cast<double>(threads_) / below_.first) /
+                       std::log(static_cast<double>(above_.first) / below_.first);
   constexpr double tiny = 1e-12;
-  return std::exp((1.0 - share) * std::log(below->second + tiny) + share * std::log(above->second + tiny));
+  return std::exp((1.0 - share) * std::log(below_.second + tiny) + share * std::log(above_.second + tiny));
 }
 
 }  // namespace fulcrum::detail
@@ -122,16 +134,16 @@ FULCRUM_DEFINE double interpolate_threads(std::vector<std::pair<int, double>> en
 namespace fulcrum {
 
 FULCRUM_DEFINE double MachineRates::peak(Precision precision, int threads) const {
-  std::vector<std::pair<int, double>> entries;
+  detail::ThreadInterpolation known(threads);
   for (const PeakRate& p : peaks) {
-    if (p.precision == precision) entries.emplace_back(p.threads, p.flop_per_s);
+    if (p.precision == precision) known.add(p.threads, p.flop_per_s);
   }
-  if (entries.empty()) {
+  if (known.empty()) {
     throw Error(
         "the machine profile", "has no figures for " + std::string(name_of(precision)),
         "choose another precision, or run `fulcrum calibrate` again if this CPU runs it (`fulcrum info` tells)");
   }
-  return detail::interpolate_threads(std::move(entries), threads);
+  return known.value();
 }
 
 FULCRUM_DEFINE double MachineRates::bandwidth(double working_set, int threads, int copies, double shared_set) const {
@@ -188,10 +200,10 @@ FULCRUM_DEFINE double MachineRates::bandwidth_of_calibrated(double working_set, 
 }
 
 FULCRUM_DEFINE double MachineRates::overhead(int threads, double Overhead::*figure) const {
-  std::vector<std::pair<int, double>> entries;
-  for (const Overhead& o : overheads) entries.emplace_back(o.threads, o.*figure);
-  if (entries.empty()) throw Error("the machine profile", "has no overheads", "run `fulcrum calibrate`");
-  return detail::interpolate_threads(std::move(entries), threads);
+  detail::ThreadInterpolation known(threads);
+  for (const Overhead& o : overheads) known.add(o.threads, o.*figure);
+  if (known.empty()) throw Error("the machine profile", "has no overheads", "run `fulcrum calibrate`");
+  return known.value();
 }
 
 }  // namespace fulcrum

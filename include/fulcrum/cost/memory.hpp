@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <map>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <utility>
@@ -82,11 +82,12 @@ private:
   const Schedule& schedule_;
   std::int64_t vector_;  // channels that blocked layouts hold side by side; 1: none are
   const std::vector<ScheduledStep>& steps_;
-  std::map<NodeId, NodeId> joined_;              // values that are computed inside the result of a Concat
-  std::map<NodeId, std::size_t> whole_buffers_;  // of those results
-  std::set<NodeId> blocked_;                     // values whose channels come in whole vectors
-  std::map<NodeId, std::size_t> last_use_;
-  std::map<NodeId, std::vector<Form>> forms_;
+  // By node id.
+  std::vector<NodeId> joined_;  // the result of the Concat that a value is computed inside of; otherwise itself
+  std::vector<std::optional<std::size_t>> whole_buffers_;  // of those results
+  std::vector<bool> blocked_;                              // whether channels come in whole vectors
+  std::vector<std::size_t> last_use_;                      // SIZE_MAX: none
+  std::vector<std::vector<Form>> forms_;
   std::vector<BufferLifetime> buffers_;
 };
 
@@ -96,24 +97,32 @@ FULCRUM_DEFINE ArenaPlanner::ArenaPlanner(const Schedule& schedule, const std::v
       vector_(machine.has("avx512") ? 16
               : machine.has("avx2") ? 8
                                     : 1),
-      steps_(steps) {
+      steps_(steps),
+      joined_(schedule.shapes.size()),
+      whole_buffers_(joined_.size()),
+      blocked_(joined_.size()),
+      last_use_(joined_.size(), SIZE_MAX),
+      forms_(joined_.size()) {
   find_joined();
   find_last_uses();
 }
 
 FULCRUM_DEFINE void ArenaPlanner::find_joined() {
+  std::iota(joined_.begin(), joined_.end(), NodeId{0});
   for (const ScheduledStep& entry : schedule_.steps) {
     if (entry.step.kind != "Concat") continue;
     const bool runs = std::any_of(steps_.begin(), steps_.end(), [&](const ScheduledStep& other) {
       return other.dst == entry.dst && other.step.kind == "Concat";
     });
     if (runs) continue;
-    for (const NodeId part : entry.src) joined_.emplace(part, entry.dst);
+    for (const NodeId part : entry.src) {
+      if (joined_[part] == part) joined_[part] = entry.dst;
+    }
   }
 }
 
 FULCRUM_DEFINE NodeId ArenaPlanner::whole_of(NodeId value) const {
-  for (auto whole = joined_.find(value); whole != joined_.end(); whole = joined_.find(value)) value = whole->second;
+  while (joined_[value] != value) value = joined_[value];
   return value;
 }
 
@@ -146,7 +155,7 @@ FULCRUM_DEFINE bool ArenaPlanner::is_blocked(const ScheduledStep& entry) const {
   }
   // What only moves or changes elements leaves them in the layout that they have.
   return kernel_of_layout(entry.step.kernel) != KernelClass::dense && entry.step.kernel != KernelClass::matmul &&
-         std::any_of(entry.src.begin(), entry.src.end(), [&](NodeId id) { return blocked_.contains(id); });
+         std::any_of(entry.src.begin(), entry.src.end(), [&](NodeId id) { return blocked_[id]; });
 }
 
 FULCRUM_DEFINE std::size_t ArenaPlanner::allocate(std::size_t bytes) {
@@ -161,15 +170,14 @@ FULCRUM_DEFINE ArenaPlanner::Form& ArenaPlanner::form_of(NodeId value, DType dty
   if (!forms.empty()) return forms.back();
   // An input, which is the user's; a constant, which is no one's; or a joined value, which lies where its parts do.
   Form form{dtype, std::nullopt};
-  if (const auto whole = whole_buffers_.find(whole_of(value)); whole != whole_buffers_.end())
-    form.buffer = whole->second;
+  if (const auto& whole = whole_buffers_[whole_of(value)]) form.buffer = whole;
   forms.push_back(form);
   return forms.back();
 }
 
 FULCRUM_DEFINE std::optional<std::size_t> ArenaPlanner::overwritten_by(const ScheduledStep& entry, std::size_t at) {
   const auto reusable = [&](NodeId id, DType dtype) -> std::optional<std::size_t> {
-    return joined_.contains(id) ? std::nullopt : form_of(id, dtype).buffer;
+    return joined_[id] != id ? std::nullopt : form_of(id, dtype).buffer;
   };
   if (entry.src.size() > entry.own_src && !entry.src_dtypes.empty()) {
     // A product adds to what its result's bytes hold: the residual itself, or the copy of it that was just made.
@@ -178,9 +186,8 @@ FULCRUM_DEFINE std::optional<std::size_t> ArenaPlanner::overwritten_by(const Sch
   if (entry.step.kernel != KernelClass::elementwise) return std::nullopt;
   for (std::size_t i = 0; i < entry.src.size(); ++i) {
     const NodeId id = entry.src[i];
-    const auto last = last_use_.find(id);
     const bool once = std::count(entry.src.begin(), entry.src.end(), id) == 1;
-    if (last == last_use_.end() || last->second != at || !once) continue;
+    if (last_use_[id] != at || !once) continue;
     if (element_count(schedule_.shapes[id]) == element_count(schedule_.shapes[entry.dst]) &&
         entry.src_dtypes[i] == entry.step.dst)
       return reusable(id, entry.src_dtypes[i]);
@@ -212,13 +219,11 @@ FULCRUM_DEFINE void ArenaPlanner::run(std::size_t at) {
   scratch_of(entry, at);
   if (entry.step.movement == Movement::output && entry.step.kind == "Reorder") return;  // to the user
   const bool blocked = is_blocked(entry);
-  if (blocked) blocked_.insert(entry.dst);
+  if (blocked) blocked_[entry.dst] = true;
   std::optional<std::size_t> buffer;
-  if (const NodeId whole = whole_of(entry.dst); whole != entry.dst || whole_buffers_.contains(whole)) {
-    const auto known = whole_buffers_.find(whole);
-    buffer = known != whole_buffers_.end()
-                 ? known->second
-                 : whole_buffers_.emplace(whole, allocate(bytes_of(whole, entry.step.dst, blocked))).first->second;
+  if (const NodeId whole = whole_of(entry.dst); whole != entry.dst || whole_buffers_[whole]) {
+    if (!whole_buffers_[whole]) whole_buffers_[whole] = allocate(bytes_of(whole, entry.step.dst, blocked));
+    buffer = whole_buffers_[whole];
   } else if (entry.step.kind != "Reorder") {
     buffer = overwritten_by(entry, at);
   }
@@ -287,7 +292,7 @@ FULCRUM_DECLARE double scratch_bytes(const Step& step, const Machine& machine) {
   if (in_own_kernel) return 8448.0 * threads;
   if (g.kh * g.kw > 1) {
     constexpr double rows = 131072.0;  // of the source, unless few output channels share them
-    const double src = static_cast<double>((g.ih + g.kh - 1) * (g.iw + g.kw - 1) * g.ic) * size;
+    const double src = static_cast<double>((g.ih + g.kh - 1) * (g.iw + g.kw - 1) * g.ic * g.kd) * size;
     constexpr double windows = 16384.0;
     return threads * (tiles + windows + (g.oc <= 32 ? src : std::min(src, rows)));
   }

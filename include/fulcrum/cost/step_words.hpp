@@ -51,7 +51,8 @@ FULCRUM_DEFINE std::string words_of(const Step& step) {
     case KernelClass::sparse_convolution:
     case KernelClass::transposed_convolution:
     case KernelClass::pooling:
-      text += extents({g.n, g.ic, g.ih, g.iw}) + " → " + extents({g.oc, g.oh, g.ow}) + ", " + extents({g.kh, g.kw});
+      text += extents({g.n, g.ic, g.ih, g.iw}) + " → " + extents({g.oc, g.oh, g.ow}) + ", " +
+              (g.kd == 1 ? extents({g.kh, g.kw}) : extents({g.kd, g.kh, g.kw}));
       if (g.stride != 1) text += ", stride " + std::to_string(g.stride);
       if (g.dilation != 1) text += ", dilation " + std::to_string(g.dilation);
       if (g.groups != 1) text += ", " + std::to_string(g.groups) + " groups";

@@ -25,14 +25,16 @@ public:
   FULCRUM_DECLARE [[nodiscard]] std::vector<DriftProbe> turn();
 
   /// Times both for some milliseconds: beside something that is timed, for how fast the machine is at that moment. A
-  /// virtual machine's core is often a third slower for a tenth of a second, while a neighbour shares it.
+  /// virtual machine's core is often a third slower for a tenth of a second, while a neighbour shares it. Runs on the
+  /// calling thread, whose OpenMP threads end with it, so that none is left spinning beside what is timed next; what it
+  /// runs is made at the first pulse on a number of threads and kept.
   /// \param threads  that it was made for; otherwise the most that are fewer, or the fewest
   FULCRUM_DECLARE [[nodiscard]] DriftProbe pulse(int threads);
 
 private:
   struct Work;
-  FULCRUM_DECLARE [[nodiscard]] DriftProbe time(const Work& work, bool pulse);
-  std::vector<std::shared_ptr<const Work>> work_;  // by thread count
+  FULCRUM_DECLARE [[nodiscard]] DriftProbe time(const Work& work) const;
+  std::vector<std::shared_ptr<Work>> work_;  // by thread count
   int turns_ = 0;
 };
 
@@ -50,7 +52,9 @@ FULCRUM_DECLARE [[nodiscard]] std::optional<Drift> drift_since_calibration(const
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 
+#include <fulcrum/core/cpu_limits.hpp>
 #include <fulcrum/exec/onednn_factory.hpp>
 #include <fulcrum/measure/instances.hpp>
 #include <fulcrum/measure/statistics.hpp>
@@ -65,6 +69,33 @@ FULCRUM_DECLARE Model<float> drift_convolution() {
 
 FULCRUM_DECLARE Model<float> drift_dense() { return ModelBuilder<float>("drift").input({2048}).dense(2048).build(); }
 
+/// A model with what it reads and writes, ready to run on the calling thread.
+struct PulsedModel {
+  FULCRUM_DECLARE explicit PulsedModel(const PreparedModel& model);
+
+  /// The lower quartile of so many runs [µs]: the first ones find weights in farther caches than the later ones, as
+  /// which turns take their medians.
+  FULCRUM_DECLARE double settled_us(std::size_t runs);
+
+  AnyExecutor executor;
+  InstanceBuffers buffers;
+};
+
+FULCRUM_DEFINE PulsedModel::PulsedModel(const PreparedModel& model)
+    : executor(model.instance()), buffers(executor.src_shapes(), executor.dst_shapes(), 0, {}, 0) {}
+
+FULCRUM_DEFINE double PulsedModel::settled_us(std::size_t runs) {
+  std::vector<nanoseconds> times(runs);
+  for (nanoseconds& time : times) {
+    const std::span<const float* const> src = buffers.src();
+    const Clock::time_point before = Clock::now();
+    executor.execute(src, buffers.dst());
+    time = Clock::now() - before;
+  }
+  std::sort(times.begin(), times.end());
+  return Microseconds(percentile(std::span<const nanoseconds>(times), 0.25)).count();
+}
+
 }  // namespace fulcrum::detail
 
 namespace fulcrum {
@@ -74,7 +105,28 @@ struct DriftTimer::Work {
   detail::InstancePlan plan;
   PreparedModel convolution;
   PreparedModel dense;
+  std::optional<detail::PulsedModel> pulsed_convolution{}, pulsed_dense{};  // made at the first pulse
+
+  FULCRUM_DECLARE [[nodiscard]] DriftProbe pulse(bool dense_first);
 };
+
+FULCRUM_DEFINE DriftProbe DriftTimer::Work::pulse(bool dense_first) {
+  detail::release_team();  // as before an instance runs: threads that wait for the caller would wait among these
+  std::optional<PinnedThread> pin;
+  if (!plan.cpus.empty()) {
+    const std::vector<int>& cpus = plan.cpus.front();
+    pin.emplace(cpus);  // before the first parallel region, so that the team inherits it
+    if (convolution.openmp_threads == static_cast<int>(cpus.size())) detail::pin_team(cpus);
+  }
+  if (!pulsed_convolution) pulsed_convolution.emplace(convolution);
+  if (!pulsed_dense) pulsed_dense.emplace(dense);
+  DriftProbe probe{.threads = threads};
+  if (dense_first) probe.memory_us = pulsed_dense->settled_us(5);
+  probe.compute_us = pulsed_convolution->settled_us(4);
+  if (!dense_first) probe.memory_us = pulsed_dense->settled_us(5);
+  detail::release_team();
+  return probe;
+}
 
 FULCRUM_DEFINE DriftTimer::DriftTimer(std::span<const int> threads) {
   const Environment environment = onednn_environment();
@@ -90,23 +142,15 @@ FULCRUM_DEFINE DriftTimer::DriftTimer(std::span<const int> threads) {
     plan.max_duration = Seconds(0.03);
     plan.min_samples = 5;
     plan.step_runs = 0;
-    work_.push_back(std::make_shared<const Work>(
+    work_.push_back(std::make_shared<Work>(
         Work{count, std::move(plan), prepared_model(OnednnModel::compile(detail::drift_convolution(), config)),
              prepared_model(OnednnModel::compile(detail::drift_dense(), config))}));
   }
 }
 
-FULCRUM_DEFINE DriftProbe DriftTimer::time(const Work& work, bool pulse) {
-  detail::InstancePlan plan = work.plan;
-  if (pulse) {
-    plan.warm_up = Seconds(0.0);
-    plan.warm_up_runs = 1;
-    plan.min_duration = Seconds(0.0009);
-    plan.max_duration = Seconds(0.02);
-    plan.min_samples = 2;
-  }
+FULCRUM_DEFINE DriftProbe DriftTimer::time(const Work& work) const {
   const auto median_us = [&](const PreparedModel& model) {
-    return Microseconds(median(detail::run_instances(model, plan).front().latency)).count();
+    return Microseconds(median(detail::run_instances(model, work.plan).front().latency)).count();
   };
   DriftProbe probe{.threads = work.threads};
   if (turns_ % 2 == 1) probe.memory_us = median_us(work.dense);
@@ -117,20 +161,20 @@ FULCRUM_DEFINE DriftProbe DriftTimer::time(const Work& work, bool pulse) {
 
 FULCRUM_DEFINE std::vector<DriftProbe> DriftTimer::turn() {
   std::vector<DriftProbe> probes;
-  for (const std::shared_ptr<const Work>& work : work_) probes.push_back(time(*work, false));
+  for (const std::shared_ptr<Work>& work : work_) probes.push_back(time(*work));
   ++turns_;
   return probes;
 }
 
 FULCRUM_DEFINE DriftProbe DriftTimer::pulse(int threads) {
   if (work_.empty()) throw Error("the drift probe", "was made for no number of threads", "name those to time it on");
-  const Work* best = work_.front().get();
-  for (const std::shared_ptr<const Work>& work : work_) {
+  Work* best = work_.front().get();
+  for (const std::shared_ptr<Work>& work : work_) {
     const bool nearer = best->threads > threads ? work->threads < best->threads : work->threads > best->threads;
     if (nearer && (work->threads <= threads || best->threads > threads)) best = work.get();
   }
   ++turns_;
-  return time(*best, true);
+  return best->pulse(turns_ % 2 == 1);
 }
 
 FULCRUM_DEFINE std::vector<DriftProbe> time_drift_probe(std::span<const int> threads) {

@@ -121,6 +121,7 @@ struct StepGeometry {
   std::int64_t ih = 1, iw = 1;
   std::int64_t oh = 1, ow = 1;
   std::int64_t kh = 1, kw = 1;
+  std::int64_t kd = 1;        ///< of a window over volumes; the planes of their result count as samples
   std::int64_t stride = 1;    ///< of rows
   std::int64_t dilation = 1;  ///< of rows
   std::int64_t groups = 1;

@@ -67,8 +67,11 @@ std::optional<std::pair<KernelClass, StepGeometry>> classify(const Layer<T>& lay
     return std::pair(KernelClass::movement, g);
   };
   const auto whole_planes = [&]() -> Result {
-    const Window plane{{src[0][2], src[0][3]}, {1, 1}, 0, {1, 1}, false};
-    return std::pair(KernelClass::pooling, window_geometry(src[0], {src[0][0], src[0][1], 1, 1}, plane));
+    const Shape& from = src[0];
+    const Window plane{{from[from.size() - 2], from[from.size() - 1]}, {1, 1}, 0, {1, 1}, false};
+    StepGeometry g = window_geometry(from, {from[0], from[1], 1, 1}, plane);
+    if (from.size() == 5) g.kd = from[2];
+    return std::pair(KernelClass::pooling, g);
   };
   const auto reduction = [&] {
     Result result = rows(KernelClass::reduction, element_count(src[0]) / std::max<std::int64_t>(element_count(dst), 1));
@@ -268,10 +271,9 @@ FULCRUM_DEFINE double inside_share(std::int64_t src, std::int64_t dst, std::int6
 
 FULCRUM_DEFINE StepGeometry window_geometry(const Shape& src, const Shape& dst, const Window& window) {
   StepGeometry g;
-  // Depth counts as more samples: each of them slides the same window over a plane.
   const bool deep = dst.size() == 5;
   g.n = dst[0] * (deep ? dst[2] : 1);
-  g.ic = src[1] * window.depth.kernel;
+  g.ic = src[1];
   g.oc = dst[1];
   g.ih = src[src.size() - 2];
   g.iw = src[src.size() - 1];
@@ -283,6 +285,10 @@ FULCRUM_DEFINE StepGeometry window_geometry(const Shape& src, const Shape& dst, 
   g.dilation = window.dilation[0];
   g.inside = inside_share(g.ih, g.oh, g.kh, window.stride[0], window.dilation[0], window.padding.top) *
              inside_share(g.iw, g.ow, g.kw, window.stride[1], window.dilation[1], window.padding.left);
+  if (deep) {
+    g.kd = window.depth.kernel;
+    g.inside *= inside_share(src[2], dst[2], g.kd, window.depth.stride, window.depth.dilation, window.depth.front);
+  }
   return g;
 }
 

@@ -50,16 +50,18 @@ private:
   FULCRUM_DECLARE bool conv(std::int64_t oc, const Window& window, std::int64_t groups);
   FULCRUM_DECLARE void tail(std::int64_t classes);
 
-  static constexpr double most_flops = 8e7, most_elements = 1.5e6;
+  static constexpr double most_elements = 1.5e6;
 
   Random& random_;
   ModelBuilder<float> b_;
   std::int64_t batch_ = 1;
+  double most_flops_ = 8e7;  // of a convolution
+  double flops_ = 5e8;       // that all together may yet take
 };
 
 FULCRUM_DEFINE Probe line_probe(Random& random) {
   LineProbe probe(random);
-  return random.uniform() < 0.65 ? probe.lines() : probe.volumes();
+  return random.uniform() < 0.5 ? probe.lines() : probe.volumes();
 }
 
 FULCRUM_DEFINE bool LineProbe::conv(std::int64_t oc, const Window& window, std::int64_t groups) {
@@ -79,7 +81,9 @@ FULCRUM_DEFINE bool LineProbe::conv(std::int64_t oc, const Window& window, std::
   double dst = static_cast<double>(batch_ * oc) / static_cast<double>(window.stride[0] * window.stride[1]);
   for (std::size_t i = 2; i < src.size(); ++i) dst *= static_cast<double>(src[i]);
   if (deep) dst /= static_cast<double>(window.depth.stride);
-  if (dst > most_elements || 2.0 * dst * taps > most_flops) return false;
+  const double flops = 2.0 * dst * taps;
+  if (dst > most_elements || flops > std::min(most_flops_, flops_)) return false;
+  flops_ -= flops;
 
   const NodeId before = b_.last();
   Conv<float> layer;
@@ -143,6 +147,7 @@ FULCRUM_DEFINE Probe LineProbe::lines() {
 
 FULCRUM_DEFINE Probe LineProbe::volumes() {
   batch_ = pick(1, 1, 1, 2, 4);
+  if (chance(0.4)) most_flops_ = 4e8;  // clips are large
   const std::int64_t c = pick(1, 3, 3, 16, 32, 64, 128);
   const std::int64_t depth = pick(4, 8, 8, 16, 32);
   const double of_plane = most_elements / static_cast<double>(batch_ * std::max<std::int64_t>(c, 16) * depth);

@@ -117,7 +117,7 @@ FULCRUM_DEFINE Probe ProbeSource::next() {
   if (which < 0.27) return recurrent_probe();
   if (which < 0.32) return other_conv_probe();
   if (which < 0.42) return layers_.next(random_);
-  if (which < 0.48) return line_probe(random_);
+  if (which < 0.50) return line_probe(random_);
   if (which < 0.80) return StageProbes(random_).next();
   if (which < 0.90) return conv_probe(pick(std::array<std::int64_t, 5>{1, 1, 1, 2, 4}), 6 + random_.below(8));
   return conv_probe(batch, 2 + random_.below(3));
