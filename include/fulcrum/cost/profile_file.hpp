@@ -18,7 +18,7 @@
 namespace fulcrum {
 
 /// Written into every profile; a reader takes no other. It changes when fields or efficiency_features() do.
-inline constexpr int profile_format = 8;
+inline constexpr int profile_format = 9;
 
 namespace detail {
 
