@@ -148,6 +148,7 @@
 #include <fulcrum/schedule/movement.hpp>
 #include <fulcrum/schedule/packed.hpp>
 #include <fulcrum/schedule/plan_steps.hpp>
+#include <fulcrum/schedule/plane_chains.hpp>
 #include <fulcrum/schedule/recurrent.hpp>
 #include <fulcrum/schedule/schedule.hpp>
 #include <fulcrum/schedule/sparse.hpp>

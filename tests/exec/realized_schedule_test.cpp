@@ -208,6 +208,41 @@ TEST_CASE("sparse products are planned where they run, and not where the configu
   }
 }
 
+TEST_CASE("depthwise convolutions between sparse products are planned in planes where they run so") {
+  ModelBuilder<float> b("blocks", 1);
+  b.input({3, 32, 32}).conv(16, 3, {.stride = {2, 2}, .padding = 1}).relu6();
+  b.depthwise_conv(3, {.padding = 1}).relu6().conv(32, 1);
+  const NodeId before = b.last();
+  b.conv(192, 1).relu6().depthwise_conv(3, {.padding = 1}).relu6().conv(32, 1).add(before);
+  b.conv(192, 1).swish().depthwise_conv(5, {.stride = {2, 2}, .padding = 2}).swish().conv(64, 1);
+  b.global_average_pool().flatten().dense(10);
+  const Model<float> model = prune(std::move(b).build(), {.sparsity = 0.95}).model;
+  for (const UseAlgorithm use : {UseAlgorithm::automatic, UseAlgorithm::always, UseAlgorithm::never}) {
+    for (const auto& [batch, threads, slice] :
+         {std::tuple<std::int64_t, int, std::int64_t>{1, 1, 0}, {1, 2, 0}, {4, 2, 0}, {4, 2, 1}}) {
+      const RunConfig config{.batch = batch, .threads = threads, .slice = slice, .algorithms = {.sparse = use}};
+      CHECK(compare_plan(model, config).amended == 0);
+      const auto compiled = OnednnModel::compile(model, config);
+      const Schedule plan = make_schedule(model, config, current_machine());
+      const auto chained = [](const Schedule& schedule) {
+        std::vector<std::string> result;
+        for (const ScheduledStep& entry : schedule.steps) {
+          if (entry.in_planes || entry.step.turned_bytes > 0.0)
+            result.push_back(row(entry.step) + (entry.in_planes ? " in planes, " : ", ") +
+                             std::to_string(entry.step.turned_bytes));
+        }
+        return result;
+      };
+      CHECK(chained(compiled->schedule()) == chained(plan));
+      const auto in_planes = std::count_if(plan.steps.begin(), plan.steps.end(), [](const ScheduledStep& entry) {
+        return entry.step.algorithm == Algorithm::threaded_loops && takes_planes(entry.step);
+      });
+      if (use == UseAlgorithm::always) CHECK(in_planes == 3);
+      if (use == UseAlgorithm::never) CHECK(in_planes == 0);
+    }
+  }
+}
+
 TEST_CASE("a rounding is a part of a run in f32 unless it is left out: the groups planned are those that run") {
   // Rounding between a convolution and its Relu keeps them apart.
   Model<float> model = ModelBuilder<float>("qdq").input({8, 8, 8}).conv(8, 3).relu().conv(8, 3).build();

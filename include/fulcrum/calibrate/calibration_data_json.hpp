@@ -42,7 +42,7 @@ FULCRUM_DEFINE nlohmann::json to_json(const CalibrationData& data) {
                                g.groups, g.extra_src, g.run},
                           g.inside, static_cast<int>(s.movement), s.average, s.functions,
                           json{s.flops, s.src_bytes, s.weight_bytes, s.dst_bytes, s.reread_bytes, s.reread_set,
-                               s.reuse_bytes, s.reuse_weight_bytes, s.function_flops, s.density},
+                               s.reuse_bytes, s.reuse_weight_bytes, s.function_flops, s.density, s.turned_bytes},
                           t.threads, s.team, t.time_us, t.turn});
   }
   j["drift"] = json::array();
@@ -96,9 +96,10 @@ FULCRUM_DEFINE CalibrationData calibration_data_from_json(const JsonReader& j) {
     s.movement = static_cast<Movement>(movement);
     s.average = c[9].boolean();
     s.functions = c[10].integer<int>(0);
-    const std::vector<JsonReader> traffic = row_of(c[11], 10);
-    const std::array figures{&s.flops,      &s.src_bytes,   &s.weight_bytes,       &s.dst_bytes,      &s.reread_bytes,
-                             &s.reread_set, &s.reuse_bytes, &s.reuse_weight_bytes, &s.function_flops, &s.density};
+    const std::vector<JsonReader> traffic = row_of(c[11], 11);
+    const std::array figures{&s.flops,          &s.src_bytes,  &s.weight_bytes, &s.dst_bytes,
+                             &s.reread_bytes,   &s.reread_set, &s.reuse_bytes,  &s.reuse_weight_bytes,
+                             &s.function_flops, &s.density,    &s.turned_bytes};
     for (std::size_t i = 0; i < figures.size(); ++i) *figures[i] = traffic[i].number(0.0);
     t.threads = s.threads = c[12].integer<int>(1);
     s.team = c[13].integer<int>(1);

@@ -85,6 +85,7 @@ inline constexpr std::array usual_slowdowns{
     UsualSlowdown{KernelClass::convolution, Algorithm::primitive, 1.3},
     UsualSlowdown{KernelClass::grouped_convolution, Algorithm::primitive, 3.3},
     UsualSlowdown{KernelClass::depthwise_convolution, Algorithm::primitive, 2.2},
+    UsualSlowdown{KernelClass::depthwise_convolution, Algorithm::threaded_loops, 1.5},
     UsualSlowdown{KernelClass::winograd_convolution, Algorithm::winograd, 1.5},
     UsualSlowdown{KernelClass::sparse_convolution, Algorithm::sparse, 5.0},
     UsualSlowdown{KernelClass::transposed_convolution, Algorithm::primitive, 5.0},

@@ -69,6 +69,8 @@ FULCRUM_DECLARE [[nodiscard]] std::vector<Explanation::PrunedLayer> pruned_layer
       pruned.reason = "the configuration asks for sparse products";
     else if (!isa_runs_sparse(machine.isa))
       pruned.reason = "this CPU has neither AVX-512 nor AVX2";
+    else if (entry.in_chain)
+      pruned.reason = "values stay in planes between it and the depthwise convolution beside it";
     else
       pruned.reason = std::string(pruned.sparsity > pruned.break_even ? "more" : "fewer") +
                       " weights are 0 than at the break-even, " +

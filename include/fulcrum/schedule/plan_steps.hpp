@@ -13,6 +13,7 @@
 #include <fulcrum/model/infer_shapes.hpp>
 #include <fulcrum/schedule/machine.hpp>
 #include <fulcrum/schedule/packed.hpp>
+#include <fulcrum/schedule/plane_chains.hpp>
 #include <fulcrum/schedule/recurrent.hpp>
 #include <fulcrum/schedule/schedule.hpp>
 #include <fulcrum/schedule/sparse.hpp>
@@ -41,6 +42,8 @@ public:
   [[nodiscard]] const ValueTypes& types() const noexcept { return types_; }
   /// The value came so; what comes later is planned by it.
   void keep(NodeId id, const ValueType& given) { types_.keep(id, given); }
+  /// Groups of that primary run in planes, as sparse products or depthwise convolutions: see plane_chains().
+  void run_in_planes(NodeId primary) { in_planes_.at(primary) = true; }
 
   /// Whether the group's primary runs in plain loops, which take nothing after it.
   FULCRUM_DECLARE [[nodiscard]] bool in_loops(const FusionGroup& group) const;
@@ -86,6 +89,7 @@ private:
   std::vector<Shape> shapes_;
   std::vector<Work> work_;
   std::vector<NodeId> origin_;
+  std::vector<bool> in_planes_;
   ValueTypes types_;
   mutable std::map<NodeId, RecurrentWeights> recurrent_weights_;  // as far as somebody has asked: it looks at them all
   mutable std::map<NodeId, double> densities_;                    // likewise
@@ -96,9 +100,15 @@ namespace detail {
 /// Which residuals are read for the last time, and what one inference touches.
 FULCRUM_DECLARE void find_last_uses(Schedule& schedule);
 
-/// Leaves in planes what sparse convolutions make for none but sparse convolutions: neither side brings it into another
-/// order then.
+/// Plans depthwise convolutions in planes where those and the sparse products around them gain by it.
+FULCRUM_DECLARE void choose_chains(Schedule& schedule, StepPlanner& planner, const Machine& machine);
+
+/// Leaves in planes what sparse convolutions, and depthwise ones in planes, make for none but such: neither side brings
+/// it into another order then.
 FULCRUM_DECLARE void choose_planes(Schedule& schedule);
+
+/// What a sparse convolution turns of its source and of its result, by entry.in_planes.
+FULCRUM_DECLARE void set_turned_bytes(ScheduledStep& entry, bool src_in_planes);
 
 }  // namespace detail
 
@@ -122,6 +132,7 @@ FULCRUM_DEFINE StepPlanner::StepPlanner(const Model<float>& model, const RunConf
       runs_sparse_(isa_runs_sparse(machine.isa)),
       shapes_(infer_shapes(model, config.batch)),
       work_(infer_work(model, shapes_)),
+      in_planes_(model.size()),
       types_(model, shapes_, config) {
   for (NodeId id = 0; id < model.size(); ++id)
     origin_.push_back(is_view(model, id) ? origin_[model.node(id).src[0]] : id);
@@ -235,8 +246,9 @@ FULCRUM_DEFINE ScheduledStep StepPlanner::step_of(const FusionGroup& group) cons
       has_sparse_form(model_, group, step.geometry)) {
     const double density = density_of(group.primary);
     const bool always = config_.algorithms.sparse == UseAlgorithm::always;
-    if (always || (runs_sparse_ &&
-                   density < 1.0 - break_even_sparsity(step.geometry, step.threads, config_.algorithms.sparse_costs))) {
+    if (always || in_planes_[group.primary] ||
+        (runs_sparse_ &&
+         density < 1.0 - break_even_sparsity(step.geometry, step.threads, config_.algorithms.sparse_costs))) {
       const bool dense = std::holds_alternative<Dense<float>>(node.layer);
       step.kernel = dense ? KernelClass::sparse_dense : KernelClass::sparse_convolution;
       step.algorithm = Algorithm::sparse;
@@ -246,6 +258,10 @@ FULCRUM_DEFINE ScheduledStep StepPlanner::step_of(const FusionGroup& group) cons
       step.weight_bytes = density * weights * static_cast<double>(sparse_weight_bytes(step.geometry)) +
                           sizeof(float) * static_cast<double>(step.geometry.oc);
     }
+  }
+  if (in_planes_[group.primary]) {
+    entry.in_chain = true;
+    if (step.kernel == KernelClass::depthwise_convolution) step.algorithm = Algorithm::threaded_loops;
   }
   if (const auto* dense = std::get_if<Dense<float>>(&node.layer);
       dense != nullptr && step.algorithm == Algorithm::primitive && step.arithmetic == Precision::f32 &&
@@ -365,11 +381,37 @@ FULCRUM_DEFINE void choose_planes(Schedule& schedule) {
   std::vector<int> in_planes(schedule.shapes.size(), 0);  // by node id: readers that take planes; −1: another reader
   for (const NodeId id : schedule.outputs) in_planes[id] = -1;
   for (const ScheduledStep& entry : schedule.steps) {
-    const bool takes_planes = entry.step.kernel == KernelClass::sparse_convolution;
-    for (const NodeId id : entry.src) in_planes[id] = takes_planes && in_planes[id] >= 0 ? in_planes[id] + 1 : -1;
+    const bool takes = takes_planes(entry.step);
+    for (const NodeId id : entry.src) in_planes[id] = takes && in_planes[id] >= 0 ? in_planes[id] + 1 : -1;
   }
-  for (ScheduledStep& entry : schedule.steps)
-    entry.in_planes = entry.step.kernel == KernelClass::sparse_convolution && in_planes[entry.dst] > 0;
+  std::vector<bool> lies_so(schedule.shapes.size());
+  for (ScheduledStep& entry : schedule.steps) {
+    entry.in_planes = takes_planes(entry.step) && in_planes[entry.dst] > 0;
+    lies_so[entry.dst] = entry.in_planes;
+    set_turned_bytes(entry, lies_so[entry.src.empty() ? entry.dst : entry.src.front()]);
+  }
+}
+
+FULCRUM_DEFINE void set_turned_bytes(ScheduledStep& entry, bool src_in_planes) {
+  Step& step = entry.step;
+  if (step.kernel != KernelClass::sparse_convolution) return;
+  const StepGeometry& g = step.geometry;
+  const auto bytes = [](std::int64_t elements) { return sizeof(float) * static_cast<double>(elements); };
+  step.turned_bytes = (src_in_planes ? 0.0 : bytes(g.n * g.ic * g.ih * g.iw)) +
+                      (entry.in_planes ? 0.0 : bytes(g.n * g.oc * g.oh * g.ow));
+}
+
+FULCRUM_DEFINE void choose_chains(Schedule& schedule, StepPlanner& planner, const Machine& machine) {
+  const UseAlgorithm use = schedule.of_slice.algorithms.sparse;
+  if (schedule.keeps_nan || use == UseAlgorithm::never) return;
+  if (use == UseAlgorithm::automatic && !machine.isa.starts_with("avx512")) return;  // on others it was not timed
+  const std::vector<NodeId> chains = plane_chains(schedule, [&](NodeId id) { return planner.density_of(id); });
+  for (const NodeId primary : chains) planner.run_in_planes(primary);
+  for (ScheduledStep& entry : schedule.steps) {
+    if (!entry.group || std::find(chains.begin(), chains.end(), entry.group->primary) == chains.end()) continue;
+    entry = planner.step_of(*entry.group);
+    schedule.loses_nan = true;
+  }
 }
 
 FULCRUM_DEFINE void find_last_uses(Schedule& schedule) {
@@ -426,6 +468,7 @@ FULCRUM_DEFINE void plan_steps(Schedule& schedule, const Machine& machine) {
   schedule.outputs.clear();
   for (const NodeId id : model.outputs()) schedule.outputs.push_back(schedule.origin[id]);
   schedule.quantization_assumed = planner.types().assumed();
+  detail::choose_chains(schedule, planner, machine);
   detail::choose_planes(schedule);
   detail::find_last_uses(schedule);
 }

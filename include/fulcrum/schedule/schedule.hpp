@@ -41,7 +41,8 @@ struct ScheduledStep {
   std::size_t own_src = 0;             ///< how many of them its primary layer takes; the rest are residuals
   NodeId dst = 0;                      ///< the value it computes
   bool in_planes = false;  ///< its result is left with the pixels of a channel side by side: none but sparse products
-                           ///< take it
+                           ///< and depthwise convolutions in planes take it
+  bool in_chain = false;   ///< it runs as it does because of the steps around it (schedule/plane_chains.hpp)
   bool may_overwrite_sum = false;  ///< nobody else reads the residual from here on, so the sum can be made in its place
 };
 

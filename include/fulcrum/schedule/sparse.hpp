@@ -67,6 +67,20 @@ FULCRUM_DECLARE [[nodiscard]] SparseTermsPair sparse_terms(const StepGeometry& g
 /// What both cost where nobody has calibrated.
 FULCRUM_DECLARE [[nodiscard]] const SparseCosts& default_sparse_costs(SparseKind kind, int threads);
 
+/// What a product takes on a machine [µs], about: costs are fitted for their ratio.
+struct SparseTimes {
+  double dense = 0.0;
+  double sparse = 0.0;
+  double taken = 0.0;  ///< of that: turning the source, which is spared where it lies in planes
+  double given = 0.0;  ///< and the result
+};
+
+/// \param density  share of the weights that are not 0
+/// \param threads  of the step
+/// \param known    of the machine (AlgorithmPolicy::sparse_costs): those of the nearest number of threads count
+FULCRUM_DECLARE [[nodiscard]] SparseTimes sparse_times(const StepGeometry& g, double density, int threads,
+                                                       std::span<const SparseCosts> known = {});
+
 /// A layer runs sparse where that takes less than this part of the dense product's time.
 inline constexpr double sparse_gain = 0.9;
 
@@ -223,12 +237,8 @@ FULCRUM_DEFINE const SparseCosts& default_sparse_costs(SparseKind kind, int thre
                        [&](const SparseCosts& c) { return c.kind == kind && c.threads == (threads > 1 ? 2 : 1); });
 }
 
-FULCRUM_DEFINE double sparse_time_ratio(const StepGeometry& g, double density, int threads,
+FULCRUM_DEFINE SparseTimes sparse_times(const StepGeometry& g, double density, int threads,
                                         std::span<const SparseCosts> known) {
-  // What a call takes is all there is to smaller products, and of that the terms were not fitted.
-  constexpr double least_products = 5e4;
-  if (static_cast<double>(g.n * g.oh * g.ow) * static_cast<double>(g.ic * g.oc * g.kh * g.kw) < least_products)
-    return std::numeric_limits<double>::infinity();
   const SparseKind kind = sparse_kind(g);
   const SparseCosts* costs = &default_sparse_costs(kind, threads);
   double nearest = std::numeric_limits<double>::infinity();
@@ -239,9 +249,30 @@ FULCRUM_DEFINE double sparse_time_ratio(const StepGeometry& g, double density, i
     costs = &c;
   }
   const SparseTermsPair terms = sparse_terms(g, density, threads);
-  const double dense = std::inner_product(terms.dense.begin(), terms.dense.end(), costs->dense.begin(), 0.0);
-  const double sparse = std::inner_product(terms.sparse.begin(), terms.sparse.end(), costs->sparse.begin(), 0.0);
-  return dense > 0.0 ? sparse / dense : std::numeric_limits<double>::infinity();
+  const auto part = [&](std::size_t first, std::size_t count) {
+    return std::inner_product(terms.sparse.begin() + static_cast<std::ptrdiff_t>(first),
+                              terms.sparse.begin() + static_cast<std::ptrdiff_t>(first + count),
+                              costs->sparse.begin() + static_cast<std::ptrdiff_t>(first), 0.0);
+  };
+  SparseTimes result;
+  result.dense = std::inner_product(terms.dense.begin(), terms.dense.end(), costs->dense.begin(), 0.0);
+  result.sparse = part(0, terms.sparse.size());
+  // Windows copy their source in any case.
+  if (kind == SparseKind::pointwise) result.taken = part(6, 1);
+  // What no near cache holds is as far away in planes.
+  const double far = terms.sparse[8] > 0.0 ? terms.sparse[9] / terms.sparse[8] : 0.0;
+  if (kind == SparseKind::pointwise || kind == SparseKind::windows) result.given = part(8, 1) * (1.0 - 0.5 * far);
+  return result;
+}
+
+FULCRUM_DEFINE double sparse_time_ratio(const StepGeometry& g, double density, int threads,
+                                        std::span<const SparseCosts> known) {
+  // What a call takes is all there is to smaller products, and of that the terms were not fitted.
+  constexpr double least_products = 5e4;
+  if (static_cast<double>(g.n * g.oh * g.ow) * static_cast<double>(g.ic * g.oc * g.kh * g.kw) < least_products)
+    return std::numeric_limits<double>::infinity();
+  const SparseTimes times = sparse_times(g, density, threads, known);
+  return times.dense > 0.0 ? times.sparse / times.dense : std::numeric_limits<double>::infinity();
 }
 
 FULCRUM_DEFINE double break_even_sparsity(const StepGeometry& g, int threads, std::span<const SparseCosts> known) {

@@ -154,6 +154,7 @@ struct Step {
   double src_bytes = 0.0;           ///< [B] activations read
   double weight_bytes = 0.0;        ///< [B] weights and biases read, as packed
   double dst_bytes = 0.0;           ///< [B] activations written
+  double turned_bytes = 0.0;        ///< [B] of those of a sparse product that it brings into planes or out of them
   double reread_bytes = 0.0;        ///< [B] of the weights that are read again, in every further step of a sequence
   double reread_set = 0.0;          ///< [B] touched until such a byte is read again
   double reuse_bytes = 0.0;         ///< [B] touched between two uses of the weights: decides from which cache they come
@@ -165,5 +166,12 @@ struct Step {
     return std::string_view(kind).substr(0, kind.find('+'));
   }
 };
+
+/// Whether its loops take and leave values with the pixels of a channel side by side where the steps around it do
+/// (ScheduledStep::in_planes).
+[[nodiscard]] inline bool takes_planes(const Step& step) noexcept {
+  return step.kernel == KernelClass::sparse_convolution ||
+         (step.kernel == KernelClass::depthwise_convolution && step.algorithm == Algorithm::threaded_loops);
+}
 
 }  // namespace fulcrum

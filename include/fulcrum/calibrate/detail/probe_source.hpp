@@ -414,6 +414,7 @@ FULCRUM_DEFINE Probe ProbeSource::sparse_conv_probe() {
     };
     conv(g);
     const NodeId first = b.last();
+    const Shape shape = b.shape();
     if (chance(0.8)) b.relu();
     // Between pruned layers values lie otherwise than between others.
     StepGeometry next = g;
@@ -422,8 +423,15 @@ FULCRUM_DEFINE Probe ProbeSource::sparse_conv_probe() {
     next.kh = next.kw = 1;
     next.stride = 1;
     if (chance(0.7) && break_even_sparsity(next) < 0.9) {
+      // A depthwise convolution between them runs in planes.
+      if (next.ih >= 5 && chance(0.3)) {
+        const std::int64_t kernel = chance(0.8) ? 3 : 5, stride = chance(0.3) ? 2 : 1;
+        add_probe_conv(b, g.oc, kernel, {.stride = {stride, stride}, .padding = kernel / 2, .groups = g.oc});
+        if (chance(0.8)) b.relu6();
+        next.ih = next.iw = next.oh = next.ow = b.shape()[2];
+      }
       conv(next);
-      if (chance(0.5)) b.add(first);
+      if (b.shape() == shape && chance(0.5)) b.add(first);
       if (chance(0.8)) b.relu();
     }
     return {std::move(b).build(), batch};

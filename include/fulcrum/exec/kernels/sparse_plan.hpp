@@ -14,6 +14,12 @@ inline constexpr std::int64_t sparse_near_bytes = std::int64_t{32} << 10;
 /// The sums of a tile and its source, which the next cache should hold [B].
 inline constexpr std::int64_t sparse_tile_bytes = std::int64_t{512} << 10;
 
+/// Whether threads share an image in planes by its channels: where a core's own cache holds it, or else by pixels.
+/// \param elements  of the image
+[[nodiscard]] constexpr bool shares_channels(std::int64_t elements) noexcept {
+  return elements * static_cast<std::int64_t>(sizeof(float)) <= std::int64_t{1} << 20;
+}
+
 /// A cut that keeps threads busy.
 struct SparseCutPlan {
   int units_at_a_time = 1;  ///< of positions whose sums are in registers
@@ -25,6 +31,7 @@ struct SparseCutPlan {
   const auto up = [](std::int64_t x, std::int64_t y) { return (x + y - 1) / y; };
   constexpr std::int64_t most_units = 6;
   SparseCutPlan plan;
+  bool by_channels = false;
   if (conv.flat()) {
     const std::int64_t all = up(conv.run(), sparse_unit);
     // Tiles of about the same size, as many as threads have the same number of.
@@ -32,7 +39,11 @@ struct SparseCutPlan {
     // Of one tile threads share the channels of the result. Then each brings all of the source into order, which for
     // few results takes longer than loading weights for fewer positions at a time.
     const bool cuts_one = conv.merged() && conv.oc < conv.ic && conv.oc <= 256;
-    const bool shares = conv.merged() || conv.images % threads != 0;
+    // Planes that a thread has to itself lie in one piece, and a depthwise convolution after them is cut likewise. In
+    // parts of every plane lines come one by one from wherever another layer's thread has left them.
+    by_channels = conv.writes_directly() && conv.oc > conv.ic && conv.images % threads != 0 &&
+                  shares_channels(conv.oc * conv.dst.block);
+    const bool shares = !by_channels && (conv.merged() || conv.images % threads != 0);
     if (shares && (tiles > 1 || cuts_one)) tiles = std::min(up(tiles, threads) * threads, all);
     conv.cuts = tiles;
     conv.units = up(all, tiles);
@@ -63,7 +74,7 @@ struct SparseCutPlan {
     conv.block = std::min(up(up(conv.ic, up(conv.ic, most)), sparse_unit) * sparse_unit, conv.ic);
   }
   // Threads that share no tiles evenly share the output channels of each.
-  const bool even = conv.tiles() % threads == 0 || conv.tiles() >= 8 * threads;
+  const bool even = !by_channels && (conv.tiles() % threads == 0 || conv.tiles() >= 8 * threads);
   plan.parts = even ? 1 : std::min<std::int64_t>(threads, up(conv.oc, sparse_unit));
   return plan;
 }

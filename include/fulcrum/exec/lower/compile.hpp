@@ -115,7 +115,9 @@ FULCRUM_DECLARE [[nodiscard]] ScheduledStep realized_step(const Lowering& loweri
   ScheduledStep entry;
   if (step.group) {
     entry = lowering.step_of(*step.group);
-    entry.in_planes = info.algorithm == Algorithm::sparse && lowering.in_planes(entry.dst);
+    entry.in_planes =
+        info.algorithm == entry.step.algorithm && takes_planes(entry.step) && lowering.in_planes(entry.dst);
+    fulcrum::detail::set_turned_bytes(entry, !entry.src.empty() && lowering.in_planes(entry.src.front()));
     entry.step.reuse_bytes = schedule.reuse_bytes;
     entry.step.reuse_weight_bytes = schedule.weight_bytes;
     if (again) {
@@ -127,6 +129,7 @@ FULCRUM_DECLARE [[nodiscard]] ScheduledStep realized_step(const Lowering& loweri
     if (entry.step.algorithm == Algorithm::sparse && info.algorithm != Algorithm::sparse) {
       entry.step.kernel = kernel_of_layout(entry.step.kernel);
       entry.step.density = 1.0;
+      entry.step.turned_bytes = 0.0;
     }
   } else {
     const NodeId value = schedule.model.find(info.name).value_or(0);

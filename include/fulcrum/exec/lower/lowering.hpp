@@ -28,7 +28,10 @@ public:
         values_(schedule.model.size()),
         in_planes_(schedule.model.size()),
         builder_(std::move(store)) {
-    for (const ScheduledStep& entry : schedule.steps) in_planes_[entry.dst] = entry.in_planes;
+    for (const ScheduledStep& entry : schedule.steps) {
+      in_planes_[entry.dst] = entry.in_planes;
+      if (entry.in_chain) planner_.run_in_planes(entry.group->primary);
+    }
     find_last_uses();
   }
 

@@ -14,6 +14,7 @@
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/exec/kernels/border.hpp>
 #include <fulcrum/exec/kernels/int8_saturation.hpp>
+#include <fulcrum/exec/lower/depthwise.hpp>
 #include <fulcrum/exec/lower/emit_product.hpp>
 #include <fulcrum/exec/lower/integer_product.hpp>
 #include <fulcrum/exec/lower/native.hpp>
@@ -137,6 +138,8 @@ FULCRUM_DECLARE void lower(Lowering& lowering, const FusionGroup& group, const C
         if (!attempt.int8 && attempt.compute == DType::f32 && may_run_sparse(lowering, group)) {
           if (auto result = emit_sparse(lowering, group, conv, attempt)) return result;
         }
+        if (!attempt.int8 && attempt.compute == DType::f32 && may_run_in_planes(lowering, group))
+          return std::optional(emit_depthwise(lowering, group, conv));
         if (!attempt.int8 && attempt.compute == DType::f32 && may_run_winograd(lowering, group)) {
           if (auto result = emit_winograd(lowering, group, conv, attempt)) return result;
           lowering.builder().amend(lowering.node(group.primary).name, "runs by the direct algorithm",
