@@ -31,14 +31,7 @@ FULCRUM_DECLARE [[nodiscard]] Value emit_depthwise(Lowering& lowering, const Fus
   DepthwiseConv conv;
   conv.images = from[0];
   conv.channels = from[1];
-  conv.src_height = from[2];
-  conv.src_width = from[3];
-  conv.dst_height = to[2];
-  conv.dst_width = to[3];
-  conv.kernel = layer.window.kernel;
-  conv.stride = layer.window.stride;
-  conv.dilation = layer.window.dilation;
-  conv.padding = {layer.window.padding.top, layer.window.padding.left};
+  set_window(conv, from, to, layer.window);
   conv.least = after.range.least;
   conv.largest = after.range.largest;
   const int threads = builder.threads();

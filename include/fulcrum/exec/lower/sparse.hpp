@@ -126,6 +126,21 @@ FULCRUM_DECLARE void emit_sparse_conv(Lowering& lowering, const FusionGroup& gro
                    packed, bytes, bias, scratch, dst);
 }
 
+/// Fills in where a convolution in planes, sparse or depthwise, slides over its source.
+/// \param from  (n, channels, rows, columns) of the source
+/// \param to    the same of the result
+template <class PlanesConv>
+void set_window(PlanesConv& conv, const Shape& from, const Shape& to, const Window& window) {
+  conv.src_height = from[2];
+  conv.src_width = from[3];
+  conv.dst_height = to[2];
+  conv.dst_width = to[3];
+  conv.kernel = window.kernel;
+  conv.stride = window.stride;
+  conv.dilation = window.dilation;
+  conv.padding = {window.padding.top, window.padding.left};
+}
+
 /// Emits the group as one step, which takes its source as it lies and leaves the result in planes, where the schedule
 /// says so, or as the dense convolution would.
 /// \return the result; nothing where the loops do not read or write the layouts
@@ -156,14 +171,7 @@ FULCRUM_DECLARE [[nodiscard]] std::optional<Value> emit_sparse(Lowering& lowerin
   conv.images = from[0];
   conv.ic = weights_shape[1];
   conv.oc = weights_shape[0];
-  conv.src_height = from[2];
-  conv.src_width = from[3];
-  conv.dst_height = to[2];
-  conv.dst_width = to[3];
-  conv.kernel = layer.window.kernel;
-  conv.stride = layer.window.stride;
-  conv.dilation = layer.window.dilation;
-  conv.padding = {layer.window.padding.top, layer.window.padding.left};
+  set_window(conv, from, to, layer.window);
   conv.src = *src_strides;
   conv.dst = *dst_strides;
   conv.adds = after.adds;
