@@ -169,6 +169,7 @@
 #include <fulcrum/cost/predict.hpp>
 #include <fulcrum/cost/predictor.hpp>
 #include <fulcrum/cost/roofline.hpp>
+#include <fulcrum/cost/shared_cores.hpp>
 #include <fulcrum/cost/step_basis.hpp>
 #include <fulcrum/cost/step_words.hpp>
 

@@ -33,6 +33,7 @@
 
 #include <fulcrum/measure/accuracy.hpp>
 #include <fulcrum/measure/choose_precision.hpp>
+#include <fulcrum/measure/core_watch.hpp>
 #include <fulcrum/measure/drift_probe.hpp>
 #include <fulcrum/measure/evaluate.hpp>
 #include <fulcrum/measure/instances.hpp>

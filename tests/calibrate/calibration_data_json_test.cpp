@@ -50,7 +50,8 @@ TEST_CASE("what a calibration has timed comes back from its JSON, step by step a
           efficiency_features(b, roofline_point(b, rates, b.threads)));
     CHECK(loops_of(a) == loops_of(b));
     CHECK(back.steps[i].time_us == data.steps[i].time_us);
-    CHECK(back.steps[i].turn == 1);
+    CHECK(back.steps[i].disturbed_us == data.steps[i].disturbed_us);
+    CHECK(back.steps[i].disturbed == data.steps[i].disturbed);
   }
 }
 

@@ -106,34 +106,40 @@ TEST_CASE("turns too short for a tail of their own are put together") {
   CHECK(jitter.p99_ratio == 3.0);  // 3 of 200
 }
 
-TEST_CASE("what was timed while the machine was slow is brought to its middle speed") {
-  const std::vector<std::vector<DriftProbe>> turns{
-      {{1, 100.0, 50.0, 0.0}}, {{1, 100.0, 50.0, 0.0}}, {{1, 120.0, 50.0, 0.0}}, {{1, 120.0, 50.0, 0.0}},
-      {{1, 100.0, 75.0, 0.0}}, {{1, 100.0, 75.0, 0.0}}, {{1, 100.0, 50.0, 0.0}}};
+TEST_CASE("what shared cores cost is learnt from steps that were timed with it and without") {
   MachineRates rates;
-  rates.peaks = {{Precision::f32, 1, 1e11}};
+  rates.peaks = {{Precision::f32, 1, 1e11}, {Precision::int8, 1, 4e11}};
   rates.overheads = {{1, 0.1, 1.0}};
   rates.bandwidths = {{"DRAM", 0.0, 1, 1e10}};
-  Step computes = synthetic::conv_step(1, 64, 64, 28, 3);
+  const Step computes = synthetic::conv_step(1, 64, 64, 28, 3);
   Step moves = computes;
   moves.weight_bytes = 1e8;
+  Step small = computes;
+  small.flops = 1e4;
   std::vector<TimedStep> timed;
-  for (const std::size_t turn : {0, 2, 4, 6}) {
-    timed.push_back({computes, 1, 700.0, turn});
-    timed.push_back({moves, 1, 10000.0, turn});
+  for (int i = 0; i < 21; ++i) {
+    const double scatter = 1.0 + 0.001 * (i - 10);
+    timed.push_back({computes, 1, 700.0, 700.0 * 1.3 * scatter});
+    timed.push_back({computes, 1, 700.0, 701.0});  // between two spells
+    timed.push_back({moves, 1, 10000.0, 10000.0 * 1.05 * scatter});
+    if (i < 5) timed.push_back({small, 1, 2.0, 20.0});  // too few to tell
   }
-  const std::vector<TimedStep> even = at_middle_speed(timed, turns, rates);
-  const std::vector<double> computing{700.0, 700.0 / 1.2, 700.0, 700.0}, moving{1e4, 1e4, 1e4 / 1.5, 1e4};
-  for (std::size_t i = 0; i < computing.size(); ++i) {
-    CHECK(even[2 * i].time_us == Approx(computing[i]));
-    CHECK(even[2 * i + 1].time_us == Approx(moving[i]));
-  }
-  CHECK(at_middle_speed(timed, {}, rates)[2].time_us == 700.0);
-  std::vector<std::vector<DriftProbe>> interrupted = turns;
-  interrupted[2] = {{1, 2500.0, 50.0, 0.0}};  // no machine is as slow as that: something else ran
-  interrupted[4] = {{1, 100.0, 2.0, 0.0}};
-  const std::vector<TimedStep> as_timed = at_middle_speed(timed, interrupted, rates);
-  for (std::size_t i = 0; i < timed.size(); ++i) CHECK(as_timed[i].time_us == Approx(timed[i].time_us));
+  timed.push_back({computes, 1, 910.0, 0.0, true});
+  timed.push_back({moves, 1, 10500.0, 0.0, true});
+  SharedCores cores{.slowdowns = fit_shared_slowdowns(timed, rates)};
+  REQUIRE(cores.slowdowns.size() == 1);
+  CHECK(cores.slowdowns[0].precision == Precision::f32);
+  CHECK(cores.slowdowns[0].compute == Approx(1.3));
+  CHECK(cores.slowdowns[0].memory == Approx(1.05));
+  CHECK(cores.slowdowns[0].brief == SharedSlowdown{}.brief);
+
+  const std::vector<TimedStep> alone = undisturbed(timed, cores, rates);
+  CHECK(alone[alone.size() - 2].time_us == Approx(700.0));
+  CHECK(alone.back().time_us == Approx(10000.0));
+  CHECK(alone.front().time_us == 700.0);  // was
+  const double brief_us = fit_overheads({{small, 1, 2.0}}, rates).at(0).step_us;
+  CHECK(fit_overheads({{small, 1, 1.5, 0.0, true}, {small, 1, 2.0}}, rates).at(0).step_us == brief_us);
+  CHECK(fit_overheads({{small, 1, 1.5, 0.0, true}}, rates).at(0).step_us < brief_us);  // where there is no other
 }
 
 TEST_CASE("an inference takes as much more than its steps as probes did, per precision and thread count") {

@@ -28,9 +28,9 @@ TEST_CASE("bandwidth falls smoothly from one level to the next") {
     CHECK(now <= before * (1.0 + 1e-12));
     before = now;
   }
-  // At 0.8 of its capacity a level serves half of the traffic; at twice its capacity next to nothing.
-  CHECK(rates.bandwidth(0.8e6, 1) == Approx(1.0 / (0.5 / 1e11 + 0.5 / 1e10)));
-  CHECK(rates.bandwidth(2e6, 1) == Approx(1e10).epsilon(0.01));
+  // A little above its capacity a level serves half of the traffic; at two and a half times that next to nothing.
+  CHECK(rates.bandwidth(1.05e6, 1) == Approx(1.0 / (0.5 / 1e11 + 0.5 / 1e10)));
+  CHECK(rates.bandwidth(2.5e6, 1) == Approx(1e10).epsilon(0.01));
 }
 
 TEST_CASE("caches are those of one core, from the fewest threads that were calibrated") {

@@ -1,11 +1,6 @@
 #include <fulcrum/measure/drift_probe.hpp>
 
-#include <chrono>
-#include <filesystem>
-#include <iterator>
-#include <thread>
-
-#include <fulcrum/onednn/environment.hpp>
+#include <vector>
 
 #include <support/catch.hpp>
 
@@ -31,32 +26,4 @@ TEST_CASE("there is no drift to tell without a probe in the profile") {
   const Drift drift = drift_since_calibration(profile).value();
   CHECK(drift.compute < 1.0);
   CHECK(drift.memory > 1.0);
-}
-
-TEST_CASE("a pulse is of the thread count asked for, or of the nearest below that there is") {
-  DriftTimer timer(std::vector<int>{1});
-  for (const int threads : {1, 2}) {
-    const DriftProbe pulse = timer.pulse(threads);
-    CHECK(pulse.threads == 1);
-    CHECK(pulse.compute_us > 0.0);
-    CHECK(pulse.memory_us > 0.0);
-  }
-  CHECK_THROWS_WITH(DriftTimer(std::vector<int>{}).pulse(1), ContainsSubstring("no number of threads"));
-}
-
-TEST_CASE("a pulse leaves no thread behind that would spin beside what comes next, and its caller where it may run") {
-  const Environment environment = onednn_environment();
-  if (environment.cores < 2) return;
-  const auto threads = [] {
-    return std::distance(std::filesystem::directory_iterator("/proc/self/task"), std::filesystem::directory_iterator{});
-  };
-  DriftTimer timer(std::vector<int>{2});
-  const auto before = threads();
-  for (int i = 0; i < 2; ++i) {
-    CHECK(timer.pulse(2).compute_us > 0.0);
-    for (int wait = 0; wait < 1000 && threads() > before; ++wait)  // the system takes a moment to end one
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    CHECK(threads() <= before);
-    CHECK(onednn_environment().affinity == environment.affinity);
-  }
 }

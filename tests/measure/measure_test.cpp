@@ -221,8 +221,40 @@ TEST_CASE("throughput counts the runs of all instances in the time they share") 
     b.latency.push_back(10ms);
     b.finished.push_back(b.start + i * 10ms);
   }
-  // From 5 to 55 ms: 0.5 + 4 runs of a (the one that ends at 60 ms is outside), 5 of b; batches of 3.
-  CHECK(detail::throughput_of({a, b}, 3) == Approx(3.0 * 9.5 / 0.050));
+  // From 5 to 55 ms: 0.5 + 4 runs of a in 45 ms (the one that ends at 60 ms is outside), 5 of b in 50; batches of 3.
+  CHECK(detail::throughput_of({a, b}, 3) == Approx(3.0 * (4.5 / 0.045 + 5.0 / 0.050)));
+}
+
+TEST_CASE("looks between runs are no part of the throughput, and tell which runs were left alone") {
+  using namespace std::chrono_literals;
+  const detail::Clock::time_point zero{};
+  detail::InstanceSamples a;
+  a.start = zero;
+  a.looks.push_back({zero, 10us});
+  auto now = zero;
+  for (int i = 1; i <= 8; ++i) {
+    const auto took = i > 4 ? 15ms : 10ms;
+    now += took;
+    a.latency.push_back(took);
+    a.finished.push_back(now);
+    now += 1ms;
+    a.looks.push_back({now, i >= 4 ? 18us : 10us});
+  }
+  CHECK(detail::throughput_of({a}, 1) == Approx(8.0 / 0.100));
+  const Disturbance d = detail::disturbance_of({a}, 10us).value();
+  CHECK(d.samples == 3);  // the fourth had a disturbed look after it
+  CHECK(d.p50 == Milliseconds(10.0));
+  CHECK(d.share == Approx(4.0 / 8.0));  // the last look was after the last run
+  CHECK_FALSE(detail::disturbance_of({detail::InstanceSamples{}}, 10us));
+}
+
+TEST_CASE("a measurement says how far something else took part of the cores") {
+  const LatencyReport report = measure(network(), {}, brief());
+  REQUIRE(report.disturbance);
+  CHECK(report.disturbance->looks > 0);
+  CHECK(report.disturbance->least_us > 1.0);
+  CHECK(report.disturbance->share <= 1.0);
+  if (report.disturbance->samples > 0) CHECK(report.disturbance->p50.count() > 0.0);
 }
 
 TEST_CASE("an instance that fails ends the measurement with its error") {

@@ -56,15 +56,34 @@ TEST_CASE("every case is predicted once and measured in every round, with its st
   CHECK(error_card(v).noise.has_value());
 }
 
-TEST_CASE("a profile with a drift probe has errors at the present speed, one without has none") {
+TEST_CASE("a profile that knows of shared cores has errors at the present speed, one without has none") {
   MachineProfile profile = profile_of_this_machine();
   CHECK_FALSE(error_card(run_validation({tiny()}, profile, brief())).at_present_speed);
   profile.drift_probe = {{1, 1e-3, 1e-3, 0.0}};  // that the machine has never been as fast as
+  profile.shared_cores.looks = {{1, 10.0, 0.5}};
   const Validation v = run_validation({tiny()}, profile, brief());
   REQUIRE(v.drifts.size() == 2);
   CHECK(v.drifts[0].compute > 2.0);
-  for (const ValidationCase& c : v.cases) CHECK(c.error_at_present_speed().value() > c.error());
+  for (const ValidationCase& c : v.cases) CHECK(c.error_at_present_speed());
   CHECK(error_card(v).at_present_speed->cases == 2);
+}
+
+TEST_CASE("the speed of the moment is told by undisturbed inferences, or else by how often cores were shared") {
+  SharedCores cores{.looks = {{1, 10.0, 0.0}}, .slowdowns = {{Precision::f32, 1.5, 1.5, 1.5}}};
+  LatencyReport predicted;
+  predicted.latency.p50 = Milliseconds(40.0);
+  predicted.layers = {{"a", "Conv", 0, 0, Milliseconds(40.0), Bound::compute}};
+  LatencyReport measured;
+  measured.latency.p50 = Milliseconds(50.0);
+  measured.latency.samples = 1000;
+  CHECK_FALSE(detail::slowdown_in(measured, predicted, cores));
+  measured.disturbance = Disturbance{.share = 1.0, .p50 = Milliseconds(40.0), .samples = 100, .looks = 10};
+  CHECK(detail::slowdown_in(measured, predicted, cores).value() == Approx(50.0 / 40.0));
+  measured.disturbance->samples = 15;  // of a thousand: what lay between two spells
+  CHECK(detail::slowdown_in(measured, predicted, cores).value() == Approx(1.5));
+  cores.looks[0].share = 1.0;  // as it was when the profile was made
+  CHECK(detail::slowdown_in(measured, predicted, cores).value() == Approx(1.0));
+  CHECK_FALSE(detail::slowdown_in(measured, predicted, {}));
 }
 
 TEST_CASE("a case that cannot be predicted says why, and the others are measured") {

@@ -128,13 +128,11 @@ FULCRUM_DEFINE void add_model(const Model<float>& model, const AddModelOptions& 
         if (progress)
           progress({done++ / cases, "timing " + model.name(),
                     std::string(name_of(precision)) + ", batch " + std::to_string(batch)});
-        const std::optional<Drift> drift = drift_between(profile.drift_probe, time_drift_probe(std::array{threads}));
         const std::vector<int> cpus(usable.begin(), usable.begin() + threads);
-        const detail::ProbeTiming timing = detail::time_probe(as_run, batch, precision, cpus, 0.5 * wanted.each, 5);
-        for (TimedStep step : timing.steps) {
-          if (drift) step.time_us = detail::at_calibrated_speed(step, profile.rates, *drift);
+        const detail::ProbeTiming timing =
+            detail::time_probe(as_run, batch, precision, cpus, 0.5 * wanted.each, 5, time_undisturbed_look(threads));
+        for (TimedStep& step : undisturbed(timing.steps, profile.shared_cores, profile.rates))
           timed.push_back(std::move(step));
-        }
       }
     }
   }

@@ -93,16 +93,16 @@ private:
   /// A convolution and a dense layer that come near the machine's peak, and next to nothing, which shows the overhead.
   FULCRUM_DECLARE static std::vector<Probe> loading_probes();
 
-  FULCRUM_DECLARE void add(ProbeTiming timing, Precision precision, std::size_t turn);
+  FULCRUM_DECLARE void add(ProbeTiming timing, Precision precision);
 
-  /// Times a probe just after a pulse of the drift probe on as many threads.
+  /// Times a probe, and keeps what was seen of the cores meanwhile.
   FULCRUM_DECLARE ProbeTiming time(const Model<float>& model, std::int64_t batch, Precision precision, int threads,
                                    Seconds duration, std::int64_t least_runs, const AlgorithmPolicy& algorithms = {});
 
   /// Layers that run dense and, pruned, sparse, one after the other: from where on the latter pays.
   FULCRUM_DECLARE void time_sparse();
 
-  /// Another turn of the networks that run long.
+  /// Another turn of the networks that run long, and of the drift probe.
   FULCRUM_DECLARE void time_steady();
 
   FULCRUM_DECLARE void keep();
@@ -122,7 +122,8 @@ private:
   std::vector<int> threads_;
   std::vector<Precision> precisions_;
   CalibrationData data_;
-  Seconds kept_{};  // elapsed() when `keep` was called last
+  Seconds kept_{};                                       // elapsed() when `keep` was called last
+  std::vector<std::pair<TimedStep, TimedStep>> sparse_;  // the same layer dense and sparse
   std::optional<DriftTimer> drift_;
   std::optional<SteadyRuns> steady_;
 };
@@ -144,6 +145,12 @@ FULCRUM_DEFINE MachineProfile Calibration::run() && {
   time_sparse();
   fit();
   check_networks();
+  // Only now: until here, what is predicted is what undisturbed cores take.
+  for (const SeenCores& seen : data_.cores) {
+    profile_.shared_cores.looks.push_back(
+        {seen.threads, Microseconds(seen.least).count(),
+         static_cast<double>(seen.disturbed) / static_cast<double>(std::max<std::int64_t>(seen.looks, 1))});
+  }
   profile_.jitter = steady_->jitter();
   profile_.contention = fit_contention(steady_->contended(profile_));
   profile_.duration_s = elapsed().count();
@@ -210,14 +217,19 @@ FULCRUM_DEFINE void Calibration::time_memory() {
 FULCRUM_DEFINE ProbeTiming Calibration::time(const Model<float>& model, std::int64_t batch, Precision precision,
                                              int threads, Seconds duration, std::int64_t least_runs,
                                              const AlgorithmPolicy& algorithms) {
-  if (!drift_) drift_.emplace(threads_);
-  return time_probe(
-      model, batch, precision, cpus(threads), duration, least_runs,
-      [&] { data_.drift.push_back({drift_->pulse(threads)}); }, algorithms);
+  SeenCores& seen = data_.cores_of(threads);
+  if (seen.looks == 0) seen.least = time_undisturbed_look(threads);
+  ProbeTiming timing = time_probe(model, batch, precision, cpus(threads), duration, least_runs, seen.least, algorithms);
+  seen.least = std::min(seen.least, least_of(timing.looks));
+  ++seen.looks;
+  if (!is_undisturbed(timing.looks.front().took, seen.least)) ++seen.disturbed;
+  return timing;
 }
 
 FULCRUM_DEFINE void Calibration::time_steady() {
   if (!steady_) steady_.emplace(profile_.environment, threads_);
+  if (!drift_) drift_.emplace(threads_);
+  data_.drift.push_back(drift_->turn());
   steady_->turn(part(0.12 / steady_turns));
 }
 
@@ -237,8 +249,7 @@ FULCRUM_DEFINE void Calibration::time_probes() {
       const Model<float> model = precision == Precision::int8 ? quantized_probe(probe.model) : probe.model;
       if (precision == Precision::int8 && !is_quantized(model)) continue;  // nothing in it computes with integers
       for (const int threads : threads_) {
-        const std::size_t turn = data_.drift.size();
-        add(time(model, probe.batch, precision, threads, duration, 3), precision, turn);
+        add(time(model, probe.batch, precision, threads, duration, 3), precision);
       }
     }
     data_.probes = count + 1;
@@ -258,7 +269,6 @@ FULCRUM_DEFINE void Calibration::time_sparse() {
   const Seconds duration = std::clamp(part(3e-5), Seconds(2e-4), Seconds(3e-3));
   constexpr std::uint64_t other = 0x2545f491;
   Random random(options_.seed ^ other);
-  std::vector<SparsePair> pairs;
   for (std::int64_t count = 0; elapsed() < until; ++count) {
     say(0.82, "timing pruned layers", "layer " + std::to_string(count + 1));
     const StepGeometry g = draw_sparse_layer(random);
@@ -267,26 +277,22 @@ FULCRUM_DEFINE void Calibration::time_sparse() {
     const std::array probes{sparse_layer_probe(g, densities[0], random), sparse_layer_probe(g, densities[1], random)};
     for (const int threads : threads_) {
       const auto timed = [&](const Probe& probe, UseAlgorithm use) {
-        const std::size_t turn = data_.drift.size();
         ProbeTiming timing = time(probe.model, probe.batch, Precision::f32, threads, duration, 7,
                                   {.winograd = UseAlgorithm::automatic, .sparse = use});
         const auto is_product = [](const TimedStep& t) { return t.step.kernel != KernelClass::movement; };
         const auto at = std::find_if(timing.steps.begin(), timing.steps.end(), is_product);
         std::optional<TimedStep> step;
         if (at != timing.steps.end()) step = *at;
-        add(std::move(timing), Precision::f32, turn);
+        add(std::move(timing), Precision::f32);
         return step;
       };
       const std::optional<TimedStep> dense = timed(probes[0], UseAlgorithm::never);
       for (const Probe& probe : probes) {
         const std::optional<TimedStep> sparse = timed(probe, UseAlgorithm::always);
-        if (!dense || !sparse || sparse->step.algorithm != Algorithm::sparse) continue;
-        pairs.push_back(
-            {sparse->step.geometry, sparse->threads, dense->time_us, sparse->step.density, sparse->time_us});
+        if (dense && sparse && sparse->step.algorithm == Algorithm::sparse) sparse_.emplace_back(*dense, *sparse);
       }
     }
   }
-  profile_.sparse_costs = fit_sparse_costs(pairs);
 }
 
 FULCRUM_DEFINE void Calibration::keep() {
@@ -308,12 +314,9 @@ FULCRUM_DEFINE std::vector<Probe> Calibration::loading_probes() {
   return {{std::move(conv).build(), 2}, {std::move(dense).build(), 256}, {std::move(nothing).build(), 1}};
 }
 
-FULCRUM_DEFINE void Calibration::add(ProbeTiming timing, Precision precision, std::size_t turn) {
+FULCRUM_DEFINE void Calibration::add(ProbeTiming timing, Precision precision) {
   data_.networks.push_back({precision, timing.threads, timing.steps_us + timing.outside_us, timing.steps_us});
-  for (TimedStep& step : timing.steps) {
-    step.turn = turn;
-    data_.steps.push_back(std::move(step));
-  }
+  for (TimedStep& step : timing.steps) data_.steps.push_back(std::move(step));
   for (const LayoutChange& seen : timing.layout_changes) data_.add(seen);
 }
 
@@ -321,12 +324,17 @@ FULCRUM_DEFINE void Calibration::fit() {
   say(0.88, "fitting", std::to_string(data_.steps.size()) + " timed steps");
   profile_.layout_changes = data_.layout_changes;
   profile_.drift_probe = middle_of(data_.drift);
-  // The highest rate is one that was reached, not one that a pulse beside it makes of a lower one. Overheads are of
-  // what arithmetic bounds; with both it can be told what memory bounds.
-  const std::vector<TimedStep> computing = at_middle_speed(data_.steps, data_.drift, profile_.rates);
+  // Rates and overheads show in what ran on undisturbed cores; what ran on others follows from how it is bound.
   profile_.rates.peaks = fit_peaks(data_.steps);
-  profile_.rates.overheads = fit_overheads(computing, profile_.rates);
-  const std::vector<TimedStep> steps = at_middle_speed(data_.steps, data_.drift, profile_.rates);
+  profile_.rates.overheads = fit_overheads(data_.steps, profile_.rates);
+  profile_.shared_cores.slowdowns = fit_shared_slowdowns(data_.steps, profile_.rates);
+  const std::vector<TimedStep> steps = undisturbed(data_.steps, profile_.shared_cores, profile_.rates);
+  std::vector<SparsePair> pairs;
+  for (const auto& [dense, sparse] : sparse_) {
+    const std::vector<TimedStep> both = undisturbed({dense, sparse}, profile_.shared_cores, profile_.rates);
+    pairs.push_back({sparse.step.geometry, sparse.threads, both[0].time_us, sparse.step.density, both[1].time_us});
+  }
+  if (!pairs.empty()) profile_.sparse_costs = fit_sparse_costs(pairs);
   profile_.composition = fit_composition(data_.networks);
   for (Overhead& overhead : profile_.rates.overheads)
     overhead.inference_us = fit_inference_overhead(data_.networks, profile_.composition, overhead.threads);
@@ -346,17 +354,18 @@ FULCRUM_DEFINE void Calibration::check_networks() {
       const Model<float> model = precision == Precision::int8 ? quantized_probe(probe.model) : probe.model;
       if (precision == Precision::int8 && !is_quantized(model)) continue;  // nothing in it computes with integers
       for (const int threads : threads_) {
-        const std::size_t turn = data_.drift.size();
         const ProbeTiming timing = time(model, probe.batch, precision, threads, duration, 9);
-        const Drift drift = drift_between(profile_.drift_probe, data_.drift.at(turn)).value_or(Drift{});
+        double undisturbed_us = 0.0;
+        for (const TimedStep& step : undisturbed(timing.steps, profile_.shared_cores, profile_.rates))
+          undisturbed_us += step.time_us;
+        const double took_us = (timing.steps_us + timing.outside_us) * undisturbed_us / timing.steps_us;
         const LatencyReport predicted = predict(
             model, {.batch = probe.batch, .threads = threads, .precision = precision, .slice = probe.batch}, profile_);
         const double p50 = Microseconds(predicted.latency.p50).count();
         // Of the interval without the scatter of networks, which is learnt here.
         const double scatter = profile_.composition_of(precision, threads).sd;
         const double sd = std::log(predicted.interval->p50_high / predicted.latency.p50) / 1.645;
-        networks.push_back({precision, threads, (timing.steps_us + timing.outside_us) / drift.slowdown(), p50,
-                            std::sqrt(std::max(sd * sd - scatter * scatter, 0.0))});
+        networks.push_back({precision, threads, took_us, p50, std::sqrt(std::max(sd * sd - scatter * scatter, 0.0))});
       }
     }
   }

@@ -43,7 +43,7 @@ FULCRUM_DEFINE nlohmann::json to_json(const CalibrationData& data) {
                           g.inside, static_cast<int>(s.movement), s.average, s.functions,
                           json{s.flops, s.src_bytes, s.weight_bytes, s.dst_bytes, s.reread_bytes, s.reread_set,
                                s.reuse_bytes, s.reuse_weight_bytes, s.function_flops, s.density, s.turned_bytes},
-                          t.threads, s.team, t.time_us, t.turn});
+                          t.threads, s.team, t.time_us, t.disturbed_us, t.disturbed});
   }
   j["drift"] = json::array();
   for (const std::vector<DriftProbe>& turn : data.drift) {
@@ -51,6 +51,9 @@ FULCRUM_DEFINE nlohmann::json to_json(const CalibrationData& data) {
     for (const DriftProbe& probe : turn) row.push_back({probe.threads, probe.compute_us, probe.memory_us});
     j["drift"].push_back(std::move(row));
   }
+  j["cores"] = json::array();
+  for (const SeenCores& seen : data.cores)
+    j["cores"].push_back({seen.threads, seen.looks, seen.disturbed, seen.least.count()});
   j["networks"] = json::array();
   for (const TimedNetwork& n : data.networks)
     j["networks"].push_back({name_of(n.precision), n.threads, n.latency_us, n.steps_us});
@@ -76,7 +79,7 @@ FULCRUM_DEFINE CalibrationData calibration_data_from_json(const JsonReader& j) {
     data.bandwidths.push_back({c[0].text(), c[1].number(0.0), c[2].integer<int>(1), c[3].number(1.0)});
   }
   for (const JsonReader& row : j.at("steps").elements()) {
-    const std::vector<JsonReader> c = row_of(row, 16);
+    const std::vector<JsonReader> c = row_of(row, 17);
     TimedStep t;
     Step& s = t.step;
     StepGeometry& g = s.geometry;
@@ -104,7 +107,8 @@ FULCRUM_DEFINE CalibrationData calibration_data_from_json(const JsonReader& j) {
     t.threads = s.threads = c[12].integer<int>(1);
     s.team = c[13].integer<int>(1);
     t.time_us = c[14].number();
-    t.turn = c[15].integer<std::size_t>(0);
+    t.disturbed_us = c[15].number(0.0);
+    t.disturbed = c[16].boolean();
     data.steps.push_back(std::move(t));
   }
   for (const JsonReader& row : j.at("drift").elements()) {
@@ -114,6 +118,11 @@ FULCRUM_DEFINE CalibrationData calibration_data_from_json(const JsonReader& j) {
       turn.push_back({c[0].integer<int>(1), c[1].number(1e-3), c[2].number(1e-3), 0.0});
     }
     data.drift.push_back(std::move(turn));
+  }
+  for (const JsonReader& row : j.at("cores").elements()) {
+    const std::vector<JsonReader> c = row_of(row, 4);
+    data.cores.push_back({c[0].integer<int>(1), c[1].integer<std::int64_t>(0), c[2].integer<std::int64_t>(0),
+                          std::chrono::nanoseconds(c[3].integer<std::int64_t>(1))});
   }
   for (const JsonReader& row : j.at("networks").elements()) {
     const std::vector<JsonReader> c = row_of(row, 4);

@@ -8,15 +8,17 @@
 #include <fulcrum/calibrate/fit_efficiency.hpp>
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
+#include <fulcrum/cost/shared_cores.hpp>
 
 namespace fulcrum {
 
-/// A step and how long it took, alone on the machine.
+/// A step and how long it took.
 struct TimedStep {
   Step step;
   int threads = 1;  ///< that it ran on
   double time_us = 0.0;
-  std::size_t turn = 0;  ///< of the drift probe, the last before it
+  double disturbed_us = 0.0;  ///< while something else took part of the cores; 0: too few runs met that
+  bool disturbed = false;     ///< all runs met that, and `time_us` is of them
 };
 
 /// A probe as a whole.
@@ -36,29 +38,34 @@ struct ContendedRun {
   double steps = 0.0;
 };
 
-/// What steps would have taken had the machine been as fast all the while as in the middle of all turns of the drift
-/// probe, by the turn before each: what memory bounds by the dense layer, all else by the convolution. A turn that took
-/// more than twice as long as the middle, or less than half, was interrupted itself and says nothing.
-/// \param rates  with peaks and bandwidths; without peaks all are taken for bound by arithmetic
-FULCRUM_DECLARE [[nodiscard]] std::vector<TimedStep> at_middle_speed(std::vector<TimedStep> timed,
-                                                                     const std::vector<std::vector<DriftProbe>>& turns,
-                                                                     const MachineRates& rates);
+/// What something else on the cores makes of the time of steps: the medians over those that were timed with it and
+/// without, and differ; those that do not ran between two spells of it. Of fewer than 20 it is what is usual.
+///
+/// \param rates  with peaks and bandwidths
+FULCRUM_DECLARE [[nodiscard]] std::vector<SharedSlowdown> fit_shared_slowdowns(const std::vector<TimedStep>& timed,
+                                                                               const MachineRates& rates);
+
+/// The steps with the times that they would have taken on undisturbed cores.
+///
+/// \param rates  with peaks and bandwidths
+FULCRUM_DECLARE [[nodiscard]] std::vector<TimedStep> undisturbed(std::vector<TimedStep> timed, const SharedCores& cores,
+                                                                 const MachineRates& rates);
 
 /// The highest rate of a convolution or dense layer, per precision and thread count. A step shorter than `min_us` does
 /// not count: the clock is too coarse for it.
 FULCRUM_DECLARE [[nodiscard]] std::vector<PeakRate> fit_peaks(const std::vector<TimedStep>& timed,
                                                               double min_us = 10.0);
 
-/// The shortest step per thread count, less the time that its work takes at the machine's rates: the least one that is
-/// shared by several threads has work that is worth it. `inference_us` is left to whoever timed whole inferences.
-/// \param rates  with peaks and bandwidths
+/// The shortest step per thread count, if possible on undisturbed cores, less the time that its work takes at the
+/// machine's rates: the least one that is shared by several threads has work that is worth it. `inference_us` is left
+/// to whoever timed whole inferences. \param rates  with peaks and bandwidths
 FULCRUM_DECLARE [[nodiscard]] std::vector<Overhead> fit_overheads(const std::vector<TimedStep>& timed,
                                                                   MachineRates rates);
 
 namespace detail {
 
-/// What a step took, at the speed that the machine had when it was calibrated.
-FULCRUM_DECLARE double at_calibrated_speed(const TimedStep& timed, const MachineRates& rates, const Drift& drift);
+/// What bounds a timed step; the arithmetic where the rates do not know of it.
+FULCRUM_DECLARE Bound bound_of_timed(const TimedStep& timed, double time_us, const MachineRates& rates);
 
 /// Of inferences that take longer, what lies between the steps shows as a share; of shorter ones, as a time. Of long
 /// ones, the difference of two large figures would say nothing.
@@ -138,18 +145,45 @@ FULCRUM_DECLARE [[nodiscard]] Jitter jitter_from(const std::vector<std::vector<d
 
 namespace fulcrum {
 
-FULCRUM_DEFINE std::vector<TimedStep> at_middle_speed(std::vector<TimedStep> timed,
-                                                      const std::vector<std::vector<DriftProbe>>& turns,
-                                                      const MachineRates& rates) {
-  const std::vector<DriftProbe> middle = middle_of(turns);
-  const auto likely = [](double ratio) { return ratio <= 2.0 && ratio >= 0.5; };
-  std::vector<Drift> drifts;
-  for (const std::vector<DriftProbe>& turn : turns) {
-    const Drift drift = drift_between(middle, turn).value_or(Drift{});
-    drifts.push_back(likely(drift.compute) && likely(drift.memory) ? drift : Drift{});
+FULCRUM_DEFINE std::vector<SharedSlowdown> fit_shared_slowdowns(const std::vector<TimedStep>& timed,
+                                                                const MachineRates& rates) {
+  constexpr std::size_t enough = 20;
+  struct Ratios {
+    std::vector<double> brief, compute, memory;
+  };
+  std::map<Precision, Ratios> of_precision;
+  for (const TimedStep& t : timed) {
+    constexpr double differs = 1.03;
+    if (t.disturbed || t.time_us <= 0.0 || t.disturbed_us < differs * t.time_us) continue;
+    Ratios& ratios = of_precision[t.step.arithmetic];
+    const Bound bound = detail::bound_of_timed(t, t.time_us, rates);
+    const bool is_brief = t.time_us < SharedCores::brief_us || bound == Bound::overhead;
+    (is_brief                 ? ratios.brief
+     : bound == Bound::memory ? ratios.memory
+                              : ratios.compute)
+        .push_back(t.disturbed_us / t.time_us);
   }
-  for (TimedStep& step : timed) {
-    if (step.turn < drifts.size()) step.time_us = detail::at_calibrated_speed(step, rates, drifts[step.turn]);
+  std::vector<SharedSlowdown> result;
+  for (auto& [precision, ratios] : of_precision) {
+    SharedSlowdown slowdown{.precision = precision};
+    const auto fit = [&](std::vector<double>& all, double& to) {
+      if (all.size() >= enough) to = std::max(1.0, detail::median_of(std::move(all)));
+    };
+    fit(ratios.brief, slowdown.brief);
+    fit(ratios.compute, slowdown.compute);
+    fit(ratios.memory, slowdown.memory);
+    result.push_back(slowdown);
+  }
+  return result;
+}
+
+FULCRUM_DEFINE std::vector<TimedStep> undisturbed(std::vector<TimedStep> timed, const SharedCores& cores,
+                                                  const MachineRates& rates) {
+  for (TimedStep& t : timed) {
+    if (!t.disturbed) continue;
+    // Of what it took, what bounds it: that differs little from what it would have taken.
+    t.time_us /= cores.slowdown(t.step.arithmetic, detail::bound_of_timed(t, t.time_us, rates), t.time_us);
+    t.disturbed = false;
   }
   return timed;
 }
@@ -169,11 +203,14 @@ FULCRUM_DEFINE std::vector<PeakRate> fit_peaks(const std::vector<TimedStep>& tim
 
 FULCRUM_DEFINE std::vector<Overhead> fit_overheads(const std::vector<TimedStep>& timed, MachineRates rates) {
   std::map<int, const TimedStep*> shortest;
-  for (const TimedStep& t : timed) {
-    if (t.time_us <= 0.0 || !rates.knows(t.step.arithmetic)) continue;
+  const auto look_at = [&](const TimedStep& t) {
+    if (t.time_us <= 0.0 || !rates.knows(t.step.arithmetic)) return;
     const auto [at, first] = shortest.emplace(t.threads, &t);
-    if (!first && t.time_us < at->second->time_us) at->second = &t;
-  }
+    // One that was not disturbed comes before all that were.
+    if (!first && std::pair(t.disturbed, t.time_us) < std::pair(at->second->disturbed, at->second->time_us))
+      at->second = &t;
+  };
+  std::for_each(timed.begin(), timed.end(), look_at);
   std::vector<Overhead> overheads;
   for (const auto& [threads, t] : shortest) {
     rates.overheads = {{threads, 0.0, 0.0}};
@@ -187,10 +224,9 @@ FULCRUM_DEFINE std::vector<Overhead> fit_overheads(const std::vector<TimedStep>&
 
 namespace fulcrum::detail {
 
-FULCRUM_DEFINE double at_calibrated_speed(const TimedStep& timed, const MachineRates& rates, const Drift& drift) {
-  if (!rates.knows(timed.step.arithmetic)) return timed.time_us / drift.compute;
-  const RooflinePoint roofline = roofline_point(timed.step, rates, timed.threads);
-  return timed.time_us / (bound_of(roofline, timed.time_us) == Bound::memory ? drift.memory : drift.compute);
+FULCRUM_DEFINE Bound bound_of_timed(const TimedStep& timed, double time_us, const MachineRates& rates) {
+  if (!rates.knows(timed.step.arithmetic)) return Bound::compute;
+  return bound_of(roofline_point(timed.step, rates, timed.threads), time_us);
 }
 
 FULCRUM_DEFINE std::vector<EfficiencySample> merged(std::vector<EfficiencySample> samples) {

@@ -19,8 +19,8 @@ namespace fulcrum {
 /// What fixed work took on a number of threads (measure/drift_probe.hpp).
 struct DriftProbe {
   int threads = 1;
-  double compute_us = 0.0;  ///< median of a convolution that the arithmetic bounds
-  double memory_us = 0.0;   ///< median of a dense layer whose weights come from behind a core's own caches
+  double compute_us = 0.0;  ///< of a convolution that the arithmetic bounds, the slowest tenth of its runs left out
+  double memory_us = 0.0;   ///< likewise, of a dense layer whose weights come from behind a core's own caches
   double noise = 0.0;       ///< spread of the middle half of its turns, as a share: what cannot be told from a drift
 
   friend bool operator==(const DriftProbe&, const DriftProbe&) = default;
@@ -57,6 +57,33 @@ FULCRUM_DECLARE [[nodiscard]] std::optional<std::string> drift_note(const Drift&
 /// A prediction as if it had been calibrated at the present speed: steps that memory bounds take `memory` times as
 /// long, all others, and what lies between steps, `compute` times; every statistic in the proportion of the whole.
 FULCRUM_DECLARE [[nodiscard]] LatencyReport at_present_speed(LatencyReport predicted, const Drift& drift);
+
+/// A prediction with another time for each layer, and for what lies between them; every statistic in the proportion of
+/// the whole.
+/// \param factor   of a layer: f(const StepLatency&)
+/// \param outside  of what lies between layers
+template <class F>
+[[nodiscard]] LatencyReport with_layers_scaled(LatencyReport predicted, const F& factor, double outside) {
+  const double before = predicted.latency.p50.count();
+  if (!(before > 0.0)) return predicted;
+  double between = before;
+  double after = 0.0;
+  for (StepLatency& layer : predicted.layers) {
+    between -= layer.latency.count();
+    layer.latency *= factor(std::as_const(layer));
+    after += layer.latency.count();
+  }
+  const double whole = (after + outside * between) / before;
+  LatencyStatistics& l = predicted.latency;
+  for (Milliseconds* figure : {&l.min, &l.mean, &l.p50, &l.p90, &l.p95, &l.p99, &l.p99_9}) *figure *= whole;
+  predicted.throughput_per_s /= whole;
+  if (std::optional<PredictionInterval>& i = predicted.interval) {
+    for (Milliseconds* figure : {&i->p50_low, &i->p50_high, &i->p99_low, &i->p99_high}) *figure *= whole;
+    i->throughput_low_per_s /= whole;
+    i->throughput_high_per_s /= whole;
+  }
+  return predicted;
+}
 
 }  // namespace fulcrum
 
@@ -136,25 +163,13 @@ FULCRUM_DEFINE std::optional<std::string> drift_note(const Drift& drift) {
 FULCRUM_DEFINE LatencyReport at_present_speed(LatencyReport predicted, const Drift& drift) {
   const double before = predicted.latency.p50.count();
   if (!(before > 0.0)) return predicted;
-  double outside = before;
-  double after = 0.0;
-  for (StepLatency& layer : predicted.layers) {
-    outside -= layer.latency.count();
-    layer.latency *= layer.bound == Bound::memory ? drift.memory : drift.compute;
-    after += layer.latency.count();
-  }
-  after += drift.compute * outside;
-  const double factor = after / before;
-  LatencyStatistics& l = predicted.latency;
-  for (Milliseconds* figure : {&l.min, &l.mean, &l.p50, &l.p90, &l.p95, &l.p99, &l.p99_9}) *figure *= factor;
-  predicted.throughput_per_s /= factor;
-  if (std::optional<PredictionInterval>& i = predicted.interval) {
-    for (Milliseconds* figure : {&i->p50_low, &i->p50_high, &i->p99_low, &i->p99_high}) *figure *= factor;
-    i->throughput_low_per_s /= factor;
-    i->throughput_high_per_s /= factor;
-  }
-  predicted.notes.push_back("at the present speed of the machine: " + detail::speed_text(factor) +
-                            " than predicted from its profile");
+  predicted = with_layers_scaled(
+      std::move(predicted),
+      [&](const StepLatency& layer) { return layer.bound == Bound::memory ? drift.memory : drift.compute; },
+      drift.compute);
+  predicted.notes.push_back(
+      "at the present speed of the machine: " + detail::speed_text(predicted.latency.p50.count() / before) +
+      " than predicted from its profile");
   return predicted;
 }
 

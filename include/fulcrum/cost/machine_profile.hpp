@@ -20,6 +20,7 @@
 #include <fulcrum/cost/efficiency.hpp>
 #include <fulcrum/cost/error_summary.hpp>
 #include <fulcrum/cost/machine_rates.hpp>
+#include <fulcrum/cost/shared_cores.hpp>
 #include <fulcrum/model/model.hpp>
 #include <fulcrum/run/latency_report.hpp>
 #include <fulcrum/run/run_config.hpp>
@@ -90,6 +91,7 @@ struct MachineProfile {
   double interval_scale = 1.0;  ///< how many times as wide as single deviations add up to ranges are; > 0
   std::vector<Contention> contention;
   std::vector<Jitter> jitter;              ///< of several lengths, for each number of instances and threads
+  SharedCores shared_cores;                ///< times are those on cores that nothing else takes part of
   std::vector<DriftProbe> drift_probe;     ///< fixed work, by thread count; empty in older profiles
   std::vector<SparseCosts> sparse_costs;   ///< of sparse products beside dense ones; empty in older profiles
   std::optional<ErrorSummary> error_card;  ///< how good predictions were; absent when nobody has looked

@@ -83,8 +83,9 @@ struct MachineRates {
   FULCRUM_DECLARE [[nodiscard]] double peak(Precision precision, int threads) const;
 
   /// [B/s] for data of which `working_set` bytes are touched between two uses. A level of capacity C serves the share
-  /// 1 / (1 + (working_set / 0.8 C)⁶) and the next ones the rest: data that is used in turn falls out of a cache almost
-  /// at once when there is more of it than fits, and a little before, for not every set of the cache fills evenly.
+  /// 1 / (1 + (working_set / 1.05 C)⁶) and the next ones the rest: data that is used in turn falls out of a cache
+  /// almost at once when there is more of it than fits, and some of it before, for not every set fills evenly.
+  ///
   /// \param copies  programs on `threads` threads each that do so side by side: each has its own L1 and L2 and its part
   ///                of what all share, where `shared_set` bytes are touched by them all
   /// \throws Error when no bandwidth was calibrated
@@ -190,7 +191,7 @@ FULCRUM_DEFINE double MachineRates::bandwidth_of_calibrated(double working_set, 
   for (const Bandwidth& b : bandwidths) {
     if (b.threads != threads || left <= 0.0) continue;
     const double set = b.level == "L3" ? shared_set : working_set;
-    const double fullness = b.capacity_bytes > 0.0 ? set / (0.8 * b.capacity_bytes) : 0.0;
+    const double fullness = b.capacity_bytes > 0.0 ? set / (1.05 * b.capacity_bytes) : 0.0;
     const double cube = fullness * fullness * fullness;
     const double share = left / (1.0 + cube * cube);
     seconds_per_byte += share / b.byte_per_s;

@@ -49,7 +49,8 @@ FULCRUM_DEFINE StepPrediction predict_step(const Step& step, const MachineProfil
   StepPrediction result;
   result.roofline = roofline_point(step, profile.rates, step.threads);
   const Slowdown slowdown = profile.slowdown(step, result.roofline, step.threads);
-  result.time_us = result.roofline.time_us() * std::exp(slowdown.log);
+  // However far from what was timed: arithmetic is not faster than the fastest that was.
+  result.time_us = std::max(result.roofline.time_us() * std::exp(slowdown.log), result.roofline.compute_us);
   result.sd = slowdown.sd;
   return result;
 }
@@ -72,6 +73,28 @@ FULCRUM_DEFINE PredictionInterval interval_of(const LatencyReport& report, doubl
           .p99_high = report.latency.p99 * tail,
           .throughput_low_per_s = report.throughput_per_s / factor,
           .throughput_high_per_s = report.throughput_per_s * factor};
+}
+
+/// A prediction for undisturbed cores, as if they were shared as often as they were when the profile was made.
+/// \param whole  how many times as long as on undisturbed cores it takes while they are shared
+FULCRUM_DECLARE LatencyReport at_usual_share(LatencyReport report, const SharedCores& cores, double whole);
+
+FULCRUM_DEFINE LatencyReport at_usual_share(LatencyReport report, const SharedCores& cores, double whole) {
+  const double share = cores.share_of(report.config.threads);
+  if (!(share > 0.0)) return report;
+  const LatencyStatistics alone = report.latency;
+  report = at_share(std::move(report), cores, 0.0, share_in_quantile(share, alone.p50));
+  LatencyStatistics& l = report.latency;
+  const auto at = [&](Milliseconds figure, double quantile) {
+    return figure * (1.0 + share_in_quantile(share, alone.p50, quantile) * (whole - 1.0));
+  };
+  l.min = alone.min;
+  l.mean = alone.mean * (1.0 + share * (whole - 1.0));
+  l.p90 = at(alone.p90, 0.9);
+  l.p95 = at(alone.p95, 0.95);
+  l.p99 = at(alone.p99, 0.99);
+  l.p99_9 = at(alone.p99_9, 0.999);
+  return report;
 }
 
 /// Whether two steps take the same: they differ in their name alone.
@@ -193,11 +216,17 @@ FULCRUM_DEFINE LatencyReport predict(const Schedule& schedule, const MachineProf
     total_us += time_us;
   }
   report.latency = profile.statistics_of(1e-3 * total_us, config.instances, config.threads);
+  // How often cores are shared while somebody measures is not how often they usually are.
+  constexpr double unsteady = 0.6;
+  const double share = profile.shared_cores.share_of(config.threads);
+  const double whole = at_share(report, profile.shared_cores, 0.0, 1.0).latency.p50 / report.latency.p50;
+  const double relative = std::hypot(
+      profile.interval_scale * std::hypot(std::sqrt(uncertain.variance()) / std::max(total_us, 1e-9), composition.sd),
+      unsteady * std::sqrt(share * (1.0 - share)) * (whole - 1.0));
+  report = detail::at_usual_share(std::move(report), profile.shared_cores, whole);
   // Little's law: the instances hold `instances` batches at any time, each for its mean latency.
   report.throughput_per_s =
       static_cast<double>(config.instances) * static_cast<double>(config.batch) / (1e-3 * report.latency.mean.count());
-  const double relative =
-      profile.interval_scale * std::hypot(std::sqrt(uncertain.variance()) / std::max(total_us, 1e-9), composition.sd);
   report.interval = detail::interval_of(report, relative);
 
   if (!schedule.realized) report.memory = predicted_memory(schedule, steps, {.isa = profile.environment.isa});

@@ -18,7 +18,7 @@
 namespace fulcrum {
 
 /// Written into every profile; a reader takes no other. It changes when fields or efficiency_features() do.
-inline constexpr int profile_format = 9;
+inline constexpr int profile_format = 10;
 
 namespace detail {
 
@@ -244,6 +244,18 @@ FULCRUM_DEFINE nlohmann::json to_json(const MachineProfile& profile) {
                                 {"memory_us", rounded(p.memory_us)},
                                 {"noise", rounded(p.noise)}});
   }
+  const SharedCores& cores = profile.shared_cores;
+  nlohmann::json looks = json::array();
+  for (const CoreLooks& l : cores.looks)
+    looks.push_back({{"threads", l.threads}, {"least_us", rounded(l.least_us)}, {"share", rounded(l.share)}});
+  nlohmann::json slowdowns = json::array();
+  for (const SharedSlowdown& s : cores.slowdowns) {
+    slowdowns.push_back({{"precision", name_of(s.precision)},
+                         {"brief", rounded(s.brief)},
+                         {"compute", rounded(s.compute)},
+                         {"memory", rounded(s.memory)}});
+  }
+  j["shared_cores"] = {{"looks", std::move(looks)}, {"slowdowns", std::move(slowdowns)}};
   for (SparseCosts costs : profile.sparse_costs) {
     for (double& factor : costs.dense) factor = rounded(factor);
     for (double& factor : costs.sparse) factor = rounded(factor);
@@ -311,6 +323,18 @@ FULCRUM_DEFINE MachineProfile machine_profile_from_json(const nlohmann::json& j)
         profile.drift_probe.push_back(
             {p.at("threads").integer<int>(1), p.at("compute_us").number(0.0, detail::most_time_us),
              p.at("memory_us").number(0.0, detail::most_time_us), p.at("noise").number(0.0, detail::most_ratio)});
+      }
+    }
+    if (const auto cores = reader.find("shared_cores")) {
+      for (const JsonReader& l : cores->at("looks").elements()) {
+        profile.shared_cores.looks.push_back({l.at("threads").integer<int>(1),
+                                              l.at("least_us").number(1e-3, detail::most_time_us),
+                                              l.at("share").number(0.0, 1.0)});
+      }
+      for (const JsonReader& c : cores->at("slowdowns").elements()) {
+        profile.shared_cores.slowdowns.push_back(
+            {c.at("precision").name(precision_from), c.at("brief").number(1.0, detail::most_ratio),
+             c.at("compute").number(1.0, detail::most_ratio), c.at("memory").number(1.0, detail::most_ratio)});
       }
     }
     if (const auto all = reader.find("sparse_costs")) {

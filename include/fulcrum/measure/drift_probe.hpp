@@ -24,13 +24,6 @@ public:
   /// Times both on each number of threads, about 25 ms for each. `noise` is 0.
   FULCRUM_DECLARE [[nodiscard]] std::vector<DriftProbe> turn();
 
-  /// Times both for some milliseconds: beside something that is timed, for how fast the machine is at that moment. A
-  /// virtual machine's core is often a third slower for a tenth of a second, while a neighbour shares it. Runs on the
-  /// calling thread, whose OpenMP threads end with it, so that none is left spinning beside what is timed next; what it
-  /// runs is made at the first pulse on a number of threads and kept.
-  /// \param threads  that it was made for; otherwise the most that are fewer, or the fewest
-  FULCRUM_DECLARE [[nodiscard]] DriftProbe pulse(int threads);
-
 private:
   struct Work;
   FULCRUM_DECLARE [[nodiscard]] DriftProbe time(const Work& work) const;
@@ -51,13 +44,12 @@ FULCRUM_DECLARE [[nodiscard]] std::optional<Drift> drift_since_calibration(const
 #if FULCRUM_DEFINES(measure)
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
+#include <numeric>
 
 #include <fulcrum/core/cpu_limits.hpp>
 #include <fulcrum/exec/onednn_factory.hpp>
 #include <fulcrum/measure/instances.hpp>
-#include <fulcrum/measure/statistics.hpp>
 #include <fulcrum/model/builder.hpp>
 #include <fulcrum/onednn/environment.hpp>
 
@@ -69,33 +61,6 @@ FULCRUM_DECLARE Model<float> drift_convolution() {
 
 FULCRUM_DECLARE Model<float> drift_dense() { return ModelBuilder<float>("drift").input({2048}).dense(2048).build(); }
 
-/// A model with what it reads and writes, ready to run on the calling thread.
-struct PulsedModel {
-  FULCRUM_DECLARE explicit PulsedModel(const PreparedModel& model);
-
-  /// The lower quartile of so many runs [µs]: the first ones find weights in farther caches than the later ones, as
-  /// which turns take their medians.
-  FULCRUM_DECLARE double settled_us(std::size_t runs);
-
-  AnyExecutor executor;
-  InstanceBuffers buffers;
-};
-
-FULCRUM_DEFINE PulsedModel::PulsedModel(const PreparedModel& model)
-    : executor(model.instance()), buffers(executor.src_shapes(), executor.dst_shapes(), 0, {}, 0) {}
-
-FULCRUM_DEFINE double PulsedModel::settled_us(std::size_t runs) {
-  std::vector<nanoseconds> times(runs);
-  for (nanoseconds& time : times) {
-    const std::span<const float* const> src = buffers.src();
-    const Clock::time_point before = Clock::now();
-    executor.execute(src, buffers.dst());
-    time = Clock::now() - before;
-  }
-  std::sort(times.begin(), times.end());
-  return Microseconds(percentile(std::span<const nanoseconds>(times), 0.25)).count();
-}
-
 }  // namespace fulcrum::detail
 
 namespace fulcrum {
@@ -105,28 +70,7 @@ struct DriftTimer::Work {
   detail::InstancePlan plan;
   PreparedModel convolution;
   PreparedModel dense;
-  std::optional<detail::PulsedModel> pulsed_convolution{}, pulsed_dense{};  // made at the first pulse
-
-  FULCRUM_DECLARE [[nodiscard]] DriftProbe pulse(bool dense_first);
 };
-
-FULCRUM_DEFINE DriftProbe DriftTimer::Work::pulse(bool dense_first) {
-  detail::release_team();  // as before an instance runs: threads that wait for the caller would wait among these
-  std::optional<PinnedThread> pin;
-  if (!plan.cpus.empty()) {
-    const std::vector<int>& cpus = plan.cpus.front();
-    pin.emplace(cpus);  // before the first parallel region, so that the team inherits it
-    if (convolution.openmp_threads == static_cast<int>(cpus.size())) detail::pin_team(cpus);
-  }
-  if (!pulsed_convolution) pulsed_convolution.emplace(convolution);
-  if (!pulsed_dense) pulsed_dense.emplace(dense);
-  DriftProbe probe{.threads = threads};
-  if (dense_first) probe.memory_us = pulsed_dense->settled_us(5);
-  probe.compute_us = pulsed_convolution->settled_us(4);
-  if (!dense_first) probe.memory_us = pulsed_dense->settled_us(5);
-  detail::release_team();
-  return probe;
-}
 
 FULCRUM_DEFINE DriftTimer::DriftTimer(std::span<const int> threads) {
   const Environment environment = onednn_environment();
@@ -149,13 +93,17 @@ FULCRUM_DEFINE DriftTimer::DriftTimer(std::span<const int> threads) {
 }
 
 FULCRUM_DEFINE DriftProbe DriftTimer::time(const Work& work) const {
-  const auto median_us = [&](const PreparedModel& model) {
-    return Microseconds(median(detail::run_instances(model, work.plan).front().latency)).count();
+  const auto mean_us = [&](const PreparedModel& model) {
+    std::vector<detail::nanoseconds> times = std::move(detail::run_instances(model, work.plan).front().latency);
+    std::sort(times.begin(), times.end());
+    times.resize(std::max<std::size_t>(times.size() * 9 / 10, 1));  // the others were interrupted
+    return Microseconds(std::accumulate(times.begin(), times.end(), detail::nanoseconds{})).count() /
+           static_cast<double>(times.size());
   };
   DriftProbe probe{.threads = work.threads};
-  if (turns_ % 2 == 1) probe.memory_us = median_us(work.dense);
-  probe.compute_us = median_us(work.convolution);
-  if (turns_ % 2 == 0) probe.memory_us = median_us(work.dense);
+  if (turns_ % 2 == 1) probe.memory_us = mean_us(work.dense);
+  probe.compute_us = mean_us(work.convolution);
+  if (turns_ % 2 == 0) probe.memory_us = mean_us(work.dense);
   return probe;
 }
 
@@ -164,17 +112,6 @@ FULCRUM_DEFINE std::vector<DriftProbe> DriftTimer::turn() {
   for (const std::shared_ptr<Work>& work : work_) probes.push_back(time(*work));
   ++turns_;
   return probes;
-}
-
-FULCRUM_DEFINE DriftProbe DriftTimer::pulse(int threads) {
-  if (work_.empty()) throw Error("the drift probe", "was made for no number of threads", "name those to time it on");
-  Work* best = work_.front().get();
-  for (const std::shared_ptr<Work>& work : work_) {
-    const bool nearer = best->threads > threads ? work->threads < best->threads : work->threads > best->threads;
-    if (nearer && (work->threads <= threads || best->threads > threads)) best = work.get();
-  }
-  ++turns_;
-  return best->pulse(turns_ % 2 == 1);
 }
 
 FULCRUM_DEFINE std::vector<DriftProbe> time_drift_probe(std::span<const int> threads) {

@@ -20,6 +20,7 @@
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/units.hpp>
 #include <fulcrum/exec/executor_factory.hpp>
+#include <fulcrum/measure/core_watch.hpp>
 #include <fulcrum/measure/statistics.hpp>
 #include <fulcrum/model/random_sources.hpp>
 #include <fulcrum/onednn/pinned_team.hpp>
@@ -44,6 +45,9 @@ struct InstancePlan {
   std::size_t rotate_bytes = 0;     ///< sources rotate over buffers of this size together; 0: one buffer
   std::vector<SourceRange> ranges;  ///< of the sources; empty: reals
   std::uint64_t seed = 0;
+  Seconds look_every{0.0};                 ///< between looks at the cores, before and after whole runs; 0: none
+  nanoseconds least_look{};                ///< what a look takes on undisturbed cores, if that is known
+  std::int64_t undisturbed_step_runs = 0;  ///< so many are waited for, up to ten times step_duration
 };
 
 /// What one instance saw.
@@ -51,11 +55,13 @@ struct InstanceSamples {
   Clock::time_point start;
   Clock::time_point end;  ///< of its last sample
   std::vector<nanoseconds> latency;
-  std::vector<Clock::time_point> finished;      ///< when each sample was done
-  Clock::duration creation{};                   ///< it took to make the instance
-  std::vector<StepInfo> step_infos;             ///< only of the first instance; empty: it does not time its steps
-  std::vector<std::vector<nanoseconds>> steps;  ///< by step, then by run; only of the first instance
-  std::vector<nanoseconds> timed_runs;          ///< the runs whose steps these are, whole
+  std::vector<Clock::time_point> finished;        ///< when each sample was done
+  Clock::duration creation{};                     ///< it took to make the instance
+  std::vector<StepInfo> step_infos;               ///< only of the first instance; empty: it does not time its steps
+  std::vector<std::vector<nanoseconds>> steps;    ///< by step, then by run; only of the first instance
+  std::vector<nanoseconds> timed_runs;            ///< the runs whose steps these are, whole
+  std::vector<Clock::time_point> timed_finished;  ///< when each of those was done
+  std::vector<CoreLook> looks;                    ///< from before the first run to after the last, timed ones included
 };
 
 /// Sources and results of one instance: several sets of sources when they rotate.
@@ -74,6 +80,24 @@ private:
   std::vector<std::vector<const float*>> src_;
   std::vector<float*> dst_;
   std::size_t at_ = 0;
+};
+
+/// Looks at the cores of an instance from time to time, and keeps what it saw. Allocates nothing.
+class LooksBetweenRuns {
+public:
+  /// \param threads  of the instance's team
+  FULCRUM_DECLARE LooksBetweenRuns(const InstancePlan& plan, int threads, std::vector<CoreLook>& looks);
+
+  /// Looks, if it is time to.
+  void at(Clock::time_point now) {
+    if (every_ > nanoseconds(0) && (looks_.empty() || now - looks_.back().at >= every_)) look();
+  }
+  FULCRUM_DECLARE void look();
+
+private:
+  nanoseconds every_;
+  int threads_;
+  std::vector<CoreLook>& looks_;
 };
 
 /// What the instances share while they run.
@@ -133,6 +157,18 @@ FULCRUM_DEFINE std::span<const float* const> InstanceBuffers::src() noexcept {
   return src_[at_];
 }
 
+FULCRUM_DEFINE LooksBetweenRuns::LooksBetweenRuns(const InstancePlan& plan, int threads, std::vector<CoreLook>& looks)
+    : every_(std::chrono::duration_cast<nanoseconds>(plan.look_every)), threads_(threads), looks_(looks) {
+  if (every_ == nanoseconds(0)) return;
+  constexpr double most = 1e6;
+  looks_.reserve(static_cast<std::size_t>(
+      std::min((plan.max_duration + 10.0 * plan.step_duration) / plan.look_every + 16.0, most)));
+}
+
+FULCRUM_DEFINE void LooksBetweenRuns::look() {
+  if (every_ > nanoseconds(0) && looks_.size() < looks_.capacity()) looks_.push_back(look_at_cores(threads_));
+}
+
 FULCRUM_DEFINE InstanceSamples run_instance(const PreparedModel& model, const InstancePlan& plan, std::size_t index,
                                             InstanceControl& control) {
   std::optional<PinnedThread> pin;
@@ -171,36 +207,50 @@ FULCRUM_DEFINE InstanceSamples run_instance(const PreparedModel& model, const In
     samples.steps.resize(step_times.size());
     for (auto& times : samples.steps) times.reserve(static_cast<std::size_t>(step_runs));
     samples.timed_runs.reserve(static_cast<std::size_t>(step_runs));
+    samples.timed_finished.reserve(static_cast<std::size_t>(step_runs));
   }
 
+  LooksBetweenRuns watch(plan, std::max(model.openmp_threads, 1), samples.looks);
+
   control.barrier.arrive_and_wait();
+  watch.look();
   samples.start = Clock::now();
+  Clock::time_point after = samples.start;
   do {
     const std::span<const float* const> src = buffers.src();
+    watch.at(after);
     const Clock::time_point before = Clock::now();
     executor.execute(src, buffers.dst());
-    const Clock::time_point after = Clock::now();
+    after = Clock::now();
     if (samples.latency.size() == capacity) continue;  // keeps the others company
     samples.latency.push_back(after - before);
     samples.finished.push_back(after);
     control.counts[index].store(static_cast<std::int64_t>(samples.latency.size()), std::memory_order_relaxed);
   } while (!control.stop.load(std::memory_order_relaxed));
+  watch.look();
 
   control.barrier.arrive_and_wait();
   const Clock::time_point steps_start = Clock::now();
+  std::int64_t undisturbed = 0;
   for (std::int64_t run = 0; step_runs > 0; ++run) {
     if (index != 0) {
       if (control.steps_done.load(std::memory_order_relaxed)) break;
       executor.execute(buffers.src(), buffers.dst());
       continue;
     }
-    if (run >= step_runs || (run >= 3 && Clock::now() - steps_start > plan.step_duration)) break;
+    const Seconds elapsed = Clock::now() - steps_start;
+    const bool longer = undisturbed < plan.undisturbed_step_runs && elapsed < 10.0 * plan.step_duration;
+    if (run >= step_runs || (run >= 3 && elapsed > plan.step_duration && !longer)) break;
     const std::span<const float* const> src = buffers.src();
-    const Clock::time_point before = Clock::now();
+    watch.at(Clock::now());
+    const Clock::time_point before_steps = Clock::now();
     executor.execute_timed(src, buffers.dst(), step_times);
-    samples.timed_runs.push_back(Clock::now() - before);
+    samples.timed_finished.push_back(Clock::now());
+    samples.timed_runs.push_back(samples.timed_finished.back() - before_steps);
     for (std::size_t i = 0; i < step_times.size(); ++i) samples.steps[i].push_back(step_times[i]);
+    if (!samples.looks.empty() && is_undisturbed(samples.looks.back().took, plan.least_look)) ++undisturbed;
   }
+  if (index == 0 && step_runs > 0) watch.look();
   if (index == 0) control.steps_done.store(true);
   return samples;
 }

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +18,7 @@
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/cost/roofline.hpp>
 #include <fulcrum/exec/onednn_factory.hpp>
+#include <fulcrum/measure/core_watch.hpp>
 #include <fulcrum/measure/instances.hpp>
 #include <fulcrum/measure/run_blocks.hpp>
 #include <fulcrum/measure/statistics.hpp>
@@ -49,7 +52,7 @@ namespace detail {
 FULCRUM_DECLARE InstancePlan instance_plan(const RunConfig& config, const MeasureOptions& options,
                                            const Environment& environment);
 
-/// Samples per second of all instances in the time in which all of them ran.
+/// Samples per second of all instances in the time in which all of them ran, without what lay between their runs.
 FULCRUM_DECLARE double throughput_of(const std::vector<InstanceSamples>& instances, std::int64_t batch);
 
 /// The timed inferences of all instances, as run_blocks() takes them.
@@ -57,6 +60,11 @@ FULCRUM_DECLARE std::vector<TimedInference> timed_inferences(const std::vector<I
 
 /// At most `count` latencies, evenly spread over the run, in the order of time.
 FULCRUM_DECLARE std::vector<Milliseconds> kept_timings(std::vector<TimedInference> inferences, std::size_t count);
+
+/// What looks at the cores between the inferences saw; nothing when there were none.
+/// \param least  what a look takes on undisturbed cores
+FULCRUM_DECLARE std::optional<Disturbance> disturbance_of(const std::vector<InstanceSamples>& instances,
+                                                          nanoseconds least);
 
 FULCRUM_DECLARE void append_run_notes(LatencyReport& report, const MeasureOptions& options, const InstancePlan& plan,
                                       const std::vector<InstanceSamples>& instances);
@@ -103,6 +111,7 @@ FULCRUM_DEFINE InstancePlan instance_plan(const RunConfig& config, const Measure
     plan.rotate_bytes = 2 * static_cast<std::size_t>(std::max<std::int64_t>({caches.l3, caches.l2, 1 << 20}));
   }
   const auto wanted = static_cast<std::size_t>(config.instances) * static_cast<std::size_t>(config.threads);
+  if (static_cast<int>(wanted) <= environment.cores) plan.look_every = Seconds(0.001);
   if (options.pin && wanted <= environment.affinity.size() && static_cast<int>(wanted) <= environment.cores) {
     auto next = environment.affinity.begin();
     for (int i = 0; i < config.instances; ++i, next += config.threads)
@@ -119,18 +128,22 @@ FULCRUM_DEFINE double throughput_of(const std::vector<InstanceSamples>& instance
     if (!instance.finished.empty()) end = std::min(end, instance.finished.back());
   }
   if (end <= start) return 0.0;
-  double runs = 0.0;
+  double per_s = 0.0;
   for (const InstanceSamples& instance : instances) {
+    double runs = 0.0;
+    nanoseconds busy{};
     for (std::size_t i = 0; i < instance.finished.size(); ++i) {
       if (instance.finished[i] > start && instance.finished[i] <= end) {
         // A run that began before the window counts by its share inside.
         const auto inside = std::min<nanoseconds>(instance.latency[i], instance.finished[i] - start);
         runs += static_cast<double>(inside.count()) /
                 static_cast<double>(std::max<std::int64_t>(instance.latency[i].count(), 1));
+        busy += inside;
       }
     }
+    if (busy.count() > 0) per_s += runs / Seconds(busy).count();
   }
-  return runs * static_cast<double>(batch) / Seconds(end - start).count();
+  return per_s * static_cast<double>(batch);
 }
 
 FULCRUM_DEFINE std::vector<TimedInference> timed_inferences(const std::vector<InstanceSamples>& instances) {
@@ -149,6 +162,29 @@ FULCRUM_DEFINE std::vector<Milliseconds> kept_timings(std::vector<TimedInference
   std::vector<Milliseconds> timings;
   for (std::size_t i = 0; i < kept; ++i) timings.emplace_back(inferences[i * inferences.size() / kept].latency);
   return timings;
+}
+
+FULCRUM_DEFINE std::optional<Disturbance> disturbance_of(const std::vector<InstanceSamples>& instances,
+                                                         nanoseconds least) {
+  Disturbance result;
+  std::vector<nanoseconds> alone;
+  std::int64_t disturbed = 0;
+  for (const InstanceSamples& instance : instances) {
+    for (const CoreLook& look : instance.looks) {
+      if (look.at > instance.finished.back() && &look != &instance.looks.front()) continue;  // beside timed steps
+      ++result.looks;
+      disturbed += !is_undisturbed(look.took, least);
+    }
+    const std::vector<Around> around = seen_around(instance.finished, instance.latency, instance.looks, least);
+    const std::vector<nanoseconds> undisturbed = times_where(instance.latency, around, Around::undisturbed);
+    alone.insert(alone.end(), undisturbed.begin(), undisturbed.end());
+  }
+  if (result.looks == 0) return std::nullopt;
+  result.least_us = Microseconds(least).count();
+  result.share = static_cast<double>(disturbed) / static_cast<double>(result.looks);
+  result.samples = static_cast<std::int64_t>(alone.size());
+  if (!alone.empty()) result.p50 = median(std::move(alone));
+  return result;
 }
 
 FULCRUM_DEFINE void append_run_notes(LatencyReport& report, const MeasureOptions& options, const InstancePlan& plan,
@@ -170,6 +206,16 @@ FULCRUM_DEFINE void append_run_notes(LatencyReport& report, const MeasureOptions
   if (static_cast<std::int64_t>(fewest) < plan.min_samples) {
     report.notes.push_back("only " + std::to_string(fewest) + " of " + std::to_string(plan.min_samples) +
                            " samples were taken in the longest time allowed");
+  }
+  constexpr double hardly = 0.1;
+  if (const std::optional<Disturbance>& d = report.disturbance; d && d->share > hardly) {
+    std::string note = "something else (a neighbour on the same machine, or another program) took part of the cores " +
+                       std::to_string(std::lround(100.0 * d->share)) + " % of the time";
+    if (d->samples > 0 && d->p50 < report.latency.p50) {
+      note += "; the median of the inferences that it left alone is " +
+              std::to_string(std::lround(100.0 * (1.0 - d->p50 / report.latency.p50))) + " % lower";
+    }
+    report.notes.push_back(std::move(note));
   }
   for (std::string& note : noise_notes(instances.front().latency)) report.notes.push_back(std::move(note));
 }
@@ -230,7 +276,16 @@ FULCRUM_DEFINE LatencyReport measure(const Model<float>& model, const RunConfig&
     for (const std::size_t at : *prepared.sources) ranges.push_back(plan.ranges.at(at));
     plan.ranges = std::move(ranges);
   }
+  std::chrono::nanoseconds least = std::chrono::nanoseconds::max();
+  if (plan.look_every.count() > 0.0) {
+    least = time_undisturbed_look(std::max(prepared.openmp_threads, 1));  // of another team, this core alone tells
+    detail::release_team();
+  }
   const std::vector<detail::InstanceSamples> instances = detail::run_instances(prepared, plan);
+  for (const detail::InstanceSamples& instance : instances) {
+    for (const CoreLook& look : instance.looks) least = std::min(least, look.took);
+  }
+  report.disturbance = detail::disturbance_of(instances, least);
   report.creation += instances.front().creation;
 
   std::vector<std::chrono::nanoseconds> samples;

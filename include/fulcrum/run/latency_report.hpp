@@ -49,6 +49,18 @@ struct RunBlock {
   friend bool operator==(const RunBlock&, const RunBlock&) = default;
 };
 
+/// How far something else took part of the cores while a model was measured: what looks at them between inferences saw
+/// (measure/core_watch.hpp).
+struct Disturbance {
+  double share = 0.0;        ///< of the looks that met it, 0 … 1
+  Milliseconds p50{};        ///< of the inferences beside which looks before and after did not; 0: there were none
+  std::int64_t samples = 0;  ///< how many those were
+  std::int64_t looks = 0;
+  double least_us = 0.0;  ///< the shortest look
+
+  friend bool operator==(const Disturbance&, const Disturbance&) = default;
+};
+
 /// What keeps a layer from being faster.
 enum class Bound : std::uint8_t { compute, memory, overhead };
 
@@ -103,6 +115,7 @@ struct LatencyReport {
   LatencyStatistics latency;
   double throughput_per_s = 0.0;               ///< samples per second of all instances together
   std::optional<PredictionInterval> interval;  ///< of a prediction, where the predictor states one
+  std::optional<Disturbance> disturbance;      ///< of a measurement that looked at the cores
   std::vector<RunBlock> blocks;                ///< the run in parts, in the order of time; empty in a prediction
   std::vector<StepLatency> layers;
   Milliseconds creation{};         ///< time to prepare the model before the first inference; 0 in a prediction

@@ -33,6 +33,12 @@ FULCRUM_DECLARE [[nodiscard]] LatencyStatistics latency_statistics_from_json(con
 /// \throws Error when something is missing, of another type or out of range
 FULCRUM_DECLARE [[nodiscard]] RunBlock run_block_from_json(const JsonReader& j);
 
+/// {"share", "undisturbed_p50_ms" (null: of none), "undisturbed_samples", "looks", "least_us"}
+FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const Disturbance& disturbance);
+
+/// \throws Error when something is missing, of another type or out of range
+FULCRUM_DECLARE [[nodiscard]] Disturbance disturbance_from_json(const JsonReader& j);
+
 /// {"name", "kind", "flops", "bytes", "latency_ms", "bound", "src", "dst", "threads", "algorithm"}; bound, src, dst
 /// (types) and algorithm are null when not known.
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const StepLatency& layer);
@@ -54,11 +60,11 @@ FULCRUM_DECLARE [[nodiscard]] MemoryUse memory_use_from_json(const JsonReader& j
 FULCRUM_DECLARE [[nodiscard]] std::optional<PredictionInterval> prediction_interval_from_json(const JsonReader& j);
 
 /// A prediction or a measurement: {"kind", "model", what a RunConfig has (run_config_json.hpp), "flops", "bytes",
-/// "latency_ms" {…}, "samples", "throughput_per_s", "blocks" […], "layers" […], "outside_int8" (share_outside_int8(),
-/// or null), "creation_ms", "memory_bytes" {…}, "noisy" (is_noisy()), "notes", "environment"}, and "timings_ms" where
-/// the report keeps single inferences. Where a prediction has an interval, "latency_ms" also holds "p50_low",
-/// "p50_high", "p99_low" and "p99_high", and "throughput_low_per_s" and "throughput_high_per_s" stand beside the
-/// throughput.
+/// "latency_ms" {…}, "samples", "throughput_per_s", "disturbance" {…} (of a measurement), "blocks" […], "layers" […],
+/// "outside_int8" (share_outside_int8(), or null), "creation_ms", "memory_bytes" {…}, "noisy" (is_noisy()), "notes",
+/// "environment"}, and "timings_ms" where the report keeps single inferences. Where a prediction has an interval,
+/// "latency_ms" also holds "p50_low", "p50_high", "p99_low" and "p99_high", and "throughput_low_per_s" and
+/// "throughput_high_per_s" stand beside the throughput.
 FULCRUM_DECLARE [[nodiscard]] nlohmann::json to_json(const LatencyReport& report);
 
 /// The report that to_json() wrote. Blocks and parts of the configuration may be absent, as they are in older files;
@@ -103,6 +109,26 @@ FULCRUM_DEFINE LatencyStatistics latency_statistics_from_json(const JsonReader& 
   latency.p99_9 = Milliseconds(j.at("p99_9").number(0.0));
   latency.mad = Milliseconds(j.at("mad").number(0.0));
   return latency;
+}
+
+FULCRUM_DEFINE nlohmann::json to_json(const Disturbance& disturbance) {
+  nlohmann::json j{{"share", disturbance.share},
+                   {"undisturbed_p50_ms", nullptr},
+                   {"undisturbed_samples", disturbance.samples},
+                   {"looks", disturbance.looks},
+                   {"least_us", disturbance.least_us}};
+  if (disturbance.samples > 0) j["undisturbed_p50_ms"] = disturbance.p50.count();
+  return j;
+}
+
+FULCRUM_DEFINE Disturbance disturbance_from_json(const JsonReader& j) {
+  Disturbance disturbance;
+  disturbance.share = j.at("share").number(0.0, 1.0);
+  disturbance.samples = j.at("undisturbed_samples").integer<std::int64_t>(0);
+  if (disturbance.samples > 0) disturbance.p50 = Milliseconds(j.at("undisturbed_p50_ms").number(0.0));
+  disturbance.looks = j.at("looks").integer<std::int64_t>(1);
+  disturbance.least_us = j.at("least_us").number(0.0);
+  return disturbance;
 }
 
 FULCRUM_DEFINE nlohmann::json to_json(const StepLatency& layer) {
@@ -155,6 +181,7 @@ FULCRUM_DEFINE nlohmann::json to_json(const LatencyReport& report) {
     j["throughput_low_per_s"] = report.interval->throughput_low_per_s;
     j["throughput_high_per_s"] = report.interval->throughput_high_per_s;
   }
+  if (report.disturbance) j["disturbance"] = to_json(*report.disturbance);
   nlohmann::json& blocks = j["blocks"] = nlohmann::json::array();
   for (const RunBlock& block : report.blocks) blocks.push_back(to_json(block));
   nlohmann::json& layers = j["layers"] = nlohmann::json::array();
@@ -194,6 +221,7 @@ FULCRUM_DEFINE LatencyReport latency_report_from_json(const JsonReader& j) {
   report.latency.samples = j.at("samples").integer<std::int64_t>(0);
   report.throughput_per_s = j.at("throughput_per_s").number(0.0);
   report.interval = prediction_interval_from_json(j);
+  if (const auto disturbance = j.find("disturbance")) report.disturbance = disturbance_from_json(*disturbance);
   if (const auto blocks = j.find("blocks")) {
     for (const JsonReader& block : blocks->elements()) report.blocks.push_back(run_block_from_json(block));
   }

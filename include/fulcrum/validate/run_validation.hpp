@@ -47,13 +47,23 @@ struct ValidationOptions {
   std::uint64_t seed = 0;                   ///< of the random sources
 };
 
+namespace detail {
+
+/// How many times as long as predicted a case should take at the speed that the machine had while it was measured.
+/// Where enough inferences met cores that nothing else took part of, they are what a prediction for such cores is
+/// compared with; else the prediction is one for cores that were shared as often as looks at them say.
+FULCRUM_DECLARE std::optional<double> slowdown_in(const LatencyReport& measured, const LatencyReport& predicted,
+                                                  const SharedCores& cores);
+
+}  // namespace detail
+
 /// Predicts every case once, and measures all in turns: each once a round, forwards in one round and backwards in the
 /// next, so that a drift of the machine meets all alike. Nothing else should run meanwhile.
 ///
 /// int8 of a network that is not quantized is timed with scales from random sources, which do for timing. A case that
-/// cannot be predicted or measured says why and is left out of further rounds. Before each round, and for a moment
-/// before and after each measurement, the profile's drift probe is repeated, so that errors are known at the present
-/// speed as well.
+/// cannot be predicted or measured says why and is left out of further rounds. Before each round the profile's drift
+/// probe is repeated, and between inferences the cores are looked at, so that errors are known at the speed of the
+/// moment as well.
 /// \param models    float or quantized
 /// \param profile   of this machine
 /// \param progress  called between measurements
@@ -77,9 +87,10 @@ struct OpenCase {
   ValidationCase result;
   std::shared_ptr<const Model<float>> model;  // null: there is none in this precision
   LatencyReport predicted;
-  std::vector<std::string> kernels;          // of predicted.layers, by index
-  LatencyReport measured;                    // of the first round
-  std::vector<std::vector<double>> step_us;  // of measured.layers, by index; a time for each round
+  std::vector<std::string> kernels;  // of predicted.layers, by index
+  LatencyReport measured;            // of the first round
+  std::vector<std::vector<double>>
+      step_us;  // of measured.layers, by index; a time for each round, at the profile's speed
 };
 
 FULCRUM_DECLARE void check_options(const ValidationOptions& options) {
@@ -153,22 +164,22 @@ FULCRUM_DECLARE void add_cases(std::vector<OpenCase>& cases, const Model<float>&
   }
 }
 
-/// Measures a case once, between pulses of the drift probe: what slows a machine down for a tenth of a second is seen
-/// by both.
-FULCRUM_DECLARE void measure_case(OpenCase& open, const MeasureOptions& options, const MachineProfile& profile,
-                                  std::optional<DriftTimer>& timer) {
-  std::vector<std::vector<DriftProbe>> pulses;
-  const auto pulse = [&] {
-    constexpr int several = 2;
-    const int threads = open.result.config.threads * open.result.config.instances;
-    for (int i = 0; timer && i < several; ++i) pulses.push_back({timer->pulse(threads)});
-  };
-  pulse();
+FULCRUM_DEFINE std::optional<double> slowdown_in(const LatencyReport& measured, const LatencyReport& predicted,
+                                                 const SharedCores& cores) {
+  constexpr std::int64_t enough = 10;  // and a fiftieth of all: a few between two spells say little
+  if (!measured.disturbance || cores.looks.empty()) return std::nullopt;
+  const Milliseconds p50 = predicted.latency.p50;
+  const double then = share_in_quantile(cores.share_of(predicted.config.threads), p50);
+  const auto at = [&](double now) { return at_share(predicted, cores, then, now).latency.p50 / p50; };
+  if (measured.disturbance->samples >= std::max(enough, measured.latency.samples / 50))
+    return at(0.0) * (measured.latency.p50 / measured.disturbance->p50);
+  return at(share_in_quantile(measured.disturbance->share, p50));
+}
+
+/// Measures a case once.
+FULCRUM_DECLARE void measure_case(OpenCase& open, const MeasureOptions& options, const MachineProfile& profile) {
   const LatencyReport report = measure(*open.model, open.result.config, options);
-  pulse();
-  const std::optional<Drift> drift = drift_between(profile.drift_probe, middle_of(pulses));
-  std::optional<double> slowdown;
-  if (drift) slowdown = at_present_speed(open.predicted, *drift).latency.p50 / open.predicted.latency.p50;
+  const std::optional<double> slowdown = slowdown_in(report, open.predicted, profile.shared_cores);
   open.result.rounds.push_back({report.latency.p50.count(), report.latency.p99.count(), report.throughput_per_s,
                                 report.latency.samples / std::max(report.config.instances, 1), slowdown});
   if (open.step_us.empty()) {
@@ -176,7 +187,7 @@ FULCRUM_DECLARE void measure_case(OpenCase& open, const MeasureOptions& options,
     open.step_us.resize(report.layers.size());
   }
   for (std::size_t i = 0; i < std::min(open.step_us.size(), report.layers.size()); ++i)
-    open.step_us[i].push_back(Microseconds(report.layers[i].latency).count());
+    open.step_us[i].push_back(Microseconds(report.layers[i].latency).count() / slowdown.value_or(1.0));
 }
 
 /// The steps of both sides, joined by name and kind.
@@ -231,12 +242,6 @@ FULCRUM_DEFINE Validation run_validation(const std::vector<Model<float>>& models
   how.layer_runs = 30;
   how.seed = options.seed;
   const std::size_t total = cases.size() * static_cast<std::size_t>(options.rounds);
-  std::optional<DriftTimer> timer;
-  if (!profile.drift_probe.empty()) {
-    std::vector<int> threads;
-    for (const DriftProbe& probe : profile.drift_probe) threads.push_back(probe.threads);
-    timer.emplace(threads);
-  }
   for (std::size_t turn = 0; turn < total; ++turn) {
     const std::size_t round = turn / cases.size();
     if (turn % cases.size() == 0) {
@@ -250,7 +255,7 @@ FULCRUM_DEFINE Validation run_validation(const std::vector<Model<float>>& models
     }
     if (!open.result.why_not.empty()) continue;
     try {
-      detail::measure_case(open, how, profile, timer);
+      detail::measure_case(open, how, profile);
     } catch (const std::exception& error) {
       open.result.why_not = std::string("could not be measured: ") + error.what();
     }

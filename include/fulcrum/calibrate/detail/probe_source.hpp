@@ -240,13 +240,15 @@ FULCRUM_DEFINE Probe ProbeSource::conv_probe(std::int64_t batch, std::uint64_t b
 }
 
 FULCRUM_DEFINE Probe ProbeSource::attention_probe() {
-  const std::int64_t batch = pick(std::array<std::int64_t, 6>{1, 1, 1, 2, 4, 16});
+  const bool many = chance(0.4);  // tokens, of few heads: there scores take their time
+  const std::int64_t batch = many ? 1 : pick(std::array<std::int64_t, 6>{1, 1, 1, 2, 4, 16});
   const std::int64_t head = pick(std::array<std::int64_t, 4>{32, 64, 64, 80});
-  const std::int64_t heads = pick(std::array<std::int64_t, 5>{2, 3, 4, 6, 12});
+  const std::int64_t heads =
+      many ? pick(std::array<std::int64_t, 4>{1, 2, 3, 4}) : pick(std::array<std::int64_t, 5>{2, 3, 4, 6, 12});
   const std::int64_t width = head * heads;
   // A block takes 24 FLOP per token and square of the width, and some for its scores.
   const double most = 0.5e9 / static_cast<double>(24 * batch * width * width);
-  const std::int64_t tokens = log_uniform(4.0, std::clamp(most, 8.0, 400.0));
+  const std::int64_t tokens = log_uniform(many ? 64.0 : 4.0, std::clamp(most, many ? 96.0 : 8.0, 400.0));
   ModelBuilder<float> b("probe", random_());
   if (chance(0.3)) {  // patches of an image
     const std::int64_t patch = pick(std::array<std::int64_t, 3>{8, 16, 16});
@@ -256,7 +258,7 @@ FULCRUM_DEFINE Probe ProbeSource::attention_probe() {
   } else {
     b.input({tokens, width});
   }
-  const std::uint64_t blocks = 1 + random_.below(2);
+  const std::uint64_t blocks = many ? 1 : 1 + random_.below(2);
   for (std::uint64_t i = 0; i < blocks; ++i) {
     const NodeId x = b.last();
     const bool before = chance(0.5);
@@ -462,7 +464,9 @@ FULCRUM_DEFINE Probe ProbeSource::sparse_dense_probe() {
 
 FULCRUM_DEFINE Probe ProbeSource::dense_probe(std::int64_t batch) {
   ModelBuilder<float> b("probe", random_());
-  b.input({log_uniform(16.0, 4096.0)});
+  std::int64_t width = log_uniform(16.0, 4096.0);
+  if (chance(0.6) && width > 32) width = width / 32 * 32;
+  b.input({width});
   // Inferences of a few microseconds find all that they touch, their code too, where the last one left it.
   const bool tiny = chance(0.4);
   if (tiny) products_ = 2e5;
@@ -477,7 +481,8 @@ FULCRUM_DEFINE void ProbeSource::dense_tail(ModelBuilder<float>& b, std::int64_t
     const double products = std::min(products_, 0.5 * work_ / static_cast<double>(rows));
     const double most = std::clamp(products / static_cast<double>(b.shape()[1]), 10.0, 4096.0);
     std::int64_t oc = log_uniform(8.0, most);
-    if (chance(0.7) && oc > 16) oc = oc / 16 * 16;
+    const std::int64_t multiple = chance(0.5) ? 64 : chance(0.5) ? 16 : 1;
+    if (oc > multiple) oc = oc / multiple * multiple;
     add_probe_dense(b, oc);
     if (i + 1 < layers || chance(0.3)) activation(b);
   }

@@ -14,6 +14,7 @@
 #include <fulcrum/core/units.hpp>
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/exec/onednn_model.hpp>
+#include <fulcrum/measure/core_watch.hpp>
 
 namespace fulcrum::detail {
 
@@ -44,6 +45,7 @@ private:
     std::size_t probe = 0;
     std::size_t alone = 0;  // its run alone on as many threads
     std::shared_ptr<const OnednnModel> compiled;
+    nanoseconds least_look{};
     std::vector<std::vector<double>> turns_ms;
   };
 
@@ -105,9 +107,11 @@ FULCRUM_DEFINE SteadyRuns::SteadyRuns(const Environment& environment, const std:
 }
 
 FULCRUM_DEFINE void SteadyRuns::add(int instances, int threads) {
+  const nanoseconds least_look = time_undisturbed_look(threads);
   for (std::size_t i = 0; i < probes_.size(); ++i) {
     Run run{
         .instances = instances, .threads = threads, .probe = i, .alone = runs_.size(), .compiled = {}, .turns_ms = {}};
+    run.least_look = least_look;
     if (instances > 1) {
       const auto alone = std::find_if(runs_.begin(), runs_.end(), [&](const Run& other) {
         return other.instances == 1 && other.threads == threads && other.probe == i;
@@ -146,10 +150,18 @@ FULCRUM_DEFINE std::vector<double> SteadyRuns::time(const Run& run, Seconds dura
   plan.max_duration = 4.0 * duration;
   plan.min_samples = 5;
   plan.step_runs = 0;
-  std::vector<double> times_ms;
+  if (run.instances * run.threads <= environment_.cores) plan.look_every = Seconds(0.001);
+  std::vector<nanoseconds> all, undisturbed;
   for (const InstanceSamples& samples : run_instances(prepared_model(run.compiled), plan)) {
-    for (const nanoseconds latency : samples.latency) times_ms.push_back(Milliseconds(latency).count());
+    all.insert(all.end(), samples.latency.begin(), samples.latency.end());
+    const std::vector<Around> around = seen_around(samples.finished, samples.latency, samples.looks, run.least_look);
+    const std::vector<nanoseconds> times = times_where(samples.latency, around, Around::undisturbed);
+    undisturbed.insert(undisturbed.end(), times.begin(), times.end());
   }
+  constexpr std::size_t few = 5;
+  std::vector<double> times_ms;
+  for (const nanoseconds latency : undisturbed.size() < few ? all : undisturbed)
+    times_ms.push_back(Milliseconds(latency).count());
   return times_ms;
 }
 

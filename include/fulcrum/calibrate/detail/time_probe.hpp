@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -16,6 +15,7 @@
 
 #include <fulcrum/calibrate/fit_profile.hpp>
 #include <fulcrum/exec/onednn.hpp>
+#include <fulcrum/measure/core_watch.hpp>
 #include <fulcrum/measure/instances.hpp>
 #include <fulcrum/onednn/environment.hpp>
 #include <fulcrum/schedule/make_schedule.hpp>
@@ -31,6 +31,8 @@ struct ProbeTiming {
   LatencyStatistics latency;                 ///< of whole inferences
   double steps_us = 0.0;                     ///< the sum of its steps
   double outside_us = 0.0;                   ///< an inference − the sum of its steps; may be negative
+  bool disturbed = false;                    ///< all runs were: so are all times
+  std::vector<CoreLook> looks;               ///< at the cores that it ran on
 };
 
 /// Finds what an executor made of a plan. The plan's step i is the executor's step places[i].
@@ -106,13 +108,17 @@ inline double typical_us(std::vector<nanoseconds> times) {
   return Microseconds(percentile(std::span<const nanoseconds>(times), 0.25)).count();
 }
 
-/// Compiles the model and times it on the given CPUs, one per thread.
-/// \param duration    of the timed parts, roughly
-/// \param before      called when it is compiled, before it is timed
+/// Runs that tell by themselves what a step takes.
+inline constexpr std::size_t least_undisturbed = 2;
+
+/// Compiles the model and times it on the given CPUs, one per thread. Runs beside which something else took part of the
+/// cores count only where there are no others.
+/// \param duration    of the timed parts, roughly; up to ten times that where the cores are shared
+/// \param least_look  what a look at undisturbed cores takes (measure/core_watch.hpp)
 /// \param algorithms  that may be taken
 template <class = void>  // so that it brings nothing into a source that does not call it
 ProbeTiming time_probe(const Model<float>& model, std::int64_t batch, Precision precision, const std::vector<int>& cpus,
-                       Seconds duration, std::int64_t least_runs, const std::function<void()>& before = {},
+                       Seconds duration, std::int64_t least_runs, nanoseconds least_look,
                        const AlgorithmPolicy& algorithms = {}) {
   const int threads = static_cast<int>(cpus.size());
   const auto compiled = OnednnModel::compile(
@@ -124,36 +130,56 @@ ProbeTiming time_probe(const Model<float>& model, std::int64_t batch, Precision 
   plan.min_duration = 0.5 * duration;
   plan.max_duration = 20.0 * duration;
   plan.min_samples = least_runs;
-  plan.step_runs = 200;
+  plan.step_runs = 2000;
   plan.step_duration = duration;
-  if (before) before();
-  const std::vector<InstanceSamples> samples = run_instances(prepared_model(compiled), plan);
+  plan.look_every = Seconds(5e-4);
+  plan.least_look = least_look;
+  plan.undisturbed_step_runs = 6;
+  const std::vector<InstanceSamples> instances = run_instances(prepared_model(compiled), plan);
+  const InstanceSamples& samples = instances.front();
 
   ProbeTiming timing;
   timing.threads = threads;
-  timing.latency = latency_statistics(samples.front().latency);
+  timing.latency = latency_statistics(samples.latency);
+  timing.looks = samples.looks;
+  const std::vector<Around> around = seen_around(samples.timed_finished, samples.timed_runs, samples.looks, least_look);
+  const auto count_of = [&](Around seen) {
+    return static_cast<std::size_t>(std::count(around.begin(), around.end(), seen));
+  };
+  timing.disturbed = count_of(Around::undisturbed) < least_undisturbed;
+  const bool saw_disturbed = count_of(Around::disturbed) >= least_undisturbed;
   const Schedule planned = make_schedule(model, compiled->config(), current_machine());
   const std::vector<StepInfo>& infos = compiled->steps();
   const auto places = match_steps(planned, compiled->schedule());
   timing.layout_changes = observed_layout_changes(planned, infos, places);
 
-  std::vector<double> times_us;
-  for (const auto& times : samples.front().steps) {
-    times_us.push_back(typical_us(times));
+  std::vector<double> times_us, disturbed_us;
+  for (const std::vector<nanoseconds>& times : samples.steps) {
+    const double shared_us =
+        Microseconds(median(saw_disturbed ? times_where(times, around, Around::disturbed) : times)).count();
+    times_us.push_back(timing.disturbed ? shared_us : typical_us(times_where(times, around, Around::undisturbed)));
+    disturbed_us.push_back(!timing.disturbed && saw_disturbed ? shared_us : 0.0);
     timing.steps_us += times_us.back();
   }
   // Long inferences are slower at first than later, when their steps are timed: the same runs tell. In short ones,
   // reading the clock at each step would.
-  const double whole_us = timing.steps_us < short_inference_us
-                              ? typical_us(samples.front().latency)
-                              : Microseconds(latency_statistics(samples.front().timed_runs).p50).count();
+  const bool is_short = timing.steps_us < short_inference_us;
+  std::vector<nanoseconds> whole = is_short ? samples.latency : samples.timed_runs;
+  const std::vector<Around> around_whole =
+      is_short ? seen_around(samples.finished, samples.latency, samples.looks, least_look) : around;
+  const std::vector<nanoseconds> alike =
+      times_where(whole, around_whole, timing.disturbed ? Around::disturbed : Around::undisturbed);
+  if (alike.size() >= least_undisturbed) whole = alike;
+  const double whole_us = is_short && !timing.disturbed ? typical_us(whole) : Microseconds(median(whole)).count();
   timing.outside_us = whole_us - timing.steps_us;
+  const auto timed = [&](const Step& step, std::size_t at) {
+    return TimedStep{step, infos[at].threads, times_us[at], disturbed_us[at], timing.disturbed};
+  };
   for (std::size_t i = 0; i < planned.steps.size(); ++i) {
-    if (places[i]) timing.steps.push_back({planned.steps[i].step, infos[*places[i]].threads, times_us[*places[i]]});
+    if (places[i]) timing.steps.push_back(timed(planned.steps[i].step, *places[i]));
   }
   for (std::size_t at = 0; at < infos.size(); ++at) {
-    if (infos[at].kind != "Reorder") continue;
-    timing.steps.push_back({compiled->schedule().steps[at].step, infos[at].threads, times_us[at]});
+    if (infos[at].kind == "Reorder") timing.steps.push_back(timed(compiled->schedule().steps[at].step, at));
   }
   return timing;
 }

@@ -1,0 +1,120 @@
+#pragma once
+/// \file
+/// What it costs when something else takes part of the cores, as a neighbour on the other half of a core does.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include <fulcrum/core/dtype.hpp>
+#include <fulcrum/core/linkage.hpp>
+#include <fulcrum/cost/drift.hpp>
+#include <fulcrum/run/latency_report.hpp>
+
+namespace fulcrum {
+
+/// What looks at so many cores saw during a calibration (measure/core_watch.hpp).
+struct CoreLooks {
+  int threads = 1;
+  double least_us = 0.0;  ///< what a look at undisturbed cores takes
+  double share = 0.0;     ///< of the time in which something else took part of at least one of them, 0 … 1
+
+  friend bool operator==(const CoreLooks&, const CoreLooks&) = default;
+};
+
+/// How many times as long steps take while something else takes part of the cores they run on. What is usual here was
+/// seen on a Xeon of a cloud whose cores two guests share.
+struct SharedSlowdown {
+  Precision precision = Precision::f32;
+  double brief = 1.45;   ///< of steps below 10 µs, which keep a core's front end busy
+  double compute = 1.3;  ///< of longer ones that arithmetic bounds
+  double memory = 1.1;   ///< of longer ones that memory bounds
+
+  friend bool operator==(const SharedSlowdown&, const SharedSlowdown&) = default;
+};
+
+/// How often something else takes part of the cores, and what that costs. The times of a profile are those on cores
+/// that nothing else takes part of.
+struct SharedCores {
+  static constexpr double brief_us = 10.0;
+
+  std::vector<CoreLooks> looks{};           ///< by thread count, ascending; empty in older profiles
+  std::vector<SharedSlowdown> slowdowns{};  ///< by precision; what is usual of others
+
+  /// Of a step that takes `time_us` undisturbed.
+  FULCRUM_DECLARE [[nodiscard]] double slowdown(Precision precision, Bound bound, double time_us) const noexcept;
+
+  /// The share of the time in which something else took part of so many cores when the profile was made; of the nearest
+  /// thread count that was looked at, 0 where none was.
+  FULCRUM_DECLARE [[nodiscard]] double share_of(int threads) const noexcept;
+
+  friend bool operator==(const SharedCores&, const SharedCores&) = default;
+};
+
+/// How much of what a shared core costs shows in a quantile of the latency of inferences of this length, 0 … 1, when
+/// cores are shared for `share` of the time. It comes and goes within milliseconds: long inferences meet about as much
+/// of it as there is, each short one meets all of it or nothing.
+/// \param quantile  0 … 1; 0.5: of the median
+FULCRUM_DECLARE [[nodiscard]] double share_in_quantile(double share, Milliseconds latency,
+                                                       double quantile = 0.5) noexcept;
+
+/// A prediction in which `then` of what shared cores cost shows, as if `now` of it did; see share_in_quantile().
+FULCRUM_DECLARE [[nodiscard]] LatencyReport at_share(LatencyReport predicted, const SharedCores& cores, double then,
+                                                     double now);
+
+}  // namespace fulcrum
+
+#if FULCRUM_DEFINES(cost)
+
+namespace fulcrum {
+
+FULCRUM_DEFINE double SharedCores::slowdown(Precision precision, Bound bound, double time_us) const noexcept {
+  SharedSlowdown of;
+  for (const SharedSlowdown& known : slowdowns) {
+    if (known.precision == precision) of = known;
+  }
+  if (time_us < brief_us || bound == Bound::overhead) return of.brief;
+  return bound == Bound::memory ? of.memory : of.compute;
+}
+
+FULCRUM_DEFINE double SharedCores::share_of(int threads) const noexcept {
+  double share = 0.0;
+  int nearest = std::numeric_limits<int>::max();
+  for (const CoreLooks& l : looks) {
+    const int distance = std::abs(l.threads - threads);
+    if (distance < nearest) nearest = distance, share = l.share;
+  }
+  return share;
+}
+
+FULCRUM_DEFINE double share_in_quantile(double share, Milliseconds latency, double quantile) noexcept {
+  constexpr double spell_ms = 4.0, scatter = 0.35, unsure = 0.2;
+  const double above = 1.0 - quantile;  // of all inferences: so many of the shared ones leave the quantile as it is
+  const double is_long = latency.count() / (latency.count() + spell_ms);
+  const double met = std::clamp((share - (1.0 - unsure) * above) / (2.0 * unsure * above), 0.0, 1.0);
+  // Deviations of a normal distribution at the quantile (Tukey's lambda).
+  const double deviations = 4.91 * (std::pow(quantile, 0.14) - std::pow(above, 0.14));
+  const double mean = std::clamp(share + scatter * deviations * std::sqrt(share * (1.0 - share)), 0.0, 1.0);
+  return is_long * mean + (1.0 - is_long) * met;
+}
+
+FULCRUM_DEFINE LatencyReport at_share(LatencyReport predicted, const SharedCores& cores, double then, double now) {
+  const Precision precision = predicted.config.precision;
+  const auto ratio = [&](Bound bound, double time_us) {
+    const double more = cores.slowdown(precision, bound, time_us) - 1.0;
+    return (1.0 + now * more) / (1.0 + then * more);
+  };
+  return with_layers_scaled(
+      std::move(predicted),
+      [&](const StepLatency& layer) {
+        return ratio(layer.bound.value_or(Bound::compute), Microseconds(layer.latency).count());
+      },
+      ratio(Bound::overhead, 0.0));
+}
+
+}  // namespace fulcrum
+
+#endif
