@@ -39,7 +39,8 @@ struct ContendedRun {
 };
 
 /// What something else on the cores makes of the time of steps: the medians over those that were timed with it and
-/// without, and differ; those that do not ran between two spells of it. Of fewer than 20 it is what is usual.
+/// without, where the two differ; where they do not, the runs lay between two spells of it. Of fewer than 20 it is
+/// usual.
 ///
 /// \param rates  with peaks and bandwidths
 FULCRUM_DECLARE [[nodiscard]] std::vector<SharedSlowdown> fit_shared_slowdowns(const std::vector<TimedStep>& timed,
@@ -58,7 +59,9 @@ FULCRUM_DECLARE [[nodiscard]] std::vector<PeakRate> fit_peaks(const std::vector<
 
 /// The shortest step per thread count, if possible on undisturbed cores, less the time that its work takes at the
 /// machine's rates: the least one that is shared by several threads has work that is worth it. `inference_us` is left
-/// to whoever timed whole inferences. \param rates  with peaks and bandwidths
+/// to whoever timed whole inferences.
+///
+/// \param rates  with peaks and bandwidths
 FULCRUM_DECLARE [[nodiscard]] std::vector<Overhead> fit_overheads(const std::vector<TimedStep>& timed,
                                                                   MachineRates rates);
 
