@@ -133,6 +133,7 @@
 #include <fulcrum/run/compare_rounds.hpp>
 #include <fulcrum/run/latency_report.hpp>
 #include <fulcrum/run/memory_use.hpp>
+#include <fulcrum/run/persistence.hpp>
 #include <fulcrum/run/rank_test.hpp>
 #include <fulcrum/run/run_config.hpp>
 #include <fulcrum/run/sparse_costs.hpp>

@@ -6,6 +6,7 @@
 #include <fulcrum/run/environment_json.hpp>
 #include <fulcrum/run/json_values.hpp>
 #include <fulcrum/run/latency_report_json.hpp>
+#include <fulcrum/run/persistence_json.hpp>
 #include <fulcrum/run/run_config_json.hpp>
 
 #include <fulcrum/cost/data_sheet.hpp>

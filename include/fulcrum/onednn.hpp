@@ -37,6 +37,7 @@
 #include <fulcrum/measure/drift_probe.hpp>
 #include <fulcrum/measure/evaluate.hpp>
 #include <fulcrum/measure/instances.hpp>
+#include <fulcrum/measure/looks_persistence.hpp>
 #include <fulcrum/measure/measure.hpp>
 #include <fulcrum/measure/named_metrics.hpp>
 

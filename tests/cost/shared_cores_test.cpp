@@ -61,12 +61,16 @@ TEST_CASE("a profile of cores that were often shared predicts what is usual ther
   MachineProfile profile = synthetic::machine();
   const RunConfig config{};
   const LatencyReport alone = predict(network(), config, profile);
-  profile.shared_cores = {.looks = {{1, 10.0, 1.0}, {2, 10.0, 0.3}}, .slowdowns = {{Precision::f32, 1.5, 1.5, 1.5}}};
+  profile.shared_cores = {.looks = {{1, 10.0, 1.0, Persistence{{0.5, 0.0, 0.0, 0.25, 0.0}}}, {2, 10.0, 0.3}},
+                          .slowdowns = {{Precision::f32, 1.5, 1.5, 1.5}}};
   CHECK(profile.shared_cores.share_of(1) == 1.0);
   CHECK(profile.shared_cores.share_of(3) == 0.3);
   const LatencyReport shared = predict(network(), config, profile);
   CHECK(shared.latency.p50 / alone.latency.p50 == Approx(1.5));
   CHECK(shared.latency.p99 / alone.latency.p99 == Approx(1.5));
   CHECK(shared.throughput_per_s * 1.5 == Approx(alone.throughput_per_s));
+  CHECK_FALSE(alone.persistence);
+  REQUIRE(shared.persistence);
+  CHECK(*shared.persistence == in_runs_of(profile.shared_cores.looks[0].lasts, shared.latency.p50));
   CHECK(machine_profile_from_json(nlohmann::json::parse(profile_file_text(profile))) == profile);
 }

@@ -98,3 +98,26 @@ TEST_CASE("a model is made of reports in any order") {
   LatencyReport empty;
   CHECK_THROWS_WITH(ServiceTime(empty.latency), ContainsSubstring("above 0 and ascending"));
 }
+
+TEST_CASE("runs that are pooled are slow for a part of the whole") {
+  LatencyStatistics slow;
+  slow.min = Milliseconds(18.0), slow.p50 = Milliseconds(20.0), slow.p90 = Milliseconds(22.0);
+  slow.p95 = Milliseconds(24.0), slow.p99 = Milliseconds(30.0), slow.p99_9 = Milliseconds(40.0);
+  slow.mean = Milliseconds(20.5);
+  LatencyStatistics quick = statistics(10.2);
+  quick.samples = 300, slow.samples = 100;
+  const LatencyStatistics runs[] = {quick, slow};
+  const double weights[] = {300.0, 100.0};
+  const LatencyStatistics both = pooled(runs, weights);
+  CHECK(both.samples == 400);
+  CHECK(both.min.count() == 9.0);
+  CHECK(both.mean.count() == Approx(0.75 * 10.2 + 0.25 * 20.5));
+  CHECK(both.p50 > quick.p50);
+  CHECK(both.p50 < quick.p90);
+  CHECK(both.p90.count() == Approx(20.8).margin(0.6));  // the slow one's 60 %
+  CHECK(both.p99 < slow.p99);
+  CHECK(both.p99 > slow.p95);
+  const double alone[] = {1.0, 0.0};
+  CHECK(pooled(runs, alone) == quick);
+  CHECK_THROWS_AS(pooled(runs, std::span(weights, 1)), Error);
+}

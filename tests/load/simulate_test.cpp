@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <numeric>
 
 #include <fulcrum/load/load_report.hpp>
@@ -279,6 +280,46 @@ TEST_CASE("the same seed gives the same run") {
   };
   CHECK(finished(1) == finished(1));
   CHECK(finished(1) != finished(2));
+}
+
+TEST_CASE("batches that are slow together are as slow as before, and fill the queue more") {
+  const double rate = 55.0;  // 60 % of the capacity
+  const auto run = [&](const Persistence& lasts) {
+    return simulate(Server{PoissonArrivals{rate}}, ServiceModel({1}, {jittery()}, lasts), long_run(rate, 200'000));
+  };
+  const std::vector<RequestRecord> apart = run({}), together = run({{0.0, 0.0, 0.2, 0.7, 0.0}});
+  const auto times = [](const std::vector<RequestRecord>& records) {
+    std::vector<double> result;
+    for (const RequestRecord& record : records)
+      result.push_back(Milliseconds(record.finished - record.started).count());
+    return result;
+  };
+  const auto at = [](std::vector<double> figures, double p) {
+    std::sort(figures.begin(), figures.end());
+    return figures[static_cast<std::size_t>(p * static_cast<double>(figures.size()))];
+  };
+  // Independent parts of one second: some 3,600 of them, so the quantiles are those of the distribution.
+  CHECK(at(times(together), 0.5) == Approx(10.0).epsilon(0.02));
+  CHECK(at(times(together), 0.9) == Approx(13.0).epsilon(0.05));
+  CHECK(at(times(together), 0.99) == Approx(25.0).epsilon(0.2));
+  CHECK(at(waits(together), 0.99) > 1.5 * at(waits(apart), 0.99));
+
+  // How alike are batches that follow one another, and ones two seconds apart?
+  const auto alike = [&](const std::vector<RequestRecord>& records, std::size_t apart_by) {
+    std::vector<double> logs = times(records);
+    for (double& t : logs) t = t > 10.0 ? 1.0 : -1.0;
+    double sum = 0.0;
+    for (std::size_t i = 0; i + apart_by < logs.size(); ++i) sum += logs[i] * logs[i + apart_by];
+    return sum / static_cast<double>(logs.size() - apart_by);
+  };
+  // Signs of normal variables of correlation r agree with 2/π·asin(r).
+  const auto expected = [&](double seconds) {
+    const double r = 0.2 * std::exp(-seconds / 0.1) + 0.7 * std::exp(-seconds / 1.0);
+    return 2.0 / std::numbers::pi * std::asin(r);
+  };
+  CHECK(std::abs(alike(apart, 1)) < 0.02);
+  CHECK(alike(together, 1) == Approx(expected(1.0 / rate)).margin(0.03));
+  CHECK(alike(together, 110) == Approx(expected(2.0)).margin(0.04));
 }
 
 TEST_CASE("settings out of range are refused") {

@@ -19,6 +19,7 @@ LatencyReport some_report() {
   LatencyReport report = synthetic::random_report(random);
   report.layers = {{"conv1", "Conv", 1e6, 1e3, Milliseconds(0.5), Bound::memory, DType::f32}};
   report.disturbance = Disturbance{.share = 0.25, .p50 = Milliseconds(0.5), .samples = 4, .looks = 8, .least_us = 10.5};
+  report.persistence = Persistence{{0.0, 0.5, 0.25, 0.0, 0.125}};
   report.blocks = {{Milliseconds(1.0), Milliseconds(2.0), 3.0}};
   return report;
 }
@@ -69,12 +70,13 @@ TEST_CASE("parts of a report come back by themselves") {
 
 TEST_CASE("a report of an older version, without blocks and the rest of the configuration, is read") {
   json j = to_json(some_report());
-  for (const char* key :
-       {"disturbance", "blocks", "missing_precision", "layer_precision", "slice", "algorithms", "roundings"})
+  for (const char* key : {"disturbance", "persistence", "blocks", "missing_precision", "layer_precision", "slice",
+                          "algorithms", "roundings"})
     j.erase(key);
   for (const char* key : {"dst", "threads", "algorithm"}) j["layers"][0].erase(key);
   LatencyReport expected = some_report();
   expected.disturbance.reset();
+  expected.persistence.reset();
   expected.blocks.clear();
   expected.config = {expected.config.batch, expected.config.threads, expected.config.instances,
                      expected.config.precision};

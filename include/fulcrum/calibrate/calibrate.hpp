@@ -47,6 +47,7 @@ FULCRUM_DECLARE [[nodiscard]] MachineProfile calibrate(const CalibrateOptions& o
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <optional>
 
 #include <fulcrum/analysis/is_quantized.hpp>
@@ -59,6 +60,7 @@ FULCRUM_DECLARE [[nodiscard]] MachineProfile calibrate(const CalibrateOptions& o
 #include <fulcrum/calibrate/fit_sparse_costs.hpp>
 #include <fulcrum/core/utc.hpp>
 #include <fulcrum/measure/drift_probe.hpp>
+#include <fulcrum/measure/looks_persistence.hpp>
 
 namespace fulcrum::detail {
 
@@ -122,7 +124,8 @@ private:
   std::vector<int> threads_;
   std::vector<Precision> precisions_;
   CalibrationData data_;
-  Seconds kept_{};                                       // elapsed() when `keep` was called last
+  std::map<int, std::vector<CoreLook>> looks_;  // by thread count; of this run, not of one that it goes on from
+  Seconds kept_{};                              // elapsed() when `keep` was called last
   std::vector<std::pair<TimedStep, TimedStep>> sparse_;  // the same layer dense and sparse
   std::optional<DriftTimer> drift_;
   std::optional<SteadyRuns> steady_;
@@ -149,7 +152,8 @@ FULCRUM_DEFINE MachineProfile Calibration::run() && {
   for (const SeenCores& seen : data_.cores) {
     profile_.shared_cores.looks.push_back(
         {seen.threads, Microseconds(seen.least).count(),
-         static_cast<double>(seen.disturbed) / static_cast<double>(std::max<std::int64_t>(seen.looks, 1))});
+         static_cast<double>(seen.disturbed) / static_cast<double>(std::max<std::int64_t>(seen.looks, 1)),
+         persistence_of(looks_[seen.threads], seen.least).value_or(Persistence())});
   }
   profile_.jitter = steady_->jitter();
   profile_.contention = fit_contention(steady_->contended(profile_));
@@ -223,6 +227,8 @@ FULCRUM_DEFINE ProbeTiming Calibration::time(const Model<float>& model, std::int
   seen.least = std::min(seen.least, least_of(timing.looks));
   ++seen.looks;
   if (!is_undisturbed(timing.looks.front().took, seen.least)) ++seen.disturbed;
+  std::vector<CoreLook>& all = looks_[threads];
+  all.insert(all.end(), timing.looks.begin(), timing.looks.end());
   return timing;
 }
 

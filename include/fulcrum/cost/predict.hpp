@@ -224,6 +224,8 @@ FULCRUM_DEFINE LatencyReport predict(const Schedule& schedule, const MachineProf
       profile.interval_scale * std::hypot(std::sqrt(uncertain.variance()) / std::max(total_us, 1e-9), composition.sd),
       unsteady * std::sqrt(share * (1.0 - share)) * (whole - 1.0));
   report = detail::at_usual_share(std::move(report), profile.shared_cores, whole);
+  if (const CoreLooks* seen = profile.shared_cores.nearest(config.threads); seen != nullptr && !seen->lasts.none())
+    report.persistence = in_runs_of(seen->lasts, report.latency.p50);
   // Little's law: the instances hold `instances` batches at any time, each for its mean latency.
   report.throughput_per_s =
       static_cast<double>(config.instances) * static_cast<double>(config.batch) / (1e-3 * report.latency.mean.count());

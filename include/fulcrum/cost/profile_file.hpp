@@ -13,6 +13,7 @@
 #include <fulcrum/cost/machine_profile.hpp>
 #include <fulcrum/run/environment_json.hpp>
 #include <fulcrum/run/json_values.hpp>
+#include <fulcrum/run/persistence_json.hpp>
 #include <fulcrum/run/run_config_json.hpp>
 
 namespace fulcrum {
@@ -247,7 +248,10 @@ FULCRUM_DEFINE nlohmann::json to_json(const MachineProfile& profile) {
   const SharedCores& cores = profile.shared_cores;
   nlohmann::json looks = json::array();
   for (const CoreLooks& l : cores.looks)
-    looks.push_back({{"threads", l.threads}, {"least_us", rounded(l.least_us)}, {"share", rounded(l.share)}});
+    looks.push_back({{"threads", l.threads},
+                     {"least_us", rounded(l.least_us)},
+                     {"share", rounded(l.share)},
+                     {"lasts", to_json(l.lasts)}});
   nlohmann::json slowdowns = json::array();
   for (const SharedSlowdown& s : cores.slowdowns) {
     slowdowns.push_back({{"precision", name_of(s.precision)},
@@ -329,7 +333,9 @@ FULCRUM_DEFINE MachineProfile machine_profile_from_json(const nlohmann::json& j)
       for (const JsonReader& l : cores->at("looks").elements()) {
         profile.shared_cores.looks.push_back({l.at("threads").integer<int>(1),
                                               l.at("least_us").number(1e-3, detail::most_time_us),
-                                              l.at("share").number(0.0, 1.0)});
+                                              l.at("share").number(0.0, 1.0),
+                                              {}});
+        if (const auto lasts = l.find("lasts")) profile.shared_cores.looks.back().lasts = persistence_from_json(*lasts);
       }
       for (const JsonReader& c : cores->at("slowdowns").elements()) {
         profile.shared_cores.slowdowns.push_back(

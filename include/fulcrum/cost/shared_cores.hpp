@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <limits>
 #include <utility>
 #include <vector>
 
@@ -13,6 +12,7 @@
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/cost/drift.hpp>
 #include <fulcrum/run/latency_report.hpp>
+#include <fulcrum/run/persistence.hpp>
 
 namespace fulcrum {
 
@@ -21,6 +21,7 @@ struct CoreLooks {
   int threads = 1;
   double least_us = 0.0;  ///< what a look at undisturbed cores takes
   double share = 0.0;     ///< of the time in which something else took part of at least one of them, 0 … 1
+  Persistence lasts{};    ///< how long that lasts, of what takes no time itself
 
   friend bool operator==(const CoreLooks&, const CoreLooks&) = default;
 };
@@ -50,6 +51,9 @@ struct SharedCores {
   /// The share of the time in which something else took part of so many cores when the profile was made; of the nearest
   /// thread count that was looked at, 0 where none was.
   FULCRUM_DECLARE [[nodiscard]] double share_of(int threads) const noexcept;
+
+  /// What was seen of the nearest thread count; nothing where nobody looked.
+  FULCRUM_DECLARE [[nodiscard]] const CoreLooks* nearest(int threads) const noexcept;
 
   friend bool operator==(const SharedCores&, const SharedCores&) = default;
 };
@@ -81,13 +85,16 @@ FULCRUM_DEFINE double SharedCores::slowdown(Precision precision, Bound bound, do
 }
 
 FULCRUM_DEFINE double SharedCores::share_of(int threads) const noexcept {
-  double share = 0.0;
-  int nearest = std::numeric_limits<int>::max();
-  for (const CoreLooks& l : looks) {
-    const int distance = std::abs(l.threads - threads);
-    if (distance < nearest) nearest = distance, share = l.share;
-  }
-  return share;
+  const CoreLooks* seen = nearest(threads);
+  return seen == nullptr ? 0.0 : seen->share;
+}
+
+FULCRUM_DEFINE const CoreLooks* SharedCores::nearest(int threads) const noexcept {
+  const auto closer = [&](const CoreLooks& a, const CoreLooks& b) {
+    return std::abs(a.threads - threads) < std::abs(b.threads - threads);
+  };
+  const auto found = std::min_element(looks.begin(), looks.end(), closer);
+  return found == looks.end() ? nullptr : &*found;
 }
 
 FULCRUM_DEFINE double share_in_quantile(double share, Milliseconds latency, double quantile) noexcept {

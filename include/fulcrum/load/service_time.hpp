@@ -11,6 +11,7 @@
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/random.hpp>
 #include <fulcrum/run/latency_report.hpp>
+#include <fulcrum/run/persistence.hpp>
 
 namespace fulcrum {
 
@@ -46,19 +47,30 @@ private:
   bool constant_ = false;
 };
 
+/// Service times of one kind from several runs, as if they were one: what was slow in one run was slow for a part of
+/// the whole.
+/// \param runs     each with min > 0; not empty
+/// \param weights  how much each counts; ≥ 0, one for each, one of them above 0
+FULCRUM_DECLARE [[nodiscard]] LatencyStatistics pooled(std::span<const LatencyStatistics> runs,
+                                                       std::span<const double> weights);
+
 /// The service time of every batch size up to a largest one.
 class ServiceModel {
 public:
   /// What is between the sizes is interpolated, from the one below to the one above; below the smallest it is as that.
   /// \param batches  ascending, ≥ 1, one for each of `times`
+  /// \param lasts    how far batches that follow one another are slow together; nothing: each for itself
   /// \throws Error when there are none, or sizes are out of order
-  FULCRUM_DECLARE ServiceModel(std::vector<std::int64_t> batches, std::vector<ServiceTime> times);
+  FULCRUM_DECLARE ServiceModel(std::vector<std::int64_t> batches, std::vector<ServiceTime> times,
+                               const Persistence& lasts = {});
 
-  /// From reports of one model at several batch sizes, in any order, predicted or measured.
+  /// From reports of one model at several batch sizes, in any order, predicted or measured. How long what slows them
+  /// lasts is that of the smallest size.
   /// \throws Error when there are none, or two for one batch size
   FULCRUM_DECLARE [[nodiscard]] static ServiceModel from_reports(std::span<const LatencyReport> reports);
 
   [[nodiscard]] std::int64_t max_batch() const noexcept { return batches_.back(); }
+  [[nodiscard]] const Persistence& lasts() const noexcept { return lasts_; }
 
   /// Precondition: 1 ≤ batch ≤ max_batch(), 0 ≤ u < 1.
   FULCRUM_DECLARE [[nodiscard]] Seconds quantile(std::int64_t batch, double u) const noexcept;
@@ -74,6 +86,7 @@ private:
 
   std::vector<std::int64_t> batches_;
   std::vector<ServiceTime> times_;
+  Persistence lasts_;
 };
 
 }  // namespace fulcrum
@@ -149,8 +162,46 @@ FULCRUM_DEFINE Seconds ServiceTime::quantile(double u) const noexcept {
   return Seconds(value_[i] + (value_[i + 1] - value_[i]) * std::pow(x, above_));
 }
 
-FULCRUM_DEFINE ServiceModel::ServiceModel(std::vector<std::int64_t> batches, std::vector<ServiceTime> times)
-    : batches_(std::move(batches)), times_(std::move(times)) {
+FULCRUM_DEFINE LatencyStatistics pooled(std::span<const LatencyStatistics> runs, std::span<const double> weights) {
+  double all = 0.0;
+  for (const double weight : weights) all += weight;
+  if (runs.empty() || weights.size() != runs.size() || !(all > 0.0))
+    throw Error("runs to pool", "need one weight each, of which one is above 0", "give at least one run");
+  LatencyStatistics result;
+  constexpr int parts = 2000;                    // of each run
+  std::vector<std::pair<double, double>> drawn;  // [s], weight
+  result.min = runs.front().min;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const double weight = weights[i] / all;
+    if (!(weight > 0.0)) continue;
+    const ServiceTime time(runs[i]);
+    for (int part = 0; part < parts; ++part)
+      drawn.emplace_back(time.quantile((part + 0.5) / parts).count(), weight / parts);
+    result.mean += weight * runs[i].mean;
+    result.mad += weight * runs[i].mad;
+    result.min = std::min(result.min, runs[i].min);
+    result.samples += runs[i].samples;
+  }
+  if (drawn.size() == parts) {  // the one run that counts
+    const auto only = std::find_if(weights.begin(), weights.end(), [](double weight) { return weight > 0.0; });
+    return runs[static_cast<std::size_t>(only - weights.begin())];
+  }
+  std::sort(drawn.begin(), drawn.end());
+  const auto at = [&](double quantile) {
+    double below = 0.0;
+    for (const auto& [time, weight] : drawn) {
+      below += weight;
+      if (below > quantile) return Milliseconds(Seconds(time));
+    }
+    return Milliseconds(Seconds(drawn.back().first));
+  };
+  result.p50 = at(0.5), result.p90 = at(0.9), result.p95 = at(0.95), result.p99 = at(0.99), result.p99_9 = at(0.999);
+  return result;
+}
+
+FULCRUM_DEFINE ServiceModel::ServiceModel(std::vector<std::int64_t> batches, std::vector<ServiceTime> times,
+                                          const Persistence& lasts)
+    : batches_(std::move(batches)), times_(std::move(times)), lasts_(lasts) {
   if (batches_.empty() || batches_.size() != times_.size())
     throw Error("a service model", "needs one service time for each batch size", "give at least one");
   for (std::size_t i = 0; i < batches_.size(); ++i) {
@@ -172,7 +223,8 @@ FULCRUM_DEFINE ServiceModel ServiceModel::from_reports(std::span<const LatencyRe
     batches.push_back(report->config.batch);
     times.emplace_back(report->latency);
   }
-  return {std::move(batches), std::move(times)};
+  const Persistence lasts = sorted.empty() ? Persistence{} : sorted.front()->persistence.value_or(Persistence{});
+  return {std::move(batches), std::move(times), lasts};
 }
 
 FULCRUM_DEFINE ServiceModel::Between ServiceModel::between(std::int64_t batch) const noexcept {

@@ -29,7 +29,8 @@ struct SimulationOptions {
 
 /// A discrete-event simulation of QueuedRunner under a load: the same decide(), the same policies of a full queue, the
 /// same batch sizes, on a clock that does not tick. A request that would block waits outside the queue and enters it
-/// in order. Some million requests a second, so that many configurations can be tried.
+/// in order. Some million requests a second, so that many configurations can be tried. Batches of one instance that
+/// follow one another are slow together as far as the service model says (ServiceModel::lasts()).
 /// \param service  of batches up to that of the policy
 /// \return one record per sample, in the order of arrival
 /// \throws Error when a setting is out of range, `service` ends below the largest batch, or more than 10⁸ requests

@@ -20,6 +20,7 @@
 #include <fulcrum/exec/onednn_factory.hpp>
 #include <fulcrum/measure/core_watch.hpp>
 #include <fulcrum/measure/instances.hpp>
+#include <fulcrum/measure/looks_persistence.hpp>
 #include <fulcrum/measure/run_blocks.hpp>
 #include <fulcrum/measure/statistics.hpp>
 #include <fulcrum/onednn/environment.hpp>
@@ -286,12 +287,14 @@ FULCRUM_DEFINE LatencyReport measure(const Model<float>& model, const RunConfig&
     for (const CoreLook& look : instance.looks) least = std::min(least, look.took);
   }
   report.disturbance = detail::disturbance_of(instances, least);
+  const std::optional<Persistence> lasts = persistence_of(instances.front().looks, least);
   report.creation += instances.front().creation;
 
   std::vector<std::chrono::nanoseconds> samples;
   for (const auto& instance : instances)
     samples.insert(samples.end(), instance.latency.begin(), instance.latency.end());
   report.latency = latency_statistics(samples);
+  if (lasts) report.persistence = in_runs_of(*lasts, report.latency.p50);
   std::vector<TimedInference> timed = detail::timed_inferences(instances);
   report.timings = detail::kept_timings(timed, options.timings);
   report.blocks = run_blocks(std::move(timed), config.batch);

@@ -46,18 +46,21 @@ FULCRUM_DECLARE [[nodiscard]] std::vector<RatePoint> simulated_curve(const Servi
                                                                      const ServiceTarget& target,
                                                                      const ServiceSimulationOptions& options = {});
 
-/// Service times as a runner had them, in the form of reports: those of sizes that ran often enough are what was
-/// measured; the others keep the proportions of the prediction, at the level and with the spread of what ran.
+/// Service times as a runner has them, in the form of reports. One half is what was measured: of sizes that ran often
+/// enough as they ran, of the others in the proportions of the prediction, at the level and with the spread of what
+/// ran. The other half is the prediction at the level of the quickest batches that ran: loads of seconds tell how far
+/// other work slows a model now, a calibration over minutes how far it usually does.
 /// \param predicted  one report for each batch size of executors, ascending
-/// \param served     what a load on a runner with those executors gave
+/// \param served     what loads on a runner with those executors gave; together they say how slow batches usually are
 FULCRUM_DECLARE [[nodiscard]] std::vector<LatencyReport> as_served(std::vector<LatencyReport> predicted,
-                                                                   const LoadReport& served);
+                                                                   std::span<const LoadReport> served);
 
 }  // namespace fulcrum
 
 #if FULCRUM_DEFINES(plan)
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -187,45 +190,58 @@ FULCRUM_DEFINE std::vector<RatePoint> simulated_curve(const ServiceCandidate& ca
   return curve;
 }
 
-FULCRUM_DEFINE std::vector<LatencyReport> as_served(std::vector<LatencyReport> predicted, const LoadReport& served) {
+FULCRUM_DEFINE std::vector<LatencyReport> as_served(std::vector<LatencyReport> predicted,
+                                                    std::span<const LoadReport> served) {
   if (predicted.empty()) return predicted;
   std::vector<std::int64_t> sizes;
   for (const LatencyReport& report : predicted) sizes.push_back(report.config.batch);
   // What ran on each executor: batches of several sizes, filled up.
   struct Seen {
     double batches = 0.0, time_ms = 0.0;
-    const BatchCount* most = nullptr;
+    std::vector<LatencyStatistics> spread;  // of the size that ran most, of each load
+    std::vector<double> weights;
   };
   std::vector<Seen> seen(sizes.size());
   double measured_ms = 0.0, predicted_ms = 0.0;
-  for (const BatchCount& batch : served.batches) {
-    if (batch.size < 1 || batch.size > sizes.back() || batch.service.samples == 0) continue;
-    const std::size_t at = executor_index(sizes, batch.size);
-    const auto batches = static_cast<double>(batch.batches);
-    seen[at].batches += batches;
-    seen[at].time_ms += batches * batch.service.mean.count();
-    if (seen[at].most == nullptr || batch.batches > seen[at].most->batches) seen[at].most = &batch;
-    measured_ms += batches * batch.service.mean.count();
-    predicted_ms += batches * predicted[at].latency.mean.count();
+  for (const LoadReport& load : served) {
+    std::vector<const BatchCount*> most(sizes.size(), nullptr);
+    for (const BatchCount& batch : load.batches) {
+      if (batch.size < 1 || batch.size > sizes.back() || batch.service.samples == 0) continue;
+      const std::size_t at = executor_index(sizes, batch.size);
+      const auto batches = static_cast<double>(batch.batches);
+      seen[at].batches += batches;
+      seen[at].time_ms += batches * batch.service.mean.count();
+      if (most[at] == nullptr || batch.batches > most[at]->batches) most[at] = &batch;
+      measured_ms += batches * batch.service.mean.count();
+      predicted_ms += batches * predicted[at].latency.mean.count();
+    }
+    for (std::size_t at = 0; at < sizes.size(); ++at) {
+      if (most[at] == nullptr) continue;
+      seen[at].spread.push_back(most[at]->service);
+      seen[at].weights.push_back(static_cast<double>(most[at]->batches));
+    }
   }
   if (!(predicted_ms > 0.0)) return predicted;
   constexpr double enough = 20.0, enough_for_spread = 150.0;
-  const Seen* spread = nullptr;  // the size whose spread is known best
+  const Seen* known_best = nullptr;  // the size whose spread is
   for (const Seen& s : seen) {
-    if (s.batches >= enough_for_spread && (spread == nullptr || s.batches > spread->batches)) spread = &s;
+    if (s.batches >= enough_for_spread && (known_best == nullptr || s.batches > known_best->batches)) known_best = &s;
   }
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     LatencyStatistics& statistics = predicted[i].latency;
     const bool known = seen[i].batches >= enough;
     const double mean_ms =
         known ? seen[i].time_ms / seen[i].batches : statistics.mean.count() * measured_ms / predicted_ms;
-    const Seen* shape = seen[i].batches >= enough_for_spread ? &seen[i] : spread;
-    if (shape != nullptr) {
-      const std::int64_t samples = statistics.samples;
-      statistics = shape->most->service;
-      statistics.samples = samples;
-    }
+    LatencyStatistics usually = statistics;
+    const Seen* shape = seen[i].batches >= enough_for_spread ? &seen[i] : known_best;
+    const std::int64_t samples = statistics.samples;
+    if (shape != nullptr) statistics = pooled(shape->spread, shape->weights);
     detail::scale_times(statistics, mean_ms / statistics.mean.count());
+    if (shape != nullptr) {
+      detail::scale_times(usually, statistics.min / usually.min);
+      statistics = pooled(std::array{statistics, usually}, std::array{0.5, 0.5});
+    }
+    statistics.samples = samples;
   }
   return predicted;
 }

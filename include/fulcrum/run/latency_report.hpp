@@ -15,6 +15,7 @@
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/units.hpp>
 #include <fulcrum/run/memory_use.hpp>
+#include <fulcrum/run/persistence.hpp>
 #include <fulcrum/run/run_config.hpp>
 
 namespace fulcrum {
@@ -116,6 +117,7 @@ struct LatencyReport {
   double throughput_per_s = 0.0;               ///< samples per second of all instances together
   std::optional<PredictionInterval> interval;  ///< of a prediction, where the predictor states one
   std::optional<Disturbance> disturbance;      ///< of a measurement that looked at the cores
+  std::optional<Persistence> persistence;      ///< of what makes inferences slow; absent: not known
   std::vector<RunBlock> blocks;                ///< the run in parts, in the order of time; empty in a prediction
   std::vector<StepLatency> layers;
   Milliseconds creation{};         ///< time to prepare the model before the first inference; 0 in a prediction

@@ -15,6 +15,7 @@
 #include <fulcrum/run/environment_json.hpp>
 #include <fulcrum/run/json_values.hpp>
 #include <fulcrum/run/latency_report.hpp>
+#include <fulcrum/run/persistence_json.hpp>
 #include <fulcrum/run/run_config_json.hpp>
 
 namespace fulcrum {
@@ -60,7 +61,8 @@ FULCRUM_DECLARE [[nodiscard]] MemoryUse memory_use_from_json(const JsonReader& j
 FULCRUM_DECLARE [[nodiscard]] std::optional<PredictionInterval> prediction_interval_from_json(const JsonReader& j);
 
 /// A prediction or a measurement: {"kind", "model", what a RunConfig has (run_config_json.hpp), "flops", "bytes",
-/// "latency_ms" {…}, "samples", "throughput_per_s", "disturbance" {…} (of a measurement), "blocks" […], "layers" […],
+/// "latency_ms" {…}, "samples", "throughput_per_s", "disturbance" {…} (of a measurement), "persistence" […] (where it
+/// is known), "blocks" […], "layers" […],
 /// "outside_int8" (share_outside_int8(), or null), "creation_ms", "memory_bytes" {…}, "noisy" (is_noisy()), "notes",
 /// "environment"}, and "timings_ms" where the report keeps single inferences. Where a prediction has an interval,
 /// "latency_ms" also holds "p50_low", "p50_high", "p99_low" and "p99_high", and "throughput_low_per_s" and
@@ -182,6 +184,7 @@ FULCRUM_DEFINE nlohmann::json to_json(const LatencyReport& report) {
     j["throughput_high_per_s"] = report.interval->throughput_high_per_s;
   }
   if (report.disturbance) j["disturbance"] = to_json(*report.disturbance);
+  if (report.persistence) j["persistence"] = to_json(*report.persistence);
   nlohmann::json& blocks = j["blocks"] = nlohmann::json::array();
   for (const RunBlock& block : report.blocks) blocks.push_back(to_json(block));
   nlohmann::json& layers = j["layers"] = nlohmann::json::array();
@@ -222,6 +225,7 @@ FULCRUM_DEFINE LatencyReport latency_report_from_json(const JsonReader& j) {
   report.throughput_per_s = j.at("throughput_per_s").number(0.0);
   report.interval = prediction_interval_from_json(j);
   if (const auto disturbance = j.find("disturbance")) report.disturbance = disturbance_from_json(*disturbance);
+  if (const auto persistence = j.find("persistence")) report.persistence = persistence_from_json(*persistence);
   if (const auto blocks = j.find("blocks")) {
     for (const JsonReader& block : blocks->elements()) report.blocks.push_back(run_block_from_json(block));
   }

@@ -13,6 +13,7 @@
 
 #include <fulcrum/core/error.hpp>
 #include <fulcrum/load/batch_delay.hpp>
+#include <fulcrum/load/detail/pace.hpp>
 #include <fulcrum/load/simulate.hpp>
 
 namespace fulcrum::detail {
@@ -31,7 +32,8 @@ public:
         batching_(options.batching),
         delay_(options.batching),
         free_at_(static_cast<std::size_t>(options.instances), Time{0}),
-        running_(static_cast<std::size_t>(options.instances)) {
+        running_(static_cast<std::size_t>(options.instances)),
+        pace_(static_cast<std::size_t>(options.instances)) {
     if (const auto* server = std::get_if<Server>(&scenario)) {
       stream_.emplace(server->arrivals, options.seed);
       const double expected = rate_of(server->arrivals) * options.duration.count();
@@ -67,7 +69,7 @@ public:
         if (decision.take > 0) {
           running_[static_cast<std::size_t>(instance - free_at_.begin())] = {
               head_, head_ + static_cast<std::size_t>(decision.take)};
-          dispatch(decision.take, *instance);
+          dispatch(decision.take, static_cast<std::size_t>(instance - free_at_.begin()));
           continue;
         }
         event = decision.wake_at;
@@ -145,10 +147,11 @@ private:
     batching_.max_delay = delay_.now();
   }
 
-  void dispatch(std::int64_t count, Time& free_at) {
+  void dispatch(std::int64_t count, std::size_t instance) {
     const std::int64_t size = sizes_[executor_index(sizes_, count)];
-    const Time service =
-        options_.overhead + std::chrono::duration_cast<Time>(service_.quantile(size, random_.uniform()));
+    const double u = pace_[instance].uniform(random_, service_.lasts(), Seconds(now_));
+    const Time service = options_.overhead + std::chrono::duration_cast<Time>(service_.quantile(size, u));
+    Time& free_at = free_at_[instance];
     free_at = now_ + std::max(service, Time{1});
     for (std::int64_t i = 0; i < count; ++i) {
       const std::size_t index = queue_[head_++].record;
@@ -183,6 +186,7 @@ private:
   BatchDelay delay_;
   std::vector<Time> free_at_;                                 // of each instance
   std::vector<std::pair<std::size_t, std::size_t>> running_;  // of each, what it has of queue_
+  std::vector<Pace> pace_;                                    // of each: they have cores of their own
   std::optional<ArrivalStream> stream_;                       // of an open loop
   std::optional<Time> arrival_;                               // of the next query
   std::int64_t samples_ = 1;                                  // of a query

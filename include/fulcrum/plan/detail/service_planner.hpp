@@ -30,6 +30,7 @@ struct ServiceGroup {
   std::vector<std::size_t> candidates;
   std::vector<LatencyReport> reports;  // predicted, by batch size; empty: it could not be
   double least_disturbed = 0.0;        // highest rate, predicted, were there no interruptions
+  std::vector<LoadReport> loads;       // that ran
   std::vector<LatencyReport> served;   // as the runner had them; empty: it was not run
 };
 
@@ -98,7 +99,7 @@ private:
       if (const auto& made = models_[c.variant].model) c.config = calibrated(std::move(c.config), *made, profile_);
       auto group = std::find_if(groups_.begin(), groups_.end(),
                                 [&](const ServiceGroup& g) { return g.variant == c.variant && g.config == c.config; });
-      if (group == groups_.end()) group = groups_.insert(groups_.end(), {c.variant, c.config, {}, {}, 0.0, {}});
+      if (group == groups_.end()) group = groups_.insert(groups_.end(), {c.variant, c.config, {}, {}, 0.0, {}, {}});
       group->candidates.push_back(i);
     }
   }
@@ -195,8 +196,8 @@ private:
     return std::nullopt;
   }
 
-  /// Short loads on the groups that may hold the answer: how long batches take in the runner. Two rounds, of which the
-  /// less disturbed one counts: others on the machine only ever make a batch take longer.
+  /// Short loads on the groups that may hold the answer: how long batches take in the runner. Two rounds, some time
+  /// apart: what else runs on the machine will be there when the plan is, as often as it is now.
   void probe() {
     constexpr double margin = 1.35;  // how far off a prediction may be
     const std::vector<std::size_t> order = by_preference(study_, options_.headroom);
@@ -244,16 +245,11 @@ private:
     }
   }
 
-  /// Takes a run's service times where it was the less disturbed one.
-  void refine(ServiceGroup& group, const LoadReport& report) {
-    std::vector<LatencyReport> served = as_served(group.reports, report);
-    if (served.empty()) return;
-    const auto cost = [](const std::vector<LatencyReport>& reports) {
-      return reports.front().latency.mean.count() + 0.1 * reports.front().latency.p99.count();
-    };
-    if (!group.served.empty() && cost(group.served) <= cost(served)) return;
-    group.served = std::move(served);
-    simulate_group(group, true);
+  /// Takes a run's service times, with those of the runs before.
+  void refine(ServiceGroup& group, LoadReport report) {
+    group.loads.push_back(std::move(report));
+    group.served = as_served(group.reports, group.loads);
+    if (!group.served.empty()) simulate_group(group, true);
   }
 
   /// A load on a candidate. The runner stays for the next one.
