@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
-#include <filesystem>
 #include <functional>
 #include <future>
 #include <string>
@@ -19,90 +19,22 @@
 #include <CLI/CLI.hpp>
 
 #include <fulcrum/core/cpu_limits.hpp>
-#include <fulcrum/core/file.hpp>
 #include <fulcrum/load/beside_runner.hpp>
 #include <fulcrum/load/generate_load.hpp>
 #include <fulcrum/load/runner_load.hpp>
 #include <fulcrum/measure/statistics.hpp>
-#include <fulcrum/model/builder.hpp>
-#include <fulcrum/onnx/export.hpp>
 #include <fulcrum/serve/http_load.hpp>
 #include <fulcrum/serve/server.hpp>
 #include <fulcrum/zoo/zoo.hpp>
 
 #include "canned_server.hpp"
+#include "loads.hpp"
 
 using namespace fulcrum;
+using namespace fulcrum::benchmark;
 using namespace std::chrono_literals;
 
 namespace {
-
-/// A folder that is gone with it.
-class Folder {
-public:
-  Folder() : path_(std::filesystem::temp_directory_path() / ("fulcrum_serving_" + std::to_string(::getpid()))) {
-    std::filesystem::create_directories(path_);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  void put(const Model<float>& model, const std::string& name, const std::string& version) const {
-    const std::filesystem::path folder = path_ / name / version;
-    std::filesystem::create_directories(folder);
-    export_onnx(model, (folder / "model.onnx").string());
-  }
-  void write(const std::string& name, const std::string& text) const {
-    write_file_atomically((path_ / name).string(), text);
-  }
-  [[nodiscard]] std::string path() const { return path_.string(); }
-
-private:
-  std::filesystem::path path_;
-};
-
-/// 784 numbers in, 10 out: 3 KB.
-Model<float> small_image_model() { return ModelBuilder<float>("null", 1).input({784}).dense(10).build(); }
-
-/// Takes a time on the CPU and gives nothing.
-class Busy {
-public:
-  Busy(std::int64_t batch, std::chrono::nanoseconds time) : batch_(batch), time_(time) {}
-  [[nodiscard]] std::vector<Shape> src_shapes() const { return {{batch_, 784}}; }
-  [[nodiscard]] std::vector<Shape> dst_shapes() const { return {{batch_, 10}}; }
-  void execute(std::span<const float* const>, std::span<float* const> dst) const {
-    std::fill_n(dst[0], 10 * batch_, 0.0F);
-    if (time_.count() == 0) return;
-    const auto until = std::chrono::steady_clock::now() + time_;
-    while (std::chrono::steady_clock::now() < until) {
-    }
-  }
-
-private:
-  std::int64_t batch_;
-  std::chrono::nanoseconds time_;
-};
-
-ExecutorFactory busy(std::chrono::nanoseconds time) {
-  return [time](const Model<float>&, const RunConfig& config) { return Busy(config.batch, time); };
-}
-
-double median_of(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
-double us(Milliseconds time) { return 1000.0 * time.count(); }
-
-LoadOptions for_seconds(double seconds, std::uint64_t seed = 0) {
-  LoadOptions options;
-  options.duration = Seconds(seconds);
-  options.warm_up = Seconds(0.3);
-  options.seed = seed;
-  return options;
-}
 
 /// The same load in turns on the runner in the process, on a server of the same model, and on a server that computes
 /// nothing.
@@ -123,8 +55,8 @@ void overhead(const std::string& network, double rate, double seconds, int round
   std::string shape;
   for (const std::int64_t extent : runner.src_shapes()[0])
     shape += (shape.empty() ? "" : ", ") + std::to_string(extent);
-  const benchmark::CannedServer canned(
-      R"({"inputs": [{"name": "input", "datatype": "FP32", "shape": [)" + shape + "]}]}", std::string(150, ' '));
+  const CannedServer canned(R"({"inputs": [{"name": "input", "datatype": "FP32", "shape": [)" + shape + "]}]}",
+                            std::string(150, ' '));
   const HttpLoad floor(ServedAt{"127.0.0.1", canned.port(), "m", ""});
   std::vector<double> p50[3], p99[3], difference, beside_floor;
   for (int round = 0; round < rounds; ++round) {
@@ -231,9 +163,66 @@ void generator(double seconds) {
   show_generator("a runner, nothing computed, one after another", report);
 }
 
-/// Latency of two models side by side while nothing changes and while one of them is loaded anew, in turns.
-/// \param pin  whether each model is kept on a core of its own
-void swap(const std::string& network, double load, double seconds, int rounds, bool pin) {
+using Clock = std::chrono::steady_clock;
+
+/// A request's way: from when it was due until its answer was there.
+struct Way {
+  Clock::time_point due, finished;
+};
+
+struct Ways {
+  std::vector<Way> ways;
+  std::int64_t failed = 0;
+};
+
+/// Poisson requests, each with its times on the clock.
+Ways ways_of(const HttpLoad& http, double rate, double seconds, std::uint64_t seed) {
+  const LoadOptions options = for_seconds(seconds, seed);
+  const PoissonArrivals arrivals{rate};
+  const std::vector<Seconds> due = arrival_times(arrivals, options.warm_up + options.duration, seed);
+  struct Sent {
+    Completion done;
+    Clock::time_point at, finished;
+  };
+  std::vector<Sent> sent(due.size());
+  const SubmitFunction submit = [&](std::int64_t sample, const Completion& done) {
+    Sent& one = sent[static_cast<std::size_t>(sample)];
+    one.done = done;
+    one.at = Clock::now();
+    return http(sample, [&one](const RequestOutcome& outcome) {
+      one.finished = outcome.finished;
+      one.done(outcome);
+    });
+  };
+  const LoadReport report = generate_load(submit, Server{arrivals}, options);
+  Ways result;
+  result.failed = report.requests.issued - report.requests.done;
+  Clock::time_point start = Clock::time_point::max();  // no request is sent before it is due
+  const auto after = [&](std::size_t i) { return std::chrono::duration_cast<Clock::duration>(due[i]); };
+  for (std::size_t i = 0; i < sent.size(); ++i) {
+    if (sent[i].finished != Clock::time_point{}) start = std::min(start, sent[i].at - after(i));
+  }
+  for (std::size_t i = 0; i < sent.size(); ++i) {
+    if (due[i] >= options.warm_up && sent[i].finished != Clock::time_point{})
+      result.ways.push_back({start + after(i), sent[i].finished});
+  }
+  return result;
+}
+
+double percentile_ms(std::vector<double>& values, double share) {
+  if (values.empty()) throw Error("a load", "has no request in some of the time", "give more --seconds");
+  const auto at = static_cast<std::size_t>(std::ceil(share * static_cast<double>(values.size()))) - 1;
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(at), values.end());
+  return values[at];
+}
+
+/// Latency of two models side by side, of the requests that met a swap of one of them and of those that did not. Swaps
+/// and pauses take turns some times a second, so that both kinds have the same neighbours on a machine of many.
+/// \param pin    whether each model is kept on a core of its own
+/// \param pause  between one swap's end and the next one's begin
+void swap(const std::string& network, double load, double seconds, int rounds, bool pin,
+          std::chrono::milliseconds pause) {
+  constexpr std::chrono::milliseconds freeing(75);  // after a version was published: the one before is found unused
   const Model<float> model = zoo_model(network);
   const std::vector<int> cpus = current_affinity();
   Folder folder;
@@ -249,60 +238,68 @@ void swap(const std::string& network, double load, double seconds, int rounds, b
   InferenceServer server(options);
   for (const std::string& problem : server.load()) throw Error("the server", problem);
   const auto at = [&](const char* name) { return HttpLoad(ServedAt{"127.0.0.1", server.port(), name, ""}); };
-  const HttpLoad changing = at("changing"), beside = at("beside");
+  const HttpLoad http[] = {at("changing"), at("beside")};
   // What both do at the same time: where cores share what bounds them, that is less than what each does alone.
-  const auto capacity = [](const HttpLoad& http) {
-    return generate_load(http, MultiStream{2}, for_seconds(2.0)).throughput_per_s;
+  const auto capacity = [](const HttpLoad& one) {
+    return generate_load(one, MultiStream{2}, for_seconds(2.0)).throughput_per_s;
   };
-  auto of_other = std::async(std::launch::async, [&] { return capacity(beside); });
-  const double mine_alone = capacity(changing);
-  const double rate = load * std::min(mine_alone, of_other.get());
+  auto of_other = std::async(std::launch::async, [&] { return capacity(http[1]); });
+  const double mine = capacity(http[0]);
+  const double rate = load * std::min(mine, of_other.get());
   std::printf("%s, two models, each %.0f requests/s (%.0f %% of what they do side by side), %s\n", network.c_str(),
               rate, 100.0 * load, pin ? "each on a core" : "not pinned");
-  struct Both {
-    LoadReport changing, beside;
-  };
-  const auto both = [&](std::uint64_t seed) {
-    auto other = std::async(std::launch::async, [&, seed] {
-      return generate_load(beside, Server{PoissonArrivals{rate}}, for_seconds(seconds, seed + 1000));
-    });
-    LoadReport mine = generate_load(changing, Server{PoissonArrivals{rate}}, for_seconds(seconds, seed));
-    return Both{std::move(mine), other.get()};
-  };
-  std::vector<double> ratios[2];
-  std::int64_t failed = 0, issued = 0;
+  std::vector<double> p50[2], p99[2];  // with a swap ÷ without
+  std::vector<double> all[2][2];       // [ms] of each model, without and with a swap
+  std::vector<double> swap_ms;
+  std::int64_t failed = 0, answered = 0;
   for (int round = 0; round < rounds; ++round) {
-    const Both steady = both(static_cast<std::uint64_t>(round));
     std::atomic<bool> ending{false};
-    int swaps = 0;
+    std::vector<Way> swaps;
     std::thread swapper([&] {
-      while (!ending) {
-        server.repository().load("changing", swaps++ % 2 == 0 ? "2" : "1");
-        std::this_thread::sleep_for(500ms);
+      for (int version = 2; !ending; version = 3 - version) {
+        std::this_thread::sleep_for(pause);
+        const auto began = Clock::now();
+        server.repository().load("changing", std::to_string(version));
+        swap_ms.push_back(1000.0 * Seconds(Clock::now() - began).count());
+        std::this_thread::sleep_for(freeing);
+        swaps.push_back({began, Clock::now()});
       }
     });
-    const Both during = both(static_cast<std::uint64_t>(round));
+    const auto seed = static_cast<std::uint64_t>(2 * round);
+    auto other = std::async(std::launch::async, [&] { return ways_of(http[1], rate, seconds, seed + 1); });
+    const Ways changing = ways_of(http[0], rate, seconds, seed), beside = other.get();
     ending = true;
     swapper.join();
-    for (const Both* run : {&steady, &during}) {
-      for (const LoadReport* report : {&run->changing, &run->beside}) {
-        issued += report->requests.issued;
-        failed += report->requests.issued - report->requests.done;
+    for (const Ways* ways : {&changing, &beside}) {
+      const int which = ways == &beside ? 1 : 0;
+      std::vector<double> without, with;  // [ms]
+      for (const Way& way : ways->ways) {
+        const bool met = std::any_of(swaps.begin(), swaps.end(), [&](const Way& swap) {
+          return swap.due <= way.finished && way.due <= swap.finished;
+        });
+        (met ? with : without).push_back(1000.0 * Seconds(way.finished - way.due).count());
       }
+      all[which][0].insert(all[which][0].end(), without.begin(), without.end());
+      all[which][1].insert(all[which][1].end(), with.begin(), with.end());
+      failed += ways->failed;
+      answered += static_cast<std::int64_t>(ways->ways.size());
+      const double was50 = percentile_ms(without, 0.5), was99 = percentile_ms(without, 0.99);
+      const double is50 = percentile_ms(with, 0.5), is99 = percentile_ms(with, 0.99);
+      p50[which].push_back(is50 / was50);
+      p99[which].push_back(is99 / was99);
+      std::printf("  %s %zu and %zu requests, p50 %.2f → %.2f ms, p99 %.2f → %.2f ms (%.2f ×)%s",
+                  which == 0 ? "changing" : "beside", without.size(), with.size(), was50, is50, was99, is99,
+                  p99[which].back(), which == 0 ? ";" : "\n");
     }
-    ratios[0].push_back(during.changing.latency.statistics.p99.count() /
-                        steady.changing.latency.statistics.p99.count());
-    ratios[1].push_back(during.beside.latency.statistics.p99.count() / steady.beside.latency.statistics.p99.count());
-    std::printf(
-        "  %d swaps: changing p50 %.2f → %.2f ms, p99 %.2f → %.2f ms (%.2f ×); beside p99 %.2f → %.2f ms (%.2f ×)\n",
-        swaps, steady.changing.latency.statistics.p50.count(), during.changing.latency.statistics.p50.count(),
-        steady.changing.latency.statistics.p99.count(), during.changing.latency.statistics.p99.count(),
-        ratios[0].back(), steady.beside.latency.statistics.p99.count(), during.beside.latency.statistics.p99.count(),
-        ratios[1].back());
     std::fflush(stdout);
   }
-  std::printf("  median: changing %.2f ×, beside %.2f ×; %lld of %lld requests not answered\n", median_of(ratios[0]),
-              median_of(ratios[1]), static_cast<long long>(failed), static_cast<long long>(issued));
+  std::printf("  median (quartiles) of %d rounds, %zu swaps of %.0f ms: p99 of changing %s, of beside %s; p50 %s, %s\n",
+              rounds, swap_ms.size(), median_of(swap_ms), with_quartiles(p99[0]).c_str(),
+              with_quartiles(p99[1]).c_str(), with_quartiles(p50[0]).c_str(), with_quartiles(p50[1]).c_str());
+  std::printf("  all rounds together: p99 of changing %.2f ×, of beside %.2f ×\n",
+              percentile_ms(all[0][1], 0.99) / percentile_ms(all[0][0], 0.99),
+              percentile_ms(all[1][1], 0.99) / percentile_ms(all[1][0], 0.99));
+  std::printf("  %lld requests answered, %lld not\n", static_cast<long long>(answered), static_cast<long long>(failed));
 }
 
 }  // namespace
@@ -312,7 +309,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   std::string network = "fashion_cnn";
   double rate = 500.0, seconds = 2.0, load = 0.6;
-  int rounds = 5, connections = 16, short_run_us = -1;
+  int rounds = 5, connections = 16, short_run_us = -1, pause_ms = 150;
   bool pin = false;
   const auto add = [&](const char* name, const char* what, const std::function<void()>& run) {
     CLI::App* sub = app.add_subcommand(name, what);
@@ -329,9 +326,11 @@ int main(int argc, char** argv) {
   sub = add("throughput", "requests per second of a null model on one core", [&] { throughput(seconds, connections); });
   sub->add_option("--connections", connections)->capture_default_str();
   add("generator", "the generator's own error", [&] { generator(seconds); });
-  sub = add("swap", "latency while a version is exchanged", [&] { swap(network, load, seconds, rounds, pin); });
+  sub = add("swap", "latency while a version is exchanged",
+            [&] { swap(network, load, seconds, rounds, pin, std::chrono::milliseconds(pause_ms)); });
   sub->add_option("--network", network, "of the zoo")->capture_default_str();
   sub->add_option("--load", load, "share of what both models do side by side")->capture_default_str();
+  sub->add_option("--pause-ms", pause_ms, "between two swaps")->capture_default_str();
   sub->add_flag("--pin", pin, "each model on a core of its own");
   sub->add_option("--rounds", rounds)->capture_default_str();
   try {

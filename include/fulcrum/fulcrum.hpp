@@ -18,6 +18,7 @@
 #include <fulcrum/core/language.hpp>
 #include <fulcrum/core/linkage.hpp>
 #include <fulcrum/core/progress.hpp>
+#include <fulcrum/core/quiet_thread.hpp>
 #include <fulcrum/core/random.hpp>
 #include <fulcrum/core/shape.hpp>
 #include <fulcrum/core/units.hpp>

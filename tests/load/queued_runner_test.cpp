@@ -1,7 +1,10 @@
 #include <fulcrum/load/queued_runner.hpp>
 
+#include <sched.h>
+
 #include <atomic>
 #include <future>
+#include <stdexcept>
 #include <thread>
 
 #include <fulcrum/exec/reference.hpp>
@@ -305,4 +308,34 @@ TEST_CASE("requests that run on calling threads and on the runner's own take tur
   }
   CHECK(right == 4 * each);
   CHECK(here == 4 * (each - (each + 2) / 3));
+}
+
+TEST_CASE("a runner that is made quietly warms up at the lowest priority, and serves at its maker's") {
+  for (const int threads : {1, 2}) {
+    CAPTURE(threads);
+    std::atomic<int> quiet{0}, loud{0};
+    RunnerOptions options;
+    options.quietly = true;
+    options.batching.max_batch = 2;
+    options.executors = [&](const Model<float>&, const RunConfig& config) {
+      return test::SumExecutor(config.batch, 4, [&] { ++(::sched_getscheduler(0) == SCHED_IDLE ? quiet : loud); });
+    };
+    QueuedRunner runner(sum_model(), {.threads = threads}, options);
+    CHECK(quiet == 3 * static_cast<int>(runner.executors().size()));
+    CHECK(loud == (threads == 1 ? 0 : 1));  // a team is started
+    float sum = 0.0F;
+    float* const results[] = {&sum};
+    CHECK(runner.infer(sources, results).status == RequestStatus::done);
+    CHECK(sum == 10.0F);
+    CHECK(loud == (threads == 1 ? 1 : 2));
+  }
+}
+
+TEST_CASE("what throws while a runner is made quietly reaches its maker") {
+  RunnerOptions options;
+  options.quietly = true;
+  options.executors = [](const Model<float>&, const RunConfig& config) {
+    return test::SumExecutor(config.batch, 4, [] { throw std::runtime_error("no warmth"); });
+  };
+  CHECK_THROWS_WITH(QueuedRunner(sum_model(), {}, options), "no warmth");
 }

@@ -23,7 +23,8 @@ namespace fulcrum {
 
 /// A model made ready for a configuration: what its instances share, and how an instance is made.
 struct PreparedModel {
-  /// Makes an instance. Called on the instance's own thread, on several threads at the same time.
+  /// Makes an instance. Called on the instance's own thread, or on one that makes it and warms it up beforehand
+  /// (RunnerOptions::quietly); on several threads at the same time.
   std::function<AnyExecutor()> instance;
   int openmp_threads = 0;  ///< of the OpenMP team of GNU's library that an instance runs on; 0: on none
   MemoryUse memory;        ///< 0: not known

@@ -25,6 +25,9 @@ struct RunnerOptions {
   QueuePolicy queue{};
   bool pin = true;                 ///< keep instances on CPUs of their own when there are enough
   ExecutorFactory executors = {};  ///< what runs the model; empty: oneDNN's, which share packed weights
+  /// Make the instances and warm them up at the lowest priority of the system, beside what else runs: each on a thread
+  /// that ends then. Instances of several threads run once more, for their team.
+  bool quietly = false;
 };
 
 namespace detail {

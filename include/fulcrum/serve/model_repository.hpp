@@ -26,7 +26,7 @@ struct RepositoryOptions {
   std::string folder{};         ///< of NAME/VERSION/model.onnx, versions being numbers
   ModelSettings defaults{};     ///< of models whose config.json does not say
   ExecutorFactory executors{};  ///< what runs the models; empty: oneDNN's
-  bool quietly = true;          ///< compile at the lowest priority of the system, beside what is being served
+  bool quietly = true;          ///< load and free at the lowest priority of the system, beside what is being served
   bool keep_previous = true;    ///< the version before stays loaded, so that going back to it takes no time
   /// Called before a version is read, with the folder it is in; throws an Error when it may not be loaded.
   std::function<void(const std::string& version_folder)> check{};
@@ -92,8 +92,11 @@ public:
   /// Of one model, ascending.
   FULCRUM_DECLARE [[nodiscard]] std::vector<std::string> loaded_versions(const std::string& name) const;
 
-  /// Frees what was taken out of service and has no more requests; to be called now and then.
+  /// Frees what was taken out of service and has no more requests, and waits until it is gone; to be called now and
+  /// then.
   FULCRUM_DECLARE void collect();
+  /// Whether there is something to free.
+  FULCRUM_DECLARE [[nodiscard]] bool can_collect() const;
   /// Keeps a runner until its requests are done.
   FULCRUM_DECLARE void retire(std::shared_ptr<WatchedRunner> runner);
 
@@ -104,6 +107,8 @@ private:
   };
   FULCRUM_DECLARE [[nodiscard]] std::shared_ptr<ServedVersion> make(const std::string& name,
                                                                     const std::string& version) const;
+  /// Runs it as quietly as the options say, and waits for it.
+  FULCRUM_DECLARE void apart(const std::function<void()>& function) const;
   FULCRUM_DECLARE void put(const std::string& name, std::shared_ptr<ServedVersion> made, bool publish);
 
   RepositoryOptions options_;

@@ -18,7 +18,8 @@
 namespace fulcrum {
 
 /// A model compiled for every batch size that its settings plan, and the runner before it. Compiling is apart from
-/// starting, so that it can be done on a thread of low priority: threads that a runner starts inherit theirs.
+/// starting, so that it can be done on a thread of low priority (run_quietly()): threads that a runner starts inherit
+/// theirs.
 class ServedVersion {
 public:
   /// Compiles.
@@ -41,9 +42,10 @@ public:
 
   /// Starts the instances and warms each of them up for each batch size. Called again, new ones take the place of the
   /// old, whose requests they finish.
+  /// \param quietly  at the lowest priority (RunnerOptions::quietly)
   /// \return the runner before; empty at first. Whoever drops the last pointer to it waits for its requests.
   /// \throws Error as QueuedRunner
-  FULCRUM_DECLARE std::shared_ptr<WatchedRunner> start();
+  FULCRUM_DECLARE std::shared_ptr<WatchedRunner> start(bool quietly = false);
 
   /// The runner of new requests. Precondition: start() has returned once.
   [[nodiscard]] std::shared_ptr<WatchedRunner> runner() const {
@@ -124,13 +126,14 @@ FULCRUM_DEFINE ServedVersion::ServedVersion(std::string model, std::string versi
   prepared_ = [compiled](const Model<float>&, const RunConfig& config) { return compiled->at(config.batch); };
 }
 
-FULCRUM_DEFINE std::shared_ptr<WatchedRunner> ServedVersion::start() {
+FULCRUM_DEFINE std::shared_ptr<WatchedRunner> ServedVersion::start(bool quietly) {
   RunnerOptions options;
   options.batching = settings_.batching;
   if (settings_.slo) options.batching.within = std::chrono::duration_cast<std::chrono::nanoseconds>(*settings_.slo);
   options.queue = settings_.queue;
   options.executors = prepared_;
   options.pin = !settings_.cpus.empty();
+  options.quietly = quietly;
   std::shared_ptr<WatchedRunner> made;
   {
     std::optional<PinnedThread> pin;  // instances take their CPUs from those of the thread that makes them

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <fulcrum/core/linkage.hpp>
+#include <fulcrum/core/quiet_thread.hpp>
 #include <fulcrum/load/queued_runner.hpp>
 
 namespace fulcrum {
@@ -22,7 +23,7 @@ namespace detail {
 /// What an executor does, as its own thread writes it and a watchman reads it.
 struct ExecutorWatch {
   std::atomic<std::uint64_t> runs{0};    // odd: one is on its way
-  std::atomic<std::int64_t> warm_ns{0};  // the longest of the first runs
+  std::atomic<std::int64_t> warm_ns{0};  // the shortest of the first runs, without the time when others had its CPU
   std::atomic<bool> threw{false};
   // Of the watchman alone.
   std::uint64_t seen = 0;
@@ -45,7 +46,9 @@ public:
   [[nodiscard]] std::vector<Shape> dst_shapes() const { return executor_.dst_shapes(); }
   void execute(std::span<const float* const> src, std::span<float* const> dst) {
     const std::uint64_t run = watch_->runs.fetch_add(1, std::memory_order_relaxed);
+    const bool warming = run < 6;  // three runs of two counts each: the warm-up of QueuedRunner
     const auto began = std::chrono::steady_clock::now();
+    const std::chrono::nanoseconds had_waited = warming ? waited_for_cpu() : std::chrono::nanoseconds{0};
     try {
       executor_.execute(src, dst);
     } catch (...) {
@@ -53,10 +56,11 @@ public:
       watch_->runs.fetch_add(1, std::memory_order_relaxed);
       throw;
     }
-    if (run < 6) {  // three runs of two counts each: the warm-up of QueuedRunner
-      const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - began;
-      watch_->warm_ns.store(std::max(watch_->warm_ns.load(std::memory_order_relaxed), took.count()),
-                            std::memory_order_relaxed);
+    if (warming) {
+      const auto took = std::chrono::steady_clock::now() - began - (waited_for_cpu() - had_waited);
+      const std::int64_t ns = std::max<std::int64_t>(std::chrono::nanoseconds(took).count(), 1);
+      const std::int64_t before = watch_->warm_ns.load(std::memory_order_relaxed);
+      watch_->warm_ns.store(before == 0 ? ns : std::min(before, ns), std::memory_order_relaxed);
     }
     watch_->runs.fetch_add(1, std::memory_order_relaxed);
   }

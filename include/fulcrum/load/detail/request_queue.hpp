@@ -14,6 +14,7 @@
 
 #include <fulcrum/analysis/independent_samples.hpp>
 #include <fulcrum/core/cpu_limits.hpp>
+#include <fulcrum/core/quiet_thread.hpp>
 #include <fulcrum/exec/onednn_model_cache.hpp>
 #include <fulcrum/load/batch_delay.hpp>
 #include <fulcrum/load/detail/precise_timer.hpp>
@@ -35,6 +36,7 @@ public:
         delay_(options.batching),
         policy_(options.queue),
         spins_(!plan_.cpus.empty()),
+        quietly_(options.quietly),
         ready_(instances) {
     const auto slots = static_cast<std::size_t>(policy_.capacity + instances * batching_.max_batch);
     requests_.resize(slots);
@@ -209,6 +211,17 @@ private:
     return instance;
   }
 
+  void pin_own_team(std::size_t index) const {
+    if (plan_.cpus.empty()) return;
+    const std::vector<int>& cpus = plan_.cpus[index];
+    if (static_cast<int>(cpus.size()) == plan_.prepared.front().openmp_threads) pin_team(cpus);
+  }
+
+  void make_on_own_team(std::size_t index, std::optional<Instance>& instance) const {
+    pin_own_team(index);
+    instance.emplace(make_instance());
+  }
+
   static void check_shapes(const std::vector<Shape>& shapes, const std::vector<std::size_t>& elements,
                            std::int64_t size) {
     for (std::size_t i = 0; i < shapes.size(); ++i) {
@@ -231,12 +244,14 @@ private:
     std::optional<PinnedThread> pin;
     std::optional<Instance> instance;
     try {
-      if (!plan_.cpus.empty()) {
-        const std::vector<int>& cpus = plan_.cpus[index];
-        pin.emplace(cpus);  // before the first parallel region, so that the team inherits it
-        if (static_cast<int>(cpus.size()) == plan_.prepared.front().openmp_threads) pin_team(cpus);
+      if (!plan_.cpus.empty()) pin.emplace(plan_.cpus[index]);  // before the first region, so that the team inherits it
+      if (quietly_) run_quietly([&] { make_on_own_team(index, instance); });
+      if (!quietly_) {
+        make_on_own_team(index, instance);
+      } else if (!plan_.one_thread) {
+        pin_own_team(index);
+        instance->executors.front().execute(instance->src, instance->dst);
       }
-      instance.emplace(make_instance());
     } catch (...) {
       failures_[index] = std::current_exception();
     }
@@ -363,6 +378,7 @@ private:
   BatchDelay delay_;      // under the mutex
   QueuePolicy policy_;
   bool spins_;                             // where instances have CPUs of their own
+  bool quietly_;                           // are instances made
   std::atomic<std::uint64_t> changes_{0};  // of what threads wait for
   std::latch ready_;
   mutable std::mutex mutex_;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <future>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -177,7 +178,10 @@ public:
       if (finding != WatchedRunner::Finding::well) replace(*version, runner, finding);
     }
     answer_for_given_up();
-    repository_.collect();
+    const bool collecting =
+        collecting_.valid() && collecting_.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
+    if (!collecting && repository_.can_collect())  // on another thread, as a quiet one may take its time
+      collecting_ = std::async(std::launch::async, [this] { repository_.collect(); });
   }
 
   /// Whether an instance is stuck that could not be replaced.
@@ -455,6 +459,7 @@ private:
   mutable std::mutex mutex_;
   std::list<InferenceCall*> on_their_way_;
   std::atomic<bool> stuck_{false};
+  std::future<void> collecting_;  // the last: it uses the rest
 };
 
 }  // namespace fulcrum::detail

@@ -2,15 +2,12 @@
 /// \file
 /// What serve/model_repository.hpp declares.
 
-#include <sched.h>
-
 #include <algorithm>
 #include <charconv>
-#include <exception>
 #include <filesystem>
-#include <thread>
 #include <utility>
 
+#include <fulcrum/core/quiet_thread.hpp>
 #include <fulcrum/onnx/import.hpp>
 #include <fulcrum/serve/model_repository.hpp>
 
@@ -22,26 +19,6 @@ inline std::optional<std::uint64_t> version_number(std::string_view text) noexce
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   const bool plain = error == std::errc{} && end == text.data() + text.size() && (text.front() != '0');
   return plain ? std::optional(number) : std::nullopt;
-}
-
-/// Runs a function on a thread of its own, at the lowest priority the system has if so wished, and waits for it. Its
-/// priority cannot be raised again, and threads inherit it: hence its own thread.
-template <class F>
-void run_apart(bool quietly, F&& function) {
-  std::exception_ptr failure;
-  std::thread thread([&] {
-    if (quietly) {
-      const sched_param none{};
-      static_cast<void>(::sched_setscheduler(0, SCHED_IDLE, &none));  // without it, it is only louder
-    }
-    try {
-      function();
-    } catch (...) {
-      failure = std::current_exception();
-    }
-  });
-  thread.join();
-  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace fulcrum::detail
@@ -121,12 +98,16 @@ FULCRUM_DEFINE std::vector<VersionStatus> ModelRepository::index() const {
   return result;
 }
 
+FULCRUM_DEFINE void ModelRepository::apart(const std::function<void()>& function) const {
+  options_.quietly ? run_quietly(function) : function();
+}
+
 FULCRUM_DEFINE std::shared_ptr<ServedVersion> ModelRepository::make(const std::string& name,
                                                                     const std::string& version) const {
   const std::string model_folder = options_.folder + "/" + name;
   const std::string folder = model_folder + "/" + version;
   std::shared_ptr<ServedVersion> made;
-  detail::run_apart(options_.quietly, [&] {
+  apart([&] {
     if (options_.check) options_.check(folder);
     ModelSettings settings = options_.defaults;
     for (const std::string& place : {model_folder, folder}) {
@@ -143,7 +124,7 @@ FULCRUM_DEFINE std::shared_ptr<ServedVersion> ModelRepository::make(const std::s
     made = std::make_shared<ServedVersion>(name, version, import_onnx(folder + "/model.onnx"), settings,
                                            options_.executors);
   });
-  static_cast<void>(made->start());  // its threads are to have the priority of this one
+  static_cast<void>(made->start(options_.quietly));  // its threads are to have the priority of this one
   return made;
 }
 
@@ -295,18 +276,32 @@ FULCRUM_DEFINE void ModelRepository::retire(std::shared_ptr<WatchedRunner> runne
   if (runner) retired_runners_.push_back(std::move(runner));
 }
 
+FULCRUM_DEFINE bool ModelRepository::can_collect() const {
+  const std::lock_guard lock(mutex_);
+  const auto is_free = [](const auto& pointer) { return pointer.use_count() == 1; };
+  return std::any_of(retired_.begin(), retired_.end(), is_free) ||
+         std::any_of(retired_runners_.begin(), retired_runners_.end(), is_free);
+}
+
 FULCRUM_DEFINE void ModelRepository::collect() {
   std::vector<std::shared_ptr<ServedVersion>> versions;  // destroyed without the lock: their instances are waited for
   std::vector<std::shared_ptr<WatchedRunner>> runners;
-  const std::unique_lock lock(mutex_);
-  const auto take_free = [](auto& from, auto& to) {
-    for (auto& pointer : from) {
-      if (pointer.use_count() == 1) to.push_back(std::move(pointer));
-    }
-    std::erase_if(from, [](const auto& pointer) { return !pointer; });
-  };
-  take_free(retired_, versions);
-  take_free(retired_runners_, runners);
+  {
+    const std::lock_guard lock(mutex_);
+    const auto take_free = [](auto& from, auto& to) {
+      for (auto& pointer : from) {
+        if (pointer.use_count() == 1) to.push_back(std::move(pointer));
+      }
+      std::erase_if(from, [](const auto& pointer) { return !pointer; });
+    };
+    take_free(retired_, versions);
+    take_free(retired_runners_, runners);
+  }
+  if (versions.empty() && runners.empty()) return;
+  apart([&] {  // many pages go back to the system
+    versions.clear();
+    runners.clear();
+  });
 }
 
 }  // namespace fulcrum
