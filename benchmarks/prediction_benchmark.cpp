@@ -29,4 +29,18 @@ void predict_fashion_cnn(benchmark::State& state) {
 }
 BENCHMARK(predict_fashion_cnn)->Arg(1)->Arg(64)->Unit(benchmark::kMicrosecond);
 
+/// With its schedule made; 1: and its steps predicted before, as in a search among configurations.
+void predict_scheduled_resnet50(benchmark::State& state) {
+  static const MachineProfile profile = calibrate({.budget = Seconds(3)});
+  static const Schedule schedule = make_schedule(zoo_model("resnet50", 1), {}, machine_of(profile));
+  StepPredictions known(profile);
+  if (predict(schedule, known) != predict(schedule, profile)) {
+    std::fprintf(stderr, "wrong result, not timed: known steps change a prediction\n");
+    std::exit(1);
+  }
+  const bool are_known = state.range(0) == 1;
+  for (auto _ : state) benchmark::DoNotOptimize(are_known ? predict(schedule, known) : predict(schedule, profile));
+}
+BENCHMARK(predict_scheduled_resnet50)->Arg(0)->Arg(1)->Unit(benchmark::kMicrosecond);
+
 }  // namespace

@@ -164,3 +164,33 @@ TEST_CASE("a prediction says where a measurement lies, the wider the less is kno
   profile.composition[0].factor = 1.1;
   CHECK(predict(model, {}, profile).layers[0].latency / sure.layers[0].latency == Approx(1.1));
 }
+
+TEST_CASE("what earlier predictions had does not change later ones") {
+  const MachineProfile machine = synthetic::machine();
+  StepPredictions steps(machine);
+  for (int turn = 0; turn < 2; ++turn) {
+    for (const std::int64_t batch : {1, 4}) {
+      for (const int instances : {1, 2}) {
+        const Schedule schedule =
+            make_schedule(predicted_network(), {.batch = batch, .instances = instances}, machine_of(machine));
+        CHECK(predict(schedule, steps) == predict(schedule, machine));
+      }
+    }
+  }
+}
+
+TEST_CASE("steps that differ in one thing are predicted apart") {
+  const MachineProfile machine = synthetic::machine();
+  const Step step = make_schedule(predicted_network(), {.batch = 4}, machine_of(machine)).steps.front().step;
+  StepPredictions steps(machine);
+  const double alone_us = steps.of(step, 1).alone.time_us;
+  for (const auto change : {+[](Step& s) { s.flops *= 8.0; }, +[](Step& s) { s.src_bytes *= 1000.0; },
+                            +[](Step& s) { s.weight_bytes *= 10000.0; }, +[](Step& s) { s.function_flops = 1e9; },
+                            +[](Step& s) { s.reread_bytes = 1e9, s.reread_set = 1e9; }}) {
+    Step other = step;
+    change(other);
+    CHECK(steps.of(other, 1).alone.time_us > alone_us);
+    CHECK(steps.of(other, 1).alone.time_us == predict_step(other, machine).time_us);
+  }
+  CHECK(steps.of(step, 1).alone.time_us == alone_us);
+}

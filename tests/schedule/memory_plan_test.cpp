@@ -71,3 +71,23 @@ TEST_CASE("plans of random lifetimes stay close to the largest live set") {
     CHECK(static_cast<double>(plan.total) <= 1.1 * static_cast<double>(largest_live_set(buffers)));
   }
 }
+
+TEST_CASE("the largest live set is what the fullest step holds") {
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    Random random(seed);
+    std::vector<BufferLifetime> buffers;
+    for (std::size_t i = 0; i < 1 + random.below(30); ++i) {
+      const std::size_t first = random.below(20);
+      buffers.push_back({random.below(1000), first, first + random.below(6)});
+    }
+    std::size_t fullest = 0;
+    for (std::size_t step = 0; step < 30; ++step) {
+      std::size_t live = 0;
+      for (const BufferLifetime& b : buffers) {
+        if (b.first_step <= step && step <= b.last_step) live += (b.bytes + 63) / 64 * 64;
+      }
+      fullest = std::max(fullest, live);
+    }
+    REQUIRE(largest_live_set(buffers) == fullest);
+  }
+}

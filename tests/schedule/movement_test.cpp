@@ -167,3 +167,11 @@ TEST_CASE("a Concat whose sources are computed in its result costs nothing on a 
   CHECK(joins(1, {seen}) == 0);
   CHECK(joins(4, {seen}) == 1);
 }
+
+TEST_CASE("expected steps are those of the schedule, and movements between them") {
+  const Schedule schedule = make_schedule(network(), {1, 1, 1, Precision::bf16}, {});
+  const ExpectedSteps expected(schedule, {});
+  REQUIRE(expected.in_order().size() == schedule.steps.size() + 1);
+  CHECK(expected.in_order().front()->step.kind == "Reorder");
+  for (std::size_t i = 0; i < schedule.steps.size(); ++i) CHECK(expected.in_order()[i + 1] == &schedule.steps[i]);
+}

@@ -58,22 +58,28 @@ FULCRUM_DECLARE [[nodiscard]] std::optional<std::string> drift_note(const Drift&
 /// long, all others, and what lies between steps, `compute` times; every statistic in the proportion of the whole.
 FULCRUM_DECLARE [[nodiscard]] LatencyReport at_present_speed(LatencyReport predicted, const Drift& drift);
 
-/// A prediction with another time for each layer, and for what lies between them; every statistic in the proportion of
-/// the whole.
+/// How many times as long an inference takes with another time for each layer, and for what lies between them.
 /// \param factor   of a layer: f(const StepLatency&)
 /// \param outside  of what lies between layers
 template <class F>
-[[nodiscard]] LatencyReport with_layers_scaled(LatencyReport predicted, const F& factor, double outside) {
+[[nodiscard]] double times_as_long(const LatencyReport& predicted, const F& factor, double outside) {
   const double before = predicted.latency.p50.count();
-  if (!(before > 0.0)) return predicted;
+  if (!(before > 0.0)) return 1.0;
   double between = before;
   double after = 0.0;
-  for (StepLatency& layer : predicted.layers) {
+  for (const StepLatency& layer : predicted.layers) {
     between -= layer.latency.count();
-    layer.latency *= factor(std::as_const(layer));
-    after += layer.latency.count();
+    after += factor(layer) * layer.latency.count();
   }
-  const double whole = (after + outside * between) / before;
+  return (after + outside * between) / before;
+}
+
+/// A prediction in which they take those times; every statistic in the proportion of the whole.
+template <class F>
+[[nodiscard]] LatencyReport with_layers_scaled(LatencyReport predicted, const F& factor, double outside) {
+  if (!(predicted.latency.p50.count() > 0.0)) return predicted;
+  const double whole = times_as_long(predicted, factor, outside);
+  for (StepLatency& layer : predicted.layers) layer.latency *= factor(std::as_const(layer));
   LatencyStatistics& l = predicted.latency;
   for (Milliseconds* figure : {&l.min, &l.mean, &l.p50, &l.p90, &l.p95, &l.p99, &l.p99_9}) *figure *= whole;
   predicted.throughput_per_s /= whole;

@@ -54,7 +54,8 @@ struct Slowdown {
 /// Samples in blocks, as vectors of a CPU take them (cost/detail/kriging_sum.hpp). Nothing that the samples do not say.
 struct SampleTable {
   std::size_t count = 0;
-  std::vector<float> blocks;   ///< of sixteen samples: their first features, their second ones, …; the last filled up
+  std::vector<std::size_t> columns;  ///< features in which samples differ; whoever is clamped is at one with all others
+  std::vector<float> blocks;   ///< of samples: those features of them, one after the other; the last block filled up
   std::vector<float> weights;  ///< of the samples, and 0 of what fills up
   std::vector<std::pair<double, double>> ranges;  ///< the least and the largest of each feature
   std::pair<double, double> logs;                 ///< the least and the largest log_slowdown
@@ -166,10 +167,11 @@ FULCRUM_DEFINE void EfficiencyModel::prepare() {
     for (const EfficiencySample& sample : samples)
       range = {std::min(range.first, sample.features[j]), std::max(range.second, sample.features[j])};
     table.ranges.push_back(range);
+    if (range.first < range.second) table.columns.push_back(j);
   }
   constexpr std::size_t side = detail::samples_side_by_side;
   for (std::size_t first = 0; first < samples.size(); first += side) {
-    for (std::size_t j = 0; j < width; ++j) {
+    for (const std::size_t j : table.columns) {
       for (std::size_t i = first; i < first + side; ++i)  // what fills up is another time the last one
         table.blocks.push_back(static_cast<float>(samples[std::min(i, samples.size() - 1)].features[j]));
     }
@@ -191,19 +193,20 @@ FULCRUM_DEFINE Slowdown EfficiencyModel::slowdown(const std::vector<double>& fea
     return prepared.slowdown(features);
   }
   constexpr std::size_t most = 64;  // features; no class has half as many
-  std::array<float, most> clamped_features;
-  double outside = 0.0;  // squared distance from the range of the samples
+  std::array<float, most> at{};     // by column of the table
+  double outside = 0.0;             // squared distance from the range of the samples
   result.log = trend.empty() ? 0.0 : trend.front();
   const std::size_t width = std::min({features.size(), table.ranges.size(), most});
+  std::size_t column = 0;
   for (std::size_t j = 0; j < width; ++j) {
     const double clamped = std::clamp(features[j], table.ranges[j].first, table.ranges[j].second);
     outside += (features[j] - clamped) * (features[j] - clamped);
     if (j + 1 < trend.size()) result.log += trend[j + 1] * clamped;
-    clamped_features[j] = static_cast<float>(clamped);
+    if (column < table.columns.size() && table.columns[column] == j) at[column++] = static_cast<float>(clamped);
   }
   const detail::KrigingSum sum =
-      detail::kriging_sum(table.blocks.data(), table.weights.data(), table.weights.size(), clamped_features.data(),
-                          width, static_cast<float>(std::sqrt(3.0) / length_scale));
+      detail::kriging_sum(table.blocks.data(), table.weights.data(), table.weights.size(), at.data(),
+                          table.columns.size(), static_cast<float>(std::sqrt(3.0) / length_scale));
   result.log += sum.weighted;
   // Few samples with features that go together can point anywhere: no step is much better or worse than all of them.
   constexpr double beyond = 0.3;

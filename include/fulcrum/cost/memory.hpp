@@ -30,9 +30,8 @@ namespace fulcrum {
 /// \param schedule  a plan: an executor that made one knows what it takes
 FULCRUM_DECLARE [[nodiscard]] MemoryUse predicted_memory(const Schedule& schedule, const Machine& machine);
 
-/// \param steps  expected_steps() of the schedule on that machine
-FULCRUM_DECLARE [[nodiscard]] MemoryUse predicted_memory(const Schedule& schedule,
-                                                         const std::vector<ScheduledStep>& steps,
+/// \param steps  of the schedule on that machine
+FULCRUM_DECLARE [[nodiscard]] MemoryUse predicted_memory(const Schedule& schedule, const ExpectedSteps& steps,
                                                          const Machine& machine);
 
 }  // namespace fulcrum
@@ -48,7 +47,7 @@ FULCRUM_DECLARE std::size_t rounded_up(std::int64_t value, std::int64_t multiple
 /// Lifetimes of what the steps of a schedule hand on.
 class ArenaPlanner {
 public:
-  FULCRUM_DECLARE ArenaPlanner(const Schedule& schedule, const std::vector<ScheduledStep>& steps,
+  FULCRUM_DECLARE ArenaPlanner(const Schedule& schedule, const std::vector<const ScheduledStep*>& steps,
                                const Machine& machine);
 
   /// [B] of one lane's arena.
@@ -81,7 +80,7 @@ private:
 
   const Schedule& schedule_;
   std::int64_t vector_;  // channels that blocked layouts hold side by side; 1: none are
-  const std::vector<ScheduledStep>& steps_;
+  const std::vector<const ScheduledStep*>& steps_;
   // By node id.
   std::vector<NodeId> joined_;  // the result of the Concat that a value is computed inside of; otherwise itself
   std::vector<std::optional<std::size_t>> whole_buffers_;  // of those results
@@ -91,7 +90,7 @@ private:
   std::vector<BufferLifetime> buffers_;
 };
 
-FULCRUM_DEFINE ArenaPlanner::ArenaPlanner(const Schedule& schedule, const std::vector<ScheduledStep>& steps,
+FULCRUM_DEFINE ArenaPlanner::ArenaPlanner(const Schedule& schedule, const std::vector<const ScheduledStep*>& steps,
                                           const Machine& machine)
     : schedule_(schedule),
       vector_(machine.has("avx512") ? 16
@@ -109,12 +108,12 @@ FULCRUM_DEFINE ArenaPlanner::ArenaPlanner(const Schedule& schedule, const std::v
 
 FULCRUM_DEFINE void ArenaPlanner::find_joined() {
   std::iota(joined_.begin(), joined_.end(), NodeId{0});
+  std::vector<bool> runs(joined_.size());  // a Concat, by its result
+  for (const ScheduledStep* entry : steps_) {
+    if (entry->step.kind == "Concat") runs[entry->dst] = true;
+  }
   for (const ScheduledStep& entry : schedule_.steps) {
-    if (entry.step.kind != "Concat") continue;
-    const bool runs = std::any_of(steps_.begin(), steps_.end(), [&](const ScheduledStep& other) {
-      return other.dst == entry.dst && other.step.kind == "Concat";
-    });
-    if (runs) continue;
+    if (entry.step.kind != "Concat" || runs[entry.dst]) continue;
     for (const NodeId part : entry.src) {
       if (joined_[part] == part) joined_[part] = entry.dst;
     }
@@ -128,7 +127,7 @@ FULCRUM_DEFINE NodeId ArenaPlanner::whole_of(NodeId value) const {
 
 FULCRUM_DEFINE void ArenaPlanner::find_last_uses() {
   for (std::size_t i = 0; i < steps_.size(); ++i) {
-    for (const NodeId id : steps_[i].src) last_use_[id] = i;
+    for (const NodeId id : steps_[i]->src) last_use_[id] = i;
   }
   for (const NodeId id : schedule_.outputs) last_use_[id] = steps_.size();
 }
@@ -213,7 +212,7 @@ FULCRUM_DEFINE void ArenaPlanner::scratch_of(const ScheduledStep& entry, std::si
 }
 
 FULCRUM_DEFINE void ArenaPlanner::run(std::size_t at) {
-  const ScheduledStep& entry = steps_[at];
+  const ScheduledStep& entry = *steps_[at];
   for (std::size_t i = 0; i < entry.src.size(); ++i)
     touch(form_of(entry.src[i], i < entry.src_dtypes.size() ? entry.src_dtypes[i] : entry.step.src).buffer, at);
   scratch_of(entry, at);
@@ -230,8 +229,8 @@ FULCRUM_DEFINE void ArenaPlanner::run(std::size_t at) {
   // A result in f32 that nobody moves becomes the user's buffer.
   const bool delivered = std::count(schedule_.outputs.begin(), schedule_.outputs.end(), entry.dst) > 0 &&
                          entry.step.dst == DType::f32 && !buffer &&
-                         std::none_of(steps_.begin(), steps_.end(), [&](const ScheduledStep& other) {
-                           return other.dst == entry.dst && other.step.movement == Movement::output;
+                         std::none_of(steps_.begin(), steps_.end(), [&](const ScheduledStep* other) {
+                           return other->dst == entry.dst && other->step.movement == Movement::output;
                          });
   if (!buffer && !delivered) buffer = allocate(bytes_of(entry.dst, entry.step.dst, blocked));
   touch(buffer, at);
@@ -323,15 +322,15 @@ FULCRUM_DECLARE std::size_t predicted_weights(const Schedule& schedule, const Ma
 namespace fulcrum {
 
 FULCRUM_DEFINE MemoryUse predicted_memory(const Schedule& schedule, const Machine& machine) {
-  return predicted_memory(schedule, expected_steps(schedule, machine.layout_changes), machine);
+  return predicted_memory(schedule, ExpectedSteps(schedule, machine.layout_changes), machine);
 }
 
-FULCRUM_DEFINE MemoryUse predicted_memory(const Schedule& schedule, const std::vector<ScheduledStep>& steps,
+FULCRUM_DEFINE MemoryUse predicted_memory(const Schedule& schedule, const ExpectedSteps& steps,
                                           const Machine& machine) {
   MemoryUse memory;
   const auto lanes = static_cast<std::size_t>(schedule.slices.lanes);
   memory.weights = detail::predicted_weights(schedule, machine);
-  memory.activations = lanes * detail::ArenaPlanner(schedule, steps, machine).bytes();
+  memory.activations = lanes * detail::ArenaPlanner(schedule, steps.in_order(), machine).bytes();
   double scratch = 0.0;
   for (const ScheduledStep& entry : schedule.steps)
     scratch = std::max(scratch, detail::scratch_bytes(entry.step, machine));

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <functional>
 #include <string>
-#include <tuple>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -29,10 +31,39 @@ struct StepPrediction {
 
 FULCRUM_DECLARE [[nodiscard]] StepPrediction predict_step(const Step& step, const MachineProfile& profile);
 
+/// What steps take on a machine, each of those that run alike predicted once: networks repeat their blocks, and
+/// configurations of one network most of their steps. One thread at a time may use it.
+class StepPredictions {
+public:
+  /// \param profile  outlives this
+  explicit StepPredictions(const MachineProfile& profile) : profile_(&profile) {}
+
+  struct Entry {
+    Step step;
+    StepPrediction alone;
+    int instances = 1;       ///< that `shared_us` is for
+    double shared_us = 0.0;  ///< with a share of what instances have in common
+  };
+
+  /// Until the next question.
+  FULCRUM_DECLARE [[nodiscard]] const Entry& of(const Step& step, int instances);
+
+  [[nodiscard]] const MachineProfile& profile() const noexcept { return *profile_; }
+
+private:
+  const MachineProfile* profile_;
+  std::unordered_multimap<std::size_t, Entry> known_;  // by a hash of what tells most steps apart
+};
+
 /// L = F / T for every step of a schedule and in total; see docs/cost-model.md. A schedule that an executor made is
 /// charged as it runs; of a plan, movements are those to expect on the profile's machine.
 /// \throws Error when the profile lacks the precision
 FULCRUM_DECLARE [[nodiscard]] LatencyReport predict(const Schedule& schedule, const MachineProfile& profile);
+
+/// The same with the steps that earlier predictions had: of many configurations or variants of a network, most of what
+/// a prediction takes.
+/// \throws Error when the profile lacks the precision
+FULCRUM_DECLARE [[nodiscard]] LatencyReport predict(const Schedule& schedule, StepPredictions& steps);
 
 /// The same for a model in a configuration on the profile's machine: predict(make_schedule(…), profile).
 /// \throws Error as make_schedule(), and when the profile lacks the precision
@@ -101,45 +132,27 @@ FULCRUM_DEFINE LatencyReport at_usual_share(LatencyReport report, const SharedCo
 FULCRUM_DECLARE bool run_alike(const Step& a, const Step& b);
 
 FULCRUM_DEFINE bool run_alike(const Step& a, const Step& b) {
-  const auto facts = [](const Step& s) {
-    return std::tie(s.kernel, s.algorithm, s.arithmetic, s.src, s.dst, s.geometry, s.movement, s.threads, s.team,
-                    s.average, s.functions, s.function_flops, s.flops, s.density, s.src_bytes, s.weight_bytes,
-                    s.dst_bytes, s.reread_bytes, s.reread_set, s.reuse_bytes, s.reuse_weight_bytes, s.kind);
-  };
-  return facts(a) == facts(b);
+  // First what tells most steps apart.
+  return a.flops == b.flops && a.dst_bytes == b.dst_bytes && a.kernel == b.kernel && a.geometry == b.geometry &&
+         a.src_bytes == b.src_bytes && a.weight_bytes == b.weight_bytes && a.src == b.src && a.dst == b.dst &&
+         a.arithmetic == b.arithmetic && a.algorithm == b.algorithm && a.movement == b.movement &&
+         a.threads == b.threads && a.team == b.team && a.average == b.average && a.functions == b.functions &&
+         a.function_flops == b.function_flops && a.density == b.density && a.turned_bytes == b.turned_bytes &&
+         a.reread_bytes == b.reread_bytes && a.reread_set == b.reread_set && a.reuse_bytes == b.reuse_bytes &&
+         a.reuse_weight_bytes == b.reuse_weight_bytes && a.kind == b.kind;
 }
 
-/// What steps take, each of those that run alike predicted once: networks repeat their blocks.
-class StepPredictions {
-public:
-  StepPredictions(const MachineProfile& profile, int instances) : profile_(profile), instances_(instances) {}
+/// Alike for steps that run alike.
+FULCRUM_DECLARE std::size_t hash_of(const Step& step) noexcept;
 
-  struct Entry {
-    const Step* step;
-    StepPrediction alone;
-    double shared_us;  ///< with a share of what instances have in common
-  };
-
-  /// \param step  outlives this
-  FULCRUM_DECLARE const Entry& of(const Step& step);
-
-private:
-  const MachineProfile& profile_;
-  int instances_;
-  std::vector<Entry> known_;
-};
-
-FULCRUM_DEFINE const StepPredictions::Entry& StepPredictions::of(const Step& step) {
-  for (const Entry& entry : known_) {
-    if (run_alike(*entry.step, step)) return entry;
-  }
-  Entry entry{&step, predict_step(step, profile_), 0.0};
-  entry.shared_us = entry.alone.time_us;
-  if (instances_ > 1) {
-    entry.shared_us *=
-        roofline_point(step, profile_.rates, step.threads, instances_).time_us() / entry.alone.roofline.time_us();
-  }
-  return known_.emplace_back(std::move(entry));
+FULCRUM_DEFINE std::size_t hash_of(const Step& step) noexcept {
+  std::size_t hash = 0;
+  const auto mix = [&](std::size_t part) { hash = (hash ^ part) * 0x9e3779b97f4a7c15U, hash ^= hash >> 29U; };
+  for (const double figure : {step.flops, step.src_bytes, step.weight_bytes, step.dst_bytes})
+    mix(std::hash<double>()(figure));
+  mix(static_cast<std::size_t>(step.kernel));
+  mix(static_cast<std::size_t>(step.threads));
+  return hash;
 }
 
 /// The variance of a sum of times that are known in part only. What is wrong about one step is half wrong about the
@@ -181,7 +194,34 @@ FULCRUM_DEFINE double SumOfUncertain::variance() const {
 
 namespace fulcrum {
 
+FULCRUM_DEFINE const StepPredictions::Entry& StepPredictions::of(const Step& step, int instances) {
+  const std::size_t hash = detail::hash_of(step);
+  auto [at, last] = known_.equal_range(hash);
+  at = std::find_if(at, last, [&](const auto& known) { return detail::run_alike(known.second.step, step); });
+  if (at == last) {
+    Entry entry{step, predict_step(step, *profile_)};
+    entry.shared_us = entry.alone.time_us;
+    at = known_.emplace(hash, std::move(entry));
+  }
+  Entry& entry = at->second;
+  if (entry.instances != instances) {
+    entry.instances = instances;
+    entry.shared_us = entry.alone.time_us;
+    if (instances > 1) {
+      entry.shared_us *=
+          roofline_point(step, profile_->rates, step.threads, instances).time_us() / entry.alone.roofline.time_us();
+    }
+  }
+  return entry;
+}
+
 FULCRUM_DEFINE LatencyReport predict(const Schedule& schedule, const MachineProfile& profile) {
+  StepPredictions steps(profile);
+  return predict(schedule, steps);
+}
+
+FULCRUM_DEFINE LatencyReport predict(const Schedule& schedule, StepPredictions& predictions) {
+  const MachineProfile& profile = predictions.profile();
   const RunConfig& config = schedule.config;
   const RunConfig& run = schedule.of_slice;
   LatencyReport report;
@@ -200,12 +240,14 @@ FULCRUM_DEFINE LatencyReport predict(const Schedule& schedule, const MachineProf
   detail::SumOfUncertain uncertain;
   // Lanes start together, as threads do at a step.
   if (schedule.slices.lanes > 1) total_us += profile.rates.step_overhead_us(schedule.slices.lanes);
-  const std::vector<ScheduledStep> steps = expected_steps(schedule, profile.layout_changes);
-  detail::StepPredictions predictions(profile, run.instances);
-  for (const ScheduledStep& entry : steps) {
-    const Step& step = entry.step;
-    const auto& [like, alone, shared_us] = predictions.of(step);
-    const double time_us = rounds * composition.factor * (contention.factor * shared_us + contention.extra_step_us);
+  const ExpectedSteps steps(schedule, profile.layout_changes);
+  report.layers.reserve(steps.in_order().size());
+  for (const ScheduledStep* entry : steps.in_order()) {
+    const Step& step = entry->step;
+    const StepPredictions::Entry& predicted = predictions.of(step, run.instances);
+    const StepPrediction& alone = predicted.alone;
+    const double time_us =
+        rounds * composition.factor * (contention.factor * predicted.shared_us + contention.extra_step_us);
     uncertain.add(step, time_us, alone.sd);
     StepLatency row = row_of(step, count);
     row.latency = Microseconds(time_us);
@@ -219,7 +261,7 @@ FULCRUM_DEFINE LatencyReport predict(const Schedule& schedule, const MachineProf
   // How often cores are shared while somebody measures is not how often they usually are.
   constexpr double unsteady = 0.6;
   const double share = profile.shared_cores.share_of(config.threads);
-  const double whole = at_share(report, profile.shared_cores, 0.0, 1.0).latency.p50 / report.latency.p50;
+  const double whole = times_as_long_at_share(report, profile.shared_cores, 0.0, 1.0);
   const double relative = std::hypot(
       profile.interval_scale * std::hypot(std::sqrt(uncertain.variance()) / std::max(total_us, 1e-9), composition.sd),
       unsteady * std::sqrt(share * (1.0 - share)) * (whole - 1.0));

@@ -69,6 +69,10 @@ FULCRUM_DECLARE [[nodiscard]] double share_in_quantile(double share, Millisecond
 FULCRUM_DECLARE [[nodiscard]] LatencyReport at_share(LatencyReport predicted, const SharedCores& cores, double then,
                                                      double now);
 
+/// How many times as long an inference takes then.
+FULCRUM_DECLARE [[nodiscard]] double times_as_long_at_share(const LatencyReport& predicted, const SharedCores& cores,
+                                                            double then, double now);
+
 }  // namespace fulcrum
 
 #if FULCRUM_DEFINES(cost)
@@ -108,18 +112,40 @@ FULCRUM_DEFINE double share_in_quantile(double share, Milliseconds latency, doub
   return is_long * mean + (1.0 - is_long) * met;
 }
 
-FULCRUM_DEFINE LatencyReport at_share(LatencyReport predicted, const SharedCores& cores, double then, double now) {
-  const Precision precision = predicted.config.precision;
-  const auto ratio = [&](Bound bound, double time_us) {
+}  // namespace fulcrum
+
+namespace fulcrum::detail {
+
+/// What `now` of shared cores' cost makes of times in which `then` of it shows.
+struct ShareRatio {
+  const SharedCores& cores;
+  Precision precision;
+  double then, now;
+
+  [[nodiscard]] double of(Bound bound, double time_us) const noexcept {
     const double more = cores.slowdown(precision, bound, time_us) - 1.0;
     return (1.0 + now * more) / (1.0 + then * more);
-  };
-  return with_layers_scaled(
-      std::move(predicted),
-      [&](const StepLatency& layer) {
-        return ratio(layer.bound.value_or(Bound::compute), Microseconds(layer.latency).count());
-      },
-      ratio(Bound::overhead, 0.0));
+  }
+  [[nodiscard]] double operator()(const StepLatency& layer) const noexcept {
+    return of(layer.bound.value_or(Bound::compute), Microseconds(layer.latency).count());
+  }
+  /// Of what lies between layers.
+  [[nodiscard]] double outside() const noexcept { return of(Bound::overhead, 0.0); }
+};
+
+}  // namespace fulcrum::detail
+
+namespace fulcrum {
+
+FULCRUM_DEFINE LatencyReport at_share(LatencyReport predicted, const SharedCores& cores, double then, double now) {
+  const detail::ShareRatio ratio{cores, predicted.config.precision, then, now};
+  return with_layers_scaled(std::move(predicted), ratio, ratio.outside());
+}
+
+FULCRUM_DEFINE double times_as_long_at_share(const LatencyReport& predicted, const SharedCores& cores, double then,
+                                             double now) {
+  const detail::ShareRatio ratio{cores, predicted.config.precision, then, now};
+  return times_as_long(predicted, ratio, ratio.outside());
 }
 
 }  // namespace fulcrum

@@ -156,8 +156,8 @@ FULCRUM_DEFINE StepBasis basis_of(const Step& step, const MachineProfile& profil
 FULCRUM_DEFINE std::vector<StepBasis> basis_of(const Schedule& schedule, const MachineProfile& profile,
                                                std::size_t probes) {
   std::vector<StepBasis> result;
-  for (const ScheduledStep& entry : expected_steps(schedule, profile.layout_changes))
-    result.push_back(basis_of(entry.step, profile, probes));
+  const ExpectedSteps steps(schedule, profile.layout_changes);
+  for (const ScheduledStep* entry : steps.in_order()) result.push_back(basis_of(entry->step, profile, probes));
   return result;
 }
 

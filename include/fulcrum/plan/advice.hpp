@@ -113,13 +113,14 @@ private:
   Model<float> model_;
   RunConfig config_;
   const MachineProfile& profile_;
+  mutable StepPredictions steps_;  // one change leaves most of them as they are
   AdviceOptions options_;
   Advice advice_;
 };
 
 FULCRUM_DEFINE Adviser::Adviser(const Model<float>& model, const RunConfig& config, const MachineProfile& profile,
                                 const AdviceOptions& options)
-    : config_(config), profile_(profile), options_(options) {
+    : config_(config), profile_(profile), steps_(profile), options_(options) {
   const auto check = [](const char* name, double share) {
     if (!(share > 0.0) || !(share < 1.0))
       throw Error(name, "is " + std::to_string(share), "give a share between 0 and 1");
@@ -141,7 +142,7 @@ FULCRUM_DEFINE LatencyReport Adviser::predicted(const Model<float>& model, Preci
   RunConfig config = config_;
   config.precision = precision;
   config.layer_precision = std::move(layers);
-  return predict(model, config, profile_);
+  return predict(make_schedule(model, config, machine_of(profile_)), steps_);
 }
 
 FULCRUM_DEFINE double Adviser::median_ms(const Model<float>& model, Precision precision,

@@ -8,8 +8,10 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -42,6 +44,18 @@ FULCRUM_DECLARE [[nodiscard]] std::int64_t channel_class(const Shape& shape);
 /// more.
 FULCRUM_DECLARE [[nodiscard]] std::optional<int> expected_reorders(const std::vector<LayoutChange>& seen,
                                                                    const LayoutChange& place);
+
+/// expected_reorders() of the places of one model: it has few kinds of them, and each is looked up once.
+class SeenPlaces {
+public:
+  explicit SeenPlaces(const std::vector<LayoutChange>& seen) : seen_(seen) {}
+
+  FULCRUM_DECLARE [[nodiscard]] std::optional<int> reorders(const LayoutChange& place);
+
+private:
+  const std::vector<LayoutChange>& seen_;
+  std::vector<std::pair<LayoutChange, std::optional<int>>> known_;
+};
 }  // namespace detail
 
 /// The place of a step that joins values; nothing for any other step.
@@ -52,7 +66,7 @@ FULCRUM_DECLARE [[nodiscard]] std::optional<LayoutChange> joining_place(const Sc
 FULCRUM_DECLARE [[nodiscard]] std::vector<ValueEdge> value_edges(const Schedule& schedule);
 
 /// The kind of place that a step is: its kernel class, narrow groups and the ways to move elements told apart.
-FULCRUM_DECLARE [[nodiscard]] std::string place_of(const Step& step);
+FULCRUM_DECLARE [[nodiscard]] std::string_view place_of(const Step& step) noexcept;
 
 /// The step that changes a value's layout or type.
 /// \param threads  of the step that it is done for
@@ -65,7 +79,22 @@ FULCRUM_DECLARE [[nodiscard]] ScheduledStep movement_entry(NodeId value, Step st
 /// Everything that runs, in order: the steps and the movements to expect. A value that is kept in another type than it
 /// is made in is converted behind its maker. On the way to a step it is moved as often as was seen, or, where nothing
 /// like it was seen, when its type changes or a sum needs a copy of it; once for all steps that want it the same way.
-/// \param seen  of the machine (Machine::layout_changes)
+class ExpectedSteps {
+public:
+  /// \param schedule  outlives this: its steps are not copied
+  /// \param seen      of the machine (Machine::layout_changes)
+  FULCRUM_DECLARE ExpectedSteps(const Schedule& schedule, const std::vector<LayoutChange>& seen);
+  ExpectedSteps(const ExpectedSteps&) = delete;
+  ExpectedSteps& operator=(const ExpectedSteps&) = delete;
+
+  [[nodiscard]] const std::vector<const ScheduledStep*>& in_order() const noexcept { return in_order_; }
+
+private:
+  std::deque<ScheduledStep> movements_;  // stay where they are while others come
+  std::vector<const ScheduledStep*> in_order_;
+};
+
+/// The same as a list of its own.
 FULCRUM_DECLARE [[nodiscard]] std::vector<ScheduledStep> expected_steps(const Schedule& schedule,
                                                                         const std::vector<LayoutChange>& seen);
 
@@ -99,6 +128,13 @@ FULCRUM_DEFINE std::optional<int> expected_reorders(const std::vector<LayoutChan
   return like.same_place(place) ? std::nullopt : either(like);
 }
 
+FULCRUM_DEFINE std::optional<int> SeenPlaces::reorders(const LayoutChange& place) {
+  for (const auto& [known, times] : known_) {
+    if (known.same_place(place)) return times;
+  }
+  return known_.emplace_back(place, expected_reorders(seen_, place)).second;
+}
+
 }  // namespace fulcrum::detail
 
 namespace fulcrum {
@@ -111,7 +147,7 @@ FULCRUM_DEFINE std::optional<LayoutChange> joining_place(const Schedule& schedul
                       detail::channel_class(shape), 0.0};
 }
 
-FULCRUM_DEFINE std::string place_of(const Step& step) {
+FULCRUM_DEFINE std::string_view place_of(const Step& step) noexcept {
   if (step.kernel == KernelClass::movement) {
     return step.movement == Movement::joined ? "joined" : step.movement == Movement::permuted ? "permuted" : "taken";
   }
@@ -119,11 +155,11 @@ FULCRUM_DEFINE std::string place_of(const Step& step) {
   // Kernels for groups that fill no vector are others, in other layouts.
   if (step.kernel == KernelClass::grouped_convolution && (g.oc / g.groups % 16 != 0 || g.ic / g.groups % 16 != 0))
     return "narrow_grouped_convolution";
-  return std::string(name_of(kernel_of_layout(step.kernel)));
+  return name_of(kernel_of_layout(step.kernel));
 }
 
 FULCRUM_DEFINE std::vector<ValueEdge> value_edges(const Schedule& schedule) {
-  std::vector<std::string> maker(schedule.shapes.size());
+  std::vector<std::string_view> maker(schedule.shapes.size());
   std::vector<bool> in_planes(schedule.shapes.size());
   for (const NodeId id : schedule.inputs) maker[id] = "input";
   for (const ScheduledStep& entry : schedule.steps) {
@@ -134,14 +170,15 @@ FULCRUM_DEFINE std::vector<ValueEdge> value_edges(const Schedule& schedule) {
   }
 
   std::vector<ValueEdge> edges;
-  const auto add = [&](NodeId value, NodeId seen_as, std::size_t before, const std::string& to, DType dst,
+  edges.reserve(2 * schedule.steps.size());
+  const auto add = [&](NodeId value, NodeId seen_as, std::size_t before, std::string_view to, DType dst,
                        bool turns = false) {
     if (maker[value].empty()) return;  // a constant: prepared when the model is compiled
-    const auto edge = [&](const std::string& from, const std::string& place, DType type) {
+    const auto edge = [&](std::string_view from, std::string_view place, DType type) {
       edges.push_back({value,
                        seen_as,
                        before,
-                       {schedule.precision(), from, place, type != dst,
+                       {schedule.precision(), std::string(from), std::string(place), type != dst,
                         detail::channel_class(schedule.shapes[from == "view" ? seen_as : value]), 0.0},
                        type,
                        dst,
@@ -203,20 +240,26 @@ FULCRUM_DEFINE ScheduledStep movement_entry(NodeId value, Step step) {
   return entry;
 }
 
-FULCRUM_DEFINE std::vector<ScheduledStep> expected_steps(const Schedule& schedule,
-                                                         const std::vector<LayoutChange>& seen) {
-  if (schedule.realized) return schedule.steps;
-  std::vector<ScheduledStep> result;
-  const auto move = [&](NodeId value, NodeId shown, DType src, DType dst, Movement movement, int threads) {
-    result.push_back(movement_entry(value, movement_step(schedule, shown, src, dst, movement, threads)));
+FULCRUM_DEFINE ExpectedSteps::ExpectedSteps(const Schedule& schedule, const std::vector<LayoutChange>& seen) {
+  in_order_.reserve(schedule.steps.size() + schedule.steps.size() / 2);
+  if (schedule.realized) {
+    for (const ScheduledStep& entry : schedule.steps) in_order_.push_back(&entry);
+    return;
+  }
+  const auto move = [&](NodeId value, NodeId shown, DType src, DType dst, Movement movement,
+                        int threads) -> ScheduledStep& {
+    movements_.push_back(movement_entry(value, movement_step(schedule, shown, src, dst, movement, threads)));
+    in_order_.push_back(&movements_.back());
+    return movements_.back();
   };
   for (const NodeId id : schedule.inputs) {
     if (schedule.dtypes[id] == DType::f32) continue;
     move(id, id, DType::f32, schedule.dtypes[id], Movement::input,
          movement_threads(element_count(schedule.shapes[id]), schedule.of_slice.threads));
   }
+  detail::SeenPlaces places(seen);
   const std::vector<ValueEdge> edges = value_edges(schedule);
-  std::vector<std::pair<NodeId, std::string>> moved;  // and how
+  std::vector<std::vector<std::string_view>> moved(schedule.shapes.size());  // how a value is there already
   std::size_t at = 0;
   for (std::size_t i = 0; i <= schedule.steps.size(); ++i) {
     for (; at < edges.size() && edges[at].before == i; ++at) {
@@ -224,29 +267,34 @@ FULCRUM_DEFINE std::vector<ScheduledStep> expected_steps(const Schedule& schedul
       const LayoutChange& place = edge.place;
       const NodeId shown = place.from == "view" ? edge.seen_as : edge.value;
       const bool copies = place.to == "copied_sum";
-      const std::pair key(shown, copies || place.to == "view" ? place.to : std::string(name_of(edge.dst)));
-      const int times = std::max(detail::expected_reorders(seen, place).value_or(place.converts || copies ? 1 : 0),
-                                 edge.turns ? 1 : 0);
-      if (times == 0 || std::find(moved.begin(), moved.end(), key) != moved.end()) continue;
-      moved.push_back(key);
+      const int times = std::max(places.reorders(place).value_or(place.converts || copies ? 1 : 0), edge.turns ? 1 : 0);
+      if (times == 0) continue;
+      const std::string_view as = copies || place.to == "view" ? std::string_view(place.to) : name_of(edge.dst);
+      if (std::find(moved[shown].begin(), moved[shown].end(), as) != moved[shown].end()) continue;
+      moved[shown].push_back(as);
       const Movement movement = place.to == "output"                                                 ? Movement::output
                                 : place.from == "input" && schedule.dtypes[edge.value] == DType::f32 ? Movement::input
                                                                                                      : Movement::inner;
       const int threads =
           schedule.steps.empty() ? 1 : schedule.steps[std::min(i, schedule.steps.size() - 1)].step.threads;
-      const std::size_t first = result.size();
-      move(edge.value, shown, edge.src, edge.dst, movement, threads);
-      if (times > 1) move(edge.value, shown, edge.dst, edge.dst, Movement::inner, threads);
-      for (std::size_t k = first; k < result.size(); ++k) result[k].step.name = schedule.model.node(edge.seen_as).name;
+      const std::string& name = schedule.model.node(edge.seen_as).name;
+      move(edge.value, shown, edge.src, edge.dst, movement, threads).step.name = name;
+      if (times > 1) move(edge.value, shown, edge.dst, edge.dst, Movement::inner, threads).step.name = name;
     }
     if (i == schedule.steps.size()) break;
     const ScheduledStep& entry = schedule.steps[i];
-    if (const auto place = joining_place(schedule, entry); place && detail::expected_reorders(seen, *place) == 0)
-      continue;
-    result.push_back(entry);
+    if (const auto place = joining_place(schedule, entry); place && places.reorders(*place) == 0) continue;
+    in_order_.push_back(&entry);
     const DType kept = schedule.dtypes[entry.dst];
     if (entry.step.dst != kept) move(entry.dst, entry.dst, entry.step.dst, kept, Movement::inner, entry.step.threads);
   }
+}
+
+FULCRUM_DEFINE std::vector<ScheduledStep> expected_steps(const Schedule& schedule,
+                                                         const std::vector<LayoutChange>& seen) {
+  std::vector<ScheduledStep> result;
+  const ExpectedSteps expected(schedule, seen);
+  for (const ScheduledStep* entry : expected.in_order()) result.push_back(*entry);
   return result;
 }
 

@@ -15,8 +15,8 @@ struct KrigingSum {
   double nearest_square = 0.0;  ///< min |x − xᵢ|²
 };
 
-/// Samples that lie side by side: as many as the widest vectors hold.
-inline constexpr std::size_t samples_side_by_side = 16;
+/// Samples that lie side by side: as many as four of the widest vectors hold.
+inline constexpr std::size_t samples_side_by_side = 64;
 
 using FourFloats = float __attribute__((vector_size(16)));
 using EightFloats = float __attribute__((vector_size(32)));
@@ -74,6 +74,36 @@ __attribute__((always_inline)) inline void take_exponential(Floats& x) {
   x = series * scale;
 }
 
+/// What has been added up so far, a lane for each of the samples that lie side by side in a vector.
+template <class Floats>
+struct KrigingLanes {
+  Floats nearest = Floats{} + 1e30F;
+  Floats weighted{};
+
+  /// \param squares  of the distances of the next samples
+  __attribute__((always_inline)) inline void add(const Floats& squares, const float* weights, float scale) {
+    using Integers = typename IntegersOf<Floats>::Type;
+    const Integers nearer = squares < nearest;
+    nearest = nearer ? squares : nearest;
+    Floats d = squares;
+    take_root(d);
+    d = d * scale;
+    Floats decay = -d;
+    take_exponential(decay);
+    Floats weight;
+    std::memcpy(&weight, weights, sizeof(weight));
+    weighted = weighted + weight * (1.0F + d) * decay;
+  }
+};
+
+template <class Floats>
+__attribute__((always_inline)) inline void add_square(Floats& squares, const float* samples, float feature) {
+  Floats apart;
+  std::memcpy(&apart, samples, sizeof(apart));
+  apart = apart - feature;
+  squares = squares + apart * apart;
+}
+
 /// \param blocks    of samples_side_by_side samples: their first features, then their second ones, …
 /// \param weights   of all samples; 0 of those that fill up the last block
 /// \param features  of the step
@@ -82,39 +112,30 @@ template <class Floats>
 __attribute__((always_inline)) inline void sum_kriging(const float* blocks, const float* weights, std::size_t count,
                                                        const float* features, std::size_t width, float scale,
                                                        KrigingSum& result) {
-  using Integers = typename IntegersOf<Floats>::Type;
   constexpr std::size_t lanes = sizeof(Floats) / sizeof(float);
-  constexpr std::size_t parts = samples_side_by_side / lanes;
-  Floats nearest = Floats{} + 1e30F;
-  Floats sum{};
-  for (std::size_t i = 0; i < count; i += samples_side_by_side) {
-    Floats squares[parts]{};
-    for (std::size_t j = 0; j < width; ++j, blocks += samples_side_by_side) {
-      for (std::size_t part = 0; part < parts; ++part) {
-        Floats apart;
-        std::memcpy(&apart, blocks + part * lanes, sizeof(apart));
-        apart = apart - features[j];
-        squares[part] = squares[part] + apart * apart;
+  KrigingLanes<Floats> sum;
+  for (std::size_t i = 0; i < count; i += samples_side_by_side, blocks += width * samples_side_by_side) {
+    // Four vectors at a time, by name so that they stay in registers: no addition waits for the one before.
+    for (std::size_t at = 0; at < samples_side_by_side; at += 4 * lanes) {
+      Floats first{}, second{}, third{}, fourth{};
+      const float* samples = blocks + at;
+      for (std::size_t j = 0; j < width; ++j, samples += samples_side_by_side) {
+        add_square(first, samples, features[j]);
+        add_square(second, samples + lanes, features[j]);
+        add_square(third, samples + 2 * lanes, features[j]);
+        add_square(fourth, samples + 3 * lanes, features[j]);
       }
-    }
-    for (std::size_t part = 0; part < parts; ++part) {
-      Floats d = squares[part];
-      const Integers nearer = d < nearest;
-      nearest = nearer ? d : nearest;
-      take_root(d);
-      d = d * scale;
-      Floats decay = -d;
-      take_exponential(decay);
-      Floats weight;
-      std::memcpy(&weight, weights + i + part * lanes, sizeof(weight));
-      sum = sum + weight * (1.0F + d) * decay;
+      sum.add(first, weights + i + at, scale);
+      sum.add(second, weights + i + at + lanes, scale);
+      sum.add(third, weights + i + at + 2 * lanes, scale);
+      sum.add(fourth, weights + i + at + 3 * lanes, scale);
     }
   }
-  result.nearest_square = static_cast<double>(nearest[0]);
+  result.nearest_square = static_cast<double>(sum.nearest[0]);
   for (std::size_t lane = 0; lane < lanes; ++lane) {
-    result.weighted += static_cast<double>(sum[lane]);
-    if (static_cast<double>(nearest[lane]) < result.nearest_square)
-      result.nearest_square = static_cast<double>(nearest[lane]);
+    result.weighted += static_cast<double>(sum.weighted[lane]);
+    if (static_cast<double>(sum.nearest[lane]) < result.nearest_square)
+      result.nearest_square = static_cast<double>(sum.nearest[lane]);
   }
 }
 
