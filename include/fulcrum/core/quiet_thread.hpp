@@ -11,7 +11,9 @@ namespace fulcrum {
 
 /// Runs a function on a thread of its own at the lowest priority the system has (SCHED_IDLE), on the CPUs of the
 /// caller, and waits for it. A thread cannot raise its priority again, and those it starts inherit it: hence one of its
-/// own. \throws whatever the function throws
+/// own.
+///
+/// \throws whatever the function throws
 FULCRUM_DECLARE void run_quietly(const std::function<void()>& function);
 
 /// How long the calling thread has waited, ready to run, while others had the CPUs; 0 where the system does not say.

@@ -17,6 +17,7 @@
 #include <fulcrum/core/quiet_thread.hpp>
 #include <fulcrum/exec/onednn_model_cache.hpp>
 #include <fulcrum/load/batch_delay.hpp>
+#include <fulcrum/load/detail/make_instance.hpp>
 #include <fulcrum/load/detail/precise_timer.hpp>
 #include <fulcrum/load/detail/runner_plan.hpp>
 #include <fulcrum/load/queued_runner.hpp>
@@ -189,28 +190,6 @@ private:
     instance.batch.clear();
   }
 
-  Instance make_instance() const {
-    Instance instance;
-    const auto most = static_cast<std::int64_t>(plan_.sizes.back());
-    for (const PreparedModel& prepared : plan_.prepared) instance.executors.push_back(prepared.instance());
-    Random random(0);
-    for (std::size_t i = 0; i < plan_.src_elements.size(); ++i) {
-      instance.src_buffers.emplace_back(Shape{most, static_cast<std::int64_t>(plan_.src_elements[i])});
-      fill_source(instance.src_buffers.back().flat(), plan_.ranges[i], random);
-    }
-    for (const std::size_t elements : plan_.dst_elements)
-      instance.dst_buffers.emplace_back(Shape{most, static_cast<std::int64_t>(elements)});
-    point_at_buffers(instance);
-    for (std::size_t s = 0; s < plan_.sizes.size(); ++s) {
-      check_shapes(instance.executors[s].src_shapes(), plan_.src_elements, plan_.sizes[s]);
-      check_shapes(instance.executors[s].dst_shapes(), plan_.dst_elements, plan_.sizes[s]);
-      for (int run = 0; run < 3; ++run) instance.executors[s].execute(instance.src, instance.dst);
-    }
-    instance.batch.reserve(static_cast<std::size_t>(most));
-    instance.results.resize(plan_.dst_elements.size());
-    return instance;
-  }
-
   void pin_own_team(std::size_t index) const {
     if (plan_.cpus.empty()) return;
     const std::vector<int>& cpus = plan_.cpus[index];
@@ -219,25 +198,7 @@ private:
 
   void make_on_own_team(std::size_t index, std::optional<Instance>& instance) const {
     pin_own_team(index);
-    instance.emplace(make_instance());
-  }
-
-  static void check_shapes(const std::vector<Shape>& shapes, const std::vector<std::size_t>& elements,
-                           std::int64_t size) {
-    for (std::size_t i = 0; i < shapes.size(); ++i) {
-      if (shapes.size() == elements.size() && element_count(shapes[i]) == size * static_cast<std::int64_t>(elements[i]))
-        continue;
-      throw Error("the executor of batch " + std::to_string(size),
-                  "has " + to_string(shapes[i]) + ", which is not one part for each sample",
-                  "run the model without batching");
-    }
-  }
-
-  static void point_at_buffers(Instance& instance) {
-    instance.src.clear();
-    instance.dst.clear();
-    for (const Tensor<float>& buffer : instance.src_buffers) instance.src.push_back(buffer.flat().data());
-    for (Tensor<float>& buffer : instance.dst_buffers) instance.dst.push_back(buffer.flat().data());
+    instance.emplace(make_instance(plan_));
   }
 
   void live(std::size_t index) {
