@@ -9,8 +9,6 @@
 #include <CLI/CLI.hpp>
 
 #include <fulcrum/grpc/grpc_server.hpp>
-#include <fulcrum/load/beside_runner.hpp>
-#include <fulcrum/load/runner_load.hpp>
 #include <fulcrum/serve/http_load.hpp>
 #include <fulcrum/zoo/zoo.hpp>
 
@@ -79,30 +77,11 @@ void compare(const std::string& network, double rate, double seconds, int rounds
   QueuedRunner runner(model, {}, {.executors = executors});
   const HttpLoad http(ServedAt{"127.0.0.1", server.port(), "m", ""});
   const GrpcLoad grpc(beside.port(), runner.src_shapes()[0]);
-  std::vector<double> p50[3], p99[3], added, beside_http;
-  for (int round = 0; round < rounds; ++round) {
-    const LoadOptions load = for_seconds(seconds, static_cast<std::uint64_t>(round));
-    const Server scenario{PoissonArrivals{rate}};
-    std::vector<LoadReport> reports;
-    {
-      const BesideRunner apart(runner);
-      reports.push_back(generate_load(RunnerLoad(model, runner), scenario, load));
-    }
-    reports.push_back(generate_load(http, scenario, load));
-    reports.push_back(generate_load(grpc, scenario, load));
-    for (std::size_t i = 0; i < 3; ++i) {
-      if (reports[i].requests.done != reports[i].requests.issued) throw Error("a load", "was not answered");
-      p50[i].push_back(us(reports[i].latency.statistics.p50));
-      p99[i].push_back(us(reports[i].latency.statistics.p99));
-    }
-    added.push_back(p50[2].back() - p50[0].back());
-    beside_http.push_back(p50[2].back() - p50[1].back());
-  }
+  const std::vector<Latencies> turns = in_turns(model, runner, {http, grpc}, rate, seconds, rounds);
   std::printf("%s, %zu bytes (HTTP) and %zu (gRPC), %.0f requests/s, %d rounds in turns (medians)\n", network.c_str(),
               http.request_bytes(), grpc.request_bytes(), rate, rounds);
   const char* names[] = {"runner in the process", "HTTP", "gRPC"};
-  for (std::size_t i = 0; i < 3; ++i)
-    std::printf("  %-24s p50 %7.1f µs   p99 %7.1f µs\n", names[i], median_of(p50[i]), median_of(p99[i]));
+  for (std::size_t i = 0; i < turns.size(); ++i) show(names[i], turns[i]);
   const auto spread = [](std::vector<double> values) {
     std::sort(values.begin(), values.end());
     const std::size_t last = values.size() - 1;
@@ -110,9 +89,9 @@ void compare(const std::string& network, double rate, double seconds, int rounds
                 values[last - last / 4]);
   };
   std::printf("  gRPC adds ");
-  spread(added);
+  spread(differences(turns[2].p50, turns[0].p50));
   std::printf(" to the runner and ");
-  spread(beside_http);
+  spread(differences(turns[2].p50, turns[1].p50));
   std::printf(" to HTTP\n");
   beside.end();
 }

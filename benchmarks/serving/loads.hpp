@@ -14,7 +14,9 @@
 
 #include <fulcrum/core/file.hpp>
 #include <fulcrum/exec/executor_factory.hpp>
+#include <fulcrum/load/beside_runner.hpp>
 #include <fulcrum/load/generate_load.hpp>
+#include <fulcrum/load/runner_load.hpp>
 #include <fulcrum/model/builder.hpp>
 #include <fulcrum/onnx/export.hpp>
 
@@ -95,6 +97,46 @@ inline LoadOptions for_seconds(double seconds, std::uint64_t seed = 0) {
   options.warm_up = Seconds(0.3);
   options.seed = seed;
   return options;
+}
+
+/// p50 and p99 of loads [µs], by round.
+struct Latencies {
+  std::vector<double> p50, p99;
+};
+
+/// One load in turns on the runner in the process and on what else takes it.
+/// \param others  SubmitFunctions
+/// \return the runner's, and those of the others
+/// \throws Error when a request was not answered
+inline std::vector<Latencies> in_turns(const Model<float>& model, QueuedRunner& runner,
+                                       const std::vector<SubmitFunction>& others, double rate, double seconds,
+                                       int rounds) {
+  std::vector<Latencies> result(1 + others.size());
+  const Server scenario{PoissonArrivals{rate}};
+  for (int round = 0; round < rounds; ++round) {
+    const LoadOptions load = for_seconds(seconds, static_cast<std::uint64_t>(round));
+    const auto keep = [](const LoadReport& report, Latencies& latencies) {
+      if (report.requests.done != report.requests.issued) throw Error("a load", "was not answered");
+      latencies.p50.push_back(us(report.latency.statistics.p50));
+      latencies.p99.push_back(us(report.latency.statistics.p99));
+    };
+    {
+      const BesideRunner beside(runner);
+      keep(generate_load(RunnerLoad(model, runner), scenario, load), result[0]);
+    }
+    for (std::size_t i = 0; i < others.size(); ++i) keep(generate_load(others[i], scenario, load), result[1 + i]);
+  }
+  return result;
+}
+
+/// By round.
+inline std::vector<double> differences(std::vector<double> of, const std::vector<double>& from) {
+  for (std::size_t i = 0; i < of.size(); ++i) of[i] -= from[i];
+  return of;
+}
+
+inline void show(const char* name, const Latencies& latencies) {
+  std::printf("  %-24s p50 %7.1f µs   p99 %7.1f µs\n", name, median_of(latencies.p50), median_of(latencies.p99));
 }
 
 }  // namespace fulcrum::benchmark

@@ -58,31 +58,14 @@ void overhead(const std::string& network, double rate, double seconds, int round
   const CannedServer canned(R"({"inputs": [{"name": "input", "datatype": "FP32", "shape": [)" + shape + "]}]}",
                             std::string(150, ' '));
   const HttpLoad floor(ServedAt{"127.0.0.1", canned.port(), "m", ""});
-  std::vector<double> p50[3], p99[3], difference, beside_floor;
-  for (int round = 0; round < rounds; ++round) {
-    const LoadOptions load = for_seconds(seconds, static_cast<std::uint64_t>(round));
-    const Server scenario{PoissonArrivals{rate}};
-    std::vector<LoadReport> reports;
-    {
-      const BesideRunner beside(runner);
-      reports.push_back(generate_load(RunnerLoad(model, runner), scenario, load));
-    }
-    reports.push_back(generate_load(http, scenario, load));
-    reports.push_back(generate_load(floor, scenario, load));
-    for (std::size_t i = 0; i < 3; ++i) {
-      if (reports[i].requests.done != reports[i].requests.issued) throw Error("a load", "was not answered");
-      p50[i].push_back(us(reports[i].latency.statistics.p50));
-      p99[i].push_back(us(reports[i].latency.statistics.p99));
-    }
-    difference.push_back(p50[1].back() - p50[0].back());
-    beside_floor.push_back(p50[1].back() - p50[0].back() - p50[2].back());
-  }
+  const std::vector<Latencies> turns = in_turns(model, runner, {http, floor}, rate, seconds, rounds);
   std::printf("%s, %zu bytes, %.0f requests/s, %d rounds in turns (medians)\n", network.c_str(), http.request_bytes(),
               rate, rounds);
   const char* names[] = {"runner in the process", "HTTP", "canned answers (floor)"};
-  for (std::size_t i = 0; i < 3; ++i)
-    std::printf("  %-24s p50 %7.1f µs   p99 %7.1f µs\n", names[i], median_of(p50[i]), median_of(p99[i]));
-  std::printf("  HTTP adds %.1f µs p50 (%.1f above the floor)\n", median_of(difference), median_of(beside_floor));
+  for (std::size_t i = 0; i < turns.size(); ++i) show(names[i], turns[i]);
+  const std::vector<double> added = differences(turns[1].p50, turns[0].p50);
+  std::printf("  HTTP adds %.1f µs p50 (%.1f above the floor)\n", median_of(added),
+              median_of(differences(added, turns[2].p50)));
 }
 
 /// Requests per second of a server that has one core and a model that computes nothing; clients have the others.

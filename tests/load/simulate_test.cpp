@@ -306,11 +306,11 @@ TEST_CASE("batches that are slow together are as slow as before, and fill the qu
 
   // How alike are batches that follow one another, and ones two seconds apart?
   const auto alike = [&](const std::vector<RequestRecord>& records, std::size_t apart_by) {
-    std::vector<double> logs = times(records);
-    for (double& t : logs) t = t > 10.0 ? 1.0 : -1.0;
+    std::vector<double> signs = times(records);
+    for (double& t : signs) t = t > 10.0 ? 1.0 : -1.0;
     double sum = 0.0;
-    for (std::size_t i = 0; i + apart_by < logs.size(); ++i) sum += logs[i] * logs[i + apart_by];
-    return sum / static_cast<double>(logs.size() - apart_by);
+    for (std::size_t i = 0; i + apart_by < signs.size(); ++i) sum += signs[i] * signs[i + apart_by];
+    return sum / static_cast<double>(signs.size() - apart_by);
   };
   // Signs of normal variables of correlation r agree with 2/π·asin(r).
   const auto expected = [&](double seconds) {

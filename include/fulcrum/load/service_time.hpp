@@ -173,6 +173,7 @@ FULCRUM_DEFINE LatencyStatistics pooled(std::span<const LatencyStatistics> runs,
   result.min = runs.front().min;
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const double weight = weights[i] / all;
+    if (weight == 1.0) return runs[i];
     if (!(weight > 0.0)) continue;
     const ServiceTime time(runs[i]);
     for (int part = 0; part < parts; ++part)
@@ -181,10 +182,6 @@ FULCRUM_DEFINE LatencyStatistics pooled(std::span<const LatencyStatistics> runs,
     result.mad += weight * runs[i].mad;
     result.min = std::min(result.min, runs[i].min);
     result.samples += runs[i].samples;
-  }
-  if (drawn.size() == parts) {  // the one run that counts
-    const auto only = std::find_if(weights.begin(), weights.end(), [](double weight) { return weight > 0.0; });
-    return runs[static_cast<std::size_t>(only - weights.begin())];
   }
   std::sort(drawn.begin(), drawn.end());
   const auto at = [&](double quantile) {

@@ -52,7 +52,7 @@ struct ServiceOptions {
 ///    machine's present speed where that differs from the profile's, and simulates the queue before it: for each
 ///    candidate the tail at the rate wanted and the highest rate within the bound;
 /// 2. puts a short load on the most promising variants and arrangements, and simulates their candidates again with the
-///    service times that the runner had;
+///    service times that the runner had and the prediction at their level (as_served());
 /// 3. puts the real load on candidates in the order of by_preference() until one keeps the bound, and then finds its
 ///    highest rate.
 ///

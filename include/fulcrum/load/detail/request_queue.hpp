@@ -206,12 +206,14 @@ private:
     std::optional<Instance> instance;
     try {
       if (!plan_.cpus.empty()) pin.emplace(plan_.cpus[index]);  // before the first region, so that the team inherits it
-      if (quietly_) run_quietly([&] { make_on_own_team(index, instance); });
       if (!quietly_) {
         make_on_own_team(index, instance);
-      } else if (!plan_.one_thread) {
-        pin_own_team(index);
-        instance->executors.front().execute(instance->src, instance->dst);
+      } else {
+        run_quietly([&] { make_on_own_team(index, instance); });
+        if (!plan_.one_thread) {
+          pin_own_team(index);
+          instance->executors.front().execute(instance->src, instance->dst);
+        }
       }
     } catch (...) {
       failures_[index] = std::current_exception();
